@@ -1,0 +1,34 @@
+# Everything runs in .venv, which the first target makes: python 3.11 or newer and make are all that is needed.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test check bench lock
+
+demo: $(READY)  ## a first result in minutes: vssl-demo/run/report.html
+	$(BIN)/vssl demo --out vssl-demo --overwrite
+
+test: $(READY)  ## all tests
+	$(BIN)/pytest
+
+check: $(READY)  ## format, lint, types, import rules, fast tests
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q -m "not slow"
+
+bench: $(READY)  ## speed against lightly, side by side; see benchmarks/README.md
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r benchmarks/requirements.txt
+	$(BIN)/python benchmarks/speed_images.py
+
+lock:  ## renew requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-annotate --no-header --extra timm --group dev \
+		pyproject.toml -o requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	touch $(READY)

@@ -1,0 +1,174 @@
+"""Run a recipe over methods and seeds, and record what each run reached.
+
+    python benchmarks/recipes.py cifar10_cpu10 --data DATA --objectives vssl simclr lightly --seeds 0 1 2
+
+Runs that are recorded already are not repeated, so that a stopped comparison goes on where it was. `--steps` replaces
+the recipe's minutes by a number of steps, for machines whose speed other work disturbs: take the steps that an
+undisturbed run makes in the recipe's minutes; the record keeps both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import tarfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+import tyro
+
+from vssl import api
+from vssl.bench.recipes import RECIPES, Recipe
+from vssl.embed import to_arrow
+from vssl.evaluate import Evidence, judge
+from vssl.files import write_json
+from vssl.run import Run
+from vssl.train import loop
+from vssl.train.describe import machine, versions
+from vssl.train.progress import console
+from vssl.train.settings import Budget
+from vssl.types import Embeddings
+
+HERE = Path(__file__).parent
+JUDGES = ("knn", "linear", "retrieval", "selective", "rank")
+# What lightly uses in its own CIFAR-10 benchmark, with the temperature that did best here.
+LIGHTLY = "--lr 0.12 --momentum 0.9 --weight-decay 5e-4 --schedule cosine --colour-strength 0.5 --temperature 0.1"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Run a recipe over methods and seeds.
+
+    Attributes:
+        recipe: cifar10_cpu10 or infrared_cpu5.
+        data: Folder that holds the data sets' archives.
+        objectives: Methods: vssl, vssl/paper, simclr, lightly.
+        seeds: Seeds.
+        steps: Steps instead of the recipe's minutes.
+        runs: Where the run folders go.
+        out: Where the record goes; benchmarks/results/RECIPE.json by default.
+    """
+
+    recipe: tyro.conf.Positional[str]
+    data: Path
+    objectives: tuple[str, ...] = ("vssl", "simclr")
+    seeds: tuple[int, ...] = (0, 1, 2)
+    steps: int | None = None
+    runs: Path = Path("runs")
+    out: Path | None = None
+
+
+def main(options: Options) -> None:
+    out = options.out or HERE / "results" / f"{options.recipe}.json"
+    record = json.loads(out.read_text()) if out.exists() else {"recipe": options.recipe, "runs": []}
+    record |= {"versions": versions(), "machine": machine(torch.device("cpu"))}
+    for seed in options.seeds:
+        for objective in options.objectives:
+            if any((run["objective"], run["seed"]) == (objective, seed) for run in record["runs"]):
+                continue
+            measured = run_lightly(options, seed) if objective == "lightly" else run_vssl(options, objective, seed)
+            record["runs"].append({"objective": objective, "seed": seed, **measured})
+            write_json(out, record)
+    print(table(record["runs"]))
+
+
+def run_vssl(options: Options, objective: str, seed: int) -> dict[str, Any]:
+    """Train, embed and judge one run of ours."""
+    recipe = RECIPES[options.recipe](seed=seed, objective=objective)
+    settings = recipe.settings
+    if options.steps:
+        settings = dataclasses.replace(settings, budget=Budget(steps=options.steps))
+    folder = options.runs / options.recipe / f"{objective.replace('/', '-')}-{seed}"
+    train = options.data / recipe.train
+    run = loop.train(train, folder, settings, overwrite=True, command=" ".join(sys.argv), terminal=console())
+    measured = {"budget": dataclasses.asdict(settings.budget), **run.info["progress"]}
+    return measured | judged(our_evidence(run, recipe, options.data))
+
+
+def our_evidence(run: Run, recipe: Recipe, data: Path) -> Evidence:
+    label_from = "folder" if recipe.labels_from == "folder" else None
+    embedded = api.embed(run, data / recipe.train, name="train", label_from=label_from, terminal=console())
+    if recipe.test is not None:
+        test = api.embed(run, data / recipe.test, name="test", label_from=label_from, terminal=console())
+        return Evidence(test, reference=embedded, label="label")
+    labels = infrared_labels(data / recipe.train, recipe.labels_from)
+    classes = pa.array([labels[name] for name in embedded.ids])
+    state = pa.array(["normal" if labels[name] == "No-Anomaly" else "defect" for name in embedded.ids])
+    return Evidence(
+        Embeddings(embedded.table.append_column("label", classes).append_column("state", state)), label="label"
+    )
+
+
+def infrared_labels(archive: Path, member: str) -> dict[str, str]:
+    """The class of each image, from the metadata that the data set brings."""
+    with tarfile.open(archive) as tar:
+        (found,) = [item for item in tar if item.name.removeprefix("./") == member]
+        file = tar.extractfile(found)
+        assert file is not None
+        entries = json.load(file)
+    folder = Path(member).parent
+    return {f"{folder}/{entry['image_filepath']}": entry["anomaly_class"] for entry in entries.values()}
+
+
+def run_lightly(options: Options, seed: int) -> dict[str, Any]:
+    """Train lightly's SimCLR in a process of its own, with the same network, and judge its features alike."""
+    recipe = RECIPES[options.recipe](seed=seed)
+    assert recipe.test is not None, "lightly is compared where there is a test set"
+    folder = options.runs / options.recipe / f"lightly-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    unpacked = options.runs / "unpacked" / Path(recipe.train).parent.name
+    if not unpacked.exists():
+        with tarfile.open(options.data / Path(recipe.train).parent) as tar:
+            tar.extractall(unpacked, filter="data")
+    budget = f"--steps {options.steps}" if options.steps else f"--minutes {recipe.settings.budget.minutes}"
+    files = f"--out {folder}/speed.json --save-features {folder}/features.npz"
+    command = f"{HERE}/lightly_simclr.py --data {unpacked} {files} {budget} --seed {seed} {LIGHTLY}"
+    subprocess.run([sys.executable, *command.split()], check=True)
+    speed = json.loads((folder / "speed.json").read_text())
+    arrays = np.load(folder / "features.npz")
+    test, train = (table_of(arrays, split) for split in ("test", "train"))
+    kept = {key: speed[key] for key in ("steps", "seconds", "images", "images_per_s")} | {"options": LIGHTLY}
+    return kept | judged(Evidence(test, reference=train, label="label"))
+
+
+def table_of(arrays: Any, split: str) -> Embeddings:
+    columns = {"id": pa.array([f"{split}/{name}" for name in arrays[f"{split}_ids"]])}
+    columns |= {"features": to_arrow(arrays[f"{split}_features"]), "label": pa.array(arrays[f"{split}_labels"])}
+    return Embeddings(pa.table(columns))
+
+
+def judged(evidence: Evidence) -> dict[str, Any]:
+    started = time.monotonic()
+    values = judge(evidence, JUDGES).values
+    if "state" in evidence.query:
+        states = judge(dataclasses.replace(evidence, label="state"), ("knn", "linear")).values
+        values |= {f"normal or defect/{name}": value for name, value in states.items()}
+    return {"values": values, "judging_seconds": time.monotonic() - started}
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """Mean and spread (largest less smallest) over the seeds."""
+    shown = ("knn/accuracy", "linear/accuracy_100", "linear/accuracy_10", "linear/accuracy_1")
+    shown += ("retrieval/r_auroc/ambiguity", "retrieval/r_auroc/nn_distance")
+    lines = ["| method | seeds | images/s | " + " | ".join(shown) + " |", "|" + "---|" * (len(shown) + 3)]
+    for objective in dict.fromkeys(run["objective"] for run in runs):
+        rows = [run for run in runs if run["objective"] == objective]
+        rate = np.mean([run["images"] / run["seconds"] for run in rows])
+        cells = [spread([run["values"][name] for run in rows if name in run["values"]]) for name in shown]
+        lines.append(f"| {objective} | {len(rows)} | {rate:.0f} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def spread(values: list[float]) -> str:
+    return f"{np.mean(values):.3f} ({np.ptp(values):.3f})" if values else "-"
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,190 @@
+"""The verbs of vssl as functions; the command line has the same verbs with the same names and settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from vssl.config import find, member, name_of
+from vssl.embed import embed as _embed
+from vssl.embed import identity_of
+from vssl.errors import ConfigError
+from vssl.evaluate.run_folder import evaluate as _evaluate
+from vssl.evaluate.verdict import Verdict
+from vssl.report import build as _report
+from vssl.run import Run
+from vssl.train import loop
+from vssl.train import model as trained
+from vssl.train.model import Model
+from vssl.train.settings import Budget, Optimiser, Settings
+from vssl.types import Embeddings
+
+Name = str | Path
+
+
+def train(
+    data: Name,
+    out: Name,
+    *,
+    objective: Any = "vssl",
+    encoder: Any = "convnet/small",
+    modality: Any = "images",
+    minutes: float | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    optimiser: Optimiser | None = None,
+    batch: int = 256,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Literal["auto", "bf16", "float32"] = "auto",
+    overwrite: bool = False,
+    command: str = "",
+    terminal: Console | None = None,
+) -> Run:
+    """Train an encoder on unlabelled data.
+
+    Args:
+        data: A folder, a CSV or Parquet list with a `path` column, or a zip or tar archive; a folder inside an archive
+            is named behind it: images.tar.xz/train.
+        out: The run folder to make.
+        objective, encoder, modality: A name such as "simclr", "convnet/base", "images", or a member's Config.
+        minutes, epochs, steps: How long to train: at most one of them; 10 minutes if none is given.
+        optimiser: How to step.
+        batch: Samples a step.
+        seed: Of everything random.
+        device: auto, cpu, cuda or one GPU such as cuda:1.
+        precision: auto takes bfloat16 where the hardware is fast at it.
+        overwrite: Start again if `out` is a run folder already.
+        command: What to note in the run as the command.
+        terminal: A rich console to show progress on; None is quiet.
+
+    Raises:
+        VsslError: See `vssl.errors`.
+    """
+    if minutes is None and epochs is None and steps is None:
+        minutes = 10.0
+    settings = Settings(
+        modality=member("modalities", modality),
+        encoder=member("encoders", encoder),
+        objective=member("objectives", objective),
+        budget=Budget(epochs, steps, minutes),
+        optimiser=optimiser or Optimiser(),
+        batch=batch,
+        seed=seed,
+        device=device,
+        precision=precision,
+    )
+    return loop.train(data, out, settings, overwrite=overwrite, command=command, terminal=terminal)
+
+
+def resume(run: Run | Name, *, terminal: Console | None = None) -> Run:
+    """Go on with an interrupted run, with its own data and settings.
+
+    Raises:
+        RunError: There is no run, or its data have changed.
+    """
+    return loop.resume(run.path if isinstance(run, Run) else run, terminal=terminal)
+
+
+def load(run: Run | Name, device: str = "auto") -> Model:
+    """A trained run as a model to call.
+
+    Raises:
+        RunError: There is no usable model in the run folder.
+    """
+    return trained.load(run if isinstance(run, Run) else Run(run), device)
+
+
+def embed(
+    run: Run | Name,
+    data: Name,
+    *,
+    name: str | None = None,
+    label_from: Literal["none", "folder"] | None = None,
+    device: str = "auto",
+    terminal: Console | None = None,
+) -> Embeddings:
+    """Embed all samples of `data`; the table is kept as RUN/embeddings/NAME.parquet.
+
+    Args:
+        name: Name of the table; by default that of the data, or "train" for the data of the training.
+        label_from: folder: the name of each file's folder is kept as its label; by default as in training.
+
+    Raises:
+        VsslError: See `vssl.errors`.
+    """
+    return _embed(_with_labels(load(run, device), label_from), data, name, terminal)
+
+
+def evaluate(
+    run: Run | Name,
+    on: str = "train",
+    *,
+    reference: str | None = None,
+    outliers: str | None = None,
+    label: str | None = None,
+    twin: Run | Name | None = None,
+    only: Sequence[str] | None = None,
+) -> Verdict:
+    """Judge a run by its stored embeddings, and keep the figures in RUN/evaluation.json.
+
+    Args:
+        on: Name of the embeddings to judge.
+        reference: Embeddings that classifiers and neighbours may learn from; without them the judged ones are divided.
+        outliers: Embeddings of other data, which the scores should tell from the judged ones.
+        label: Metadata column with the labels.
+        twin: A run with another seed that has embedded the same data under the same name.
+        only: Names of judges; all by default.
+
+    Raises:
+        VsslError: See `vssl.errors`.
+    """
+    other = None if twin is None else _run(twin)
+    return _evaluate(_run(run), on, reference, outliers, label, other, only)
+
+
+def report(run: Run | Name, *, on: str = "train") -> Path:
+    """Write RUN/report.html, one self-contained page, and return its path.
+
+    Raises:
+        RunError: There is no run at this place.
+    """
+    run = _run(run)
+    modality = load(run, "cpu").modality
+    source = identity_of(run, on).source if on in run.embedding_names() else run.info["source"]
+    return _report(run, lambda ids: modality.pictures(source, ids), on)
+
+
+def views(data: Name, out: Name, *, modality: Any = "images", samples: int = 8, seed: int = 0) -> Path:
+    """Draw originals beside their views, and return the picture's path.
+
+    Args:
+        out: The PNG file to write.
+        modality: As in `train`; its settings choose the views.
+        samples: How many samples to draw.
+
+    Raises:
+        VsslError: See `vssl.errors`.
+    """
+    config = member("modalities", modality)
+    module = find("modalities", name_of(config))
+    return module.build(config, module.measure(data, config)).draw(data, Path(out), samples, seed)
+
+
+def _run(run: Run | Name) -> Run:
+    return run if isinstance(run, Run) else Run(run)
+
+
+def _with_labels(loaded: Model, label_from: str | None) -> Model:
+    if label_from is None:
+        return loaded
+    config = loaded.settings.modality
+    if not hasattr(config, "label_from"):
+        raise ConfigError("--label-from is for images; other data have their labels in a column.")
+    relabelled = dataclasses.replace(config, label_from=label_from)
+    module = find("modalities", name_of(config))
+    return dataclasses.replace(loaded, modality=module.build(relabelled, loaded.modality.spec))

@@ -1,0 +1,71 @@
+"""Recipes: settings that are worth keeping, each with its claim. The figures and their spread: benchmarks/results/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from vssl.config import member
+from vssl.modalities import images
+from vssl.objectives import simclr
+from vssl.train.settings import Budget, Optimiser, Settings
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train and how to judge.
+
+    Attributes:
+        settings: Of the training.
+        train: Where the training data lie below the data folder.
+        test: Where the judged data lie; None judges the training data, each sample among the others.
+        labels_from: folder, or the name of a file in the archive that the script reads the labels from.
+    """
+
+    settings: Settings
+    train: str
+    test: str | None
+    labels_from: str
+
+
+def _tuned(objective: str) -> Any:
+    """The method's configuration; a rival gets the temperature that did best in short trials on CIFAR-10."""
+    return simclr.Config(temperature=0.05) if objective == "simclr" else member("objectives", objective)
+
+
+def cifar10_cpu10(seed: int = 0, objective: str = "vssl") -> Recipe:
+    """CIFAR-10 in ten minutes on two cores, without labels."""
+    return Recipe(
+        settings=Settings(
+            modality=images.Config(views="natural"),
+            encoder=member("encoders", "convnet/small"),
+            objective=_tuned(objective),
+            budget=Budget(minutes=10),
+            optimiser=Optimiser(),
+            seed=seed,
+        ),
+        train="cifar10-jpeg.tar.xz/train",
+        test="cifar10-jpeg.tar.xz/test",
+        labels_from="folder",
+    )
+
+
+def infrared_cpu5(seed: int = 0, objective: str = "vssl") -> Recipe:
+    """Infrared photographs of solar modules in five minutes on two cores, without labels."""
+    return Recipe(
+        settings=Settings(
+            modality=images.Config(views="inspection"),
+            encoder=member("encoders", "convnet/small"),
+            objective=_tuned(objective),
+            budget=Budget(minutes=5),
+            optimiser=Optimiser(),
+            seed=seed,
+        ),
+        train="infrared-solar-modules.tar.xz",
+        test=None,
+        labels_from="InfraredSolarModules/module_metadata.json",
+    )
+
+
+RECIPES: dict[str, Callable[..., Recipe]] = {"cifar10_cpu10": cifar10_cpu10, "infrared_cpu5": infrared_cpu5}

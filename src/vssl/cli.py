@@ -1,0 +1,306 @@
+"""The command line: the verbs of `vssl.api` with the same names and settings. Only this file knows the CLI library."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shlex
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.text import Text
+from tyro.conf import OmitArgPrefixes, Positional, arg
+
+from vssl import api
+from vssl.config import MEMBER_FOLDERS, member, name_of
+from vssl.errors import VsslError
+from vssl.run import Run
+from vssl.train.progress import console
+from vssl.train.settings import Optimiser
+
+DESCRIPTION = """Representations with usable uncertainty from unlabelled data. Nothing leaves this computer.
+
+A first result: vssl demo
+
+Your own images, one after the other:
+
+vssl train IMAGES --out RUN --minutes 10
+
+vssl embed RUN IMAGES
+
+vssl evaluate RUN
+
+vssl report RUN"""
+
+Data = Annotated[Positional[Path], arg(metavar="DATA")]
+RunFolder = Annotated[Positional[Path], arg(metavar="RUN")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; user errors end with status 2 and one clear message on standard error."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        verbs: dict[str, Callable[..., Any]] = {
+            "train": _with_members(Train, arguments, ("modality", "encoder", "objective")),
+            "resume": resume,
+            "embed": embed,
+            "evaluate": evaluate,
+            "report": report,
+            "views": _with_members(Views, arguments, ("modality",)),
+            "demo": demo,
+        }
+        asked: Train | Views | None = tyro.extras.subcommand_cli_from_dict(
+            verbs, prog="vssl", description=DESCRIPTION, args=arguments
+        )
+        if asked is not None:
+            asked.run(arguments)
+    except VsslError as error:
+        _terminal().print(Text(f"{type(error).__name__}: ", style="bold red"), Text(str(error)), sep="", soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train an encoder on unlabelled data: no labels are read, nothing leaves this computer.
+
+    DATA is a folder (any depth), a CSV or Parquet list with a column `path`, or a zip or tar archive (also .tar.xz). A
+    folder inside an archive is named behind it: images.tar.xz/train.
+
+    Example: vssl train photos --out RUN --minutes 10
+
+    Parts before a camera: vssl train parts.csv --out RUN --views inspection --encoder convnet/base
+
+    Another method: vssl train photos --out RUN --objective simclr --simclr.temperature 0.2
+
+    Two processes: torchrun --nproc-per-node 2 -m vssl train photos --out RUN --epochs 100
+
+    Attributes:
+        data: The data to learn from.
+        out: The run folder to make.
+        minutes: Minutes of training; 10 if neither epochs nor steps are given.
+        epochs: Passes over the data.
+        steps: Steps of the optimiser.
+        modality: Kind of data. Its settings stand below.
+        encoder: Network, with its variant behind a slash: convnet/tiny, convnet/small, convnet/base, convnet/resnet18
+            or any of timm, such as timm/resnet50.
+        objective: Method: vssl, vssl/paper (the paper's own form) or simclr. Its settings stand below.
+        batch: Samples a step, over all processes together.
+        seed: Of everything random.
+        device: auto, cpu, cuda or one GPU such as cuda:1.
+        precision: auto takes bfloat16 where the hardware is fast at it.
+        overwrite: Start again if the run folder exists.
+    """
+
+    data: Data
+    out: Path
+    minutes: float | None = None
+    epochs: float | None = None
+    steps: int | None = None
+    modality: str = "images"
+    encoder: str = "convnet/small"
+    objective: str = "vssl"
+    batch: int = 256
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["auto", "bf16", "float32"] = "auto"
+    overwrite: bool = False
+    optimiser: OmitArgPrefixes[Optimiser] = field(default_factory=Optimiser)
+
+    def run(self, arguments: Sequence[str]) -> None:
+        settings = {item.name: getattr(self, item.name) for item in dataclasses.fields(Train)}
+        command = shlex.join(["vssl", *arguments])
+        _after_training(api.train(**(settings | _configurations(self)), command=command, terminal=_terminal()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """Draw a picture of originals beside their augmented views, to see what training will see.
+
+    Example: vssl views photos --views inspection --out views.png
+
+    Attributes:
+        data: The data, as in train.
+        out: The PNG file to write.
+        samples: How many samples to draw.
+        seed: Which samples and which views.
+        modality: Kind of data.
+    """
+
+    data: Data
+    out: Path = Path("views.png")
+    samples: int = 8
+    seed: int = 0
+    modality: str = "images"
+
+    def run(self, arguments: Sequence[str]) -> None:
+        settings = {item.name: getattr(self, item.name) for item in dataclasses.fields(Views)}
+        _say(f"Look at {api.views(**(settings | _configurations(self)))}")
+
+
+def resume(run: RunFolder) -> None:
+    """Go on with a run that was interrupted, from its last checkpoint.
+
+    Example: vssl resume RUN
+
+    Args:
+        run: The run folder.
+    """
+    _after_training(api.resume(run, terminal=_terminal()))
+
+
+def embed(
+    run: RunFolder,
+    data: Data,
+    name: str | None = None,
+    label_from: Literal["none", "folder"] | None = None,
+    device: str = "auto",
+) -> None:
+    """Embed data: writes RUN/embeddings/NAME.parquet with id, features, mean, log_variance, ambiguity and metadata.
+
+    Example: vssl embed RUN photos/new --name new
+
+    Args:
+        run: The run folder.
+        data: A folder, list or archive, as in train.
+        name: Name of the table; by default that of the data, or "train" for the data of the training.
+        label_from: folder: keep the name of each file's folder as its label.
+        device: auto, cpu, cuda or one GPU such as cuda:1.
+    """
+    table = api.embed(run, data, name=name, label_from=label_from, device=device, terminal=_terminal())
+    _say(f"{len(table)} samples embedded. Judge them: vssl evaluate {run}  See them: vssl report {run}")
+
+
+def evaluate(
+    run: RunFolder,
+    on: str = "train",
+    reference: str | None = None,
+    outliers: str | None = None,
+    label: str | None = None,
+    twin: Path | None = None,
+    only: tuple[str, ...] = (),
+) -> None:
+    """Judge stored embeddings: with labels if there are any, and without.
+
+    Prints the figures as JSON on standard output and keeps them in RUN/evaluation.json.
+
+    Example: vssl evaluate RUN --on test --reference train --label label
+
+    Args:
+        run: The run folder.
+        on: Name of the embeddings to judge.
+        reference: Embeddings that classifiers learn from; without them the judged ones are divided.
+        outliers: Embeddings of other data, which the scores should tell from the judged ones.
+        label: Metadata column with the labels; "label" is used if it is there.
+        twin: A run with another seed that embedded the same data under the same name, to judge stability.
+        only: Names of judges; all by default.
+    """
+    verdict = api.evaluate(run, on, reference=reference, outliers=outliers, label=label, twin=twin, only=only or None)
+    print(json.dumps(verdict.to_dict(), indent=2))
+
+
+def report(run: RunFolder, on: str = "train") -> None:
+    """Write RUN/report.html: one self-contained page with curves, map, galleries, neighbours and figures.
+
+    Example: vssl report RUN --on test
+
+    Args:
+        run: The run folder.
+        on: Name of the embeddings to show.
+    """
+    _say(f"Open it in a browser: {api.report(run, on=on).resolve()}")
+
+
+def demo(out: Path = Path("vssl-demo"), minutes: float = 2.0, overwrite: bool = False) -> None:
+    """A first result in minutes: make an inspection line's images, train, embed, evaluate, report.
+
+    Example: vssl demo --out vssl-demo
+
+    Args:
+        out: Folder for the images and the run.
+        minutes: Minutes of training.
+        overwrite: Start again if the folder holds a demo already.
+    """
+    from vssl.demo.tour import demo as tour
+
+    tour(out, minutes, overwrite, _terminal())
+
+
+def _with_members(verb: type, arguments: Sequence[str], roles: Sequence[str]) -> type:
+    """The verb with the settings of those members that the arguments name, as further groups of options."""
+    fields: list[tuple[str, Any, Any]] = []
+    for role in roles:
+        chosen = _chosen(verb, role, arguments)
+        settings = _without_variant(chosen)
+        # Only objectives keep their name before their settings: those of the others speak for themselves.
+        kind = type(settings) if role == "objective" else OmitArgPrefixes[type(settings)]  # type: ignore[misc]
+        if dataclasses.fields(settings):
+            fields.append((_group(role, chosen), kind, dataclasses.field(default=settings)))
+    namespace = {"__doc__": verb.__doc__}
+    return dataclasses.make_dataclass(
+        verb.__name__, fields, bases=(verb,), frozen=True, kw_only=True, namespace=namespace
+    )
+
+
+def _chosen(verb: type, role: str, arguments: Sequence[str]) -> Any:
+    """The default configuration of the member that plays a role, looked up before the other options are read."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(f"--{role}", default=getattr(verb, role))
+    return member(MEMBER_FOLDERS[role], getattr(parser.parse_known_args(arguments)[0], role))
+
+
+def _group(role: str, config: Any) -> str:
+    return name_of(config) if role == "objective" else f"{role}_settings"
+
+
+def _without_variant(config: Any) -> Any:
+    """The configuration without the field `variant`, which stands behind the member's name already."""
+    kept = [field for field in dataclasses.fields(config) if field.name != "variant"]
+    hints = typing.get_type_hints(type(config))
+    values = {field.name: getattr(config, field.name) for field in kept}
+    kind = dataclasses.make_dataclass(
+        "Config",
+        [(field.name, hints[field.name]) for field in kept],
+        frozen=True,
+        namespace={"__doc__": config.__doc__},
+    )
+    return kind(**values)
+
+
+def _configurations(asked: Any) -> dict[str, Any]:
+    """The configurations of the chosen members, with the values that were asked for."""
+    configurations = {}
+    for role in MEMBER_FOLDERS:
+        if hasattr(asked, role):
+            chosen = member(MEMBER_FOLDERS[role], getattr(asked, role))
+            settings = getattr(asked, _group(role, chosen), None)
+            values = {} if settings is None else vars(settings)
+            configurations[role] = dataclasses.replace(chosen, **values)
+    return configurations
+
+
+def _terminal() -> Console:
+    """The terminal for people; of several processes under torchrun only the first speaks."""
+    return console(quiet=os.environ.get("RANK", "0") != "0")
+
+
+def _say(words: str) -> None:
+    # Names of files are the user's: square brackets in them are no markup.
+    _terminal().print(words, markup=False, soft_wrap=True)
+
+
+def _after_training(run: Run) -> None:
+    progress = run.info["progress"]
+    minutes, health = progress["seconds"] / 60, run.info["health"]
+    words = f"{run.info['status']}: {progress['images']} images in {minutes:.1f} minutes, {health}."
+    follow = f"vssl resume {run.path}" if run.info["status"] == "interrupted" else f"vssl embed {run.path} DATA"
+    _say(f"{words} Next: {follow}")

@@ -1,0 +1,136 @@
+"""Settings: frozen dataclasses to JSON and back, and `find`, which makes a module's name its registry entry."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import pkgutil
+import types
+import typing
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, Literal, TypeVar
+
+from vssl.errors import ConfigError
+
+T = TypeVar("T")
+
+MEMBER_FOLDERS = {"modality": "modalities", "encoder": "encoders", "objective": "objectives"}
+"""The roles that members play in a run, and the folders they live in."""
+
+
+def members(kind: str) -> list[str]:
+    """Names of all members of a kind: the modules of the folder `vssl/<kind>` that have a `Config` or a `run`."""
+    package = importlib.import_module(f"vssl.{kind}")
+    modules = {info.name: importlib.import_module(f"vssl.{kind}.{info.name}") for info in _modules(package)}
+    return sorted(name for name, module in modules.items() if hasattr(module, "Config") or hasattr(module, "run"))
+
+
+def _modules(package: ModuleType) -> list[pkgutil.ModuleInfo]:
+    return list(pkgutil.iter_modules(package.__path__))
+
+
+def find(kind: str, name: str) -> ModuleType:
+    """Import the member `name` of a kind, for example `find("objectives", "simclr")`.
+
+    Raises:
+        ConfigError: There is no such member; the message lists those there are.
+    """
+    known = members(kind)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ConfigError(f"There is no {name!r} among the {kind}: {', '.join(known)}.{hint}")
+    return importlib.import_module(f"vssl.{kind}.{name}")
+
+
+def member(kind: str, choice: Any) -> Any:
+    """A member's configuration: `choice` itself, or the default of the member named, for example "vssl/paper".
+
+    Behind the slash stands a variant: a value of the configuration's field `variant`, or one of the functions in the
+    module's `NAMED` that returns a configuration.
+
+    Raises:
+        ConfigError: There is no such member or variant.
+    """
+    if not isinstance(choice, str):
+        return choice
+    name, _, variant = choice.partition("/")
+    module = find(kind, name)
+    if not variant:
+        return module.Config()
+    named = getattr(module, "NAMED", {})
+    if variant in named:
+        return named[variant]()
+    if "variant" in typing.get_type_hints(module.Config):
+        return from_dict(module.Config, {"variant": variant}, name)
+    raise ConfigError(f"{name!r} has no variant {variant!r}; it has: {', '.join(named) or 'none'}.")
+
+
+def name_of(config: object) -> str:
+    """The registry name of a member's configuration: the name of the module that defines it."""
+    return type(config).__module__.rsplit(".", 1)[-1]
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A dataclass as plain JSON data."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
+    """Build the dataclass `cls` from plain JSON data, checking names and types all the way down.
+
+    Args:
+        where: What the data are and where they stand, for the error message.
+
+    Raises:
+        ConfigError: An unknown or missing key, or a value of the wrong type.
+    """
+    hints = typing.get_type_hints(cls)
+    unknown = sorted(set(data) - set(hints))
+    if unknown:
+        raise ConfigError(f"{where or cls.__name__} has no setting {unknown[0]!r}; it has: {', '.join(sorted(hints))}.")
+    values = {key: _cast(hints[key], value, f"{where}.{key}".lstrip(".")) for key, value in data.items()}
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ConfigError(f"{where or cls.__name__}: {error}.") from error
+
+
+def _cast(hint: Any, value: Any, where: str) -> Any:
+    if hint is Any:
+        return value
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _first_that_fits([choice for choice in arguments if choice is not type(None)], value, where)
+    if origin is Literal:
+        if value not in arguments:
+            raise ConfigError(f"{where} is {value!r}; it must be one of {', '.join(map(repr, arguments))}.")
+        return value
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
+        return from_dict(hint, value, where)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where} is {value!r}; it must be a list of values.")
+        inner = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+        if len(inner) != len(value):
+            raise ConfigError(f"{where} needs {len(inner)} values, and {len(value)} were given.")
+        return tuple(_cast(kind, item, where) for kind, item in zip(inner, value, strict=True))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and (not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool)):
+        raise ConfigError(f"{where} is {value!r}; it must be of type {hint.__name__}.")
+    return value
+
+
+def _first_that_fits(choices: list[Any], value: Any, where: str) -> Any:
+    problems = []
+    for choice in choices:
+        try:
+            return _cast(choice, value, where)
+        except ConfigError as error:
+            problems.append(str(error))
+    raise ConfigError(problems[0])

@@ -1,0 +1,100 @@
+"""The demo: make an inspection line's pictures, train, embed, judge, and say in plain words what was found."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from sklearn.metrics import roc_auc_score
+
+from vssl import api
+from vssl.demo.inspection import Line, write
+from vssl.errors import RunExistsError
+from vssl.evaluate import Evidence, judge
+from vssl.modalities import images
+from vssl.types import Embeddings
+
+PARTS = 3_000
+HOLD_OUT = 1_000
+ENCODER = "convnet/small"
+
+
+def demo(out: Path, minutes: float = 2.0, overwrite: bool = False, terminal: Console | None = None) -> list[str]:
+    """Run the demo in the folder `out`; returns what was found, in sentences.
+
+    The training pictures have no labels at all; those of the hold-out are read by the judges alone.
+
+    Raises:
+        RunExistsError: There is something at `out` already, and `overwrite` is not given.
+    """
+    out = Path(out)
+    if out.exists():
+        if not overwrite or not (out / "run" / "run.json").is_file():
+            raise RunExistsError(f"{out} is there already. Start again: --overwrite (for an earlier demo). Or --out.")
+        shutil.rmtree(out)
+    say = terminal.print if terminal else lambda *_: None
+    say(f"[bold]1[/bold] Making {PARTS} pictures of parts without labels, and {HOLD_OUT} with labels to judge by.")
+    training = write(Line(seed=0), out / "parts", PARTS, labelled=False)
+    hold_out = write(Line(seed=1), out / "hold-out", HOLD_OUT, labelled=True)
+
+    say(f"[bold]2[/bold] Training for {minutes:g} minutes, without labels.")
+    views = images.Config(views="inspection")
+    command = f"vssl demo --out {out} --minutes {minutes:g}"
+    run = api.train(
+        training, out / "run", modality=views, encoder=ENCODER, minutes=minutes, command=command, terminal=terminal
+    )
+    say("[bold]3[/bold] Embedding both, each picture with its uncertainty.")
+    api.embed(run, training, name="train", terminal=terminal)
+    judged = api.embed(run, hold_out, name="hold-out", terminal=terminal)
+    say("[bold]4[/bold] Judging and drawing.")
+    api.evaluate(run, "hold-out", label="label")
+    page = api.report(run, on="hold-out")
+    found = [_structure(judged), *_defects(judged), _borderline(judged), f"Look at it: {page.resolve()}"]
+    for sentence in found:
+        say(f"  {sentence}")
+    return found
+
+
+def _structure(judged: Embeddings) -> str:
+    supplier, camera = (_knn(judged, column) for column in ("supplier", "camera"))
+    return (
+        f"The encoder was told nothing, and sorts the parts by supplier ({supplier:.0%} lie among parts of their own "
+        f"supplier; chance is 33 %) and by camera ({camera:.0%}; chance is 50 %)."
+    )
+
+
+def _defects(judged: Embeddings) -> list[str]:
+    values = judge(Evidence(judged, label="label"), ["linear"]).values
+    linear = values["linear/balanced_accuracy_100"]
+    distance = _distance_to_good(judged)
+    defect = np.array(judged.table["label"].to_pylist()) == "defect"
+    return [
+        f"A linear classifier on the embeddings tells ok from defect in {linear:.0%} of cases, both kinds counted "
+        "alike (chance is 50 %).",
+        "Without any label of a defect, the distance to the nearest good parts ranks a random defect above a random "
+        f"good part in {roc_auc_score(defect, distance):.0%} of pairs (chance is 50 %).",
+    ]
+
+
+def _borderline(judged: Embeddings) -> str:
+    borderline = judged.numpy("borderline").astype(bool)
+    auroc = roc_auc_score(borderline, judged.numpy("ambiguity"))
+    return (
+        f"The encoder's own ambiguity ranks a random borderline part above a random clear one in {auroc:.0%} of pairs. "
+        "Ambiguity says how far the encoder itself finds a part undetermined; it is not a score of defects."
+    )
+
+
+def _knn(judged: Embeddings, column: str) -> float:
+    return judge(Evidence(judged, label=column), ["knn"]).values["knn/accuracy"]
+
+
+def _distance_to_good(judged: Embeddings) -> np.ndarray:
+    """Mean cosine distance to the five nearest other parts with the label ok."""
+    features = judged.features / np.linalg.norm(judged.features, axis=1, keepdims=True)
+    good = np.array(judged.table["label"].to_pylist()) == "ok"
+    distance = 1 - features @ features.T
+    np.fill_diagonal(distance, np.inf)
+    return np.sort(distance[:, good], axis=1)[:, :5].mean(1)

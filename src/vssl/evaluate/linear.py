@@ -1,0 +1,68 @@
+"""Linear probe: how well does a linear classifier on the frozen features do with all, 10 % and 1 % of the labels?
+
+Multinomial logistic regression (scikit-learn, L-BFGS) on standardised features, without augmentation. The weight decay
+is chosen, for each amount of labels anew, on a tenth of those labels. Without a reference a fifth of each class of the
+query is tested and the rest learned from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from vssl.evaluate.base import Evidence, Skip
+from vssl.evaluate.knn import balanced_accuracy
+from vssl.evaluate.labels import Labelled, stratified
+
+NEEDS = frozenset({"labels"})
+PERCENTS = (100, 10, 1)
+# Per sample, so that one grid suits all amounts of labels; strong to weak, so that each fit starts near its solution.
+WEIGHT_DECAYS = (1e-1, 1e-2, 1e-3, 1e-4)
+
+
+def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
+    """Yield accuracy and balanced accuracy for each percentage of the training labels."""
+    training, test = _split(evidence)
+    if not len(test):
+        yield "linear", Skip("no class has two labelled samples, one to learn from and one to test")
+        return
+    classes = len(np.unique(training.classes))
+    for percent in PERCENTS:
+        count = round(len(training) * percent / 100)
+        if count < classes:
+            reason = f"{percent} % of {len(training)} labels are {count}: fewer than the {classes} classes"
+            yield f"linear/accuracy_{percent}", Skip(reason)
+            continue
+        drawn = training.take(stratified(training.classes, percent / 100, evidence.seed).nonzero()[0])
+        predicted = fit_predict(drawn, test.samples.features, evidence.seed)
+        yield f"linear/accuracy_{percent}", float(np.mean(predicted == test.classes))
+        yield f"linear/balanced_accuracy_{percent}", balanced_accuracy(test.classes, predicted)
+
+
+def _split(evidence: Evidence) -> tuple[Labelled, Labelled]:
+    if evidence.reference is not None:
+        return evidence.examples, evidence.labelled
+    held = stratified(evidence.labelled.classes, 0.2, evidence.seed, leave=1)
+    return evidence.labelled.take((~held).nonzero()[0]), evidence.labelled.take(held.nonzero()[0])
+
+
+def fit_predict(training: Labelled, features: np.ndarray, seed: int) -> np.ndarray:
+    """Learn from the labelled samples, weight decay included, and classify the features [N, F]."""
+    scaler = StandardScaler().fit(training.samples.features.astype(np.float32))
+    known, classes = scaler.transform(training.samples.features.astype(np.float32)), training.classes
+    model = LogisticRegression(max_iter=500, warm_start=True)
+    held = stratified(classes, 0.1, seed + 1, leave=1)
+    decay = _best_decay(model, known, classes, held) if held.any() else WEIGHT_DECAYS[1]
+    model.set_params(C=1 / (decay * len(classes))).fit(known, classes)
+    return model.predict(scaler.transform(features.astype(np.float32)))
+
+
+def _best_decay(model: LogisticRegression, known: np.ndarray, classes: np.ndarray, held: np.ndarray) -> float:
+    scores = []
+    for decay in WEIGHT_DECAYS:
+        model.set_params(C=1 / (decay * (~held).sum())).fit(known[~held], classes[~held])
+        scores.append(model.score(known[held], classes[held]))
+    return WEIGHT_DECAYS[int(np.argmax(scores))]

@@ -1,0 +1,133 @@
+"""What every modality promises to the stages that follow.
+
+A modality's module has a frozen `Config`; a frozen dataclass `Spec`, stored with the run; `measure(source, config)`,
+which looks at the training data once and returns as a `Spec` what has to be known of them ever after (sizes, ranges,
+mean and spread); and `build(config, spec) -> Modality`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vssl.types import View
+
+OnProgress = Callable[[int, int], None]
+
+
+class Broken(Protocol):
+    """A sample that could not be read, and why."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class Dataset(Protocol):
+    """Samples that training may read in any order, as often as it likes.
+
+    Attributes:
+        ids: One name a sample.
+        metadata: One row a sample; training never reads it.
+        fingerprint: Changes whenever the data do.
+        broken: What could not be read and is therefore missing.
+    """
+
+    ids: Sequence[str]
+    metadata: pa.Table
+    fingerprint: str
+    broken: Sequence[Broken]
+
+    def __len__(self) -> int: ...
+    def batch(self, rows: np.ndarray) -> Tensor: ...
+    def to(self, device: torch.device) -> Dataset: ...
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive samples of a stream, as `Modality.plain` takes them, and what was broken between them."""
+
+    ids: Sequence[str]
+    metadata: pa.Table
+    raw: Tensor
+    broken: Sequence[Broken]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a source holds.
+
+    Attributes:
+        samples: How many, broken ones included.
+        fingerprint: Changes whenever the samples do.
+        metadata: Fingerprint of their metadata.
+    """
+
+    samples: int
+    fingerprint: str
+    metadata: str
+
+
+class Modality(ABC):
+    """A kind of data, with its settings and what was measured on the training data.
+
+    Attributes:
+        shape: What an encoder has to know of a sample; images: (channels, height, width).
+        default_encoder: Name of the encoder that suits, as in `--encoder`.
+        max_broken: Share of the samples that may be broken, 0..1.
+        config: Its settings.
+        spec: What was measured on the training data.
+    """
+
+    config: Any
+    spec: Any
+    shape: tuple[int, ...]
+    default_encoder: str
+    max_broken: float
+
+    @abstractmethod
+    def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Dataset:
+        """Read the samples of `source`, decoded once."""
+
+    @abstractmethod
+    def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
+        """Read `source` once, in order, from sample `start` on, `size` samples at a time, in constant memory."""
+
+    @abstractmethod
+    def sample(self, source: str | Path, count: int, seed: int) -> Chunk:
+        """At most `count` samples drawn from all of `source`, in its order."""
+
+    @abstractmethod
+    def contents(self, source: str | Path) -> Contents:
+        """What there is in `source`; reads no sample."""
+
+    @abstractmethod
+    def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> Sequence[View]:
+        """The augmented views of a raw batch, on its device.
+
+        Args:
+            part: In distributed training, the rows of the raw batch that are this process's own. The randomness of a
+                row depends on the whole batch and the generator alone, not on how the batch is divided.
+        """
+
+    @abstractmethod
+    def plain(self, raw: Tensor) -> View:
+        """The raw batch as it is, without augmentation."""
+
+    @abstractmethod
+    def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:
+        """Pictures to show a person, or None where a sample is no longer there."""
+
+    @abstractmethod
+    def draw(self, source: str | Path, path: Path, samples: int, seed: int) -> Path:
+        """Write a picture of some samples beside their views."""

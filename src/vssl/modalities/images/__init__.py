@@ -1,0 +1,72 @@
+"""Images: reading them from any folder, list or archive, and views of them in batches.
+
+A newcomer adds a preset of views as a function in `presets`, and its name to `Config.views`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from vssl.errors import ConfigError
+from vssl.modalities.images.decode import Canvas
+
+if TYPE_CHECKING:
+    from vssl.modalities.images.modality import ImageModality
+
+
+@dataclass(frozen=True)
+class Config:
+    """Images.
+
+    Attributes:
+        views: Preset of views: natural (photographs), inspection (parts before a camera) or texture (surfaces).
+        size: Longest side in pixels that images are scaled down to; they are never scaled up.
+        label_from: Take the name of each file's folder as its label (folder), or not (none).
+        max_broken: Share of files that may be broken, 0..1; more, and the data are refused.
+    """
+
+    views: Literal["natural", "inspection", "texture"] = "natural"
+    size: int = 96
+    label_from: Literal["none", "folder"] = "none"
+    max_broken: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.size < 8:
+            raise ConfigError(f"images.size is {self.size}; it must be at least 8 pixels.")
+        if not 0 <= self.max_broken <= 1:
+            raise ConfigError(f"images.max_broken is {self.max_broken}; it is a share, 0 to 1.")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What was measured on the training images, and holds for every image the run sees from then on.
+
+    Attributes:
+        canvas: Size, channels and range of values that every image is brought to.
+        mean, std: Of each channel, where white is 1.
+    """
+
+    canvas: Canvas
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+# `modality` is imported late: it needs the two classes above.
+def measure(source: str | Path, config: Config) -> Spec:
+    """Measure a sample of the images of `source`.
+
+    Raises:
+        DataError: There are no images, or none of the sample can be read.
+    """
+    from vssl.modalities.images import modality
+
+    return modality.measure(source, config)
+
+
+def build(config: Config, spec: Spec) -> ImageModality:
+    """The modality for these settings and measurements."""
+    from vssl.modalities.images.modality import ImageModality
+
+    return ImageModality(config, spec)

@@ -1,0 +1,92 @@
+"""Which files below a folder are images, and in which order they come."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import Counter
+from pathlib import Path
+
+from vssl.errors import DataError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+FileState = tuple[int, int]  # size in bytes, time of change in ns
+_DANGLING: FileState = (0, 0)
+
+
+def scan(root: Path) -> tuple[list[str], list[FileState], Counter[str]]:
+    """Names (relative to root, with /) and states of all images below root, and the other files' suffixes, counted.
+
+    Hidden files and folders are passed over. Links are followed; one that points nowhere keeps its name, so that it is
+    counted as a broken file later and does not vanish.
+
+    Raises:
+        DataError: A folder cannot be listed.
+    """
+    names: list[str] = []
+    states: list[FileState] = []
+    ignored: Counter[str] = Counter()
+    pending, seen = [""], set()
+    while pending:
+        folder = pending.pop()
+        identity, items = _listing(root / folder)
+        if identity in seen:  # links between folders can form a circle
+            continue
+        seen.add(identity)
+        for item in items:
+            if item.name.startswith("."):
+                continue
+            if item.is_dir():
+                pending.append(f"{folder}{item.name}/")
+            elif not is_image(item.name):
+                ignored[suffix(item.name)] += 1
+            elif (found := _item_state(item)) is not None:
+                names.append(folder + item.name)
+                states.append(found)
+    return names, states, ignored
+
+
+def state(status: os.stat_result) -> FileState:
+    """What tells one content of a file from the next."""
+    return status.st_size, status.st_mtime_ns
+
+
+def suffix(name: str) -> str:
+    """The suffix in small letters, with its dot; empty where there is none."""
+    last = name.rpartition("/")[2]
+    stem, _, end = last.rpartition(".")
+    return f".{end.lower()}" if stem else ""
+
+
+def is_image(name: str) -> bool:
+    return suffix(name) in SUFFIXES
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a part of the path starts with a dot; `.` and `..` are no names."""
+    return any(part.startswith(".") and part not in (".", "..") for part in path.split("/"))
+
+
+def natural_order(names: list[str]) -> list[int]:
+    """Rows in the order a person expects: `part2` before `part10`."""
+    keys = [re.sub(r"\d+", lambda digits: digits[0].zfill(20), name) + "\0" + name for name in names]
+    return sorted(range(len(names)), key=keys.__getitem__)
+
+
+def _listing(folder: Path) -> tuple[tuple[int, int], list[os.DirEntry[str]]]:
+    try:
+        status = folder.stat()
+        with os.scandir(folder) as items:
+            return (status.st_dev, status.st_ino), list(items)
+    except OSError as error:
+        raise DataError(f"The folder {folder} cannot be listed: {error.strerror}.") from error
+
+
+def _item_state(item: os.DirEntry[str]) -> FileState | None:
+    try:
+        status = item.stat()
+    except FileNotFoundError:
+        return _DANGLING
+    return state(status) if stat.S_ISREG(status.st_mode) else None

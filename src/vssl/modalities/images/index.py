@@ -1,0 +1,269 @@
+"""What images there are, without opening one: folders, lists and archives as one table of names and sizes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from vssl.errors import BrokenFileError, ConfigError, DataError, EmptyDataError, TooManyBrokenError
+from vssl.modalities.images import archives, decode, folders, lists
+from vssl.modalities.images.decode import Canvas, Header
+from vssl.modalities.images.folders import SUFFIXES, FileState
+
+LISTS = (".csv", ".parquet")
+DEFAULT_SIZE = 96
+SMALLEST_SIDE = 8
+WIDE_SAMPLE = 50
+
+
+@dataclass(frozen=True)
+class Files:
+    """Single files on disk, named by their path relative to `root`."""
+
+    root: Path
+
+    def read(self, name: str, offset: int, size: int) -> bytes:
+        try:
+            with (self.root / name).open("rb") as file:
+                return file.read(decode.MAX_BYTES + 1)
+        except OSError as error:
+            raise BrokenFileError(name, error.strerror or str(error)) from error
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """The images of a data set: N names, their sizes and metadata, and the way to their bytes.
+
+    Attributes:
+        source: The folder, list, archive or image that was opened.
+        ids: Unique names [N]: relative path, path as listed, or member name.
+        sizes: Bytes [N], int64; 0 where a link points nowhere, which comes out as a broken file when it is read.
+        mtimes: Time of change in ns [N], int64; for archives that of the archive.
+        offsets: Place in an uncompressed tar in bytes [N], int64.
+        metadata: One row an image; it may have no column.
+        ignored: How many files were left aside because of their suffix, by suffix. Hidden files are not counted.
+    """
+
+    source: Path
+    ids: list[str]
+    sizes: np.ndarray
+    mtimes: np.ndarray
+    offsets: np.ndarray
+    metadata: pa.Table
+    reader: archives.Reader
+    ignored: Mapping[str, int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over names, sizes and times of change; the bytes of the images are not read for it."""
+        digest = hashlib.sha256("\0".join(self.ids).encode())
+        digest.update(self.sizes.tobytes())
+        digest.update(self.mtimes.tobytes())
+        return digest.hexdigest()
+
+    def read(self, row: int) -> bytes:
+        """The bytes of one image file.
+
+        Raises:
+            BrokenFileError: It cannot be read, or is larger than `decode.MAX_BYTES`.
+        """
+        name, size = self.ids[row], int(self.sizes[row])
+        if size > decode.MAX_BYTES:
+            raise BrokenFileError(name, f"it has {size:,} bytes, more than {decode.MAX_BYTES:,}")
+        return self.reader.read(name, int(self.offsets[row]), size)
+
+    def select(self, rows: np.ndarray | Sequence[int]) -> Index:
+        """The index of some rows, in the order given; light enough to be sent to another process."""
+        rows = np.asarray(rows, dtype=np.int64)
+        table = self.metadata
+        return replace(
+            self,
+            ids=[self.ids[row] for row in rows.tolist()],
+            sizes=self.sizes[rows],
+            mtimes=self.mtimes[rows],
+            offsets=self.offsets[rows],
+            # Arrow forgets the number of rows of a table without columns.
+            metadata=table.take(pa.array(rows)) if table.num_columns else _no_metadata(len(rows)),
+        )
+
+
+def open_index(source: str | Path, label_from: Literal["none", "folder"] = "none", refresh: bool = False) -> Index:
+    """Find the images of a folder (any depth), a CSV or Parquet list with a column `path`, an archive, or one image.
+
+    A folder inside an archive is named behind it: images.tar.xz/train.
+
+    No image is opened. What is trusted from an earlier start: an archive's table of contents, as long as the archive's
+    path, size and time of change are the same. Folders are always listed anew, and each file is asked for its size and
+    time of change (about 5 s for 1,000,000 files on a local disk); so a file that was replaced in place changes the
+    fingerprint, and pixels decoded from its old content are not used again.
+
+    Args:
+        label_from: "folder" adds the column `label`, the name of the folder that holds the image. Without it a folder's
+            name is never taken for a label.
+        refresh: Read the table of contents of an archive again.
+
+    Raises:
+        DataError: There is no such path, or a list or archive cannot be used; the message names row and column.
+        EmptyDataError: There is no image.
+        StorageError: The cache, which archives need, cannot be written.
+    """
+    path = Path(source).expanduser().absolute()
+    archive = next((parent for parent in path.parents if parent.is_file() and archives.is_archive(parent)), None)
+    if path.is_dir():
+        index = _from_folder(path)
+    elif archive is not None:
+        index = _below(_from_archive(archive, refresh), path.relative_to(archive).as_posix())
+    elif not path.is_file():
+        raise DataError(f"{path} does not exist. Give a folder of images, a list, an archive, or one image.")
+    elif archives.is_archive(path):
+        index = _from_archive(path, refresh)
+    elif path.suffix.lower() in LISTS:
+        index = _from_list(path)
+    elif path.suffix.lower() in SUFFIXES:
+        index = _on_disk(path, path.parent, [path.name], [folders.state(path.stat())], {})
+    else:
+        known = " ".join((*SUFFIXES, *LISTS, *archives.SUFFIXES))
+        raise DataError(f"{path} is neither a folder nor a file of a known kind ({known}).")
+    return _labelled(index) if label_from == "folder" else index
+
+
+def measure(index: Index, size: int | None = None, seed: int = 0, sample: int = 500) -> Canvas:
+    """The canvas that fits a data set, from the headers of up to `sample` random images.
+
+    The median height and width, scaled down (never up) until the longer side is at most `size` pixels (default 96),
+    each at least 8; 1 channel where all are grey, else 3. Where most are wide (16-bit, int32, float), `low` and `high`
+    are the 0.1 and 99.9 percentiles of the values of up to 50 of them. Broken files are passed over here; decoding
+    counts them.
+
+    Raises:
+        ConfigError: `size` is below 8.
+        TooManyBrokenError: Not one of the images looked at can be read.
+    """
+    longest = DEFAULT_SIZE if size is None else size
+    if longest < SMALLEST_SIDE:
+        raise ConfigError(f"The size of the images is {longest} pixels; it must be at least {SMALLEST_SIDE}.")
+    headers = _headers(index, np.random.default_rng(seed).permutation(len(index))[:sample])
+    wide = 2 * sum(header.wide for header in headers.values()) > len(headers)
+    headers = {row: header for row, header in headers.items() if header.wide == wide}
+    height, width = np.median([(header.height, header.width) for header in headers.values()], axis=0)
+    scale = min(1.0, longest / max(height, width))
+    sides = [max(SMALLEST_SIDE, round(side * scale)) for side in (height, width)]
+    channels = max(header.channels for header in headers.values())
+    low, high = _value_range(index, list(headers)[:WIDE_SAMPLE]) if wide else (0.0, 255.0)
+    return Canvas(sides[0], sides[1], channels, low, high)
+
+
+def _headers(index: Index, rows: np.ndarray) -> dict[int, Header]:
+    headers: dict[int, Header] = {}
+    problems = []
+    for row in rows.tolist():
+        try:
+            headers[row] = decode.read_header(index.read(row), index.ids[row])
+        except BrokenFileError as error:
+            problems.append(str(error))
+    if not headers:
+        raise TooManyBrokenError(f"None of {len(rows)} images of {index.source} can be read; the first: {problems[0]}.")
+    return headers
+
+
+def _value_range(index: Index, rows: list[int]) -> tuple[float, float]:
+    values = np.concatenate([_some_values(index, row) for row in rows])
+    low, high = np.percentile(values, [0.1, 99.9]).tolist() if len(values) else (0.0, 1.0)
+    if low >= high:
+        high = low + 1.0
+    # Exactly 0..255 is how a canvas says that its data are 8-bit.
+    return low, high if (low, high) != (0.0, 255.0) else 256.0
+
+
+def _some_values(index: Index, row: int) -> np.ndarray:
+    try:
+        values = decode.wide_values(index.read(row), index.ids[row])
+    except BrokenFileError:
+        return np.empty(0)  # decoding will name and count it
+    return values[:: max(1, len(values) // 100_000)]
+
+
+def _from_folder(root: Path) -> Index:
+    names, states, ignored = folders.scan(root)
+    order = folders.natural_order(names)
+    return _on_disk(root, root, [names[row] for row in order], [states[row] for row in order], ignored)
+
+
+def _from_archive(path: Path, refresh: bool) -> Index:
+    reader, table = archives.open_archive(path, refresh)
+    names = table["name"].to_pylist()
+    shown = [row for row, name in enumerate(names) if not folders.is_hidden(name)]
+    ignored = Counter(folders.suffix(names[row]) for row in shown if not folders.is_image(names[row]))
+    rows = [row for row in shown if folders.is_image(names[row])]
+    order = folders.natural_order([names[row] for row in rows])
+    table = table.take(pa.array([rows[i] for i in order], pa.int64()))
+    sizes, offsets = table["size"].to_numpy(), table["offset"].to_numpy()
+    mtimes = np.full(len(sizes), path.stat().st_mtime_ns)
+    ids = _ids(path, table["name"].to_pylist(), ignored)
+    return Index(path, ids, sizes, mtimes, offsets, _no_metadata(len(ids)), reader, dict(ignored))
+
+
+def _below(index: Index, folder: str) -> Index:
+    rows = [row for row, name in enumerate(index.ids) if name.removeprefix("./").startswith(f"{folder}/")]
+    if not rows:
+        tops = sorted({name.removeprefix("./").partition("/")[0] for name in index.ids})
+        there = ", ".join(tops[:10]) + (", ..." if len(tops) > 10 else "")
+        raise EmptyDataError(f"{index.source} holds no images below the folder {folder!r}. At its top: {there}.")
+    return replace(index.select(rows), source=index.source / folder)
+
+
+def _from_list(path: Path) -> Index:
+    table = lists.read_list(path)
+    names = table["path"].to_pylist()
+    metadata = table.drop_columns("path") if table.num_columns > 1 else _no_metadata(len(names))
+    return replace(_on_disk(path, path.parent, names, lists.file_states(path, names), {}), metadata=metadata)
+
+
+def _on_disk(
+    source: Path, root: Path, names: list[str], states: Sequence[FileState], ignored: Mapping[str, int]
+) -> Index:
+    sizes, mtimes = np.array(states, dtype=np.int64).reshape(-1, 2).T.copy()
+    ids = _ids(source, names, ignored)
+    return Index(source, ids, sizes, mtimes, np.zeros_like(sizes), _no_metadata(len(ids)), Files(root), dict(ignored))
+
+
+def _ids(source: Path, names: list[str], ignored: Mapping[str, int]) -> list[str]:
+    if not names:
+        others = ", ".join(
+            f"{count} {suffix or 'without a suffix'}" for suffix, count in Counter(ignored).most_common(10)
+        )
+        there = f"there are other files: {others}" if others else "it holds no file"
+        raise EmptyDataError(f"There is no image in {source}: looked for {' '.join(SUFFIXES)}; {there}.")
+    text = "\n".join(names)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        name = names[text.count("\n", 0, error.start)]
+        raise DataError(f"{source} has a file name that is not UTF-8: {name!a}. Rename the file.") from error
+    return names
+
+
+def _no_metadata(rows: int) -> pa.Table:
+    return pa.table({"none": pa.nulls(rows)}).select([])
+
+
+def _labelled(index: Index) -> Index:
+    if "label" in index.metadata.column_names:
+        raise DataError(f"{index.source} has a column 'label' already, so the folders cannot give the labels too.")
+    top = index.source.parent.name if index.source.is_file() else index.source.name
+    if archives.is_archive(index.source):
+        top = index.source.name.split(".")[0]
+    parents = [name.rpartition("/")[0].rpartition("/")[2] for name in index.ids]
+    labels = [top if parent in ("", ".") else parent for parent in parents]
+    return replace(index, metadata=index.metadata.append_column("label", pa.array(labels, pa.string())))

@@ -1,0 +1,89 @@
+"""CSV and Parquet lists of images: a column `path`, and any columns of metadata beside it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from vssl.errors import DataError
+from vssl.modalities.images.folders import FileState, state
+
+
+def read_list(path: Path) -> pa.Table:
+    """The table of a list, with the text column `path`; rows are counted from 1, the heading not counted.
+
+    Raises:
+        DataError: It cannot be read, or has no such column, an empty or repeated path, or NaN or infinite numbers.
+    """
+    as_text = pa.csv.ConvertOptions(column_types={"path": pa.string()}, null_values=["", "NA", "N/A", "null", "NULL"])
+    try:
+        table = (
+            pq.read_table(path) if path.suffix.lower() == ".parquet" else pa.csv.read_csv(path, convert_options=as_text)
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"The list {path} cannot be read: {error}.") from error
+    if table.column_names.count("path") != 1:
+        raise DataError(f"The list {path} needs one column named 'path'; its columns are {table.column_names}.")
+    if not (pa.types.is_string(table["path"].type) or pa.types.is_large_string(table["path"].type)):
+        raise DataError(f"The column 'path' of {path} holds {table['path'].type}; it must hold text.")
+    _check_paths(path, table["path"].to_pylist())
+    for column in table.column_names:
+        _check_numbers(path, column, table[column])
+    return table
+
+
+def _check_paths(source: Path, names: list[str | None]) -> None:
+    first: dict[str, int] = {}
+    for row, name in enumerate(names, start=1):
+        if not name:
+            raise DataError(f"{source}, row {row}: the column 'path' is empty.")
+        if first.setdefault(name, row) != row:
+            raise DataError(f"{source}, row {row}: the path {name!r} stands already in row {first[name]}.")
+
+
+def _check_numbers(source: Path, column: str, values: pa.ChunkedArray) -> None:
+    if not pa.types.is_floating(values.type):
+        return
+    bad = np.flatnonzero(pc.fill_null(pc.invert(pc.is_finite(values)), False).to_numpy())
+    if len(bad):
+        raise DataError(
+            f"{source}, row {bad[0] + 1}: the column {column!r} holds {values[int(bad[0])].as_py()} "
+            f"({len(bad)} such rows). Leave the cell empty where a number is not known."
+        )
+
+
+def file_states(source: Path, names: list[str]) -> list[FileState]:
+    """Size and time of change of each file of a list; relative paths start at the folder of the list.
+
+    Raises:
+        DataError: Files are missing; the message counts them and names the first rows.
+    """
+    states, missing = [], []
+    for row, name in enumerate(names, start=1):
+        status = _status(source.parent / name)
+        if status is None or not stat.S_ISREG(status.st_mode):
+            missing.append(f"row {row}: {name}")
+        else:
+            states.append(state(status))
+    if missing:
+        raise DataError(
+            f"{source}: {len(missing)} of {len(names)} files are missing: {'; '.join(missing[:5])}. "
+            f"Paths that are not absolute are looked up from {source.parent}."
+        )
+    return states
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be looked up: {error}.") from error

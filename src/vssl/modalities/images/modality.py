@@ -1,0 +1,173 @@
+"""Images, decoded once to 8 bits on one canvas, and views of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from vssl.errors import BrokenFileError, DataError, EmptyDataError
+from vssl.files import atomic
+from vssl.modalities.base import Broken, Chunk, Contents, Modality, OnProgress
+from vssl.modalities.images import Config, Spec, store
+from vssl.modalities.images.decode import FORMATS, Canvas, read_header
+from vssl.modalities.images.index import Index, open_index
+from vssl.modalities.images.index import measure as measure_canvas
+from vssl.modalities.images.presets import preset
+from vssl.modalities.images.sheet import contact_sheet
+from vssl.modalities.images.views import apply, draw, make_view, normalise
+from vssl.types import Images
+
+# Enough for the mean and spread of the channels to two digits.
+SAMPLE = 512
+PICTURE_SIDE = 160
+DRAWS = 4
+
+
+def measure(source: str | Path, config: Config) -> Spec:
+    """Mean and spread of the channels, from a sample of the images; see `images.measure`."""
+    index = open_index(source, config.label_from)
+    canvas = measure_canvas(index, config.size)
+    sample = _sample(index, canvas, SAMPLE, seed=0)
+    if not len(sample.raw):
+        first = sample.broken[0]
+        raise EmptyDataError(
+            f"{source}: none of {len(sample.broken)} images tried can be read ({first.id}: {first.reason})."
+        )
+    values = sample.raw.double() / 255
+    std = values.std(dim=(0, 2, 3), correction=0)
+    # Images of one flat tone have no spread to divide by.
+    std = torch.where(std < 1e-3, 1.0, std)
+    return Spec(canvas, tuple(values.mean(dim=(0, 2, 3)).tolist()), tuple(std.tolist()))
+
+
+def _sample(index: Index, canvas: Canvas, count: int, seed: int) -> Chunk:
+    part = index.select(np.sort(np.random.default_rng(seed).permutation(len(index))[:count]))
+    (chunk,) = store.stream(part, canvas, batch=len(part), workers=1)
+    kept = part.select(chunk.rows)
+    return Chunk(kept.ids, kept.metadata, torch.from_numpy(chunk.pixels), chunk.broken)
+
+
+def _fingerprint(table: pa.Table) -> str:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+class ImageModality(Modality):
+    """Images, decoded once to 8 bits on one canvas, and views of them."""
+
+    default_encoder = "convnet/small"
+
+    def __init__(self, config: Config, spec: Spec) -> None:
+        self.config = config
+        self.spec = spec
+        self.max_broken = config.max_broken
+        self.shape = (spec.canvas.channels, spec.canvas.height, spec.canvas.width)
+        self._presets = preset(config.views, spec.canvas.channels)
+
+    def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Pixels:
+        data = store.load(self._index(source), self.spec.canvas, self.config.max_broken, on_progress=on_progress)
+        return Pixels(data, torch.from_numpy(data.pixels))
+
+    def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
+        index = self._index(source)
+        rest = index.select(np.arange(start, len(index)))
+        for chunk in store.stream(rest, self.spec.canvas, batch=size):
+            part = rest.select(chunk.rows)
+            yield Chunk(part.ids, part.metadata, torch.from_numpy(chunk.pixels), chunk.broken)
+
+    def sample(self, source: str | Path, count: int, seed: int) -> Chunk:
+        return _sample(self._index(source), self.spec.canvas, count, seed)
+
+    def contents(self, source: str | Path) -> Contents:
+        index = self._index(source)
+        return Contents(len(index), index.fingerprint, _fingerprint(index.metadata))
+
+    def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Images]:
+        views = []
+        for config in self._presets:
+            parameters = draw(config, len(raw), generator)[part]
+            pixels = apply(raw[part], parameters, config, generator)
+            views.append(self._finish(pixels))
+        return views
+
+    def plain(self, raw: Tensor) -> Images:
+        return self._finish(raw.float() / 255)
+
+    def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:
+        try:
+            index = self._index(source)
+        except DataError:
+            return [None] * len(ids)
+        rows = {name: row for row, name in enumerate(index.ids)}
+        return [_picture(index, rows[name]) if name in rows else None for name in ids]
+
+    def draw(self, source: str | Path, path: Path, samples: int, seed: int) -> Path:
+        raw = self.sample(source, samples, seed).raw
+        generator = torch.Generator().manual_seed(seed)
+        views = [[make_view(raw, config, generator) for _ in range(DRAWS)] for config in self._presets]
+        with atomic(path) as file:
+            contact_sheet(raw, views).save(file, "PNG")
+        return path
+
+    def _index(self, source: str | Path) -> Index:
+        return open_index(source, self.config.label_from)
+
+    def _finish(self, pixels: Tensor) -> Images:
+        normal = normalise(pixels, self.spec.mean, self.spec.std)
+        return Images(normal.contiguous(memory_format=torch.channels_last))
+
+
+class Pixels:
+    """Decoded images for training: uint8 [N, C, H, W], memory-mapped, or on a GPU where they fit."""
+
+    def __init__(self, data: store.PixelData, pixels: Tensor) -> None:
+        self.data = data
+        self.pixels = pixels
+        self.ids: Sequence[str] = data.ids
+        self.metadata = data.metadata
+        self.fingerprint = data.fingerprint
+        self.broken: Sequence[Broken] = data.broken
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def batch(self, rows: np.ndarray) -> Tensor:
+        return self.pixels[torch.from_numpy(rows).to(self.pixels.device)]
+
+    def to(self, device: torch.device) -> Pixels:
+        if device.type != "cuda" or self.pixels.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
+            return self
+        return Pixels(self.data, self.pixels.to(device))
+
+
+def _picture(index: Index, row: int) -> Image.Image | None:
+    try:
+        data = index.read(row)
+        read_header(data, index.ids[row])
+        picture = Image.open(BytesIO(data), formats=FORMATS)
+        picture.draft("RGB", (PICTURE_SIDE, PICTURE_SIDE))
+        image = _to_8_bits(ImageOps.exif_transpose(picture)).convert("RGB")
+    except (BrokenFileError, OSError):
+        # Reading for training and embedding has named it already; here it only has no picture.
+        return None
+    image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    return image
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Wide values (16-bit, int32, float) stretched over the grey levels, as a person would want to see them."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image, dtype=np.float64)
+    low, high = values.min(), max(values.max(), values.min() + 1)
+    return Image.fromarray(((values - low) / (high - low) * 255).astype(np.uint8))

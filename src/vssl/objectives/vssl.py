@@ -1,0 +1,230 @@
+"""Variational self-supervised learning (Yavuz and Yanıkoğlu, arXiv 2504.04318), and the family around it.
+
+The student's posterior q(z | one view) is held against a prior made from the other view by the teacher, an exponential
+moving average of the student. Two switches span the family:
+
+- `form`: Euclidean, or cosine with the means on the sphere of radius sqrt(D);
+- `prior`: paired, the paper's KL(q || p) to the teacher's posterior of the other view; aggregate (extension), the
+  mixture of the teacher's posteriors over the batch, for which the ELBO becomes ln overlap(i, i) / sum_j overlap(i, j);
+  marginal (extension), the KL of the batch's aggregate posterior to N(0, I).
+
+A cross-view denoising likelihood ln N(teacher's latent; prediction, variance) replaces reconstruction and gives the
+variance its meaning: how far the two views' latents lie apart and, with `neighbour_weight` (extension), how far the
+nearest other sample lies: a sample with no near neighbour is one that the encoder cannot place.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vssl.encoders.base import Encoder
+from vssl.encoders.heads import GaussianHead, projector
+from vssl.errors import ConfigError
+from vssl.objectives.base import Objective
+from vssl.stats import gaussian
+from vssl.stats.ema import momentum_of, update_module
+from vssl.stats.gather import gather, rank
+from vssl.types import Gaussian, Loss, View
+
+
+@dataclass(frozen=True)
+class Config:
+    """VSSL; the defaults are those that did best in runs of minutes.
+
+    Attributes:
+        prior: paired (the paper), aggregate or marginal.
+        form: cosine or euclidean.
+        latent: D, the dimensions of the latent space.
+        hidden: Width of the heads' hidden layers.
+        variance: isotropic (one variance a sample) or diagonal (one a dimension).
+        log_variance_range: Bounds of the log-variance, in nats.
+        prior_weight: Weight of the prior term (the beta of a beta-VAE).
+        likelihood_weight: Weight of the denoising likelihood.
+        likelihood_trains: all, or only the variance: then the squared error is a fixed target, and of the heads only
+            that of the variance learns from the likelihood.
+        beta: The likelihood is weighted by the detached variance to this power (Seitzer et al. 2022, arXiv 2203.09168):
+            0 is the plain likelihood, 1 gives the means the gradient of a squared error.
+        neighbour_weight: Share of the likelihood, 0..1, whose target is the nearest other sample of the batch, not the
+            sample's own other view. Only the variance learns from it: neighbours are not pulled together.
+        predictor: Whether a network g (the denoiser) predicts the teacher's latent from a sample of the posterior;
+            without it the prediction is the posterior's mean.
+        temperature: Start of the learned temperature of the aggregate prior, above 0.
+        ema_half_life: Half-life of the teacher as a share of the run; 0: the student is its own teacher.
+    """
+
+    prior: Literal["paired", "aggregate", "marginal"] = "aggregate"
+    form: Literal["cosine", "euclidean"] = "cosine"
+    latent: int = 128
+    hidden: int = 512
+    variance: Literal["isotropic", "diagonal"] = "isotropic"
+    log_variance_range: tuple[float, float] = (-6.0, 2.0)
+    prior_weight: float = 1.0
+    likelihood_weight: float = 1.0
+    likelihood_trains: Literal["all", "variance"] = "variance"
+    beta: float = 0.0
+    neighbour_weight: float = 0.5
+    predictor: bool = False
+    temperature: float = 0.1
+    ema_half_life: float = 0.0
+
+    def __post_init__(self) -> None:
+        low, high = self.log_variance_range
+        checks = {
+            "vssl.temperature must be above 0": self.temperature > 0,
+            "vssl.log_variance_range must be an interval low < high": low < high,
+            "vssl.ema_half_life is a share of the run, 0 to 1": 0 <= self.ema_half_life <= 1,
+            "vssl.beta must be in 0 to 1": 0 <= self.beta <= 1,
+            "vssl.neighbour_weight must be in 0 to 1": 0 <= self.neighbour_weight <= 1,
+            "vssl.prior=marginal needs likelihood_trains=all, or nothing pulls the views together": (
+                self.prior != "marginal" or self.likelihood_trains == "all"
+            ),
+        }
+        for message, holds in checks.items():
+            if not holds:
+                raise ConfigError(f"{message}.")
+
+
+def paper() -> Config:
+    """The configuration of arXiv 2504.04318: paired prior, cosine form, diagonal Gaussians, EMA teacher, denoiser.
+
+    The paper's abstract and equations leave open which variance the likelihood has; it is the posterior's here.
+    """
+    return Config(
+        prior="paired",
+        form="cosine",
+        variance="diagonal",
+        likelihood_trains="all",
+        neighbour_weight=0.0,
+        predictor=True,
+        ema_half_life=0.01,
+    )
+
+
+NAMED = {"paper": paper}
+
+
+def build(config: Config, encoder: Encoder) -> Objective:
+    return VSSL(config, encoder)
+
+
+class VSSL(Objective):
+    """Student (encoder and Gaussian head), teacher, and the denoiser."""
+
+    def __init__(self, config: Config, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        variances = config.latent if config.variance == "diagonal" else 1
+        self.head = GaussianHead(encoder.features, config.hidden, config.latent, variances, config.log_variance_range)
+        self.predictor = projector(config.latent, config.hidden, config.latent) if config.predictor else None
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
+        self.log_temperature.requires_grad_(config.prior == "aggregate")
+        self.teacher = self._teacher() if config.ema_half_life > 0 else None
+
+    def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
+        first, second = views
+        both = type(first).cat([first, second])
+        posterior = self.latent(self.encoder(both))
+        prior = self._prior(both, posterior)
+        prior_term = self._prior_term(posterior, prior)
+        log_likelihood = self._log_likelihood(posterior, prior.detach(), generator)
+        total = self.config.prior_weight * prior_term - self.config.likelihood_weight * log_likelihood
+        parts = {
+            "prior_nats": prior_term.detach(),
+            "log_likelihood_nats": log_likelihood.detach(),
+            "temperature": self.log_temperature.detach().exp(),
+        }
+        return Loss(total, posterior.detach(), parts)
+
+    def update(self, step: float) -> None:
+        if self.teacher is not None:
+            momentum = momentum_of(self.config.ema_half_life, step)
+            update_module(self.teacher, nn.ModuleList([self.encoder, self.head]), momentum)
+
+    def latent(self, features: Float[Tensor, "B F"]) -> Gaussian:
+        return self.head(features)
+
+    def _teacher(self) -> nn.ModuleList:
+        teacher = copy.deepcopy(nn.ModuleList([self.encoder, self.head]))
+        return teacher.requires_grad_(False)
+
+    def _prior(self, both: View, posterior: Gaussian) -> Gaussian:
+        if self.teacher is None:
+            return posterior
+        encoder, head = self.teacher
+        with torch.no_grad():
+            return head(encoder(both))
+
+    def _prior_term(self, posterior: Gaussian, prior: Gaussian) -> Float[Tensor, ""]:
+        """The KL to the prior in nats: per latent dimension for paired and marginal, per sample for aggregate."""
+        if self.config.prior == "aggregate":
+            return -self._aggregate_elbo(posterior, prior).mean()
+        if self.config.prior == "marginal":
+            everyone = Gaussian(gather(posterior.mean), gather(posterior.log_variance))
+            return gaussian.marginal_kl(everyone) / self.config.latent
+        kl = gaussian.kl_cosine if self.config.form == "cosine" else gaussian.kl_euclidean
+        return kl(posterior, _swap(prior.detach())).mean() / self.config.latent
+
+    def _aggregate_elbo(self, posterior: Gaussian, prior: Gaussian) -> Float[Tensor, "V*B"]:
+        """ln overlap(i, other view of i) / sum_j overlap(i, j) over all views j but i itself, in nats.
+
+        All overlaps have one learned variance, T D / 2 on each side, so that the temperature and each sample's own
+        variance, which the likelihood trains, stay apart.
+        """
+        shared = (self.log_temperature + math.log(self.config.latent / 2)).expand(len(posterior), 1)
+        queries = Gaussian(self._place(posterior.mean), shared)
+        keys = Gaussian(gather(self._place(prior.mean)), gather(shared))
+        overlaps = gaussian.log_overlap_matrix(queries, keys)
+        own = torch.arange(len(posterior), device=overlaps.device) + rank() * len(posterior)
+        overlaps = overlaps.scatter(1, own[:, None], -torch.inf)
+        return -F.cross_entropy(overlaps, own.roll(len(posterior) // 2), reduction="none")
+
+    def _log_likelihood(
+        self, posterior: Gaussian, prior: Gaussian, generator: torch.Generator | None
+    ) -> Float[Tensor, ""]:
+        """ln N(target; prediction, variance) in nats per latent dimension, weighted by variance^beta.
+
+        The target is the teacher's latent of the other view, and for a share of the nearest other sample.
+        """
+        prediction = posterior.mean
+        if self.predictor is not None:
+            prediction = self.predictor(gaussian.sample(posterior, generator)).float()
+        if self.config.likelihood_trains == "variance":
+            prediction = prediction.detach()
+        share = self.config.neighbour_weight
+        log_likelihood = (1 - share) * self._explains(_swap(prior).mean, prediction, posterior)
+        if share:
+            log_likelihood = log_likelihood + share * self._explains(
+                self._nearest(prior.mean), prediction.detach(), posterior
+            )
+        weight = (self.config.beta * posterior.log_variance.detach().mean(1)).exp()
+        return (weight * log_likelihood).mean() / self.config.latent
+
+    def _explains(self, target: Float[Tensor, "V*B D"], prediction: Tensor, posterior: Gaussian) -> Tensor:
+        return gaussian.log_likelihood(target, prediction, posterior.log_variance, self.config.form)
+
+    def _nearest(self, mean: Float[Tensor, "V*B D"]) -> Float[Tensor, "V*B D"]:
+        """For each latent that of the nearest other sample, among all processes."""
+        everyone = gather(mean)
+        distances = torch.cdist(self._place(mean), self._place(everyone))
+        own = torch.arange(len(mean), device=mean.device)
+        both_views = torch.stack([own, own.roll(len(mean) // 2)], 1) + rank() * len(mean)
+        return everyone[distances.scatter(1, both_views, torch.inf).argmin(1)]
+
+    def _place(self, mean: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+        return gaussian.to_sphere(mean) if self.config.form == "cosine" else mean
+
+
+def _swap(both: Gaussian) -> Gaussian:
+    """Exchange the first and the last half: each view meets the other one."""
+    half = len(both) // 2
+    return Gaussian(both.mean.roll(half, 0), both.log_variance.roll(half, 0))

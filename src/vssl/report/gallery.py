@@ -1,0 +1,87 @@
+"""Pictures of samples: the least and the most ambiguous, and the nearest neighbours of a few."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from PIL import Image
+
+Pictures = Callable[[Sequence[str]], Sequence[Image.Image | None]]
+SIDE = 112
+TINY = 48
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of a gallery.
+
+    Attributes:
+        id: The sample's id, as the user named it.
+        uri: The picture as a data URI; None where the original is no longer there.
+        tiny: The picture is smaller than its place, and is shown with its pixels.
+        value: The number shown below it.
+        label: The sample's label, if there is one.
+    """
+
+    id: str
+    uri: str | None
+    tiny: bool
+    value: str = ""
+    label: str | None = None
+
+
+def shrink(ids: Iterable[str], pictures: Pictures) -> dict[str, Image.Image | None]:
+    """Thumbnails of at most 112 pixels a side. The pictures are asked for once: opening a large data set takes long."""
+    wanted = list(dict.fromkeys(ids))
+    found = pictures(wanted) if wanted else []
+    return {name: image and thumbnail(image) for name, image in zip(wanted, found, strict=True)}
+
+
+def thumbnail(image: Image.Image) -> Image.Image:
+    """The image in RGB or RGBA, at most 112 pixels a side."""
+    # Reducing a palette's indices would mix unrelated colours: first the colours, then the size.
+    small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    small.thumbnail((SIDE, SIDE))
+    return small
+
+
+def tile(name: str, image: Image.Image | None, value: str = "", label: str | None = None, side: int = SIDE) -> Tile:
+    """The tile of a thumbnail, no larger than `side` pixels."""
+    if image is None:
+        return Tile(name, None, False, value, label)
+    tiny = max(image.size) <= TINY
+    copy = image.copy()
+    copy.thumbnail((side, side))
+    buffer = io.BytesIO()
+    copy.save(buffer, "WEBP", lossless=tiny, quality=80)
+    uri = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return Tile(name, uri, tiny, value, label)
+
+
+def extremes(
+    ambiguity: Float[np.ndarray, " N"], count: int = 24
+) -> tuple[Int[np.ndarray, " K"], Int[np.ndarray, " K"]]:
+    """Rows of the least (lowest first) and of the most ambiguous samples (highest first); no row is in both."""
+    order = np.argsort(ambiguity, kind="stable")
+    order = order[np.isfinite(ambiguity[order])]
+    count = min(count, len(order) // 2)
+    return order[:count], order[::-1][:count]
+
+
+def neighbours(
+    features: Float[np.ndarray, "N F"], queries: int = 8, count: int = 7
+) -> list[tuple[int, Int[np.ndarray, " K"], Float[np.ndarray, " K"]]]:
+    """For a few samples, evenly spread over the table: their row, their nearest rows by cosine, and those cosines."""
+    length = np.maximum(np.linalg.norm(features, axis=1), np.finfo(np.float32).tiny)
+    found = []
+    for row in np.unique(np.linspace(0, len(features) - 1, queries).astype(int)).tolist():
+        cosine = features @ features[row] / (length * length[row])
+        order = np.argsort(-cosine, kind="stable")
+        nearest = order[order != row][:count]
+        found.append((row, nearest, cosine[nearest]))
+    return found

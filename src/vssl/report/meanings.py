@@ -1,0 +1,116 @@
+"""What each evaluation figure means, in one sentence, for a reader who has never met it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One evaluation figure as the page shows it.
+
+    Attributes:
+        name: Its key in evaluation.json.
+        value: Formatted.
+        better: "higher", "lower" or "" where neither is better in itself.
+        meaning: One sentence, and another one on the score that was judged, if the name ends in one.
+    """
+
+    name: str
+    value: str
+    better: str
+    meaning: str
+
+
+# The first text that a figure's name contains explains it; the order is also that of importance for the verdict.
+MEANINGS = (
+    (
+        "knn/accuracy",
+        "higher",
+        "Share of samples whose label the 20 nearest neighbours predict rightly, without any training.",
+    ),
+    (
+        "linear/accuracy_100",
+        "higher",
+        "Accuracy of a linear classifier on the frozen embedding, taught with all labels.",
+    ),
+    ("recall@1", "higher", "Share of samples whose nearest neighbour has the same label: how good a search is."),
+    (
+        "r_auroc/ambiguity",
+        "higher",
+        "How well ambiguity finds samples with a wrong nearest neighbour: 0.5 chance, 1 perfect.",
+    ),
+    ("ood/auroc", "higher", "How well the score tells a second data set from the first: 0.5 is chance, 1 is perfect."),
+    ("effective_rank", "higher", "How many directions of the embedding are in use: near 1 means collapse."),
+    (
+        "knn/balanced",
+        "higher",
+        "Accuracy of the neighbours' vote for each class by itself, averaged: rare classes count.",
+    ),
+    ("linear/accuracy", "higher", "Accuracy of a linear classifier taught with the percentage of labels in the name."),
+    (
+        "linear/balanced",
+        "higher",
+        "The linear classifier's accuracy for each class by itself, averaged: rare classes count.",
+    ),
+    ("r_auroc", "higher", "How well the score finds samples with a wrong nearest neighbour: 0.5 chance, 1 perfect."),
+    (
+        "e_aurc",
+        "lower",
+        "Error that a perfect order would still save when doubtful samples are handed over: 0 is perfect.",
+    ),
+    (
+        "aurc",
+        "lower",
+        "Error rate of the kNN classifier on the least doubtful samples, averaged over all shares answered.",
+    ),
+    ("augrc", "lower", "Share of samples that are both answered and wrong, averaged over all shares answered."),
+    ("fpr95", "lower", "Share of known samples that raise a false alarm where 95 % of the foreign ones are found."),
+    ("cka", "higher", "How far an encoder trained with another seed sees the same structure: 1 is the same."),
+    ("jaccard", "higher", "Share of common samples among the 10 nearest by this encoder and by one of another seed."),
+    (
+        "spearman",
+        "higher",
+        "How far an encoder of another seed orders the samples alike by ambiguity: 1 is the same order.",
+    ),
+    (
+        "alignment",
+        "lower",
+        "Squared distance between two views of one sample, 0 to 4: small where disturbances are ignored.",
+    ),
+    (
+        "uniformity",
+        "lower",
+        "How evenly the embeddings cover the unit sphere, -8 to 0: 0 means that all are one point.",
+    ),
+    ("std_min", "higher", "Spread of the least used dimension: 0 means that it carries nothing."),
+    ("std_median", "", "Spread of a typical dimension: only to be compared with the least."),
+    ("first_component", "lower", "Share of the whole variance that lies in one direction: near 1 means collapse."),
+    ("missing", "lower", "Samples without a label, which were left out."),
+)
+UNKNOWN = "A figure of a judge that this page does not know; the judge's own file describes it."
+SCORES = {
+    "ambiguity": "Score: the variance that the encoder predicts.",
+    "nn_distance": "Score: distance to the nearest neighbour, a stand-in that needs no variance.",
+    "knn_distance": "Score: mean distance to the 20 nearest neighbours, a stand-in that needs no variance.",
+    "feature_norm": "Score: length of the feature vector, a stand-in that needs no variance.",
+    "mahalanobis": "Score: distance from the mean of the known data in units of its spread.",
+}
+
+
+def figures(values: Mapping[str, float]) -> list[Figure]:
+    """The evaluation figures, the most telling first."""
+    return [_figure(name, values[name]) for name in sorted(values, key=lambda name: (_place(name), name))]
+
+
+def _place(name: str) -> int:
+    matches = (place for place, (text, _, _) in enumerate(MEANINGS) if text in name)
+    return next(matches, len(MEANINGS))
+
+
+def _figure(name: str, value: float) -> Figure:
+    place = _place(name)
+    _, better, meaning = MEANINGS[place] if place < len(MEANINGS) else ("", "", UNKNOWN)
+    score = SCORES.get(name.rsplit("/", 1)[-1], "")
+    return Figure(name, f"{value:.4g}", better, f"{meaning} {score}".strip())

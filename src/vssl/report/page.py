@@ -1,0 +1,104 @@
+"""Builds RUN/report.html: gathers what the run folder holds and fills the page. The page loads nothing when opened."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from vssl.errors import RunVersionError
+from vssl.files import atomic
+from vssl.report.curves import curves
+from vssl.report.gallery import Pictures
+from vssl.report.health import checks
+from vssl.report.meanings import figures
+from vssl.report.pictures import Samples
+from vssl.report.verdict import verdict
+from vssl.run import Run
+
+BROKEN_SHOWN = 100
+
+
+def build(run: Run, pictures: Pictures, embeddings: str = "train", sample: int = 2000) -> Path:
+    """Write the report of a run, one self-contained page of at most about 5 MB.
+
+    Args:
+        run: The run folder; sections whose data are missing say which command makes them.
+        pictures: Gives the images of some ids, None where the original is no longer there.
+        embeddings: Name of the embeddings to show.
+        sample: The most samples on the embedding map.
+
+    Returns:
+        The path of report.html. Equal data give an equal page.
+
+    Raises:
+        RunVersionError: evaluation.json is not readable JSON.
+        StorageError: The folder cannot be written.
+    """
+    path = run.path / "report.html"
+    # Names of files that are not Unicode survive as surrogates, which UTF-8 refuses.
+    page = _template().render(_content(run, pictures, embeddings, sample)).encode("utf-8", "backslashreplace")
+    with atomic(path) as file:
+        file.write(page)
+    return path
+
+
+def _content(run: Run, pictures: Pictures, embeddings: str, sample: int) -> dict[str, Any]:
+    info, metrics, evaluation = run.info, run.metrics(), _evaluation(run)
+    table = run.embeddings(embeddings) if embeddings in run.embedding_names() else None
+    samples = Samples(table, pictures, sample, info.get("seed", 0)) if table is not None and len(table) else None
+    values = evaluation.get("values", {})
+    return {
+        "name": run.path.resolve().name,
+        "info": info,
+        "verdict": verdict(info, values, samples.table if samples else None),
+        "curves": curves(metrics),
+        "checks": checks(metrics, samples.features if samples else None),
+        "samples": samples,
+        "embeddings": embeddings,
+        "others": run.embedding_names(),
+        "figures": figures(values),
+        "judged": {key: value for key, value in evaluation.items() if value and key not in ("values", "skipped")},
+        "skipped": evaluation.get("skipped", {}),
+        "broken": info.get("broken", [])[:BROKEN_SHOWN],
+        "commands": _commands(run, embeddings),
+    }
+
+
+def _commands(run: Run, embeddings: str) -> dict[str, str]:
+    """The commands that make what is missing, ready to be copied."""
+    folder, name = shlex.quote(str(run.path)), shlex.quote(embeddings)
+    # Only the training's own data are known by where they came from.
+    source = shlex.quote(run.info.get("source", "DATA"))
+    data = source if embeddings == "train" else f"DATA --name {name}"
+    return {
+        "train": run.info.get("command") or f"vssl train {source} --out {folder}",
+        "embed": f"vssl embed {folder} {data}",
+        "evaluate": f"vssl evaluate {folder} --on {name}",
+    }
+
+
+def _evaluation(run: Run) -> dict[str, Any]:
+    path = run.path / "evaluation.json"
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except json.JSONDecodeError as error:
+        raise RunVersionError(
+            f"{path} is not readable JSON (line {error.lineno}); make it again: vssl evaluate {run.path}"
+        ) from error
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("vssl.report", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["pretty"] = lambda data: json.dumps(data, indent=2, ensure_ascii=False)
+    environment.filters["short"] = lambda text, most=26: text if len(text) <= most else "…" + text[-most + 1 :]
+    return environment.get_template("page.html.jinja")

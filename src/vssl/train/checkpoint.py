@@ -1,0 +1,114 @@
+"""Saving and loading: the model users keep, and the state that resuming needs. Only safetensors, only whole files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from vssl.errors import RunNotFoundError
+from vssl.files import atomic
+from vssl.run import Run
+
+STATE = "state/latest.safetensors"
+MODEL = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a run has come."""
+
+    step: int = 0
+    seconds: float = 0.0
+    images: int = 0
+
+
+def save_checkpoint(run: Run, objective: nn.Module, optimizer: Optimizer, position: Position) -> None:
+    """Write the state, then the model. Each file is whole or not there; the state alone is enough to resume.
+
+    Raises:
+        StorageError: The disk is full or the folder read-only; the last checkpoint stands as it was.
+    """
+    model = {f"model.{name}": tensor.contiguous() for name, tensor in objective.state_dict().items()}
+    state = {f"optimiser.{name}": tensor for name, tensor in _flatten(optimizer).items()}
+    header = {"position": json.dumps(asdict(position))}
+    with atomic(run.path / STATE) as file:
+        file.write(save({**model, **state}, header))
+    save_model(run, objective)
+
+
+def save_model(run: Run, objective: nn.Module) -> None:
+    with atomic(run.path / MODEL) as file:
+        file.write(save({name: tensor.contiguous() for name, tensor in objective.state_dict().items()}))
+
+
+def load_checkpoint(run: Run, objective: nn.Module, optimizer: Optimizer) -> Position:
+    """Put the last checkpoint into the objective and the optimiser; returns where it stood, or the start.
+
+    Raises:
+        RunNotFoundError: The state is damaged.
+    """
+    path = run.path / STATE
+    if not path.is_file():
+        return Position()
+    tensors, header = _read(path)
+    objective.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
+    _restore(optimizer, {name[10:]: value for name, value in tensors.items() if name.startswith("optimiser.")})
+    return Position(**json.loads(header["position"]))
+
+
+def load_model(run: Run, objective: nn.Module) -> None:
+    """Put the trained weights into the objective.
+
+    Raises:
+        RunNotFoundError: There is no model yet, it is damaged, or it belongs to other settings.
+    """
+    path = run.path / MODEL
+    if not path.is_file():
+        raise RunNotFoundError(
+            f"{run.path} holds no model yet: it was stopped before its first checkpoint. Train again."
+        )
+    tensors, _ = _read(path)
+    try:
+        objective.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise RunNotFoundError(
+            f"{path} does not fit the settings in run.json: {str(error).splitlines()[-1]}"
+        ) from error
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise RunNotFoundError(f"{path} is damaged ({error}). Restore it from a backup, or train again.") from error
+
+
+def _flatten(optimizer: Optimizer) -> dict[str, Tensor]:
+    entries = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{key}": torch.as_tensor(value).contiguous()
+        for index, values in entries.items()
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def _restore(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, key = name.split(".", 1)
+        state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    # Fused optimisers pair elements by their place in memory: the moments need the layout of their weights.
+    for parameter, values in optimizer.state.items():
+        for key, value in values.items():
+            if value.shape == parameter.shape:
+                values[key] = torch.empty_like(parameter).copy_(value)

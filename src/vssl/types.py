@@ -1,0 +1,160 @@
+"""The values that travel between the rooms of vssl.
+
+One legend for all shapes: B batch, D latent, F features, C channels, H height, W width, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+
+
+class View(Protocol):
+    """A batch of inputs as an encoder takes them: a frozen dataclass of batch-first tensors."""
+
+    def __len__(self) -> int: ...
+    def to(self, device: torch.device | str) -> Self: ...
+    def chunk(self, pieces: int) -> list[Self]: ...
+
+    @classmethod
+    def cat(cls, views: Sequence[Self]) -> Self: ...
+
+
+@dataclass(frozen=True)
+class Images:
+    """A batch of images, normalised and ready for an encoder."""
+
+    pixels: Float[Tensor, "B C H W"]
+
+    def __len__(self) -> int:
+        return self.pixels.shape[0]
+
+    def to(self, device: torch.device | str) -> Images:
+        return Images(self.pixels.to(device, non_blocking=True))
+
+    def chunk(self, pieces: int) -> list[Images]:
+        return [Images(part) for part in self.pixels.chunk(pieces)]
+
+    @classmethod
+    def cat(cls, views: Sequence[Images]) -> Images:
+        return cls(torch.cat([view.pixels for view in views]))
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A batch of diagonal Gaussians over the latent space; a log-variance of width 1 stands for all D dimensions."""
+
+    mean: Float[Tensor, "B D"]
+    log_variance: Float[Tensor, "B #D"]
+
+    def __len__(self) -> int:
+        return self.mean.shape[0]
+
+    def detach(self) -> Gaussian:
+        return Gaussian(self.mean.detach(), self.log_variance.detach())
+
+    def float(self) -> Gaussian:
+        return Gaussian(self.mean.float(), self.log_variance.float())
+
+    def chunk(self, pieces: int) -> list[Gaussian]:
+        pairs = zip(self.mean.chunk(pieces), self.log_variance.chunk(pieces), strict=True)
+        return [Gaussian(mean, log_variance) for mean, log_variance in pairs]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A batch of latents of a deterministic method: there is no variance, which is not a variance of zero."""
+
+    mean: Float[Tensor, "B D"]
+
+    def __len__(self) -> int:
+        return self.mean.shape[0]
+
+    def detach(self) -> Point:
+        return Point(self.mean.detach())
+
+
+Latent = Gaussian | Point
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What an objective returns for one batch: the loss, its named parts in nats, and the latents to be watched."""
+
+    total: Float[Tensor, ""]
+    latent: Latent
+    parts: Mapping[str, Float[Tensor, ""]] = field(default_factory=dict)
+
+
+class Embeddings:
+    """A table of embeddings: one row a sample, convertible to NumPy, torch, pandas and polars.
+
+    Columns: `id`; `features` [F], the encoder's representation (use it for neighbours, classifiers, clusters);
+    `mean` [D] and `log_variance` [D], the posterior in the latent space; `ambiguity`, the mean log-variance in nats
+    (higher: less determined). Deterministic methods have neither `log_variance` nor `ambiguity`. All further columns
+    are the metadata of the data set.
+    """
+
+    COLUMNS = ("id", "features", "mean", "log_variance", "ambiguity")
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __repr__(self) -> str:
+        return f"Embeddings({len(self)} samples, features {self.features.shape[1]}, columns {self.table.column_names})"
+
+    def __contains__(self, column: str) -> bool:
+        return column in self.table.column_names
+
+    @property
+    def ids(self) -> list[str]:
+        return self.table["id"].to_pylist()
+
+    @property
+    def features(self) -> np.ndarray:
+        return self.numpy("features")
+
+    @property
+    def has_variance(self) -> bool:
+        return "log_variance" in self
+
+    def numpy(self, column: str) -> np.ndarray:
+        """The column as an array: [N] for scalars and text, [N, D] for vectors.
+
+        Raises:
+            KeyError: There is no such column.
+        """
+        values = self.table[column].combine_chunks()
+        if isinstance(values, pa.ChunkedArray):
+            values = values.chunk(0) if values.num_chunks else pa.array([], type=values.type)
+        if pa.types.is_fixed_size_list(values.type):
+            return values.flatten().to_numpy().reshape(len(values), values.type.list_size)
+        return values.to_numpy(zero_copy_only=False)
+
+    def torch(self, column: str) -> Tensor:
+        """The numeric column as a tensor on the CPU."""
+        return torch.from_numpy(self.numpy(column).copy())
+
+    def pandas(self) -> pandas.DataFrame:
+        return self.table.to_pandas()
+
+    def polars(self) -> polars.DataFrame:
+        import polars
+
+        frame = polars.from_arrow(self.table)
+        assert isinstance(frame, polars.DataFrame)
+        return frame

@@ -1,0 +1,93 @@
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from vssl.demo import tour
+from vssl.errors import RunExistsError
+from vssl.run import Run
+
+PARTS, HOLD_OUT = 120, 160
+
+
+@pytest.fixture(scope="module")
+def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], str]:
+    """The folder of a small demo, what it found, and what it said on its way."""
+    out = tmp_path_factory.mktemp("tour") / "demo"
+    terminal = Console(file=io.StringIO(), width=400)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tour, "PARTS", PARTS)
+        patch.setattr(tour, "HOLD_OUT", HOLD_OUT)
+        patch.setattr(tour, "ENCODER", "convnet/tiny")
+        found = tour.demo(out, minutes=0.05, terminal=terminal)
+    return out, found, terminal.file.getvalue()
+
+
+@pytest.mark.slow
+def test_what_was_found_is_said_in_sentences_with_figures(toured: tuple[Path, list[str], str]) -> None:
+    _, found, said = toured
+    assert len(found) == 5
+    for sentence in found[:4]:
+        shares = [int(share) for share in re.findall(r"(\d+) ?%", sentence)]
+        assert shares
+        assert all(0 <= share <= 100 for share in shares)
+    assert "supplier" in found[0]
+    assert "defect" in found[1]
+    assert "ambiguity" in found[3]
+    assert all(sentence in said for sentence in found)
+
+
+@pytest.mark.slow
+def test_every_stage_left_its_file(toured: tuple[Path, list[str], str]) -> None:
+    out, found, _ = toured
+    run = Run(out / "run")
+    assert run.info["status"] == "done"
+    assert run.info["samples"] == PARTS
+    assert run.info["command"] == f"vssl demo --out {out} --minutes 0.05"
+    assert run.embedding_names() == ["hold-out", "train"]
+    assert len(run.embeddings("hold-out")) == HOLD_OUT
+    assert json.loads((run.path / "evaluation.json").read_text())["on"] == "hold-out"
+    page = run.path / "report.html"
+    assert found[-1] == f"Look at it: {page}"
+    assert "<html" in page.read_text()
+
+
+@pytest.mark.slow
+def test_training_saw_no_label(toured: tuple[Path, list[str], str]) -> None:
+    out, _, _ = toured
+    train, hold_out = (Run(out / "run").embeddings(name) for name in ("train", "hold-out"))
+    assert "label" not in train
+    assert "label" in hold_out
+    assert set(train.table.column_names) & {"supplier", "camera"} == {"supplier", "camera"}
+
+
+@pytest.mark.slow
+def test_an_earlier_demo_is_replaced_only_when_asked(
+    toured: tuple[Path, list[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, _, _ = toured
+    with pytest.raises(RunExistsError, match="--overwrite"):
+        tour.demo(out)
+    assert (out / "run" / "run.json").is_file()
+
+    made = []
+    monkeypatch.setattr(tour, "write", lambda line, folder, *_, **__: made.append(folder) or exit_here())
+    with pytest.raises(KeyboardInterrupt):
+        tour.demo(out, overwrite=True)
+    assert made == [out / "parts"]
+    assert not out.exists()
+
+
+def exit_here() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_folder_that_is_no_demo_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("ten years of work")
+    for overwrite in (False, True):
+        with pytest.raises(RunExistsError, match="is there already"):
+            tour.demo(tmp_path, overwrite=overwrite)
+    assert (tmp_path / "thesis.txt").read_text() == "ten years of work"

@@ -1,0 +1,41 @@
+"""The small residual networks: their sizes, as the documentation states them."""
+
+import pytest
+import torch
+from torch import nn
+
+from vssl.encoders import convnet
+from vssl.types import Images
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize(("variant", "millions"), [("tiny", 0.3), ("small", 1.2), ("base", 2.8), ("resnet18", 11.2)])
+def test_a_variant_has_the_stated_number_of_parameters(variant: str, millions: float):
+    encoder = convnet.build(convnet.Config(variant), (3, 32, 32))
+    assert parameters(encoder) == pytest.approx(millions * 1e6, rel=0.1)
+
+
+def test_resnet18_is_torchvisions_but_for_stem_and_classifier():
+    torchvision = pytest.importorskip("torchvision")
+    theirs = torchvision.models.resnet18()
+    ours = convnet.build(convnet.Config("resnet18"), (3, 32, 32))
+    assert parameters(ours.stages) == sum(parameters(getattr(theirs, f"layer{stage}")) for stage in (1, 2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("variant", "side", "maps"),
+    [("tiny", 32, 4), ("small", 32, 4), ("base", 32, 2), ("resnet18", 32, 4), ("tiny", 64, 4), ("resnet18", 64, 4)],
+)
+def test_large_images_are_halved_so_that_the_cost_stays(variant: str, side: int, maps: int):
+    encoder = convnet.build(convnet.Config(variant), (3, side, side)).eval()
+    with torch.inference_mode():
+        assert encoder.maps(Images(torch.zeros(1, 3, side, side))).shape == (1, encoder.features, maps, maps)
+
+
+def test_features_are_the_mean_of_the_maps():
+    encoder = convnet.build(convnet.Config("tiny"), (1, 24, 40)).eval()
+    view = Images(torch.randn(2, 1, 24, 40))
+    torch.testing.assert_close(encoder(view), encoder.maps(view).flatten(2).mean(2))

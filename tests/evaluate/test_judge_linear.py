@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from vssl.evaluate import Evidence, Skip
+from vssl.evaluate.linear import run
+
+
+def plane(seed, count, noise=0.0):
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(count, 3)) * [1, 100, 0.01]
+    features[:, 0] += np.sign(features[:, 0])
+    return features, (features[:, 0] > 0) ^ (rng.random(count) < noise)
+
+
+def test_classes_divided_by_a_plane_are_learned_with_all_ten_and_one_percent(embeddings_from):
+    (query, truth), (reference, known) = plane(0, 500), plane(1, 1000)
+    evidence = Evidence(embeddings_from("q", query, y=truth), embeddings_from("r", reference, y=known), "y")
+    values = dict(run(evidence))
+    assert values["linear/accuracy_100"] > 0.99
+    assert values["linear/accuracy_10"] > 0.97
+    assert values["linear/accuracy_1"] > 0.7
+    assert {f"linear/balanced_accuracy_{percent}" for percent in (100, 10, 1)} < set(values)
+
+
+def test_labels_drawn_by_lot_are_not_learned(embeddings_from):
+    rng = np.random.default_rng(0)
+    evidence = Evidence(embeddings_from("q", rng.normal(size=(1000, 5)), y=rng.integers(0, 2, 1000)), label="y")
+    assert dict(run(evidence))["linear/accuracy_100"] == pytest.approx(0.5, abs=0.12)
+
+
+def test_without_a_reference_samples_are_held_out(embeddings_from):
+    # 60 random features for 40 training samples: whoever tests on what was learned finds no error.
+    rng = np.random.default_rng(0)
+    evidence = Evidence(embeddings_from("q", rng.normal(size=(50, 60)), y=rng.integers(0, 2, 50)), label="y")
+    assert dict(run(evidence))["linear/accuracy_100"] < 0.9
+
+
+def test_one_percent_of_too_few_labels_is_skipped_with_the_reason(embeddings_from):
+    features, labels = plane(0, 125)
+    values = dict(run(Evidence(embeddings_from("q", features, y=labels), label="y")))
+    assert values["linear/accuracy_1"] == Skip("1 % of 100 labels are 1: fewer than the 2 classes")
+    assert "linear/accuracy_10" in values
+
+
+def test_a_class_of_one_sample_is_learned_from_and_never_tested(embeddings_from):
+    features, labels = plane(0, 101)
+    names = ["alone", *np.where(labels[1:], "right", "left")]
+    assert dict(run(Evidence(embeddings_from("q", features, y=names), label="y")))["linear/accuracy_100"] > 0.9

@@ -1,0 +1,94 @@
+"""Two processes with half a batch each train as one process with the whole batch does."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from vssl.objectives import simclr, vssl
+from vssl.run import Run
+from vssl.train import loop
+from vssl.train.settings import Budget, Optimiser, Settings
+
+pytestmark = pytest.mark.slow
+
+Tiny = Callable[..., Settings]
+
+
+def torchrun(script: str, *arguments: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port)]
+    command += [str(Path(__file__).with_name(script)), *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _, errors = process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            # torchrun ends its processes when it is asked to, and leaves them behind when it is killed.
+            process.terminate()
+            raise
+    assert process.returncode == 0, errors[-4000:]
+
+
+def train_in_two(source: Path, out: Path, settings: Settings) -> Run:
+    task = out.with_suffix(".json")
+    task.write_text(json.dumps([str(source), str(out), settings.to_dict()]))
+    torchrun("distributed_training.py", task)
+    return Run(out)
+
+
+def test_gradients_and_batch_statistics_cross_the_processes():
+    torchrun("distributed_pieces.py")
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        vssl.Config(),
+        vssl.Config(ema_half_life=0.2),
+        vssl.Config(prior="paired", likelihood_trains="all", ema_half_life=0.2),
+        vssl.Config(prior="marginal", likelihood_trains="all"),
+        simclr.Config(),
+    ],
+    ids=["vssl aggregate", "vssl aggregate with a teacher", "vssl paired", "vssl marginal", "simclr"],
+)
+def test_two_processes_train_as_one_does(
+    pictures: Path, tmp_path: Path, tiny_settings: Tiny, objective: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "LOG_STEPS", 1)
+    settings = tiny_settings(
+        objective=replace(objective, latent=16, hidden=32),
+        # Small, plain steps: a ReLU whose input rounding tips over zero changes the next losses in proportion
+        # to the learning rate, also in one process; AdamW's steps are as large where a gradient is rounding alone.
+        optimiser=Optimiser("sgd", 5e-4, warmup=0.0),
+        budget=Budget(steps=5),
+    )
+    one, two = loop.train(pictures, tmp_path / "one", settings), train_in_two(pictures, tmp_path / "two", settings)
+    assert two.info["machine"]["processes"] == 2
+    losses = [[line["loss"] for line in run.metrics()] for run in (one, two)]
+    assert len(losses[0]) == 5
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4, abs=1e-4)
+    first, second = (load_file(run.path / "model.safetensors") for run in (one, two))
+    for name, value in first.items():
+        torch.testing.assert_close(
+            second[name], value, atol=1e-3, rtol=1e-3, msg=lambda text, name=name: f"{name}: {text}"
+        )
+
+
+def test_a_checkpoint_of_the_first_process_disturbs_no_other(pictures: Path, tmp_path: Path, tiny_settings: Tiny):
+    settings = tiny_settings(budget=Budget(steps=60), checkpoint_minutes=0.01)
+    run = train_in_two(pictures, tmp_path / "run", settings)
+    assert run.info["status"] == "done"
