@@ -74,9 +74,15 @@ def main(options: Options) -> None:
             if any((run["objective"], run["seed"]) == (objective, seed) for run in record["runs"]):
                 continue
             measured = run_lightly(options, seed) if objective == "lightly" else run_vssl(options, objective, seed)
-            record["runs"].append({"objective": objective, "seed": seed, **measured})
+            run = {"objective": objective, "seed": seed, "command": command_of(options, objective, seed), **measured}
+            record["runs"].append(run)
             write_json(out, record)
     print(table(record["runs"]))
+
+
+def command_of(options: Options, objective: str, seed: int) -> str:
+    command = f"python benchmarks/recipes.py {options.recipe} --data DATA --objectives {objective} --seeds {seed}"
+    return command + (f" --steps {options.steps}" if options.steps else "")
 
 
 def run_vssl(options: Options, objective: str, seed: int) -> dict[str, Any]:

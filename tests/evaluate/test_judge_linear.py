@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vssl.evaluate import Evidence, Skip
-from vssl.evaluate.linear import run
+from vssl.evaluate.linear import WEIGHT_DECAYS, best_decay, run
 
 
 def plane(seed, count, noise=0.0):
@@ -46,3 +46,29 @@ def test_a_class_of_one_sample_is_learned_from_and_never_tested(embeddings_from)
     features, labels = plane(0, 101)
     names = ["alone", *np.where(labels[1:], "right", "left")]
     assert dict(run(Evidence(embeddings_from("q", features, y=names), label="y")))["linear/accuracy_100"] > 0.9
+
+
+class Recorder:
+    """Stands in for the classifier: notes how many samples it was scored on, and likes the third weight decay best."""
+
+    def __init__(self):
+        self.held = []
+
+    def set_params(self, C):
+        self.C = C
+        return self
+
+    def fit(self, known, classes):
+        self.decay = 1 / (self.C * len(known))
+        return self
+
+    def score(self, known, classes):
+        self.held.append(len(known))
+        return -abs(np.log(self.decay / WEIGHT_DECAYS[2]))
+
+
+@pytest.mark.parametrize(("labels", "draws"), [(100, 5), (5_000, 2), (20_000, 1)])
+def test_the_fewer_the_labels_the_more_draws_choose_the_weight_decay(labels, draws):
+    model = Recorder()
+    assert best_decay(model, np.zeros((labels, 1)), np.arange(labels) % 2, seed=0) == WEIGHT_DECAYS[2]
+    assert model.held == [labels // 10] * draws * len(WEIGHT_DECAYS)

@@ -49,7 +49,8 @@ def build(run: Run, pictures: Pictures, embeddings: str = "train", sample: int =
 def _content(run: Run, pictures: Pictures, embeddings: str, sample: int) -> dict[str, Any]:
     info, metrics, evaluation = run.info, run.metrics(), _evaluation(run)
     table = run.embeddings(embeddings) if embeddings in run.embedding_names() else None
-    samples = Samples(table, pictures, sample, info.get("seed", 0)) if table is not None and len(table) else None
+    seed = info.get("settings", {}).get("seed", 0)
+    samples = Samples(table, pictures, sample, seed) if table is not None and len(table) else None
     values = evaluation.get("values", {})
     return {
         "name": run.path.resolve().name,
