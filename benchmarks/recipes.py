@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,10 @@ from vssl import api
 from vssl.bench.recipes import RECIPES, Recipe
 from vssl.embed import to_arrow
 from vssl.evaluate import Evidence, judge
+from vssl.evaluate.knn import classify
+from vssl.evaluate.neighbours import Neighbours
 from vssl.files import write_json
+from vssl.modalities import images
 from vssl.run import Run
 from vssl.train import loop
 from vssl.train.describe import machine, versions
@@ -49,7 +53,7 @@ class Options:
     Attributes:
         recipe: cifar10_cpu10 or infrared_cpu5.
         data: Folder that holds the data sets' archives.
-        objectives: Methods: vssl, vssl/paper, simclr, lightly.
+        objectives: Methods: vssl, vssl/paper, simclr, lightly; or pixels, which learns nothing.
         seeds: Seeds.
         steps: Steps instead of the recipe's minutes.
         runs: Where the run folders go.
@@ -73,7 +77,7 @@ def main(options: Options) -> None:
         for objective in options.objectives:
             if any((run["objective"], run["seed"]) == (objective, seed) for run in record["runs"]):
                 continue
-            measured = run_lightly(options, seed) if objective == "lightly" else run_vssl(options, objective, seed)
+            measured = RIVALS.get(objective, run_vssl)(options, objective, seed)
             run = {"objective": objective, "seed": seed, "command": command_of(options, objective, seed), **measured}
             record["runs"].append(run)
             write_json(out, record)
@@ -100,10 +104,18 @@ def run_vssl(options: Options, objective: str, seed: int) -> dict[str, Any]:
 
 def our_evidence(run: Run, recipe: Recipe, data: Path) -> Evidence:
     label_from = "folder" if recipe.labels_from == "folder" else None
-    embedded = api.embed(run, data / recipe.train, name="train", label_from=label_from, terminal=console())
+    return evidence_of(
+        recipe,
+        data,
+        lambda source, name: api.embed(run, source, name=name, label_from=label_from, terminal=console()),
+    )
+
+
+def evidence_of(recipe: Recipe, data: Path, embed: Callable[[Path, str], Embeddings]) -> Evidence:
+    """What the judges are given, made by `embed(source, name)`."""
+    embedded = embed(data / recipe.train, "train")
     if recipe.test is not None:
-        test = api.embed(run, data / recipe.test, name="test", label_from=label_from, terminal=console())
-        return Evidence(test, reference=embedded, label="label")
+        return Evidence(embed(data / recipe.test, "test"), reference=embedded, label="label")
     labels = infrared_labels(data / recipe.train, recipe.labels_from)
     classes = pa.array([labels[name] for name in embedded.ids])
     state = pa.array(["normal" if labels[name] == "No-Anomaly" else "defect" for name in embedded.ids])
@@ -123,7 +135,24 @@ def infrared_labels(archive: Path, member: str) -> dict[str, str]:
     return {f"{folder}/{entry['image_filepath']}": entry["anomaly_class"] for entry in entries.values()}
 
 
-def run_lightly(options: Options, seed: int) -> dict[str, Any]:
+def run_pixels(options: Options, _objective: str, seed: int) -> dict[str, Any]:
+    """Judge the pixels as they are, on the canvas that the networks get."""
+    recipe = RECIPES[options.recipe](seed=seed)
+    config = dataclasses.replace(recipe.settings.modality, label_from="folder" if recipe.test else "none")
+    modality = images.build(config, images.measure(options.data / recipe.train, config))
+
+    def pixels(source: Path, _name: str) -> Embeddings:
+        tables = []
+        for chunk in modality.stream(source):
+            columns = {"id": pa.array(chunk.ids), "features": to_arrow(chunk.raw.flatten(1).numpy() / np.float32(255))}
+            columns |= {name: chunk.metadata[name] for name in chunk.metadata.column_names}
+            tables.append(pa.table(columns))
+        return Embeddings(pa.concat_tables(tables))
+
+    return {"images": 0, "seconds": 1} | judged(evidence_of(recipe, options.data, pixels))
+
+
+def run_lightly(options: Options, _objective: str, seed: int) -> dict[str, Any]:
     """Train lightly's SimCLR in a process of its own, with the same network, and judge its features alike."""
     recipe = RECIPES[options.recipe](seed=seed)
     assert recipe.test is not None, "lightly is compared where there is a test set"
@@ -152,16 +181,23 @@ def table_of(arrays: Any, split: str) -> Embeddings:
 
 def judged(evidence: Evidence) -> dict[str, Any]:
     started = time.monotonic()
-    values = judge(evidence, JUDGES).values
+    values = judge(evidence, JUDGES).values | {"knn5/accuracy": accuracy_of_five(evidence)}
     if "state" in evidence.query:
         states = judge(dataclasses.replace(evidence, label="state"), ("knn", "linear")).values
         values |= {f"normal or defect/{name}": value for name, value in states.items()}
     return {"values": values, "judging_seconds": time.monotonic() - started}
 
 
+def accuracy_of_five(evidence: Evidence) -> float:
+    """Accuracy of the vote of five neighbours: some classes of the infrared modules are small."""
+    near = evidence.near_examples
+    five = Neighbours(near.rows[:, :5], near.similarity[:, :5])
+    return float(np.mean(classify(five, evidence.examples.classes) == evidence.labelled.classes))
+
+
 def table(runs: list[dict[str, Any]]) -> str:
     """Mean and spread (largest less smallest) over the seeds."""
-    shown = ("knn/accuracy", "linear/accuracy_100", "linear/accuracy_10", "linear/accuracy_1")
+    shown = ("knn/accuracy", "knn5/accuracy", "linear/accuracy_100", "linear/accuracy_10", "linear/accuracy_1")
     shown += ("retrieval/r_auroc/ambiguity", "retrieval/r_auroc/nn_distance")
     lines = ["| method | seeds | images/s | " + " | ".join(shown) + " |", "|" + "---|" * (len(shown) + 3)]
     for objective in dict.fromkeys(run["objective"] for run in runs):
@@ -175,6 +211,8 @@ def table(runs: list[dict[str, Any]]) -> str:
 def spread(values: list[float]) -> str:
     return f"{np.mean(values):.3f} ({np.ptp(values):.3f})" if values else "-"
 
+
+RIVALS: dict[str, Callable[[Options, str, int], dict[str, Any]]] = {"lightly": run_lightly, "pixels": run_pixels}
 
 if __name__ == "__main__":
     main(tyro.cli(Options))

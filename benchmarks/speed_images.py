@@ -57,7 +57,7 @@ class Options:
 def main(options: Options) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         data = unpacked(options.data, Path(scratch))
-        record: dict[str, Any] = {"command": " ".join(["python", *sys.argv]), "versions": versions()}
+        record: dict[str, Any] = {"command": "python benchmarks/speed_images.py --data DATA", "versions": versions()}
         record["machine"] = machine(torch.device("cpu"))
         record["rival_workers"] = workers = {flag: best_workers(options, data, flag) for flag in ("", "--bf16")}
         record["training"] = {

@@ -167,7 +167,7 @@ def test_the_share_of_neighbours_has_the_nearest_other_sample_as_its_target(
 ):
     objective = build(Config(prior_weight=0, neighbour_weight=1))
     posterior = objective.latent(objective.encoder(Images.cat(both)))
-    place = gaussian.to_sphere(posterior.mean)
+    place = gaussian.to_sphere(posterior.mean).detach()
     terms = []
     for row in range(len(place)):
         others = [other for other in range(len(place)) if other % len(both[0]) != row % len(both[0])]

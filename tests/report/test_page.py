@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
 
-from fixtures_report import VALUES, MakeRun, no_pictures, noise_pictures, table
+from made_up_runs import VALUES, no_pictures, noise_pictures, table
 from vssl.errors import RunVersionError
 from vssl.report import build
 from vssl.run import Run
 
-pytest_plugins = ["fixtures_report"]
-
+MakeRun = Callable[..., Run]
 SMALL = table(60, variance=True)
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from fixtures_report import INFO, VALUES, noise_pictures, table
+from made_up_runs import INFO, VALUES, noise_pictures, table
 from vssl.report.curves import curves
 from vssl.report.gallery import extremes, neighbours, shrink, thumbnail
 from vssl.report.health import checks

@@ -1,18 +1,12 @@
-"""Run folders made up for the report: all that the page reads, without any training. Loaded by `pytest_plugins`."""
+"""Run folders made up for the report: all that the page reads, without any training."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-import pytest
 from PIL import Image
-
-from vssl.run import Run
 
 CLASSES = ("clean", "pit", "scratch", "stain")
 INFO = {
@@ -96,35 +90,6 @@ def table(count: int, variance: bool, ids: Sequence[str] | None = None) -> pa.Ta
 def _vectors(values: np.ndarray) -> pa.Array:
     flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).ravel())
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
-
-
-MakeRun = Callable[..., Run]
-
-
-@pytest.fixture
-def make_run(tmp_path: Path) -> MakeRun:
-    """Makes a run folder; what is None or 0 is left out of it."""
-
-    def make(
-        name: str = "line",
-        embeddings: pa.Table | None = None,
-        values: dict | None = None,
-        steps: int = 0,
-        variance: bool = True,
-        **info: object,
-    ) -> Run:
-        run = Run.create(tmp_path / name, {**INFO, **info})
-        if embeddings is not None:
-            (run.path / "embeddings").mkdir()
-            pq.write_table(embeddings, run.path / "embeddings" / "train.parquet")
-        if values is not None:
-            (run.path / "evaluation.json").write_text(json.dumps(JUDGED | {"values": values, "skipped": SKIPPED}))
-        if steps:
-            lines = [json.dumps(line) + "\n" for line in metrics(steps, variance)]
-            (run.path / "metrics.jsonl").write_text("".join(lines))
-        return run
-
-    return make
 
 
 def noise_pictures(side: int) -> Callable[[Sequence[str]], list[Image.Image | None]]:
