@@ -18,9 +18,10 @@ check: $(READY)  ## format, lint, types, import rules, fast tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -m "not slow"
 
-bench: $(READY)  ## speed against lightly, side by side; see benchmarks/README.md
+bench: $(READY)  ## speed against lightly, side by side: make bench DATA=cifar10-jpeg.tar.xz; see benchmarks/README.md
+	@test -n "$(DATA)" || { echo "Name the images to train on: make bench DATA=cifar10-jpeg.tar.xz"; exit 2; }
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r benchmarks/requirements.txt
-	$(BIN)/python benchmarks/speed_images.py
+	$(BIN)/python benchmarks/speed_images.py --data $(DATA)
 
 lock:  ## renew requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-annotate --no-header --extra timm --group dev \

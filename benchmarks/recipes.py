@@ -98,6 +98,8 @@ def run_vssl(options: Options, objective: str, seed: int) -> dict[str, Any]:
     folder = options.runs / options.recipe / f"{objective.replace('/', '-')}-{seed}"
     train = options.data / recipe.train
     run = loop.train(train, folder, settings, overwrite=True, command=" ".join(sys.argv), terminal=console())
+    if run.info["status"] != "done":
+        sys.exit(f"{folder} is {run.info['status']}: not recorded.")
     measured = {"budget": dataclasses.asdict(settings.budget), **run.info["progress"]}
     return measured | judged(our_evidence(run, recipe, options.data))
 
@@ -160,8 +162,11 @@ def run_lightly(options: Options, _objective: str, seed: int) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     unpacked = options.runs / "unpacked" / Path(recipe.train).parent.name
     if not unpacked.exists():
+        # Under another name first: what a kill leaves behind must not be taken for the data.
+        partly = unpacked.with_suffix(".partly")
         with tarfile.open(options.data / Path(recipe.train).parent) as tar:
-            tar.extractall(unpacked, filter="data")
+            tar.extractall(partly, filter="data")
+        partly.rename(unpacked)
     budget = f"--steps {options.steps}" if options.steps else f"--minutes {recipe.settings.budget.minutes}"
     files = f"--out {folder}/speed.json --save-features {folder}/features.npz"
     command = f"{HERE}/lightly_simclr.py --data {unpacked} {files} {budget} --seed {seed} {LIGHTLY}"
