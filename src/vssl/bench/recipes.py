@@ -35,7 +35,13 @@ def _tuned(objective: str) -> Any:
 
 
 def cifar10_cpu10(seed: int = 0, objective: str = "vssl") -> Recipe:
-    """CIFAR-10 in ten minutes on two cores, without labels."""
+    """CIFAR-10 in ten minutes on two cores, without labels.
+
+    python benchmarks/recipes.py cifar10_cpu10 --data DATA --seeds 0 1 2
+
+    Linear accuracy 67.5 % (67.3 to 67.6), kNN 65.2 % (64.8 to 65.7), R-AUROC
+    0.609 (0.605 to 0.615): mean and range of three seeds.
+    """
     return Recipe(
         settings=Settings(
             modality=images.Config(views="natural"),
@@ -52,7 +58,13 @@ def cifar10_cpu10(seed: int = 0, objective: str = "vssl") -> Recipe:
 
 
 def infrared_cpu5(seed: int = 0, objective: str = "vssl") -> Recipe:
-    """Infrared photographs of solar modules in five minutes on two cores, without labels."""
+    """Infrared photographs of solar modules in five minutes on two cores, without labels.
+
+    python benchmarks/recipes.py infrared_cpu5 --data DATA --seeds 0 1 2
+
+    12 classes by 5 neighbours 76.2 % (75.9 to 76.4), linear 73.2 % (73.1 to 73.4):
+    mean and range of three seeds.
+    """
     return Recipe(
         settings=Settings(
             modality=images.Config(views="inspection"),
