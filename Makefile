@@ -24,7 +24,7 @@ bench: $(READY)  ## speed against lightly, side by side: make bench DATA=cifar10
 	$(BIN)/python benchmarks/speed_images.py --data $(DATA)
 
 lock:  ## renew requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-annotate --no-header --extra timm --group dev \
+	$(BIN)/uv pip compile --quiet --universal --no-annotate --no-header --extra timm --group dev \
 		pyproject.toml -o requirements.lock
 
 $(READY): requirements.lock pyproject.toml
