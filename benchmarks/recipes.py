@@ -43,7 +43,9 @@ from vssl.types import Embeddings
 HERE = Path(__file__).parent
 JUDGES = ("knn", "linear", "retrieval", "selective", "rank")
 # What lightly uses in its own CIFAR-10 benchmark, with the temperature that did best here.
-LIGHTLY = "--lr 0.12 --momentum 0.9 --weight-decay 5e-4 --schedule cosine --colour-strength 0.5 --temperature 0.1"
+LIGHTLY = (
+    "--lr 0.12 --momentum 0.9 --weight-decay 5e-4 --schedule cosine --colour-strength 0.5 --temperature 0.1 --workers 0"
+)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 
 from vssl.config import find, member, name_of
+from vssl.modalities import images
+from vssl.modalities.images.decode import Canvas
 from vssl.objectives.base import Objective
 from vssl.run import Run
 from vssl.train import loop
@@ -24,6 +26,7 @@ torch.set_num_threads(1)
 
 SIDE = 16
 KINDS = 4
+MODALITY = images.build(images.Config(), images.Spec(Canvas(SIDE, SIDE, 3), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -88,7 +91,7 @@ def make_objective() -> Callable[..., Objective]:
     def make(config: Any, seed: int = 0) -> Objective:
         torch.manual_seed(seed)
         encoder = find("encoders", "convnet").build(member("encoders", "convnet/tiny"), (3, SIDE, SIDE))
-        return find("objectives", name_of(config)).build(config, encoder).train()
+        return find("objectives", name_of(config)).build(config, encoder, MODALITY).train()
 
     return make
 

@@ -37,7 +37,7 @@ def test_the_loss_is_nt_xent_of_the_projections(
     objective = make_objective(simclr.Config(temperature=0.3, latent=16, hidden=32))
     first, second = two_views()
     loss = objective([first, second])
-    projections = objective.projector(objective.encoder(Images.cat([first, second]))).detach()
+    projections = objective.head(objective.encoder(Images.cat([first, second]))).detach()
     assert float(loss.total.detach()) == pytest.approx(equation_1(projections.double(), 0.3), rel=1e-4)
 
 

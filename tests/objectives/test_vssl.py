@@ -46,7 +46,7 @@ def student(objective: VSSL, views: list[Images]) -> Gaussian:
 
 
 def teacher(objective: VSSL, views: list[Images]) -> Gaussian:
-    encoder, head = objective.teacher or (objective.encoder, objective.head)
+    encoder, head = objective.teacher.networks if objective.teacher else objective.student()
     return head(encoder(Images.cat(views)))
 
 

@@ -51,7 +51,7 @@ def demo(out: Path, minutes: float = 2.0, overwrite: bool = False, terminal: Con
     say("[bold]4[/bold] Judging and drawing.")
     api.evaluate(run, "hold-out", label="label")
     page = api.report(run, on="hold-out")
-    found = [_structure(judged), *_defects(judged), _borderline(judged), f"Look at it: {page.resolve()}"]
+    found = [_structure(judged), *_defects(judged), _ambiguity(judged), f"Look at it: {page.resolve()}"]
     for sentence in found:
         say(f"  {sentence}")
     return found
@@ -78,12 +78,14 @@ def _defects(judged: Embeddings) -> list[str]:
     ]
 
 
-def _borderline(judged: Embeddings) -> str:
-    borderline = judged.numpy("borderline").astype(bool)
-    auroc = roc_auc_score(borderline, judged.numpy("ambiguity"))
+def _ambiguity(judged: Embeddings) -> str:
+    ambiguity, values = judged.numpy("ambiguity"), judge(Evidence(judged, label="label"), ["retrieval"]).values
+    borderline = roc_auc_score(judged.numpy("borderline").astype(bool), ambiguity)
     return (
-        f"The encoder's own ambiguity ranks a random borderline part above a random clear one in {auroc:.0%} of pairs. "
-        "Ambiguity says how far the encoder itself finds a part undetermined; it is not a score of defects."
+        "The encoder's own ambiguity ranks a random part whose nearest neighbour got another verdict above a random "
+        f"other one in {values['retrieval/r_auroc/ambiguity']:.0%} of pairs, and a part near the inspector's limit "
+        f"above a clear one in {borderline:.0%} (chance is 50 %): it says how far the encoder itself finds a part "
+        "undetermined, and knows neither defects nor the inspector's limit. Those take labels."
     )
 
 

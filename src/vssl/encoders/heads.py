@@ -9,14 +9,21 @@ from vssl.stats.gaussian import bound
 from vssl.types import Gaussian
 
 
-def projector(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Two linear layers with batch normalisation and ReLU between them (Chen et al. 2020, arXiv 2002.05709)."""
-    return nn.Sequential(
-        nn.Linear(inputs, hidden, bias=False),
-        nn.BatchNorm1d(hidden),
-        nn.ReLU(inplace=True),
-        nn.Linear(hidden, outputs),
-    )
+def projector(inputs: int, hidden: int, outputs: int, layers: int = 2, norm: bool = False) -> nn.Sequential:
+    """Linear layers with batch normalisation and ReLU between them (Chen et al. 2020, arXiv 2002.05709).
+
+    Args:
+        layers: Linear layers, 2 or more.
+        norm: Whether the output is normalised over the batch too, without learned scale and shift.
+    """
+    modules: list[nn.Module] = []
+    for width in [hidden] * (layers - 1):
+        modules += [nn.Linear(inputs, width, bias=False), nn.BatchNorm1d(width), nn.ReLU(inplace=True)]
+        inputs = width
+    modules.append(nn.Linear(inputs, outputs, bias=not norm))
+    if norm:
+        modules.append(nn.BatchNorm1d(outputs, affine=False))
+    return nn.Sequential(*modules)
 
 
 class GaussianHead(nn.Module):

@@ -10,17 +10,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vssl.encoders.base import Encoder
-from vssl.types import Latent, Loss, View
+from vssl.encoders.teacher import Teacher
+from vssl.types import Latent, Loss, Point, View
 
 
 class Objective(nn.Module, ABC):
-    """A method of self-supervised learning, with all that belongs to it: heads, teacher, predictor, queue.
+    """A method of learning representations, with all that belongs to it: head, teacher, predictor, queue.
 
     Attributes:
         encoder: The network that is trained and that users keep.
+        head: What stands on the encoder and gives the latent.
+        teacher: The moving average of encoder and head, where the method has one.
+        label: Column of the metadata that `forward` takes as `labels`; None for all methods that learn without.
     """
 
     encoder: Encoder
+    head: nn.Module
+    teacher: Teacher | None
+    label: str | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.teacher = None
 
     @abstractmethod
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
@@ -30,10 +41,20 @@ class Objective(nn.Module, ABC):
             generator: Source of randomness on the device of the views.
         """
 
-    @abstractmethod
-    def update(self, step: float) -> None:
-        """Called after each step of the optimiser; `step` is the share of the run that it stood for, 0..1."""
+    def update(self, step: float, progress: float) -> None:
+        """Called after each step of the optimiser.
 
-    @abstractmethod
+        Args:
+            step: Share of the run that the step stood for, 0..1.
+            progress: Share of the run that is done, 0..1.
+        """
+        if self.teacher is not None:
+            self.teacher.follow(self.student(), step, progress)
+
+    def student(self) -> nn.ModuleList:
+        """What a teacher is a copy of."""
+        return nn.ModuleList([self.encoder, self.head])
+
     def latent(self, features: Float[Tensor, "B F"]) -> Latent:
         """The latent of samples from their features: a Gaussian, or a point where the method has no variance."""
+        return Point(self.head(features).float())

@@ -13,9 +13,10 @@ from torch import Tensor
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import projector
 from vssl.errors import ConfigError
+from vssl.modalities.base import Modality
 from vssl.objectives.base import Objective
 from vssl.stats.gather import gather, rank
-from vssl.types import Loss, Point, View
+from vssl.types import Loss, View
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Config:
             raise ConfigError(f"simclr.temperature is {self.temperature}; it must be above 0.")
 
 
-def build(config: Config, encoder: Encoder) -> Objective:
+def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
     return SimCLR(config, encoder)
 
 
@@ -62,16 +63,10 @@ class SimCLR(Objective):
         super().__init__()
         self.config = config
         self.encoder = encoder
-        self.projector = projector(encoder.features, config.hidden, config.latent)
+        self.head = projector(encoder.features, config.hidden, config.latent)
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
         first, second = views
         latent = self.latent(self.encoder(type(first).cat([first, second])))
         total = nt_xent(latent.mean, self.config.temperature)
         return Loss(total, latent.detach(), {"nt_xent_nats": total.detach()})
-
-    def update(self, step: float) -> None:
-        pass
-
-    def latent(self, features: Float[Tensor, "B F"]) -> Point:
-        return Point(self.projector(features).float())

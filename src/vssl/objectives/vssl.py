@@ -15,7 +15,6 @@ nearest other sample lies: a sample with no near neighbour is one that the encod
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,10 +27,11 @@ from torch import Tensor, nn
 
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import GaussianHead, projector
+from vssl.encoders.teacher import Teacher
 from vssl.errors import ConfigError
+from vssl.modalities.base import Modality
 from vssl.objectives.base import Objective
 from vssl.stats import gaussian
-from vssl.stats.ema import momentum_of, update_module
 from vssl.stats.gather import gather, rank
 from vssl.types import Gaussian, Loss, View
 
@@ -112,7 +112,7 @@ def paper() -> Config:
 NAMED = {"paper": paper}
 
 
-def build(config: Config, encoder: Encoder) -> Objective:
+def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
     return VSSL(config, encoder)
 
 
@@ -128,7 +128,7 @@ class VSSL(Objective):
         self.predictor = projector(config.latent, config.hidden, config.latent) if config.predictor else None
         self.log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
         self.log_temperature.requires_grad_(config.prior == "aggregate")
-        self.teacher = self._teacher() if config.ema_half_life > 0 else None
+        self.teacher = Teacher(self.student(), config.ema_half_life) if config.ema_half_life > 0 else None
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
         first, second = views
@@ -145,24 +145,11 @@ class VSSL(Objective):
         }
         return Loss(total, posterior.detach(), parts)
 
-    def update(self, step: float) -> None:
-        if self.teacher is not None:
-            momentum = momentum_of(self.config.ema_half_life, step)
-            update_module(self.teacher, nn.ModuleList([self.encoder, self.head]), momentum)
-
     def latent(self, features: Float[Tensor, "B F"]) -> Gaussian:
         return self.head(features)
 
-    def _teacher(self) -> nn.ModuleList:
-        teacher = copy.deepcopy(nn.ModuleList([self.encoder, self.head]))
-        return teacher.requires_grad_(False)
-
     def _prior(self, both: View, posterior: Gaussian) -> Gaussian:
-        if self.teacher is None:
-            return posterior
-        encoder, head = self.teacher
-        with torch.no_grad():
-            return head(encoder(both))
+        return posterior if self.teacher is None else self.teacher(both)
 
     def _prior_term(self, posterior: Gaussian, prior: Gaussian) -> Float[Tensor, ""]:
         """The KL to the prior in nats: per latent dimension for paired and marginal, per sample for aggregate."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -58,6 +59,9 @@ def processes(device: torch.device) -> Iterator[None]:
     try:
         yield
     finally:
+        # A DistributedDataParallel that is no longer used still holds the group, and Gloo's threads with it: they would
+        # end only with the interpreter, and abort it.
+        gc.collect()
         dist.destroy_process_group()
 
 
@@ -134,8 +138,10 @@ class _GlobalBatchNorm:
         variance = squares - mean.square()
         self._remember(mean.detach(), variance.detach() * total / (total - 1))
         shape = [1, -1] + [1] * (x.ndim - 2)
-        scale = norm.weight * (variance + norm.eps).rsqrt()
-        return ((wide - mean.view(shape)) * scale.view(shape) + norm.bias.view(shape)).to(x.dtype)
+        normal = (wide - mean.view(shape)) * (variance + norm.eps).rsqrt().view(shape)
+        if norm.affine:
+            normal = normal * norm.weight.view(shape) + norm.bias.view(shape)
+        return normal.to(x.dtype)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:

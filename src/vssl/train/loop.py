@@ -161,7 +161,7 @@ def _fit(
                 optimizer.zero_grad(set_to_none=True)
                 loss.total.backward()
                 optimizer.step()
-                objective.update(share - previous)
+                objective.update(share - previous, share)
                 step, images, previous = step + 1, images + batch, share
                 if threads is not None:
                     threads.step_took(clock.lap())

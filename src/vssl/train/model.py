@@ -28,7 +28,7 @@ def build_objective(settings: Settings, modality: Modality) -> Objective:
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         encoder = find("encoders", name_of(settings.encoder)).build(settings.encoder, modality.shape)
-        return find("objectives", name_of(settings.objective)).build(settings.objective, encoder)
+        return find("objectives", name_of(settings.objective)).build(settings.objective, encoder, modality)
 
 
 @dataclass(frozen=True)
