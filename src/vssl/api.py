@@ -175,6 +175,70 @@ def views(data: Name, out: Name, *, modality: Any = "images", samples: int = 8, 
     return module.build(config, module.measure(data, config)).draw(data, Path(out), samples, seed)
 
 
+def bench(
+    data: Name,
+    out: Name,
+    *,
+    test: Name | None = None,
+    other: Name | None = None,
+    methods: Sequence[str] = ("vssl", "simclr"),
+    seeds: Sequence[int] = (0, 1, 2),
+    label: str = "label",
+    encoder: Any = "convnet/small",
+    modality: Any = "images",
+    minutes: float | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    learning_rates: Sequence[float] = (2e-3,),
+    batches: Sequence[int] = (256,),
+    device: str = "auto",
+    command: str = "",
+    terminal: Console | None = None,
+) -> Path:
+    """Compare methods under equal conditions: train, embed and judge each with each seed.
+
+    Whatever is recorded in `out` is not repeated, so a stopped comparison goes on, and further data, budgets, methods
+    and seeds add to it.
+
+    Args:
+        data: What is trained on, as in `train`; its labels are read by classifiers and judges only.
+        out: The folder of the comparison: results/*.json, runs/, report.html.
+        test: What is judged; without it the training data are, each sample among the others.
+        other: Another data set: outliers, and where the encoders are transferred to if it has labels.
+        methods: Objectives as in `train`, with changed settings behind a colon: "simclr:temperature=0.05".
+        seeds: Each method is trained once with each.
+        label: Metadata column with the labels.
+        encoder, modality, device, terminal: As in `train`.
+        minutes, epochs, steps: Of each run: at most one of them; 5 minutes if none is given.
+        learning_rates, batches: Each method is tried with each pair of them.
+        command: What to note in the results as the command.
+
+    Returns:
+        The page with the comparison, out/report.html.
+
+    Raises:
+        VsslError: See `vssl.errors`.
+    """
+    # Imported late, as the report is: plots take long to import.
+    from vssl.bench import page, suite
+    from vssl.bench.sources import Sources
+
+    if minutes is None and epochs is None and steps is None:
+        minutes = 5.0
+    asked = suite.Suite(
+        sources=Sources(str(data), None if test is None else str(test), None if other is None else str(other), label),
+        methods=tuple(methods),
+        budget=Budget(epochs, steps, minutes),
+        modality=member("modalities", modality),
+        encoder=member("encoders", encoder),
+        seeds=tuple(seeds),
+        learning_rates=tuple(learning_rates),
+        batches=tuple(batches),
+        device=device,
+    )
+    return page.build(suite.run(asked, Path(out), command, terminal), Path(out))
+
+
 def _run(run: Run | Name) -> Run:
     return run if isinstance(run, Run) else Run(run)
 

@@ -55,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "evaluate": evaluate,
             "report": report,
             "views": _with_members(Views, arguments, ("modality",)),
+            "bench": _with_members(Bench, arguments, ("modality", "encoder")),
             "demo": demo,
         }
-        asked: Train | Views | None = tyro.extras.subcommand_cli_from_dict(
+        asked: Train | Views | Bench | None = tyro.extras.subcommand_cli_from_dict(
             verbs, prog="vssl", description=DESCRIPTION, args=arguments
         )
         if asked is not None:
@@ -93,7 +94,8 @@ class Train:
         modality: Kind of data. Its settings stand below.
         encoder: Network, with its variant behind a slash: convnet/tiny, convnet/small, convnet/base, convnet/resnet18
             or any of timm, such as timm/resnet50.
-        objective: Method: vssl, vssl/paper (the paper's own form) or simclr. Its settings stand below.
+        objective: Method: vssl, vssl/paper (the paper's own form), or one to compare with: barlow, byol, dino, lejepa,
+            mcinfonce, mocov3, simclr, simsiam, supcon (reads labels), vae, vicreg. Its settings stand below.
         batch: Samples a step, over all processes together.
         seed: Of everything random.
         device: auto, cpu, cuda or one GPU such as cuda:1.
@@ -145,6 +147,66 @@ class Views:
     def run(self, arguments: Sequence[str]) -> None:
         settings = {item.name: getattr(self, item.name) for item in dataclasses.fields(Views)}
         _say(f"Look at {api.views(**(settings | _configurations(self)))}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Compare methods under equal conditions: same data, views, encoder, optimiser and budget, several seeds.
+
+    Whatever is recorded in the folder is not repeated: a stopped comparison goes on with the same command, and further
+    methods, data, budgets and seeds add to its tables. Prints the tables as Markdown on standard output, and writes
+    OUT/report.html.
+
+    Example: vssl bench photos --out BENCH --label-from folder --methods vssl simclr byol --minutes 5
+
+    A test set, another data set: vssl bench c.tar.xz/train --test c.tar.xz/test --other photos --out BENCH
+
+    How much the settings matter: vssl bench photos --out BENCH --learning-rates 1e-3 2e-3 --batches 128 256
+
+    A method with other settings: vssl bench photos --out BENCH --methods vssl:prior=paired simclr:temperature=0.05
+
+    Attributes:
+        data: What is trained on, as in train. Its labels, if there are any, are read by classifiers and judges only.
+        out: The folder of the comparison.
+        test: What is judged; without it the training data are, each sample among the others.
+        other: Another data set: outliers, and where the encoders are transferred to if it has labels.
+        methods: Objectives, as in train; supcon reads the labels and is the upper bound.
+        seeds: Each method is trained once with each.
+        label: Metadata column with the labels.
+        minutes: Minutes of training of each run; 5 if neither epochs nor steps are given.
+        epochs: Passes over the data.
+        steps: Steps of the optimiser.
+        learning_rates: Each method is tried with each of them.
+        batches: Each method is tried with each of them.
+        modality: Kind of data. Its settings stand below.
+        encoder: Network, as in train.
+        device: auto, cpu, cuda or one GPU such as cuda:1.
+    """
+
+    data: Data
+    out: Path
+    test: Path | None = None
+    other: Path | None = None
+    methods: tuple[str, ...] = ("vssl", "simclr")
+    seeds: tuple[int, ...] = (0, 1, 2)
+    label: str = "label"
+    minutes: float | None = None
+    epochs: float | None = None
+    steps: int | None = None
+    learning_rates: tuple[float, ...] = (Optimiser().learning_rate,)
+    batches: tuple[int, ...] = (256,)
+    modality: str = "images"
+    encoder: str = "convnet/small"
+    device: str = "auto"
+
+    def run(self, arguments: Sequence[str]) -> None:
+        from vssl.bench import suite, summary
+
+        settings = {item.name: getattr(self, item.name) for item in dataclasses.fields(Bench)}
+        command = shlex.join(["vssl", *arguments])
+        page = api.bench(**(settings | _configurations(self)), command=command, terminal=_terminal())
+        print("\n\n".join(summary.text(table) for table in summary.tables(suite.results(self.out))))
+        _say(f"Look at {page.resolve()}")
 
 
 def resume(run: RunFolder) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vssl.config import find, member, members
-from vssl.objectives import vssl
+from vssl.objectives import mcinfonce, vae, vssl
 from vssl.objectives.base import Objective
 from vssl.types import Gaussian, Images, Point
 
@@ -130,7 +130,7 @@ def test_twenty_steps_lower_the_loss(config: Any, make_objective: Make, two_view
 
 
 def test_exchanging_the_two_views_changes_nothing(config: Any, make_objective: Make, two_views: Views):
-    if getattr(config, "predictor", False):
+    if getattr(config, "predictor", False) or isinstance(config, mcinfonce.Config | vae.Config):
         pytest.skip("the posterior's samples meet other noise when the views change places")
     objective = make_objective(config)
     first, second = two_views()

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from vssl.evaluate import Evidence, Skip
@@ -56,4 +57,17 @@ def test_without_any_error_r_auroc_is_skipped_with_the_reason(embeddings_from):
     assert values["retrieval/recall@1"] == 1.0
     assert values["retrieval/r_auroc"] == Skip(
         "every nearest neighbour has the same class: there is nothing to tell apart"
+    )
+
+
+def test_the_share_of_wrong_neighbours_is_what_an_uncertainty_should_follow(embeddings_from):
+    # Three of each class: of the five others three are always of the other class, so there is no order to follow.
+    numbered = embeddings_from("s", FEATURES, [[float(row)] for row in range(6)], y=LABELS)
+    assert isinstance(dict(run(Evidence(numbered, label="y")))["retrieval/wrong_neighbours/ambiguity"], Skip)
+    uneven = ["a", "b", "b", "b", "b", "b"]
+    wrong = np.array([1, 1 / 5, 1 / 5, 1 / 5, 1 / 5, 1 / 5])
+    uncertainty = np.array([0.9, 1.0, 0.1, 0.2, 0.3, 0.4])
+    values = dict(run(Evidence(embeddings_from("s", FEATURES, uncertainty[:, None], y=uneven), label="y")))
+    assert values["retrieval/wrong_neighbours/ambiguity"] == pytest.approx(
+        spearmanr(uncertainty, wrong).statistic, abs=1e-6
     )

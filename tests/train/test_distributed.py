@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from vssl.objectives import simclr, vssl
+from vssl.objectives import barlow, dino, lejepa, mcinfonce, simclr, vicreg, vssl
 from vssl.run import Run
 from vssl.train import loop
 from vssl.train.settings import Budget, Optimiser, Settings
@@ -59,8 +59,24 @@ def test_gradients_and_batch_statistics_cross_the_processes():
         vssl.Config(prior="paired", likelihood_trains="all", ema_half_life=0.2),
         vssl.Config(prior="marginal", likelihood_trains="all"),
         simclr.Config(),
+        barlow.Config(),
+        vicreg.Config(),
+        lejepa.Config(),
+        mcinfonce.Config(),
+        dino.Config(prototypes=32, teacher_temperature=0.1),
     ],
-    ids=["vssl aggregate", "vssl aggregate with a teacher", "vssl paired", "vssl marginal", "simclr"],
+    ids=[
+        "vssl aggregate",
+        "vssl aggregate with a teacher",
+        "vssl paired",
+        "vssl marginal",
+        "simclr",
+        "barlow",
+        "vicreg",
+        "lejepa",
+        "mcinfonce",
+        "dino",
+    ],
 )
 def test_two_processes_train_as_one_does(
     pictures: Path, tmp_path: Path, tiny_settings: Tiny, objective: Any, monkeypatch: pytest.MonkeyPatch

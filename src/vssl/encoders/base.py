@@ -1,4 +1,4 @@
-"""What every encoder promises, whatever the data are."""
+"""What every encoder and every decoder promises, whatever the data are."""
 
 from __future__ import annotations
 
@@ -22,3 +22,17 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, view: View) -> Float[Tensor, "B F"]:
         """One feature vector a sample."""
+
+
+class Decoder(nn.Module, ABC):
+    """A network from a latent to a distribution over views, which says how likely a given view is.
+
+    Attributes:
+        dimensions: Values of one sample that the likelihood is of; images: C H W.
+    """
+
+    dimensions: int
+
+    @abstractmethod
+    def log_likelihood(self, z: Float[Tensor, "B D"], view: View) -> Float[Tensor, " B"]:
+        """ln p(view | z) of each sample, in nats."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from vssl.evaluate.base import Evidence, Skip
@@ -19,7 +20,11 @@ NEEDS = frozenset({"labels"})
 
 
 def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
-    """Yield recall@1, and R-AUROC for each uncertainty: how well it predicts that the nearest has another class."""
+    """Yield recall@1, and for each uncertainty how well it predicts wrong neighbours.
+
+    R-AUROC: that the nearest has another class. `wrong_neighbours`: Spearman's rank correlation with the share of
+    the 20 nearest that have another class.
+    """
     labelled, near = evidence.labelled, evidence.near_within
     wrong = labelled.classes[near.rows[:, 0].numpy()] != labelled.classes
     yield "retrieval/recall@1", float(np.mean(~wrong))
@@ -27,5 +32,13 @@ def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
         which = "another" if wrong.all() else "the same"
         yield "retrieval/r_auroc", Skip(f"every nearest neighbour has {which} class: there is nothing to tell apart")
         return
+    share_wrong = np.mean(labelled.classes[near.rows.numpy()] != labelled.classes[:, None], axis=1)
     for name, uncertainty in uncertainties(labelled.samples, near).items():
         yield f"retrieval/r_auroc/{name}", float(roc_auc_score(wrong, uncertainty))
+        yield f"retrieval/wrong_neighbours/{name}", _rank_correlation(uncertainty, share_wrong)
+
+
+def _rank_correlation(uncertainty: np.ndarray, share_wrong: np.ndarray) -> float | Skip:
+    if not np.ptp(uncertainty) or not np.ptp(share_wrong):
+        return Skip("one of the two is the same for all samples")
+    return float(spearmanr(uncertainty, share_wrong).statistic)

@@ -12,7 +12,8 @@ def uncertainties(samples: Embeddings, near: Neighbours) -> dict[str, np.ndarray
     """Uncertainties [N] by name; higher means less to be trusted.
 
     `nn_distance` is 1 - cosine to the nearest neighbour, `knn_distance` its mean over all neighbours found,
-    `feature_norm` the negative Euclidean norm of the features; `ambiguity` is there if the method has a variance.
+    `feature_norm` the negative Euclidean norm of the features; `ambiguity` is there if the method has a variance, and
+    `disagreement` if the samples' views have been compared.
     """
     distance = 1 - near.similarity.numpy()
     found = {
@@ -20,6 +21,4 @@ def uncertainties(samples: Embeddings, near: Neighbours) -> dict[str, np.ndarray
         "knn_distance": distance.mean(axis=1),
         "feature_norm": -np.linalg.norm(samples.features, axis=1),
     }
-    if "ambiguity" in samples:
-        found["ambiguity"] = samples.numpy("ambiguity")
-    return found
+    return found | {name: samples.numpy(name) for name in ("ambiguity", "disagreement") if name in samples}

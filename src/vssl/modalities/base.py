@@ -19,6 +19,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vssl.config import name_of
+from vssl.encoders.base import Decoder
+from vssl.errors import ConfigError
 from vssl.types import View
 
 OnProgress = Callable[[int, int], None]
@@ -85,6 +88,7 @@ class Modality(ABC):
         shape: What an encoder has to know of a sample; images: (channels, height, width).
         default_encoder: Name of the encoder that suits, as in `--encoder`.
         max_broken: Share of the samples that may be broken, 0..1.
+        corruptions: What `corrupt` can do; none where nothing is known of the way the data are taken.
         config: Its settings.
         spec: What was measured on the training data.
     """
@@ -94,6 +98,7 @@ class Modality(ABC):
     shape: tuple[int, ...]
     default_encoder: str
     max_broken: float
+    corruptions: Sequence[str] = ()
 
     @abstractmethod
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Dataset:
@@ -124,6 +129,18 @@ class Modality(ABC):
     def plain(self, raw: Tensor) -> View:
         """The raw batch as it is, without augmentation."""
 
+    def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
+        """The raw batch as it would be if something had gone wrong when it was taken.
+
+        Args:
+            kind: One of `corruptions`.
+            level: 1 (little) to 3.
+
+        Raises:
+            ConfigError: There is no such kind or level.
+        """
+        raise ConfigError(f"{type(self).__name__} knows no corruption {kind!r}.")
+
     @abstractmethod
     def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:
         """Pictures to show a person, or None where a sample is no longer there."""
@@ -131,3 +148,14 @@ class Modality(ABC):
     @abstractmethod
     def draw(self, source: str | Path, path: Path, samples: int, seed: int) -> Path:
         """Write a picture of some samples beside their views."""
+
+    def decoder(self, latent: int) -> Decoder:
+        """A new decoder from `latent` dimensions to the views of this kind of data.
+
+        Raises:
+            ConfigError: This kind of data has no decoder.
+        """
+        raise ConfigError(
+            f"The modality {name_of(self.config)!r} has no decoder: objectives that reconstruct their input cannot be "
+            "used on it."
+        )

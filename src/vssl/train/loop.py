@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.console import Console
+from torch import Tensor
 
 from vssl.config import find, from_dict, name_of
 from vssl.errors import ConfigError, DataError, DivergedError, EmptyDataError, RunError
@@ -127,6 +128,7 @@ def _fit(
     dataset = dataset.to(device)
     batch = min(settings.batch, len(dataset) // world_size() * world_size())
     mine = devices.my_rows(batch)
+    labels = None if objective.label is None else _labels(dataset, objective.label).to(device)
     optimizer = optim.build(settings.optimiser, objective)
     position = load_checkpoint(run, objective, optimizer)
     module = devices.distribute(objective, device).train()
@@ -156,8 +158,9 @@ def _fit(
                 with clock.waiting():
                     raw = dataset.batch(rows).to(device, non_blocking=True)
                 views = modality.views(raw, generator, mine)
+                known = () if labels is None else (labels[rows[mine]],)
                 with devices.autocast(device, settings.precision):
-                    loss = module(views, generator)
+                    loss = module(views, generator, *known)
                 optimizer.zero_grad(set_to_none=True)
                 loss.total.backward()
                 optimizer.step()
@@ -189,6 +192,23 @@ def _fit(
                 progress = {"step": step, "steps": schedule.steps, "seconds": clock.seconds, "images": images}
                 run.update(status=status, progress=progress, health=journal.verdict)
     return Run(run.path)
+
+
+def _labels(dataset: Dataset, column: str) -> Tensor:
+    """The classes of all samples, numbered, for the objectives that are upper bounds and read them."""
+    if column not in dataset.metadata.column_names:
+        known = ", ".join(dataset.metadata.column_names) or "none"
+        raise DataError(
+            f"This objective reads labels, and the data have no column {column!r}; their columns: {known}. "
+            "The names of folders are labels only when asked for: --label-from folder."
+        )
+    names = dataset.metadata[column].to_pylist()
+    missing = [name for name, label in zip(dataset.ids, names, strict=True) if label in (None, "") or label != label]
+    if missing:
+        raise DataError(
+            f"{len(missing)} samples have no {column!r} ({missing[0]} is the first); this objective needs all labels."
+        )
+    return torch.from_numpy(np.unique(names, return_inverse=True)[1])
 
 
 def _order(samples: int, batch: int, seed: int, step: int) -> Iterator[np.ndarray]:

@@ -13,10 +13,11 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from vssl.encoders.convdecoder import ConvDecoder
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.files import atomic
 from vssl.modalities.base import Broken, Chunk, Contents, Modality, OnProgress
-from vssl.modalities.images import Config, Spec, store
+from vssl.modalities.images import Config, Spec, corruptions, store
 from vssl.modalities.images.decode import FORMATS, Canvas, read_header
 from vssl.modalities.images.index import Index, open_index
 from vssl.modalities.images.index import measure as measure_canvas
@@ -65,7 +66,9 @@ def _fingerprint(table: pa.Table) -> str:
 class ImageModality(Modality):
     """Images, decoded once to 8 bits on one canvas, and views of them."""
 
+    shape: tuple[int, int, int]
     default_encoder = "convnet/small"
+    corruptions = tuple(corruptions.KINDS)
 
     def __init__(self, config: Config, spec: Spec) -> None:
         self.config = config
@@ -103,6 +106,9 @@ class ImageModality(Modality):
     def plain(self, raw: Tensor) -> Images:
         return self._finish(raw.float() / 255)
 
+    def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
+        return corruptions.corrupt(raw, kind, level, generator)
+
     def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:
         try:
             index = self._index(source)
@@ -118,6 +124,9 @@ class ImageModality(Modality):
         with atomic(path) as file:
             contact_sheet(raw, views).save(file, "PNG")
         return path
+
+    def decoder(self, latent: int) -> ConvDecoder:
+        return ConvDecoder(latent, self.shape)
 
     def _index(self, source: str | Path) -> Index:
         return open_index(source, self.config.label_from)

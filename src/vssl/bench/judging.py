@@ -1,0 +1,103 @@
+"""All figures of one trained model: on the test set, on corrupted samples, on another data set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import torch
+from rich.console import Console
+from sklearn.metrics import roc_auc_score
+
+from vssl.bench.sources import Sources
+from vssl.embed import embed, embed_view, to_arrow
+from vssl.evaluate import Evidence, judge
+from vssl.evaluate.ood import mahalanobis, nn_distance
+from vssl.modalities.base import Chunk
+from vssl.train.model import Model
+from vssl.types import Embeddings, View
+
+JUDGES = ("knn", "linear", "retrieval", "selective", "rank")
+TRANSFER = ("knn", "linear")
+LEVELS = (1, 2, 3)
+# How many samples are corrupted, and how many known ones their distances are measured to.
+CORRUPTED, KNOWN = 1_000, 10_000
+# How often the pair of views is drawn for the disagreement.
+PAIRS = 2
+
+
+def judged(model: Model, sources: Sources, seed: int, terminal: Console | None) -> dict[str, float]:
+    """All figures by name; those that need labels are missing where there are none."""
+    train = embed(model, sources.train, "train", terminal)
+    place = sources.test or sources.train
+    test = train if sources.test is None else embed(model, sources.test, "test", terminal)
+    test = _with_disagreement(model, test, place, seed)
+    reference = None if sources.test is None else train
+    label = sources.label if sources.label in test else None
+    values = dict(judge(Evidence(test, reference, label, seed=seed), JUDGES).values)
+    values |= _on_corrupted(model, train, model.modality.sample(place, CORRUPTED, seed), seed)
+    if sources.other is not None:
+        other = embed(model, sources.other, "other", terminal)
+        values |= judge(Evidence(test, reference, outliers=other, seed=seed), ("ood",)).values
+        if sources.label in other:
+            found = judge(Evidence(other, label=sources.label, seed=seed), TRANSFER).values
+            values |= {f"transfer/{name}": value for name, value in found.items()}
+    return values
+
+
+def _with_disagreement(model: Model, test: Embeddings, source: str, seed: int) -> Embeddings:
+    """The table with a column `disagreement`: 1 - the mean cosine of the features of a sample's views, in 0..2.
+
+    It needs no learned variance, only several times the work, so a variance should do better than it.
+    """
+    generator = torch.Generator(model.device).manual_seed(seed)
+    found: dict[str, float] = {}
+    for chunk in model.modality.stream(source):
+        raw = chunk.raw.to(model.device)
+        drawn = [view for _ in range(PAIRS) for view in model.modality.views(raw, generator)]
+        units = [torch.nn.functional.normalize(model(view)[0], dim=1) for view in drawn]
+        # The squared length of a sum of unit vectors counts each pair of them twice, and each with itself.
+        squared, count = torch.stack(units).sum(0).square().sum(1), len(units)
+        cosine = (squared - count) / (count * (count - 1))
+        found |= dict(zip(chunk.ids, (1 - cosine).tolist(), strict=True))
+    column = pa.array([found[name] for name in test.ids])
+    return Embeddings(test.table.append_column("disagreement", column))
+
+
+def _on_corrupted(model: Model, train: Embeddings, chunk: Chunk, seed: int) -> dict[str, float]:
+    """How well each score tells corrupted samples from the same ones before, and whether it rises.
+
+    `corruption/KIND/LEVEL/auroc/SCORE`, and `corruption/KIND/rises/SCORE`: the share of the levels whose mean score is
+    above that of the level before, 1 where the score rises monotonically.
+    """
+    known = Embeddings(train.table.take(np.random.default_rng(seed).permutation(len(train))[:KNOWN]))
+    raw = chunk.raw.to(model.device)
+    clean = _scores(model, model.modality.plain(raw), known)
+    values: dict[str, float] = {}
+    for kind in model.modality.corruptions:
+        before = {name: float(np.mean(score)) for name, score in clean.items()}
+        rises = dict.fromkeys(clean, 0)
+        for level in LEVELS:
+            generator = torch.Generator(model.device).manual_seed(seed)
+            corrupted = model.modality.corrupt(raw, kind, level, generator)
+            for name, score in _scores(model, model.modality.plain(corrupted), known).items():
+                values[f"corruption/{kind}/{level}/auroc/{name}"] = _auroc(clean[name], score)
+                rises[name] += float(np.mean(score)) > before[name]
+                before[name] = float(np.mean(score))
+        values |= {f"corruption/{kind}/rises/{name}": count / len(LEVELS) for name, count in rises.items()}
+    return values
+
+
+def _scores(model: Model, view: View, known: Embeddings) -> dict[str, np.ndarray]:
+    columns = embed_view(model, view)
+    ids = pa.array([str(row) for row in range(len(view))])
+    samples = Embeddings(pa.table({"id": ids, "features": to_arrow(columns["features"])}))
+    scores = {
+        "nn_distance": nn_distance(samples, known),
+        "mahalanobis": mahalanobis(known.features, samples.features)[0],
+        "feature_norm": -np.linalg.norm(columns["features"], axis=1),
+    }
+    return scores | ({"ambiguity": columns["ambiguity"]} if "ambiguity" in columns else {})
+
+
+def _auroc(clean: np.ndarray, corrupted: np.ndarray) -> float:
+    return float(roc_auc_score(np.repeat([0, 1], [len(clean), len(corrupted)]), np.concatenate([clean, corrupted])))

@@ -1,0 +1,135 @@
+"""From the results of trials to tables: mean, smallest and largest over the seeds, and how much the settings matter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vssl.bench.methods import family
+
+Result = Mapping[str, Any]
+WITHIN = 0.02
+"""A setting is as good as the method's best if it reaches within 2 points of it."""
+COLUMNS = {
+    "knn/accuracy": "kNN",
+    "linear/accuracy_100": "linear",
+    "linear/accuracy_10": "linear, 10 %",
+    "linear/accuracy_1": "linear, 1 %",
+    "retrieval/r_auroc/ambiguity": "R-AUROC",
+    "retrieval/r_auroc/best_stand_in": "best stand-in",
+}
+STAND_INS = ("nn_distance", "knn_distance", "feature_norm", "disagreement")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over the seeds."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.values))
+
+    def __str__(self) -> str:
+        if not self.values:
+            return "-"
+        digits = 3 if max(map(abs, self.values)) < 10 else 0
+        low, mean, high = (f"{value:.{digits}f}" for value in (min(self.values), self.mean, max(self.values)))
+        return mean if len(self.values) == 1 else f"{mean} ({low} to {high})"
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One method with one setting on one data set and budget.
+
+    Attributes:
+        method: As it was written, with learning rate and batch where the comparison varies them.
+        results: One a seed.
+    """
+
+    method: str
+    results: tuple[Result, ...]
+
+    def figure(self, name: str) -> Spread:
+        """The values of a figure, of the seeds that have it."""
+        if name == "retrieval/r_auroc/best_stand_in":
+            return max((self.figure(f"retrieval/r_auroc/{item}") for item in STAND_INS), key=_mean_or_least)
+        return Spread(tuple(result["values"][name] for result in self.results if name in result["values"]))
+
+    def cost(self, name: str) -> Spread:
+        return Spread(tuple(result["cost"][name] for result in self.results if name in result["cost"]))
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong in any of the runs, in words; "" if nothing did."""
+        diverged = sum(result["outcome"] == "diverged" for result in self.results)
+        sick = sum(result["outcome"] == "done" and result["health"] != "healthy" for result in self.results)
+        spikes = sum(result.get("loss_spikes", 0) for result in self.results)
+        found = ((diverged, "diverged"), (sick, "not healthy"), (spikes, "loss spikes"))
+        return ", ".join(f"{count} {what}" for count, what in found if count)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """All rows of one data set and budget, the best first."""
+
+    data: str
+    budget: str
+    rows: tuple[Row, ...]
+
+
+def tables(results: Sequence[Result]) -> list[Table]:
+    """One table for each pair of data set and budget."""
+    groups = dict.fromkeys((result["data"], result["budget"]) for result in results)
+    return [
+        Table(*group, _rows([result for result in results if (result["data"], result["budget"]) == group]))
+        for group in groups
+    ]
+
+
+def _rows(results: Sequence[Result]) -> tuple[Row, ...]:
+    varied = len({(result["learning_rate"], result["batch"]) for result in results}) > 1
+    named: dict[str, list[Result]] = {}
+    for result in results:
+        suffix = f", lr {result['learning_rate']:g}, batch {result['batch']}" if varied else ""
+        named.setdefault(result["method"] + suffix, []).append(result)
+    rows = [Row(name, tuple(members)) for name, members in named.items()]
+    return tuple(sorted(rows, key=lambda row: -_mean_or_least(row.figure("linear/accuracy_100"))))
+
+
+def sensitivity(table: Table, figure: str = "knn/accuracy") -> dict[str, tuple[float, int]]:
+    """For each method tried with several settings: the share of them within 2 points of its best, and how many.
+
+    A setting whose runs diverged, or have no such figure, is not within.
+    """
+    means: dict[str, list[float]] = {}
+    for row in table.rows:
+        means.setdefault(family(row.results[0]["method"]), []).append(_mean_or_least(row.figure(figure)))
+    return {
+        name: (float(np.mean([value >= max(found) - WITHIN for value in found])), len(found))
+        for name, found in means.items()
+        if len(found) > 1 and max(found) > -np.inf
+    }
+
+
+def _mean_or_least(spread: Spread) -> float:
+    return spread.mean if spread.values else -np.inf
+
+
+def text(table: Table) -> str:
+    """The table in Markdown."""
+    heads = ["method", "seeds", *COLUMNS.values(), "images/s", "GFLOP an image", "remarks"]
+    lines = [f"{table.data}, {table.budget}", "", _line(heads), "|" + "---|" * len(heads)]
+    for row in table.rows:
+        figures = [str(row.figure(name)) for name in COLUMNS]
+        cost = [str(row.cost(name)) for name in ("images_per_s", "gflops_per_image")]
+        lines.append(_line([row.method, str(len(row.results)), *figures, *cost, row.trouble]))
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,128 @@
+"""One trial: train one method with one seed, embed, judge, and count what it cost."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from vssl.bench.judging import judged
+from vssl.bench.sources import Sources
+from vssl.errors import DivergedError, RunNotFoundError
+from vssl.run import Run
+from vssl.train import devices, loop
+from vssl.train.describe import machine, versions
+from vssl.train.model import Model, load
+from vssl.train.progress import console
+from vssl.train.settings import Settings
+
+FLOPS_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run to be compared: the data, the method as it was written, and all settings."""
+
+    sources: Sources
+    method: str
+    settings: Settings
+
+    @property
+    def budget(self) -> str:
+        """For example "5 minutes"."""
+        ((unit, amount),) = [(unit, amount) for unit, amount in asdict(self.settings.budget).items() if amount]
+        return f"{amount:g} {unit}"
+
+    @property
+    def name(self) -> str:
+        """A file name that differs where trials differ."""
+        rate, batch = self.settings.optimiser.learning_rate, self.settings.batch
+        parts = (self.sources.name, self.budget, self.method, f"lr {rate:g}", f"batch {batch}")
+        return re.sub(r"[^\w.=-]+", "-", "_".join((*parts, f"seed {self.settings.seed}")))
+
+
+def run(trial: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
+    """Train, embed and judge; None if it was interrupted, to go on another time."""
+    head = {
+        "data": trial.sources.name,
+        "method": trial.method,
+        "budget": trial.budget,
+        "seed": trial.settings.seed,
+        "learning_rate": trial.settings.optimiser.learning_rate,
+        "batch": trial.settings.batch,
+        "settings": trial.settings.to_dict(),
+        "versions": versions(),
+        "machine": machine(devices.choose(trial.settings.device)),
+    }
+    try:
+        trained = _train(trial, folder, talk)
+    except DivergedError as error:
+        return head | {"outcome": "diverged", "health": str(error), "values": {}, "cost": {}}
+    if trained.info["status"] != "done":
+        return None
+    peak_mb = _peak_mb()
+    model = load(trained, trial.settings.device)
+    started = time.monotonic()
+    values = judged(model, trial.sources, trial.settings.seed, console(quiet=not talk))
+    shutil.rmtree(folder / "embeddings")
+    cost = _cost(model, trial) | {"peak_mb": peak_mb, "judging_seconds": time.monotonic() - started}
+    stability = {"health": trained.info["health"], "loss_spikes": loss_spikes(trained)}
+    return head | {"outcome": "done", **stability, "values": values, "cost": cost}
+
+
+def _train(trial: Trial, folder: Path, talk: bool) -> Run:
+    terminal = console(quiet=not talk)
+    try:
+        earlier = Run(folder)
+    except RunNotFoundError:
+        earlier = None
+    # Settings have tuples where their JSON has lists.
+    if earlier is not None and earlier.info["settings"] == json.loads(json.dumps(trial.settings.to_dict())):
+        return earlier if earlier.info["status"] == "done" else loop.resume(folder, terminal=terminal)
+    return loop.train(trial.sources.train, folder, trial.settings, overwrite=True, terminal=terminal)
+
+
+def _cost(model: Model, trial: Trial) -> dict[str, float]:
+    progress = model.run.info["progress"]
+    trained = [parameter for parameter in model.objective.parameters() if parameter.requires_grad]
+    return {
+        "steps": progress["step"],
+        "images": progress["images"],
+        "seconds": progress["seconds"],
+        "images_per_s": progress["images"] / progress["seconds"],
+        "gflops_per_image": gflops_per_image(model, trial.sources.train),
+        "parameters": sum(parameter.numel() for parameter in trained),
+    }
+
+
+def gflops_per_image(model: Model, source: str) -> float:
+    """10^9 floating-point operations of a training step (forward, teacher, backward) a sample, by torch's counter."""
+    chunk = model.modality.sample(source, FLOPS_BATCH, seed=0)
+    generator = torch.Generator(model.device).manual_seed(0)
+    views = model.modality.views(chunk.raw.to(model.device), generator)
+    model.objective.train()
+    with FlopCounterMode(display=False) as counter:
+        model.objective(views, generator).total.backward()
+    model.objective.eval()
+    return counter.get_total_flops() / len(chunk.ids) / 1e9
+
+
+def loss_spikes(run: Run) -> int:
+    """How many logged losses lie above the one before by more than ten times the median change between two lines."""
+    changes = np.diff([line["loss"] for line in run.metrics()])
+    return int((changes > 10 * np.median(np.abs(changes))).sum()) if len(changes) else 0
+
+
+def _peak_mb() -> float:
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

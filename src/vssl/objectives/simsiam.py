@@ -1,0 +1,61 @@
+"""SimSiam: two views predict each other, with no negatives and no teacher (Chen and He 2021, arXiv 2011.10566)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from vssl.encoders.base import Encoder
+from vssl.encoders.heads import projector
+from vssl.modalities.base import Modality
+from vssl.objectives.base import Objective
+from vssl.types import Loss, View
+
+
+@dataclass(frozen=True)
+class Config:
+    """SimSiam.
+
+    Attributes:
+        latent: Dimensions of the projection.
+        hidden: Width of the projector's hidden layers.
+        bottleneck: Width of the predictor's hidden layer.
+    """
+
+    latent: int = 512
+    hidden: int = 512
+    bottleneck: int = 128
+
+
+def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
+    return SimSiam(config, encoder)
+
+
+def negative_cosine(predictions: Float[Tensor, "V*B D"], targets: Float[Tensor, "V*B D"]) -> Float[Tensor, ""]:
+    """-cos between each prediction and the other view's target, which gets no gradient (equations 1 to 4).
+
+    The first B rows are one view and the last B the other.
+    """
+    others = targets.detach().float().roll(len(targets) // 2, 0)
+    return -F.cosine_similarity(predictions.float(), others, dim=1).mean()
+
+
+class SimSiam(Objective):
+    """Encoder, projector whose output is normalised over the batch, predictor with a bottleneck."""
+
+    def __init__(self, config: Config, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.head = projector(encoder.features, config.hidden, config.latent, layers=3, norm=True)
+        self.predictor = projector(config.latent, config.bottleneck, config.latent)
+
+    def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
+        latent = self.latent(self.encoder(type(views[0]).cat(views)))
+        total = negative_cosine(self.predictor(latent.mean), latent.mean)
+        return Loss(total, latent.detach(), {"cosine": -total.detach()})

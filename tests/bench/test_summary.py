@@ -1,0 +1,89 @@
+"""Tables of made-up results, whose answers are known."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vssl.bench import page
+from vssl.bench.summary import sensitivity, tables, text
+
+
+def result(method: str, seed: int = 0, linear: float = 0.5, **changes: Any) -> dict[str, Any]:
+    values = {"linear/accuracy_100": linear, "knn/accuracy": linear - 0.1, "retrieval/r_auroc/nn_distance": 0.6}
+    made = {
+        "data": "photos",
+        "method": method,
+        "budget": "5 minutes",
+        "seed": seed,
+        "learning_rate": 2e-3,
+        "batch": 256,
+        "command": "vssl bench photos --out BENCH",
+        "outcome": "done",
+        "health": "healthy",
+        "loss_spikes": 0,
+        "values": values,
+        "cost": {"images_per_s": 900.0, "seconds": 300.0, "gflops_per_image": 0.4, "peak_mb": 1000.0},
+        "machine": {"cpu": "a processor", "cores": 2, "device": "cpu"},
+        "versions": {"vssl": "0.1.0", "torch": "2.0"},
+    }
+    return made | changes
+
+
+def diverged(method: str, **changes: Any) -> dict[str, Any]:
+    return result(method, outcome="diverged", values={}, cost={}, **changes)
+
+
+def test_seeds_become_a_mean_and_a_range_and_the_best_comes_first():
+    (table,) = tables([result("byol", 0, 0.4), result("vssl", 0, 0.6), result("byol", 1, 0.5)])
+    assert [row.method for row in table.rows] == ["vssl", "byol"]
+    assert str(table.rows[1].figure("linear/accuracy_100")) == "0.450 (0.400 to 0.500)"
+    assert str(table.rows[0].figure("linear/accuracy_100")) == "0.600"
+
+
+def test_data_and_budgets_have_tables_of_their_own():
+    found = tables([result("vssl"), result("vssl", data="parts"), result("vssl", budget="10 minutes")])
+    assert [(table.data, table.budget) for table in found] == [
+        ("photos", "5 minutes"),
+        ("parts", "5 minutes"),
+        ("photos", "10 minutes"),
+    ]
+
+
+def test_the_best_stand_in_is_the_one_with_the_best_mean():
+    scores = {"retrieval/r_auroc/nn_distance": 0.6, "retrieval/r_auroc/disagreement": 0.7}
+    (table,) = tables([result("vssl", values=scores)])
+    assert table.rows[0].figure("retrieval/r_auroc/best_stand_in").mean == 0.7
+
+
+def test_what_went_wrong_is_said_and_a_run_without_figures_comes_last():
+    (table,) = tables([diverged("byol"), result("vssl", health="collapse", loss_spikes=3)])
+    assert [row.trouble for row in table.rows] == ["1 not healthy, 3 loss spikes", "1 diverged"]
+    assert "| byol | 1 | - | - |" in text(table)
+
+
+def test_sensitivity_is_the_share_of_settings_within_two_points_of_the_best():
+    grid = [result("vssl", linear=value, learning_rate=rate) for value, rate in ((0.6, 1e-3), (0.585, 2e-3))]
+    grid += [result("vssl", linear=0.5, learning_rate=4e-3), diverged("vssl", learning_rate=8e-3)]
+    (table,) = tables([*grid, result("byol")])
+    assert sensitivity(table) == {"vssl": (pytest.approx(0.5), 4)}
+
+
+def test_variants_of_settings_count_as_one_method():
+    found = [result("simclr:temperature=0.05", linear=0.6), result("simclr:temperature=0.5", linear=0.4)]
+    (table,) = tables(found)
+    assert sensitivity(table) == {"simclr": (pytest.approx(0.5), 2)}
+
+
+def test_the_page_shows_tables_and_plots_and_loads_nothing(tmp_path: Path):
+    noise = {f"corruption/noise/3/auroc/{score}": 0.8 for score in ("ambiguity", "nn_distance")}
+    found = [result("vssl", seed, 0.6, values=result("vssl")["values"] | noise) for seed in (0, 1)]
+    found += [result("<byol>"), result("vssl", budget="10 minutes", cost=result("vssl")["cost"] | {"seconds": 600.0})]
+    written = page.build(found, tmp_path).read_text()
+    assert "&lt;byol&gt;" in written
+    assert "<byol>" not in written
+    assert "minutes of training" in written
+    assert written.count("<svg") >= 5
+    assert "noise" in written
+    assert "vssl bench photos --out BENCH" in written
+    assert "http://" not in written.replace("http://www.w3.org", "")
