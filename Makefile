@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check bench lock
+.PHONY: demo test check bench speed lock
 
 demo: $(READY)  ## a first result in minutes: vssl-demo/run/report.html
 	$(BIN)/vssl demo --out vssl-demo --overwrite
@@ -18,8 +18,15 @@ check: $(READY)  ## format, lint, types, import rules, fast tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -m "not slow"
 
-bench: $(READY)  ## speed against lightly, side by side: make bench DATA=cifar10-jpeg.tar.xz; see benchmarks/README.md
-	@test -n "$(DATA)" || { echo "Name the images to train on: make bench DATA=cifar10-jpeg.tar.xz"; exit 2; }
+bench: vssl-demo/hold-out/parts.csv  ## a short comparison of methods on the demo's parts, about 12 minutes
+	$(BIN)/vssl bench $< --out vssl-bench --views inspection --methods vssl vssl/paper simclr byol vae supcon \
+		--seeds 0 --minutes 1
+
+vssl-demo/hold-out/parts.csv: $(READY)
+	$(BIN)/vssl demo --out vssl-demo --overwrite --minutes 0.1
+
+speed: $(READY)  ## speed beside lightly: make speed DATA=cifar10-jpeg.tar.xz; see benchmarks/README.md
+	@test -n "$(DATA)" || { echo "Name the images to train on: make speed DATA=cifar10-jpeg.tar.xz"; exit 2; }
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r benchmarks/requirements.txt
 	$(BIN)/python benchmarks/speed_images.py --data $(DATA)
 

@@ -3,13 +3,13 @@
 The public API: the verbs are functions, with the same names and settings as on the command line.
 """
 
-# After all else: the verbs train, embed, evaluate and report take their names from the packages they stand on.
+# After all else: the verbs train, embed, evaluate, report and bench take their names from the packages they stand on.
 from vssl.errors import VsslError
 from vssl.run import Run
 from vssl.train.settings import Budget, Optimiser, Settings
 from vssl.types import Embeddings, Gaussian, Point
 
-from vssl.api import embed, evaluate, load, report, resume, train, views  # isort: skip
+from vssl.api import bench, embed, evaluate, load, report, resume, train, views  # isort: skip
 
 __all__ = [
     "Budget",
@@ -20,6 +20,7 @@ __all__ = [
     "Run",
     "Settings",
     "VsslError",
+    "bench",
     "embed",
     "evaluate",
     "load",

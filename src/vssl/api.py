@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
+from vssl.bench.sources import Sources
 from vssl.config import find, member, name_of
 from vssl.embed import embed as _embed
 from vssl.embed import identity_of
@@ -221,7 +222,6 @@ def bench(
     """
     # Imported late, as the report is: plots take long to import.
     from vssl.bench import page, suite
-    from vssl.bench.sources import Sources
 
     if minutes is None and epochs is None and steps is None:
         minutes = 5.0

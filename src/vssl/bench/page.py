@@ -15,7 +15,7 @@ from vssl.bench.summary import COLUMNS, STAND_INS, Result, Spread, Table, sensit
 from vssl.files import atomic
 from vssl.report.plots import ACCENT, INK, STYLE, svg
 
-SCORES = ("ambiguity", *STAND_INS)
+SCORES = ("ambiguity", "posterior_distance", *STAND_INS)
 CORRUPTION_SCORES = ("ambiguity", "nn_distance", "mahalanobis", "feature_norm")
 SHOWN = {"knn/accuracy": "kNN accuracy", "linear/accuracy_100": "Linear accuracy"}
 

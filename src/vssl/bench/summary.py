@@ -19,9 +19,10 @@ COLUMNS = {
     "linear/accuracy_10": "linear, 10 %",
     "linear/accuracy_1": "linear, 1 %",
     "retrieval/r_auroc/ambiguity": "R-AUROC",
+    "retrieval/r_auroc/posterior_distance": "with distance",
     "retrieval/r_auroc/best_stand_in": "best stand-in",
 }
-STAND_INS = ("nn_distance", "knn_distance", "feature_norm", "disagreement")
+STAND_INS = ("nn_distance", "knn_distance", "feature_norm", "disagreement", "latent_nn_distance")
 
 
 @dataclass(frozen=True)

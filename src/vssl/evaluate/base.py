@@ -114,6 +114,20 @@ class Evidence:
         return neighbours(samples, samples, NEIGHBOURS, exclude_same_id=True)
 
     @cached_property
+    def latent_near_within(self) -> Neighbours | None:
+        """The nearest of `near_within` in the latent space, by the means; None if the embeddings have none."""
+        samples = self.labelled.samples
+        return neighbours(samples, samples, 1, exclude_same_id=True, column="mean") if "mean" in samples else None
+
+    @cached_property
+    def latent_near_examples(self) -> Neighbours | None:
+        """The nearest of `near_examples` in the latent space, by the means; None if the embeddings have none."""
+        samples, examples = self.labelled.samples, self.examples.samples
+        if self.reference is None or "mean" not in samples or "mean" not in examples:
+            return self.latent_near_within if self.reference is None else None
+        return neighbours(samples, examples, 1, exclude_same_id=False, column="mean")
+
+    @cached_property
     def near_examples(self) -> Neighbours:
         """The 20 nearest examples of each labelled query sample."""
         if self.reference is None:

@@ -23,12 +23,15 @@ class Neighbours:
     similarity: Float[Tensor, "N k"]
 
 
-def neighbours(query: Embeddings, reference: Embeddings, k: int, exclude_same_id: bool) -> Neighbours:
+def neighbours(
+    query: Embeddings, reference: Embeddings, k: int, exclude_same_id: bool, column: str = "features"
+) -> Neighbours:
     """Find the k most similar reference samples by the cosine of the features, in [-1, 1].
 
     Args:
         k: Clipped to the number of samples that may be neighbours.
         exclude_same_id: A sample is no neighbour of itself. By id and not by rank, because a duplicate may rank first.
+        column: The vectors to compare: features, or mean for the latent space.
 
     Raises:
         DataError: There is nobody who could be a neighbour.
@@ -37,9 +40,9 @@ def neighbours(query: Embeddings, reference: Embeddings, k: int, exclude_same_id
     if k < 1:
         raise DataError(f"No neighbours among {len(reference)} reference samples; give at least two.")
     own = _own_rows(query, reference) if exclude_same_id else torch.full((len(query),), -1)
-    candidates = normalize(reference.torch("features").float()).T.contiguous()
+    candidates = normalize(reference.torch(column).float()).T.contiguous()
     rows, similarity = [], []
-    samples = normalize(query.torch("features").float())
+    samples = normalize(query.torch(column).float())
     step = max(1, BLOCK // len(reference))
     for part, own_part in zip(samples.split(step), own.split(step), strict=True):
         cosine = part @ candidates

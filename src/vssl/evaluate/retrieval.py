@@ -33,7 +33,7 @@ def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
         yield "retrieval/r_auroc", Skip(f"every nearest neighbour has {which} class: there is nothing to tell apart")
         return
     share_wrong = np.mean(labelled.classes[near.rows.numpy()] != labelled.classes[:, None], axis=1)
-    for name, uncertainty in uncertainties(labelled.samples, near).items():
+    for name, uncertainty in uncertainties(labelled.samples, near, evidence.latent_near_within).items():
         yield f"retrieval/r_auroc/{name}", float(roc_auc_score(wrong, uncertainty))
         yield f"retrieval/wrong_neighbours/{name}", _rank_correlation(uncertainty, share_wrong)
 

@@ -1,4 +1,4 @@
-"""The uncertainties that are judged: the learned one, and the stand-ins that need no learned variance."""
+"""The uncertainties that are judged: the learned one, stand-ins that need no variance, and both together."""
 
 from __future__ import annotations
 
@@ -7,13 +7,26 @@ import numpy as np
 from vssl.evaluate.neighbours import Neighbours
 from vssl.types import Embeddings
 
+# Copies of one image have distance 0 up to rounding, and no logarithm.
+SMALLEST_DISTANCE = 1e-6
 
-def uncertainties(samples: Embeddings, near: Neighbours) -> dict[str, np.ndarray]:
+
+def uncertainties(
+    samples: Embeddings, near: Neighbours, latent_near: Neighbours | None = None
+) -> dict[str, np.ndarray]:
     """Uncertainties [N] by name; higher means less to be trusted.
 
     `nn_distance` is 1 - cosine to the nearest neighbour, `knn_distance` its mean over all neighbours found,
-    `feature_norm` the negative Euclidean norm of the features; `ambiguity` is there if the method has a variance, and
-    `disagreement` if the samples' views have been compared.
+    `feature_norm` the negative Euclidean norm of the features, `latent_nn_distance` is taken in the latent space.
+    `ambiguity` is there if the method has a variance, and `disagreement` if the samples' views have been compared.
+
+    `posterior_distance` (extension) is half of ln latent_nn_distance + ambiguity. Both estimate the logarithm of a
+    sample's squared distance to what it is to be told from: the first from the one neighbour that was found, the second
+    from all that the encoder has seen. The mean of two estimates is the better one.
+
+    Args:
+        near: The samples' neighbours by their features.
+        latent_near: Their nearest by the means of the latent, where there are means.
     """
     distance = 1 - near.similarity.numpy()
     found = {
@@ -21,4 +34,10 @@ def uncertainties(samples: Embeddings, near: Neighbours) -> dict[str, np.ndarray
         "knn_distance": distance.mean(axis=1),
         "feature_norm": -np.linalg.norm(samples.features, axis=1),
     }
-    return found | {name: samples.numpy(name) for name in ("ambiguity", "disagreement") if name in samples}
+    found |= {name: samples.numpy(name) for name in ("ambiguity", "disagreement") if name in samples}
+    if latent_near is not None:
+        found["latent_nn_distance"] = 1 - latent_near.similarity[:, 0].numpy()
+        if "ambiguity" in found:
+            measured = np.log(np.maximum(found["latent_nn_distance"], SMALLEST_DISTANCE))
+            found["posterior_distance"] = (measured + found["ambiguity"]) / 2
+    return found

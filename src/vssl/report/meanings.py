@@ -67,6 +67,11 @@ MEANINGS = (
     ),
     ("augrc", "lower", "Share of samples that are both answered and wrong, averaged over all shares answered."),
     ("fpr95", "lower", "Share of known samples that raise a false alarm where 95 % of the foreign ones are found."),
+    (
+        "wrong_neighbours",
+        "higher",
+        "How far the score follows the share of wrong ones among the 20 nearest: 0 not at all, 1 in the same order.",
+    ),
     ("cka", "higher", "How far an encoder trained with another seed sees the same structure: 1 is the same."),
     ("jaccard", "higher", "Share of common samples among the 10 nearest by this encoder and by one of another seed."),
     (
@@ -95,6 +100,9 @@ SCORES = {
     "nn_distance": "Score: distance to the nearest neighbour, a stand-in that needs no variance.",
     "knn_distance": "Score: mean distance to the 20 nearest neighbours, a stand-in that needs no variance.",
     "feature_norm": "Score: length of the feature vector, a stand-in that needs no variance.",
+    "latent_nn_distance": "Score: distance to the nearest neighbour in the latent space, which needs no variance.",
+    "posterior_distance": "Score: ambiguity and distance in the latent space together.",
+    "disagreement": "Score: how far the features of several views differ, a stand-in that needs no variance.",
     "mahalanobis": "Score: distance from the mean of the known data in units of its spread.",
 }
 
