@@ -12,7 +12,7 @@ from vssl.run import Run
 
 pytest_plugins = ["fixtures_runs"]
 
-VERBS = ("train", "resume", "embed", "evaluate", "report", "views", "demo")
+VERBS = ("train", "resume", "embed", "evaluate", "report", "views", "bench", "demo")
 QUICK = ("--encoder", "convnet/tiny", "--batch", "16", "--steps", "2", "--device", "cpu")
 
 
@@ -260,3 +260,24 @@ finally:
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.stderr.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_bench_prints_its_tables_and_leaves_a_page(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quick = (*QUICK[:2], "--batches", "16", "--steps", "2", "--device", "cpu")
+    asked = ("bench", pictures, "--out", tmp_path / "bench", "--label-from", "folder", "--seeds", "0", *quick)
+    assert vssl(*asked, "--methods", "vssl", "byol:ema_half_life=0.1") == 0
+    printed = capsys.readouterr().out
+    assert "pictures, 2 steps" in printed
+    assert "| byol:ema_half_life=0.1 | 1 | " in printed
+    assert (tmp_path / "bench" / "report.html").is_file()
+
+
+def test_bench_refuses_an_unknown_method_before_it_trains(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert vssl("bench", pictures, "--out", tmp_path / "bench", "--methods", "simclt") == 2
+    assert "Did you mean 'simclr'?" in capsys.readouterr().err
+    assert not (tmp_path / "bench").exists()
