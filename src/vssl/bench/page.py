@@ -11,12 +11,19 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from vssl.bench.summary import COLUMNS, STAND_INS, Result, Spread, Table, sensitivity, tables
+from vssl.bench.summary import QUALITY, STAND_INS, Result, Spread, Table, sensitivity, tables
 from vssl.files import atomic
 from vssl.report.plots import ACCENT, INK, STYLE, svg
 
 SCORES = ("ambiguity", "posterior_distance", *STAND_INS)
 CORRUPTION_SCORES = ("ambiguity", "nn_distance", "mahalanobis", "feature_norm")
+COSTS = {
+    "seconds": "Seconds",
+    "images_per_s": "Images/s",
+    "gflops_per_image": "GFLOP an image",
+    "parameters": "Trained parameters",
+    "peak_mb": "Peak MB",
+}
 SHOWN = {"knn/accuracy": "kNN accuracy", "linear/accuracy_100": "Linear accuracy"}
 
 
@@ -29,7 +36,8 @@ def build(results: Sequence[Result], out: Path) -> Path:
     found = tables(results)
     page = _template().render(
         tables=found,
-        columns=COLUMNS,
+        quality=QUALITY,
+        costs=COSTS,
         scores=SCORES,
         corruption_scores=CORRUPTION_SCORES,
         plots={table: [dots(table, name, title) for name, title in SHOWN.items()] for table in found},

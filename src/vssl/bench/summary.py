@@ -13,11 +13,13 @@ from vssl.bench.methods import family
 Result = Mapping[str, Any]
 WITHIN = 0.02
 """A setting is as good as the method's best if it reaches within 2 points of it."""
-COLUMNS = {
+QUALITY = {
     "knn/accuracy": "kNN",
     "linear/accuracy_100": "linear",
     "linear/accuracy_10": "linear, 10 %",
     "linear/accuracy_1": "linear, 1 %",
+}
+COLUMNS = QUALITY | {
     "retrieval/r_auroc/ambiguity": "R-AUROC",
     "retrieval/r_auroc/posterior_distance": "with distance",
     "retrieval/r_auroc/best_stand_in": "best stand-in",
@@ -40,7 +42,7 @@ class Spread:
             return "-"
         digits = 3 if max(map(abs, self.values)) < 10 else 0
         low, mean, high = (f"{value:.{digits}f}" for value in (min(self.values), self.mean, max(self.values)))
-        return mean if len(self.values) == 1 else f"{mean} ({low} to {high})"
+        return mean if low == high else f"{mean} ({low} to {high})"
 
 
 @dataclass(frozen=True, eq=False)
