@@ -89,7 +89,14 @@ def test_trials_differ_in_their_names(asked: Suite):
     wide = replace(asked, seeds=(0, 1), learning_rates=(1e-3, 2e-3), batches=(16, 32))
     names = [item.name for item in wide.trials()]
     assert len(names) == len(set(names)) == 16
-    assert names[0] == "train_6-steps_vssl_lr-0.001_batch-16_seed-0"
+    assert names[0].startswith("train_6-steps_vssl_lr-0.001_batch-16_seed-0_")
+    other = replace(wide, encoder=member("encoders", "convnet/small"))
+    assert not set(names) & {item.name for item in other.trials()}
+
+
+def test_a_budget_is_said_in_words(asked: Suite):
+    for budget, words in ((Budget(minutes=2.5), "2.5 minutes"), (Budget(epochs=1), "1 epoch")):
+        assert next(replace(asked, budget=budget).trials()).budget == words
 
 
 def test_an_unknown_method_is_refused_before_anything_is_trained(asked: Suite, tmp_path: Path):

@@ -24,6 +24,7 @@ def result(method: str, seed: int = 0, linear: float = 0.5, **changes: Any) -> d
         "loss_spikes": 0,
         "values": values,
         "cost": {"images_per_s": 900.0, "seconds": 300.0, "gflops_per_image": 0.4, "peak_mb": 1000.0},
+        "settings": {"encoder": {"name": "convnet", "variant": "small"}, "modality": {"views": "natural"}},
         "machine": {"cpu": "a processor", "cores": 2, "device": "cpu"},
         "versions": {"vssl": "0.1.0", "torch": "2.0"},
     }
@@ -42,12 +43,18 @@ def test_seeds_become_a_mean_and_a_range_and_the_best_comes_first():
 
 
 def test_data_and_budgets_have_tables_of_their_own():
-    found = tables([result("vssl"), result("vssl", data="parts"), result("vssl", budget="10 minutes")])
-    assert [(table.data, table.budget) for table in found] == [
-        ("photos", "5 minutes"),
-        ("parts", "5 minutes"),
-        ("photos", "10 minutes"),
+    other = {"encoder": {"name": "convnet", "variant": "base"}, "modality": {"views": "natural"}}
+    found = tables([result("vssl"), result("vssl", data="parts"), result("vssl", budget="1 epochs", settings=other)])
+    assert [table.title for table in found] == [
+        "photos, 5 minutes, convnet/small",
+        "parts, 5 minutes, convnet/small",
+        "photos, 1 epochs, convnet/base",
     ]
+
+
+def test_other_views_are_other_conditions():
+    other = {"encoder": {"name": "convnet", "variant": "small"}, "modality": {"views": "inspection"}}
+    assert len(tables([result("vssl"), result("vssl", settings=other)])) == 2
 
 
 def test_the_best_stand_in_is_the_one_with_the_best_mean():

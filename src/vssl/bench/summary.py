@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,20 +79,34 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """All rows of one data set and budget, the best first."""
+    """All rows of one data set, budget, encoder and setting of the views, the best first."""
 
     data: str
     budget: str
+    encoder: str
     rows: tuple[Row, ...]
+
+    @property
+    def title(self) -> str:
+        return f"{self.data}, {self.budget}, {self.encoder}"
 
 
 def tables(results: Sequence[Result]) -> list[Table]:
-    """One table for each pair of data set and budget."""
-    groups = dict.fromkeys((result["data"], result["budget"]) for result in results)
+    """One table for all results under equal conditions: data set, budget, encoder, views."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        settings = result["settings"]
+        conditions = [result["data"], result["budget"], settings["encoder"], settings["modality"]]
+        groups.setdefault(json.dumps(conditions), []).append(result)
     return [
-        Table(*group, _rows([result for result in results if (result["data"], result["budget"]) == group]))
-        for group in groups
+        Table(members[0]["data"], members[0]["budget"], _encoder(members[0]), _rows(members))
+        for members in groups.values()
     ]
+
+
+def _encoder(result: Result) -> str:
+    encoder = result["settings"]["encoder"]
+    return "/".join(str(encoder[key]) for key in ("name", "variant") if key in encoder)
 
 
 def _rows(results: Sequence[Result]) -> tuple[Row, ...]:
@@ -126,7 +141,7 @@ def _mean_or_least(spread: Spread) -> float:
 def text(table: Table) -> str:
     """The table in Markdown."""
     heads = ["method", "seeds", *COLUMNS.values(), "images/s", "GFLOP an image", "remarks"]
-    lines = [f"{table.data}, {table.budget}", "", _line(heads), "|" + "---|" * len(heads)]
+    lines = [table.title, "", _line(heads), "|" + "---|" * len(heads)]
     for row in table.rows:
         figures = [str(row.figure(name)) for name in COLUMNS]
         cost = [str(row.cost(name)) for name in ("images_per_s", "gflops_per_image")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import resource
@@ -40,14 +41,16 @@ class Trial:
     def budget(self) -> str:
         """For example "5 minutes"."""
         ((unit, amount),) = [(unit, amount) for unit, amount in asdict(self.settings.budget).items() if amount]
-        return f"{amount:g} {unit}"
+        return f"{amount:g} {unit.removesuffix('s') if amount == 1 else unit}"
 
     @property
     def name(self) -> str:
-        """A file name that differs where trials differ."""
+        """A file name that differs where trials differ: what varies in words, and a hash of everything."""
         rate, batch = self.settings.optimiser.learning_rate, self.settings.batch
         parts = (self.sources.name, self.budget, self.method, f"lr {rate:g}", f"batch {batch}")
-        return re.sub(r"[^\w.=-]+", "-", "_".join((*parts, f"seed {self.settings.seed}")))
+        words = re.sub(r"[^\w.=-]+", "-", "_".join((*parts, f"seed {self.settings.seed}")))
+        everything = json.dumps([asdict(self.sources), self.settings.to_dict()], sort_keys=True)
+        return f"{words}_{hashlib.sha256(everything.encode()).hexdigest()[:8]}"
 
 
 def run(trial: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
