@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from vssl.bench import page, suite, trial
 from vssl.bench.sources import Sources
 from vssl.bench.suite import Suite
 from vssl.config import member
-from vssl.errors import ConfigError, DivergedError, RunVersionError
+from vssl.errors import ConfigError, DivergedError, RunError, RunVersionError
 from vssl.modalities import images
 from vssl.train import loop
 from vssl.train.settings import Budget
@@ -103,6 +105,18 @@ def test_an_unknown_method_is_refused_before_anything_is_trained(asked: Suite, t
     with pytest.raises(ConfigError, match="simclr"):
         suite.run(replace(asked, methods=("vssl", "simclt")), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_said_and_nothing_recorded(asked: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(trial, "run", killed)
+    with pytest.raises(RunError, match="the same command goes on"):
+        suite.run(asked, tmp_path)
+    assert suite.results(tmp_path) == []
+
+
+def killed(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_run_that_diverges_is_a_result(asked: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -9,6 +9,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +21,7 @@ from vssl.bench import trial
 from vssl.bench.methods import method
 from vssl.bench.sources import Sources
 from vssl.bench.trial import Trial
-from vssl.errors import ConfigError, RunVersionError
+from vssl.errors import ConfigError, RunError, RunVersionError
 from vssl.files import write_json
 from vssl.train.settings import Budget, Optimiser, Settings
 
@@ -85,12 +86,22 @@ def run(suite: Suite, out: Path, command: str = "", terminal: Console | None = N
         if path.exists():
             continue
         say(f"[bold]{number} of {len(trials)}[/bold] {item.name}")
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            result = pool.submit(trial.run, item, out / "runs" / item.name, terminal is not None).result()
+        result = _in_a_process_of_its_own(item, out / "runs" / item.name, terminal is not None)
         if result is None:
             raise KeyboardInterrupt
         write_json(path, {"command": command, **result})
     return results(out)
+
+
+def _in_a_process_of_its_own(item: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
+    try:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(trial.run, item, folder, talk).result()
+    except BrokenProcessPool as error:
+        raise RunError(
+            f"The process of {item.name} was killed, perhaps for want of memory. What is recorded stays: the same "
+            "command goes on from there."
+        ) from error
 
 
 def results(out: Path) -> list[dict[str, Any]]:
