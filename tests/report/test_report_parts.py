@@ -115,6 +115,12 @@ def test_the_verdict_says_that_ambiguity_is_not_novelty_and_what_it_is_worth() -
     assert "no better than" in " ".join(verdict(INFO, worse, embeddings).uncertainty)
 
 
+def test_what_contains_the_ambiguity_is_no_stand_in_for_it() -> None:
+    values = VALUES | {"retrieval/r_auroc/posterior_distance": 0.9}
+    words = " ".join(verdict(INFO, values, Embeddings(table(60, variance=True))).uncertainty)
+    assert "better than the best simple stand-in (nn_distance, 0.61)" in words
+
+
 def test_a_curve_is_drawn_for_each_part_that_any_line_has() -> None:
     lines = [{"step": at, "seconds": at * 6.0, "loss": 1.0 / at, "parts": {"prior_nats": 1.0}} for at in (1, 2, 3)]
     lines[2]["parts"] = {"overlap": 2.0}
