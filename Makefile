@@ -18,11 +18,12 @@ check: $(READY)  ## format, lint, types, import rules, fast tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -m "not slow"
 
-bench: vssl-demo/hold-out/parts.csv  ## a short comparison of methods on the demo's parts, about 12 minutes
+bench: vssl-demo/hold-out/parts.csv  ## a short comparison on the demo's parts: six methods, a minute of training each
 	$(BIN)/vssl bench $< --out vssl-bench --views inspection --methods vssl vssl/paper simclr byol vae supcon \
 		--seeds 0 --minutes 1
 
-vssl-demo/hold-out/parts.csv: $(READY)
+# A newer environment is no reason to make the demo again.
+vssl-demo/hold-out/parts.csv: | $(READY)
 	$(BIN)/vssl demo --out vssl-demo --overwrite --minutes 0.1
 
 speed: $(READY)  ## speed beside lightly: make speed DATA=cifar10-jpeg.tar.xz; see benchmarks/README.md

@@ -102,11 +102,12 @@ class Embeddings:
 
     Columns: `id`; `features` [F], the encoder's representation (use it for neighbours, classifiers, clusters);
     `mean` [D] and `log_variance` [D], the posterior in the latent space; `ambiguity`, the mean log-variance in nats
-    (higher: less determined). Deterministic methods have neither `log_variance` nor `ambiguity`. All further columns
+    (higher: less determined). Deterministic methods have neither `log_variance` nor `ambiguity`. `disagreement`, how far the
+    features of several views differ, is there in comparisons only. All further columns
     are the metadata of the data set.
     """
 
-    COLUMNS = ("id", "features", "mean", "log_variance", "ambiguity")
+    COLUMNS = ("id", "features", "mean", "log_variance", "ambiguity", "disagreement")
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table

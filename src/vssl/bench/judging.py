@@ -12,13 +12,12 @@ from vssl.bench.sources import Sources
 from vssl.embed import embed, embed_view, to_arrow
 from vssl.evaluate import Evidence, judge
 from vssl.evaluate.ood import mahalanobis, nn_distance
-from vssl.modalities.base import Chunk
+from vssl.modalities.base import CORRUPTION_LEVELS, Chunk
 from vssl.train.model import Model
 from vssl.types import Embeddings, View
 
 JUDGES = ("knn", "linear", "retrieval", "selective", "rank")
 TRANSFER = ("knn", "linear")
-LEVELS = (1, 2, 3)
 # How many samples are corrupted, and how many known ones their distances are measured to.
 CORRUPTED, KNOWN = 1_000, 10_000
 # How often the pair of views is drawn for the disagreement.
@@ -76,14 +75,14 @@ def _on_corrupted(model: Model, train: Embeddings, chunk: Chunk, seed: int) -> d
     for kind in model.modality.corruptions:
         before = {name: float(np.mean(score)) for name, score in clean.items()}
         rises = dict.fromkeys(clean, 0)
-        for level in LEVELS:
+        for level in CORRUPTION_LEVELS:
             generator = torch.Generator(model.device).manual_seed(seed)
             corrupted = model.modality.corrupt(raw, kind, level, generator)
             for name, score in _scores(model, model.modality.plain(corrupted), known).items():
                 values[f"corruption/{kind}/{level}/auroc/{name}"] = _auroc(clean[name], score)
                 rises[name] += float(np.mean(score)) > before[name]
                 before[name] = float(np.mean(score))
-        values |= {f"corruption/{kind}/rises/{name}": count / len(LEVELS) for name, count in rises.items()}
+        values |= {f"corruption/{kind}/rises/{name}": count / len(CORRUPTION_LEVELS) for name, count in rises.items()}
     return values
 
 

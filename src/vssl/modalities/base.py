@@ -24,6 +24,9 @@ from vssl.encoders.base import Decoder
 from vssl.errors import ConfigError
 from vssl.types import View
 
+CORRUPTION_LEVELS = (1, 2, 3)
+"""How bad it is, from little to much."""
+
 OnProgress = Callable[[int, int], None]
 
 
@@ -134,7 +137,7 @@ class Modality(ABC):
 
         Args:
             kind: One of `corruptions`.
-            level: 1 (little) to 3.
+            level: One of `CORRUPTION_LEVELS`.
 
         Raises:
             ConfigError: There is no such kind or level.

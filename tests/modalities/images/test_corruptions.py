@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from vssl.errors import ConfigError
-from vssl.modalities.images.corruptions import KINDS, LEVELS, corrupt
+from vssl.modalities.base import CORRUPTION_LEVELS
+from vssl.modalities.images.corruptions import KINDS, corrupt
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def distance(a: Tensor, b: Tensor) -> float:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_level_is_farther_from_the_original(raw: Tensor, kind: str):
-    distances = [distance(corrupted(raw, kind, level), raw) for level in LEVELS]
+    distances = [distance(corrupted(raw, kind, level), raw) for level in CORRUPTION_LEVELS]
     assert 0 < distances[0] < distances[1] < distances[2]
 
 

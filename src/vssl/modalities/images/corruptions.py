@@ -9,10 +9,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from vssl.errors import ConfigError
+from vssl.modalities.base import CORRUPTION_LEVELS
 from vssl.modalities.images import effects
 
 Pixels = Float[Tensor, "B C H W"]
-LEVELS = (1, 2, 3)
 
 
 def noise(pixels: Pixels, level: int, generator: torch.Generator) -> Pixels:
@@ -56,6 +56,6 @@ def corrupt(
     Raises:
         ConfigError: There is no such kind or level.
     """
-    if kind not in KINDS or level not in LEVELS:
+    if kind not in KINDS or level not in CORRUPTION_LEVELS:
         raise ConfigError(f"There is no corruption {kind!r} of level {level}: {', '.join(KINDS)}, levels 1 to 3.")
     return (KINDS[kind](raw.float() / 255, level, generator).clamp(0, 1) * 255).round().to(torch.uint8)
