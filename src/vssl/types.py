@@ -102,9 +102,9 @@ class Embeddings:
 
     Columns: `id`; `features` [F], the encoder's representation (use it for neighbours, classifiers, clusters);
     `mean` [D] and `log_variance` [D], the posterior in the latent space; `ambiguity`, the mean log-variance in nats
-    (higher: less determined). Deterministic methods have neither `log_variance` nor `ambiguity`. `disagreement`, how far the
-    features of several views differ, is there in comparisons only. All further columns
-    are the metadata of the data set.
+    (higher: less determined). Deterministic methods have neither `log_variance` nor `ambiguity`. `disagreement`, how
+    far the features of several views differ, is there in comparisons only. All further columns are the metadata of the
+    data set.
     """
 
     COLUMNS = ("id", "features", "mean", "log_variance", "ambiguity", "disagreement")
