@@ -59,7 +59,8 @@ def test_each_trial_leaves_a_file_with_figures_and_cost(compared: Path):
     for result in found.values():
         values = result["values"]
         assert result["outcome"] == "done"
-        for name in ("knn/accuracy", "linear/accuracy_100", "transfer/knn/accuracy", "ood/auroc/nn_distance"):
+        names = ("knn/accuracy", "linear/accuracy_100", "transfer/knn/accuracy", "ood/auroc/nn_distance")
+        for name in (*names, "finetune/accuracy_10"):
             assert 0 <= values[name] <= 1
         assert {f"corruption/{kind}/3/auroc/nn_distance" for kind in ("noise", "blur", "blackout")} <= set(values)
         assert result["cost"]["images"] == 6 * 16

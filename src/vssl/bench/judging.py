@@ -8,6 +8,7 @@ import torch
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
+from vssl.bench.finetune import finetuned
 from vssl.bench.sources import Sources
 from vssl.embed import embed, embed_view, to_arrow
 from vssl.evaluate import Evidence, judge
@@ -32,7 +33,10 @@ def judged(model: Model, sources: Sources, seed: int, terminal: Console | None) 
     test = _with_disagreement(model, test, place, seed)
     reference = None if sources.test is None else train
     label = sources.label if sources.label in test else None
-    values = dict(judge(Evidence(test, reference, label, seed=seed), JUDGES).values)
+    evidence = Evidence(test, reference, label, seed=seed)
+    values = dict(judge(evidence, JUDGES).values)
+    if evidence.label_problem is None:
+        values |= finetuned(model, sources, evidence)
     values |= _on_corrupted(model, train, model.modality.sample(place, CORRUPTED, seed), seed)
     if sources.other is not None:
         other = embed(model, sources.other, "other", terminal)

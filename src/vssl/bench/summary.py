@@ -19,6 +19,7 @@ QUALITY = {
     "linear/accuracy_100": "linear",
     "linear/accuracy_10": "linear, 10 %",
     "linear/accuracy_1": "linear, 1 %",
+    "finetune/accuracy_10": "fine-tuned, 10 %",
 }
 COLUMNS = QUALITY | {
     "retrieval/r_auroc/ambiguity": "R-AUROC",

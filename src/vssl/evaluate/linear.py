@@ -28,7 +28,7 @@ HELD, DRAWS = 1_000, 5
 
 def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
     """Yield accuracy and balanced accuracy for each percentage of the training labels."""
-    training, test = _split(evidence)
+    training, test = split(evidence)
     if not len(test):
         yield "linear", Skip("no class has two labelled samples, one to learn from and one to test")
         return
@@ -45,7 +45,8 @@ def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
         yield f"linear/balanced_accuracy_{percent}", balanced_accuracy(test.classes, predicted)
 
 
-def _split(evidence: Evidence) -> tuple[Labelled, Labelled]:
+def split(evidence: Evidence) -> tuple[Labelled, Labelled]:
+    """The labelled samples to learn from, and those to test."""
     if evidence.reference is not None:
         return evidence.examples, evidence.labelled
     held = stratified(evidence.labelled.classes, 0.2, evidence.seed, leave=1)
