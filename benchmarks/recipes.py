@@ -53,7 +53,7 @@ class Options:
     """Run a recipe over methods and seeds.
 
     Attributes:
-        recipe: cifar10_cpu10 or infrared_cpu5.
+        recipe: One of `vssl.bench.recipes.RECIPES`, for example cifar10_cpu10.
         data: Folder that holds the data sets' archives.
         objectives: Methods: vssl, vssl/paper, simclr, lightly; or pixels, which learns nothing.
         seeds: Seeds.
@@ -72,6 +72,8 @@ class Options:
 
 
 def main(options: Options) -> None:
+    if options.recipe not in RECIPES:
+        sys.exit(f"There is no recipe {options.recipe!r}; there are: {', '.join(RECIPES)}.")
     out = options.out or HERE / "results" / f"{options.recipe}.json"
     record = json.loads(out.read_text()) if out.exists() else {"recipe": options.recipe, "runs": []}
     record |= {"versions": versions(), "machine": machine(torch.device("cpu"))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from vssl.config import member
@@ -80,4 +81,69 @@ def infrared_cpu5(seed: int = 0, objective: str = "vssl") -> Recipe:
     )
 
 
-RECIPES: dict[str, Callable[..., Recipe]] = {"cifar10_cpu10": cifar10_cpu10, "infrared_cpu5": infrared_cpu5}
+def cifar10_resnet18(seed: int = 0, objective: str = "vssl", epochs: float = 200) -> Recipe:
+    """CIFAR-10 with a ResNet-18 on a GPU: 200 epochs, and 1,000 as cifar10_resnet18_long.
+
+    python benchmarks/recipes.py cifar10_resnet18 --data DATA --seeds 0
+
+    Not measured: no GPU was at hand.
+    """
+    return _on_a_gpu("cifar10-jpeg.tar.xz", "test", images.Config(views="natural"), epochs, seed, objective)
+
+
+def cifar100_resnet18(seed: int = 0, objective: str = "vssl", epochs: float = 200) -> Recipe:
+    """CIFAR-100 with a ResNet-18 on a GPU: 200 epochs, and 1,000 as cifar100_resnet18_long.
+
+    python benchmarks/recipes.py cifar100_resnet18 --data DATA --seeds 0
+
+    DATA/cifar100/ holds train/CLASS/ and test/CLASS/. Not measured: neither data nor GPU were at hand.
+    """
+    return _on_a_gpu("cifar100", "test", images.Config(views="natural"), epochs, seed, objective)
+
+
+def imagenet100_resnet18(seed: int = 0, objective: str = "vssl", epochs: float = 200) -> Recipe:
+    """ImageNet-100 with a ResNet-18 at 224 pixels on a GPU: 200 epochs, and 400 as imagenet100_resnet18_long.
+
+    python benchmarks/recipes.py imagenet100_resnet18 --data DATA --seeds 0
+
+    DATA/imagenet100/ holds train/CLASS/ and val/CLASS/. Not measured: neither data nor GPU were at hand.
+    """
+    modality = images.Config(views="natural", size=224)
+    return _on_a_gpu("imagenet100", "val", modality, epochs, seed, objective, encoder="timm/resnet18")
+
+
+def _on_a_gpu(
+    data: str,
+    test: str,
+    modality: images.Config,
+    epochs: float,
+    seed: int,
+    objective: str,
+    encoder: str = "convnet/resnet18",
+) -> Recipe:
+    return Recipe(
+        settings=Settings(
+            modality=modality,
+            encoder=member("encoders", encoder),
+            objective=_tuned(objective),
+            budget=Budget(epochs=epochs),
+            optimiser=Optimiser(),
+            batch=512,
+            seed=seed,
+        ),
+        train=f"{data}/train",
+        test=f"{data}/{test}",
+        labels_from="folder",
+    )
+
+
+RECIPES: dict[str, Callable[..., Recipe]] = {
+    "cifar10_cpu10": cifar10_cpu10,
+    "infrared_cpu5": infrared_cpu5,
+    "cifar10_resnet18": cifar10_resnet18,
+    "cifar10_resnet18_long": partial(cifar10_resnet18, epochs=1000),
+    "cifar100_resnet18": cifar100_resnet18,
+    "cifar100_resnet18_long": partial(cifar100_resnet18, epochs=1000),
+    "imagenet100_resnet18": imagenet100_resnet18,
+    "imagenet100_resnet18_long": partial(imagenet100_resnet18, epochs=400),
+}
