@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +20,7 @@ from vssl.bench.suite import Suite
 from vssl.config import member
 from vssl.errors import ConfigError, DivergedError, RunError, RunVersionError
 from vssl.modalities import images
+from vssl.run import Run
 from vssl.train import loop
 from vssl.train.settings import Budget
 
@@ -118,6 +122,21 @@ def test_a_killed_process_is_said_and_nothing_recorded(asked: Suite, tmp_path: P
 
 def killed(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_trial_does_not_outlive_the_comparison(sources: Sources, tmp_path: Path):
+    command = f"-m vssl bench {sources.train} --out {tmp_path} --methods vssl --steps 100000 --batches 16 --device cpu"
+    bench = subprocess.Popen([sys.executable, *command.split(), "--encoder", "convnet/tiny"])
+    while not (logs := list(tmp_path.glob("runs/*/metrics.jsonl"))):
+        assert bench.poll() is None
+        time.sleep(0.1)
+    bench.kill()
+    bench.wait()
+    until = time.monotonic() + 60
+    while Run(logs[0].parent).info["status"] != "interrupted":
+        assert time.monotonic() < until, "the training goes on"
+        time.sleep(0.1)
 
 
 def test_a_run_that_diverges_is_a_result(asked: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

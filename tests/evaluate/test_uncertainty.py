@@ -26,8 +26,10 @@ def test_without_a_latent_there_are_the_stand_ins_alone(embeddings_from):
 def test_the_posterior_distance_is_the_mean_of_what_was_found_and_what_is_expected(embeddings_from):
     log_variance = np.array([[-1.0], [0.0], [1.0], [2.0]])
     latent = near_with([1.0, 0.5, 0.0, -1.0])
-    found = uncertainties(embeddings_from("s", UNIT, log_variance), near_with([0.0] * 4), latent)
-    expected = (np.log([SMALLEST_DISTANCE, 0.5, 1.0, 2.0]) + log_variance[:, 0]) / 2
+    near = near_with([0.9, 1.0, 0.5, 0.0])
+    found = uncertainties(embeddings_from("s", UNIT, log_variance), near, latent)
+    measured = np.log([0.1, SMALLEST_DISTANCE, 0.5, 1.0]) + np.log([SMALLEST_DISTANCE, 0.5, 1.0, 2.0])
+    expected = (measured + log_variance[:, 0]) / 3
     assert found["posterior_distance"] == pytest.approx(expected, abs=1e-6)
 
 

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,8 @@ from vssl.bench.trial import Trial
 from vssl.errors import ConfigError, RunError, RunVersionError
 from vssl.files import write_json
 from vssl.train.settings import Budget, Optimiser, Settings
+
+SECONDS_TO_SAVE = 60
 
 
 @dataclass(frozen=True)
@@ -95,13 +101,27 @@ def run(suite: Suite, out: Path, command: str = "", terminal: Console | None = N
 
 def _in_a_process_of_its_own(item: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
     try:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
             return pool.submit(trial.run, item, folder, talk).result()
     except BrokenProcessPool as error:
         raise RunError(
             f"The process of {item.name} was killed, perhaps for want of memory. What is recorded stays: the same "
             "command goes on from there."
         ) from error
+
+
+def _end_with_parent() -> None:
+    """Let this process not outlive a parent that was killed: the run in progress is saved, as after Ctrl-C."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(SECONDS_TO_SAVE)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def results(out: Path) -> list[dict[str, Any]]:

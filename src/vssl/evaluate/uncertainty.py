@@ -20,9 +20,10 @@ def uncertainties(
     `feature_norm` the negative Euclidean norm of the features, `latent_nn_distance` is taken in the latent space.
     `ambiguity` is there if the method has a variance, and `disagreement` if the samples' views have been compared.
 
-    `posterior_distance` (extension) is half of ln latent_nn_distance + ambiguity. Both estimate the logarithm of a
-    sample's squared distance to what it is to be told from: the first from the one neighbour that was found, the second
-    from all that the encoder has seen. The mean of two estimates is the better one.
+    `posterior_distance` (extension) is the mean of ln nn_distance, ln latent_nn_distance and ambiguity. All three
+    estimate the logarithm of a sample's squared distance to what it is to be told from: the first two from the one
+    neighbour that was found, in either space, the third from all that the encoder has seen. The mean of several
+    estimates is the better one.
 
     Args:
         near: The samples' neighbours by their features.
@@ -38,6 +39,10 @@ def uncertainties(
     if latent_near is not None:
         found["latent_nn_distance"] = 1 - latent_near.similarity[:, 0].numpy()
         if "ambiguity" in found:
-            measured = np.log(np.maximum(found["latent_nn_distance"], SMALLEST_DISTANCE))
-            found["posterior_distance"] = (measured + found["ambiguity"]) / 2
+            measured = [_log(found[name]) for name in ("nn_distance", "latent_nn_distance")]
+            found["posterior_distance"] = (sum(measured) + found["ambiguity"]) / 3
     return found
+
+
+def _log(distance: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(distance, SMALLEST_DISTANCE))

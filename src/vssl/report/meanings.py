@@ -101,7 +101,7 @@ SCORES = {
     "knn_distance": "Score: mean distance to the 20 nearest neighbours, a stand-in that needs no variance.",
     "feature_norm": "Score: length of the feature vector, a stand-in that needs no variance.",
     "latent_nn_distance": "Score: distance to the nearest neighbour in the latent space, which needs no variance.",
-    "posterior_distance": "Score: ambiguity and distance in the latent space together.",
+    "posterior_distance": "Score: ambiguity and both distances to the nearest neighbour together.",
     "disagreement": "Score: how far the features of several views differ, a stand-in that needs no variance.",
     "mahalanobis": "Score: distance from the mean of the known data in units of its spread.",
 }

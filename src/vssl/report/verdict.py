@@ -127,7 +127,7 @@ def _worth(values: Mapping[str, float]) -> list[str]:
         return []
     prefix = "retrieval/r_auroc/"
     others = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
-    # The posterior distance is half the ambiguity itself.
+    # A third of the posterior distance is the ambiguity itself.
     for learned in ("ambiguity", "posterior_distance"):
         others.pop(learned, None)
     sentence = f"It finds samples whose nearest neighbour is wrong with an R-AUROC of {own:.2f} (0.5 is chance)"
