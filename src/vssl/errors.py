@@ -5,7 +5,8 @@ VsslError
 ├── DataError              the data cannot be used as they are
 │   ├── EmptyDataError     nothing usable was found
 │   ├── BrokenFileError    one file cannot be read; names the file and the reason
-│   └── TooManyBrokenError more files are broken than the stated share allows
+│   ├── TooManyBrokenError more files are broken than the stated share allows
+│   └── NotEnoughDataError too few samples for the promise that was asked for; says how many it needs
 ├── RunError               a run folder cannot be used
 │   ├── RunExistsError     it is there already and nobody asked to overwrite it
 │   ├── RunNotFoundError   there is no run, or it holds no model yet
@@ -47,6 +48,21 @@ class BrokenFileError(DataError):
 
 class TooManyBrokenError(DataError):
     """More files are broken than the stated share allows."""
+
+
+class NotEnoughDataError(DataError):
+    """There are too few samples for the promise that was asked for.
+
+    Attributes:
+        needed: How many are needed at least.
+    """
+
+    def __init__(self, given: int, needed: int, promise: str) -> None:
+        super().__init__(f"{given} samples are not enough for {promise}: it needs at least {needed}.")
+        self.given, self.needed, self.promise = given, needed, promise
+
+    def __reduce__(self) -> tuple[type, tuple[int, int, str]]:
+        return type(self), (self.given, self.needed, self.promise)
 
 
 class RunError(VsslError):

@@ -1,0 +1,207 @@
+"""Thresholds and p-values with finite-sample guarantees: pure functions of scores, counts and levels.
+
+Scores are higher where a sample is worse, and a sample raises an alarm if its score is *above* the threshold; equal
+scores therefore never break a guarantee. All guarantees assume that calibration samples and later ones are
+exchangeable: drawn from the same source in no particular order.
+
+Two kinds of promise, not to be confused:
+
+- marginal (`conformal_threshold`, `risk_threshold`): the rate is at most alpha on average over calibration sets;
+- with confidence (`binomial_threshold`, `learn_then_test`): it is above alpha for at most a share 1 - confidence of all
+  calibration sets, so one may be that confident of the one at hand.
+
+Legend: n calibration samples, alpha the promised rate, delta = 1 - confidence, m exceedances among the n.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import stats
+
+from vssl.errors import ConfigError, DataError, NotEnoughDataError
+
+Scores = Float[np.ndarray, " n"]
+
+
+def conformal_p_values(calibration: Scores, scores: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    """p(s) = (1 + #{calibration scores >= s}) / (n + 1), in 1/(n+1)..1.
+
+    For a sample exchangeable with the calibration, P(p <= alpha) <= alpha (Vovk et al. 2005).
+
+    Raises:
+        DataError: No calibration scores, or one that is not finite.
+    """
+    ordered = _ordered(calibration)
+    at_least = len(ordered) - np.searchsorted(ordered, scores, side="left")
+    return (1 + at_least) / (len(ordered) + 1)
+
+
+def conformal_threshold(calibration: Scores, alpha: float) -> float:
+    """The k-th smallest score, k = ceil((n + 1)(1 - alpha)): marginal false-alarm rate at most alpha.
+
+    Raises:
+        NotEnoughDataError: k > n, that is n < 1/alpha - 1.
+        DataError: As in `conformal_p_values`.
+    """
+    _check_levels(alpha)
+    ordered = _ordered(calibration)
+    n = len(ordered)
+    # In exact arithmetic ceil((n+1)(1-alpha)) = n + 1 - floor((n+1) alpha); rounding must not spoil whole numbers.
+    rank = n + 1 - math.floor((n + 1) * alpha * (1 + 1e-12))
+    if rank > n:
+        raise NotEnoughDataError(n, math.ceil(1 / alpha * (1 - 1e-12)) - 1, f"a rate of {alpha:g}")
+    return float(ordered[rank - 1])
+
+
+def binomial_threshold(calibration: Scores, alpha: float, confidence: float = 0.95) -> float:
+    """The lowest score that keeps the false-alarm rate at most alpha with the stated confidence (Clopper-Pearson).
+
+    At most `allowed_exceedances` of the calibration scores lie above it. That number is fixed by n, alpha and the
+    confidence before any score is seen, so the promise holds for every distribution, ties included.
+
+    Raises:
+        NotEnoughDataError: n < `samples_needed(alpha, confidence)`.
+        DataError: As in `conformal_p_values`.
+    """
+    ordered = _ordered(calibration)
+    allowed = allowed_exceedances(len(ordered), alpha, confidence)
+    if allowed < 0:
+        what = f"a rate of {alpha:g} with a confidence of {confidence:g}"
+        raise NotEnoughDataError(len(ordered), samples_needed(alpha, confidence), what)
+    return float(ordered[len(ordered) - 1 - allowed])
+
+
+def allowed_exceedances(n: int, alpha: float, confidence: float = 0.95) -> int:
+    """The largest m with P(Binomial(n, alpha) <= m) <= 1 - confidence; -1 if there is none."""
+    _check_levels(alpha, confidence)
+    # ppf is the smallest m with cdf >= delta, so what is sought is it or the number before it.
+    m = int(stats.binom.ppf(1 - confidence, n, alpha))
+    return m if stats.binom.cdf(m, n, alpha) <= 1 - confidence else m - 1
+
+
+def samples_needed(alpha: float, confidence: float = 0.95, exceedances: int = 0) -> int:
+    """The smallest n that allows so many exceedances: 299 for a rate of 1 % at 95 %, with none.
+
+    For none it is ln(1 - confidence) / ln(1 - alpha), rounded up.
+    """
+    _check_levels(alpha, confidence)
+    low, high = exceedances, max(1, exceedances)
+    while stats.binom.cdf(exceedances, high, alpha) > 1 - confidence:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        enough = stats.binom.cdf(exceedances, middle, alpha) <= 1 - confidence
+        low, high = (low, middle) if enough else (middle, high)
+    return high
+
+
+def upper_rate(exceedances: int, n: int, confidence: float = 0.95) -> float:
+    """One-sided upper bound of a rate of which `exceedances` of n were seen (Clopper and Pearson 1934), 0..1.
+
+    The other way round: the smallest alpha that n samples allow is `upper_rate(0, n, confidence)`.
+    """
+    _check_counts(exceedances, n)
+    _check_levels(0.5, confidence)
+    return 1.0 if exceedances == n else float(stats.beta.ppf(confidence, exceedances + 1, n - exceedances))
+
+
+def lower_rate(exceedances: int, n: int, confidence: float = 0.95) -> float:
+    """One-sided lower bound of a rate of which `exceedances` of n were seen, 0..1."""
+    return 1 - upper_rate(n - exceedances, n, confidence)
+
+
+def risk_threshold(losses: Float[np.ndarray, "n L"], alpha: float, largest: float = 1.0) -> int:
+    """Conformal risk control (Angelopoulos et al. 2022, arXiv 2208.02814): which of L thresholds keeps the mean loss.
+
+    Args:
+        losses: Of each calibration sample under each threshold, in 0..largest, never rising from left to right.
+        alpha: The mean loss of a later sample is at most this, marginally.
+
+    Returns:
+        The first column whose (n mean + largest) / (n + 1) is at most alpha.
+
+    Raises:
+        DataError: Losses outside the range, or rising.
+        NotEnoughDataError: Not even the last column keeps alpha, and more samples without a loss would.
+        ConfigError: The last column's mean loss itself is above alpha: no number of samples helps.
+    """
+    if losses.ndim != 2 or not losses.size:
+        raise DataError(f"The losses have the shape {losses.shape}; they need samples and thresholds.")
+    if not np.isfinite(losses).all() or losses.min() < 0 or losses.max() > largest:
+        raise DataError(f"Losses must lie in 0..{largest:g}.")
+    if (np.diff(losses, axis=1) > 0).any():
+        raise DataError("Losses must not rise from one threshold to the next; order the thresholds.")
+    n = len(losses)
+    bound = (losses.sum(axis=0) + largest) / (n + 1)
+    kept = np.flatnonzero(bound <= alpha)
+    if len(kept):
+        return int(kept[0])
+    mean = float(losses[:, -1].mean())
+    if mean >= alpha:
+        raise ConfigError(f"The strictest threshold has a mean loss of {mean:.4g}; {alpha:g} cannot be promised.")
+    raise NotEnoughDataError(n, math.ceil((largest - alpha) / (alpha - mean)), f"a mean loss of {alpha:g}")
+
+
+def hoeffding_bentkus(mean: float, n: int, alpha: float) -> float:
+    """p-value of the hypothesis "the risk is above alpha", from the mean of n losses in 0..1.
+
+    The smaller of two bounds (Bates et al. 2021, arXiv 2101.02703; Angelopoulos et al. 2021, arXiv 2110.01052).
+    """
+    if mean >= alpha:
+        return 1.0
+    relative_entropy = mean * math.log(mean / alpha) if mean > 0 else 0.0
+    relative_entropy += (1 - mean) * math.log((1 - mean) / (1 - alpha))
+    bentkus = math.e * stats.binom.cdf(math.ceil(n * mean * (1 - 1e-12)), n, alpha)
+    return float(min(1.0, math.exp(-n * relative_entropy), bentkus))
+
+
+def binomial_p_value(exceedances: int, n: int, alpha: float) -> float:
+    """p-value of the hypothesis "the rate is above alpha" from counts: P(Binomial(n, alpha) <= exceedances), exact."""
+    _check_counts(exceedances, n)
+    return float(stats.binom.cdf(exceedances, n, alpha))
+
+
+def learn_then_test(p_values: Float[np.ndarray, " L"], confidence: float = 0.95) -> int:
+    """How many of a fixed sequence of hypotheses are rejected before the first that is not.
+
+    Fixed-sequence testing (Angelopoulos et al. 2021, arXiv 2110.01052): settings are put in order *before* their losses
+    are seen, the safest first; all that come before the first p-value above 1 - confidence keep the risk, together,
+    with that confidence. No correction for their number is needed.
+    """
+    _check_levels(0.5, confidence)
+    failed = np.flatnonzero(~(np.asarray(p_values) <= 1 - confidence))
+    return int(failed[0]) if len(failed) else len(p_values)
+
+
+def false_discoveries(p_values: Float[np.ndarray, " k"], alpha: float) -> Bool[np.ndarray, " k"]:
+    """Which of a batch to report so that at most a share alpha of the reported, on average, is a false alarm.
+
+    Benjamini and Hochberg 1995; conformal p-values of one calibration set depend on each other in the way that it
+    allows (Bates et al. 2023).
+    """
+    _check_levels(alpha)
+    return stats.false_discovery_control(p_values) <= alpha if len(p_values) else np.zeros(0, dtype=bool)
+
+
+def _ordered(calibration: Scores) -> Scores:
+    calibration = np.asarray(calibration, dtype=np.float64)
+    if calibration.ndim != 1 or not len(calibration):
+        raise DataError("There are no calibration scores.")
+    broken = np.flatnonzero(~np.isfinite(calibration))
+    if len(broken):
+        raise DataError(f"{len(broken)} calibration scores are not finite; the first is number {broken[0] + 1}.")
+    return np.sort(calibration)
+
+
+def _check_levels(alpha: float, confidence: float = 0.5) -> None:
+    for name, value in (("rate", alpha), ("confidence", confidence)):
+        if not 0 < value < 1:
+            raise ConfigError(f"The {name} is {value}; it must lie between 0 and 1.")
+
+
+def _check_counts(exceedances: int, n: int) -> None:
+    if not 0 <= exceedances <= n or n < 1:
+        raise ConfigError(f"{exceedances} of {n} is no count.")
