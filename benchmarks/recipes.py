@@ -30,10 +30,10 @@ from vssl.bench.recipes import RECIPES, Recipe
 from vssl.embed import to_arrow
 from vssl.evaluate import Evidence, judge
 from vssl.evaluate.knn import classify
-from vssl.evaluate.neighbours import Neighbours
 from vssl.files import write_json
 from vssl.modalities import images
 from vssl.run import Run
+from vssl.scores.neighbours import Neighbours
 from vssl.train import loop
 from vssl.train.describe import machine, versions
 from vssl.train.progress import console

@@ -1,4 +1,4 @@
-"""What many tests share: small pictures with structure, a cache of their own, tiny objectives, one tiny trained run."""
+"""What many tests share: small pictures, a cache of their own, tiny objectives, a tiny trained run, embeddings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
@@ -19,7 +20,7 @@ from vssl.objectives.base import Objective
 from vssl.run import Run
 from vssl.train import loop
 from vssl.train.settings import Budget, Optimiser, Settings
-from vssl.types import Images
+from vssl.types import Embeddings, Images
 
 # Tiny networks are quicker without threads, and sums come out the same on every machine.
 torch.set_num_threads(1)
@@ -122,3 +123,23 @@ def tiny_run(
     """A finished run, trained on 64 pictures; a test that changes it works on a copy of its folder."""
     folder = tmp_path_factory.mktemp("tiny")
     return loop.train(draw_pictures(folder / "pictures"), folder / "run", tiny_settings())
+
+
+@pytest.fixture
+def embeddings_from() -> Callable[..., Embeddings]:
+    """`embeddings_from(ids, features, log_variance=None, **metadata)`; ids may be a prefix."""
+
+    def build(ids, features, log_variance=None, **metadata) -> Embeddings:
+        features = np.asarray(features, dtype=np.float32)
+        names = [f"{ids}{row:05d}" for row in range(len(features))] if isinstance(ids, str) else list(ids)
+        columns = {"id": pa.array(names, pa.string()), "features": _vectors(features)}
+        if log_variance is not None:
+            log_variance = np.asarray(log_variance, dtype=np.float32)
+            columns |= {"log_variance": _vectors(log_variance), "ambiguity": pa.array(log_variance.mean(axis=1))}
+        return Embeddings(pa.table(columns | metadata))
+
+    return build
+
+
+def _vectors(values: np.ndarray) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])

@@ -6,7 +6,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from vssl.evaluate import Evidence
 from vssl.evaluate.knn import balanced_accuracy, classify, run
-from vssl.evaluate.neighbours import Neighbours
+from vssl.scores.neighbours import Neighbours
 
 
 def blobs(seed, count, classes=4):

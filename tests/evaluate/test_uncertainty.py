@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from vssl.evaluate import Evidence
-from vssl.evaluate.neighbours import Neighbours, neighbours
 from vssl.evaluate.retrieval import run
 from vssl.evaluate.uncertainty import SMALLEST_DISTANCE, uncertainties
+from vssl.scores.neighbours import Neighbours, neighbours
 
 ANGLES = np.deg2rad([0.0, 10.0, 90.0, 120.0])
 UNIT = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)

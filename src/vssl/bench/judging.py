@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -12,8 +14,8 @@ from vssl.bench.finetune import finetuned
 from vssl.bench.sources import Sources
 from vssl.embed import embed, embed_view, to_arrow
 from vssl.evaluate import Evidence, judge
-from vssl.evaluate.ood import mahalanobis, nn_distance
 from vssl.modalities.base import CORRUPTION_LEVELS, Chunk
+from vssl.scores import Score, knn, mahalanobis
 from vssl.train.model import Model
 from vssl.types import Embeddings, View
 
@@ -73,8 +75,12 @@ def _on_corrupted(model: Model, train: Embeddings, chunk: Chunk, seed: int) -> d
     above that of the level before, 1 where the score rises monotonically.
     """
     known = Embeddings(train.table.take(np.random.default_rng(seed).permutation(len(train))[:KNOWN]))
+    fitted = {
+        "nn_distance": knn.fit(knn.Config(neighbours=1), known),
+        "mahalanobis": mahalanobis.fit(mahalanobis.Config(), known),
+    }
     raw = chunk.raw.to(model.device)
-    clean = _scores(model, model.modality.plain(raw), known)
+    clean = _scores(model, model.modality.plain(raw), fitted)
     values: dict[str, float] = {}
     for kind in model.modality.corruptions:
         before = {name: float(np.mean(score)) for name, score in clean.items()}
@@ -82,7 +88,7 @@ def _on_corrupted(model: Model, train: Embeddings, chunk: Chunk, seed: int) -> d
         for level in CORRUPTION_LEVELS:
             generator = torch.Generator(model.device).manual_seed(seed)
             corrupted = model.modality.corrupt(raw, kind, level, generator)
-            for name, score in _scores(model, model.modality.plain(corrupted), known).items():
+            for name, score in _scores(model, model.modality.plain(corrupted), fitted).items():
                 values[f"corruption/{kind}/{level}/auroc/{name}"] = _auroc(clean[name], score)
                 rises[name] += float(np.mean(score)) > before[name]
                 before[name] = float(np.mean(score))
@@ -90,15 +96,12 @@ def _on_corrupted(model: Model, train: Embeddings, chunk: Chunk, seed: int) -> d
     return values
 
 
-def _scores(model: Model, view: View, known: Embeddings) -> dict[str, np.ndarray]:
+def _scores(model: Model, view: View, fitted: Mapping[str, Score]) -> dict[str, np.ndarray]:
     columns = embed_view(model, view)
     ids = pa.array([str(row) for row in range(len(view))])
     samples = Embeddings(pa.table({"id": ids, "features": to_arrow(columns["features"])}))
-    scores = {
-        "nn_distance": nn_distance(samples, known),
-        "mahalanobis": mahalanobis(known.features, samples.features)[0],
-        "feature_norm": -np.linalg.norm(columns["features"], axis=1),
-    }
+    scores = {name: score(samples) for name, score in fitted.items()}
+    scores["feature_norm"] = -np.linalg.norm(columns["features"], axis=1)
     return scores | ({"ambiguity": columns["ambiguity"]} if "ambiguity" in columns else {})
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from vssl.errors import ConfigError, DataError, EmptyDataError
 from vssl.evaluate.labels import Labelled, label_names, with_labels
-from vssl.evaluate.neighbours import Neighbours, neighbours
+from vssl.scores.neighbours import Neighbours, neighbours
 from vssl.types import Embeddings
 
 NEIGHBOURS = 20

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from vssl.evaluate.base import Evidence, Skip
-from vssl.evaluate.neighbours import Neighbours
+from vssl.scores.neighbours import Neighbours
 
 NEEDS = frozenset({"labels"})
 TEMPERATURE = 0.07

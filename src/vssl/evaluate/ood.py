@@ -13,11 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from vssl.evaluate.base import Evidence, Skip, draw
-from vssl.evaluate.neighbours import neighbours
+from vssl.scores import knn, mahalanobis
 from vssl.types import Embeddings
 
 NEEDS = frozenset({"outliers"})
@@ -30,11 +29,12 @@ def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
     samples = (inside, evidence.outliers)
     if all("ambiguity" in part for part in samples):
         yield from _measure("ambiguity", *(part.numpy("ambiguity") for part in samples))
-    yield from _measure("nn_distance", *(nn_distance(part, reference) for part in samples))
+    nearest = knn.fit(knn.Config(neighbours=1), reference)
+    yield from _measure("nn_distance", *map(nearest, samples))
     if len(reference) < 2:
         yield "ood/auroc/mahalanobis", Skip("one sample to fit on has no covariance")
         return
-    yield from _measure("mahalanobis", *mahalanobis(reference.features, *(part.features for part in samples)))
+    yield from _measure("mahalanobis", *map(mahalanobis.fit(mahalanobis.Config(), reference), samples))
 
 
 def _parts(evidence: Evidence) -> tuple[Embeddings, Embeddings]:
@@ -56,17 +56,3 @@ def fpr95(is_outlier: np.ndarray, scores: np.ndarray) -> float:
     """The false-alarm rate at the highest threshold that finds at least 95 % of the outliers, in [0, 1]."""
     false_alarms, found, _ = roc_curve(is_outlier, scores, drop_intermediate=False)
     return float(false_alarms[np.argmax(found >= 0.95)])
-
-
-def nn_distance(samples: Embeddings, reference: Embeddings) -> np.ndarray:
-    """1 - cosine to the nearest reference sample [N], in [0, 2]."""
-    return 1 - neighbours(samples, reference, 1, exclude_same_id=False).similarity[:, 0].numpy()
-
-
-def mahalanobis(reference: np.ndarray, *samples: np.ndarray) -> list[np.ndarray]:
-    """Squared Mahalanobis distances to one Gaussian on the reference features; no labels (Lee et al. 2018 use them).
-
-    The covariance is shrunk (Ledoit and Wolf 2004), so that it can be inverted with fewer samples than features.
-    """
-    gaussian = LedoitWolf().fit(reference.astype(np.float64))
-    return [gaussian.mahalanobis(part.astype(np.float64)) for part in samples]

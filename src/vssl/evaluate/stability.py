@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from vssl.evaluate.base import Evidence, Skip, draw
-from vssl.evaluate.neighbours import neighbours
+from vssl.scores.neighbours import neighbours
 from vssl.types import Embeddings
 
 NEEDS = frozenset({"twin"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vssl.evaluate.neighbours import Neighbours
+from vssl.scores.neighbours import Neighbours
 from vssl.types import Embeddings
 
 # Copies of one image have distance 0 up to rounding, and no logarithm.

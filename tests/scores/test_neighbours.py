@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from vssl.errors import DataError
-from vssl.evaluate import neighbours as module
-from vssl.evaluate.neighbours import neighbours
+from vssl.scores import neighbours as module
+from vssl.scores.neighbours import neighbours
 
 
 def test_a_sample_is_left_out_by_its_id_even_if_a_duplicate_ranks_first(embeddings_from):

@@ -1,0 +1,54 @@
+"""What every score in `vssl.scores` keeps; scores are found by themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vssl.config import find, members
+from vssl.types import Embeddings
+
+
+@pytest.fixture(params=members("scores"))
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def samples(embeddings_from) -> Embeddings:
+    rng = np.random.default_rng(0)
+    return embeddings_from("s", rng.normal(size=(60, 6)), rng.normal(size=(60, 1)))
+
+
+@pytest.fixture
+def bank(embeddings_from) -> Embeddings:
+    rng = np.random.default_rng(1)
+    return embeddings_from("b", rng.normal(size=(200, 6)), rng.normal(size=(200, 1)))
+
+
+def test_all_scores_of_this_version_are_found():
+    assert {"knn", "mahalanobis", "mixture", "ambiguity"} <= set(members("scores"))
+
+
+def test_one_finite_number_a_sample_in_float64(name: str, bank: Embeddings, samples: Embeddings):
+    module = find("scores", name)
+    found = module.fit(module.Config(), bank)(samples)
+    assert found.shape == (60,)
+    assert found.dtype == np.float64
+    assert np.isfinite(found).all()
+    assert len(np.unique(found)) > 50
+
+
+def test_neither_the_order_nor_the_company_of_samples_counts(name: str, bank: Embeddings, samples: Embeddings):
+    module = find("scores", name)
+    score = module.fit(module.Config(), bank)
+    order = np.random.default_rng(2).permutation(60)
+    together = score(samples)
+    assert score(Embeddings(samples.table.take(order))) == pytest.approx(together[order], rel=1e-5)
+    assert score(Embeddings(samples.table.slice(7, 1))) == pytest.approx(together[7], rel=1e-5)
+
+
+def test_the_bank_decides_and_fitting_again_gives_the_same(name: str, bank: Embeddings, samples: Embeddings):
+    module = find("scores", name)
+    first, again = (module.fit(module.Config(), bank)(samples) for _ in range(2))
+    assert (first == again).all()

@@ -1,0 +1,61 @@
+"""Scores whose values are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from vssl.errors import ConfigError, DataError
+from vssl.scores import ambiguity, knn, mahalanobis, mixture
+
+
+def test_knn_is_the_mean_distance_to_the_nearest_of_the_bank(embeddings_from):
+    angles = np.deg2rad([0, 10, 90, 180])
+    bank = embeddings_from("b", np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    score = knn.fit(knn.Config(neighbours=2), bank)
+    expected = 1 - (np.cos(np.deg2rad(5)) + np.cos(np.deg2rad(15))) / 2
+    assert score(embeddings_from("s", [[np.cos(np.deg2rad(-5)), np.sin(np.deg2rad(-5))]])) == pytest.approx(expected, abs=1e-6)
+
+
+def test_mahalanobis_measures_in_deviations_of_the_bank(embeddings_from):
+    bank = embeddings_from("b", np.random.default_rng(0).normal(size=(20_000, 2)) * [1, 10])
+    score = mahalanobis.fit(mahalanobis.Config(), bank)
+    found = score(embeddings_from("s", [[2.0, 0.0], [0.0, 20.0], [0.0, 0.0]]))
+    np.testing.assert_allclose(found, [4, 4, 0], atol=0.2)
+
+
+def test_a_mixture_sees_the_gap_between_two_clusters_that_one_gaussian_does_not(embeddings_from):
+    rng = np.random.default_rng(0)
+    bank = embeddings_from("b", rng.normal(size=(2000, 2)) * 0.1 + rng.choice([-1, 1], size=(2000, 1)))
+    between, inside = embeddings_from("s", [[0.0, 0.0]]), embeddings_from("t", [[1.0, 1.0]])
+    two = mixture.fit(mixture.Config(components=2), bank)
+    assert two(between)[0] > two(inside)[0] + 5
+    one = mahalanobis.fit(mahalanobis.Config(), bank)
+    assert one(between)[0] < one(inside)[0]
+
+
+def test_a_mixture_of_one_is_a_gaussian_in_nats(embeddings_from):
+    features = np.random.default_rng(1).normal(size=(5000, 3)) * [1, 2, 3]
+    samples = embeddings_from("s", features)
+    found = mixture.fit(mixture.Config(components=1), samples)(samples)
+    # PCA scales to unit variance, so the density is that of a standard Gaussian in the whitened space.
+    assert found.mean() == pytest.approx(3 * stats.norm.entropy(), abs=0.02)
+
+
+def test_ambiguity_is_the_mean_log_variance(embeddings_from):
+    samples = embeddings_from("s", np.eye(2), [[-1.0, -3.0], [0.0, 1.0]])
+    assert ambiguity.fit(ambiguity.Config(), samples)(samples) == pytest.approx([-2.0, 0.5])
+
+
+def test_what_a_bank_cannot_give_is_said(embeddings_from):
+    few = embeddings_from("b", np.eye(2)[:1])
+    with pytest.raises(ConfigError, match="no variance"):
+        ambiguity.fit(ambiguity.Config(), few)
+    with pytest.raises(DataError, match="at least two"):
+        mahalanobis.fit(mahalanobis.Config(), few)
+    with pytest.raises(DataError, match="too few for 8 Gaussians"):
+        mixture.fit(mixture.Config(), few)
+    for wrong in (lambda: knn.Config(neighbours=0), lambda: mixture.Config(components=0)):
+        with pytest.raises(ConfigError, match="1 or more"):
+            wrong()
