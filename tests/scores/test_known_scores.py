@@ -15,7 +15,9 @@ def test_knn_is_the_mean_distance_to_the_nearest_of_the_bank(embeddings_from):
     bank = embeddings_from("b", np.stack([np.cos(angles), np.sin(angles)], axis=1))
     score = knn.fit(knn.Config(neighbours=2), bank)
     expected = 1 - (np.cos(np.deg2rad(5)) + np.cos(np.deg2rad(15))) / 2
-    assert score(embeddings_from("s", [[np.cos(np.deg2rad(-5)), np.sin(np.deg2rad(-5))]])) == pytest.approx(expected, abs=1e-6)
+    assert score(embeddings_from("s", [[np.cos(np.deg2rad(-5)), np.sin(np.deg2rad(-5))]])) == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def test_mahalanobis_measures_in_deviations_of_the_bank(embeddings_from):
