@@ -13,7 +13,7 @@ from vssl.train.settings import Budget, Settings
 
 COMMAND = r"python benchmarks/|vssl "
 TIME = r"\d+ minutes|(two|five|ten) minutes|\d+ epochs"
-SCORE = r"\d+(\.\d+)? ?%|0\.\d+|Not measured"
+SCORE = r"\d+(\.\d+)? ?%|0\.\d+"
 ON_A_CPU = [name for name in RECIPES if "_cpu" in name]
 ON_A_GPU = [name for name in RECIPES if "_resnet18" in name]
 
@@ -67,7 +67,15 @@ def test_a_recipe_states_its_time(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_states_its_command_and_its_score(name: str) -> None:
-    claim = documented(name)
-    assert re.search(COMMAND, claim)
-    assert re.search(SCORE, claim)
+def test_a_recipe_states_its_command(name: str) -> None:
+    assert re.search(COMMAND, documented(name))
+
+
+@pytest.mark.parametrize("name", ON_A_CPU)
+def test_a_recipe_states_its_score(name: str) -> None:
+    assert re.search(SCORE, documented(name))
+
+
+@pytest.mark.parametrize("name", ON_A_GPU)
+def test_a_recipe_without_a_score_says_that_it_is_not_measured(name: str) -> None:
+    assert re.search(SCORE, documented(name)) or "Not measured" in documented(name)

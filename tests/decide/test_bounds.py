@@ -160,13 +160,21 @@ def test_p_values_of_a_rate_are_valid_and_the_exact_one_is_the_sharper():
     rng = np.random.default_rng(2)
     n, alpha = 200, 0.1
     counts = rng.binomial(n, alpha, size=5000)
-    exact = np.array([bounds.binomial_p_value(int(count), n, alpha) for count in counts])
+    exact = bounds.binomial_p_values(counts, n, alpha)
     general = np.array([bounds.hoeffding_bentkus(count / n, n, alpha) for count in counts])
     for level in (0.01, 0.05, 0.1):
         assert (exact <= level).mean() <= level + 3 * math.sqrt(level / len(counts))
         assert (general <= level).mean() <= level + 3 * math.sqrt(level / len(counts))
     assert (exact <= general + 1e-12).all()
     assert bounds.hoeffding_bentkus(0.2, n, alpha) == 1
+
+
+@pytest.mark.parametrize(("exceedances", "n"), [(-1, 10), (11, 10), (0, 0)])
+def test_counts_that_are_none_are_refused(exceedances: int, n: int):
+    with pytest.raises(ConfigError, match="is no count"):
+        bounds.upper_rate(exceedances, n)
+    with pytest.raises(ConfigError, match="is no count"):
+        bounds.binomial_p_values(np.array([0, exceedances]), n, 0.1)
 
 
 def test_false_discoveries_are_those_of_benjamini_and_hochberg():

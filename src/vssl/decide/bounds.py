@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy import stats
 
 from vssl.errors import ConfigError, DataError, NotEnoughDataError
@@ -126,7 +126,7 @@ def risk_threshold(losses: Float[np.ndarray, "n L"], alpha: float, largest: floa
     Raises:
         DataError: Losses outside the range, or rising.
         NotEnoughDataError: Not even the last column keeps alpha, and more samples without a loss would.
-        ConfigError: The last column's mean loss itself is above alpha: no number of samples helps.
+        ConfigError: The last column's mean loss itself is not below alpha: no number of samples helps.
     """
     if losses.ndim != 2 or not losses.size:
         raise DataError(f"The losses have the shape {losses.shape}; they need samples and thresholds.")
@@ -158,10 +158,10 @@ def hoeffding_bentkus(mean: float, n: int, alpha: float) -> float:
     return float(min(1.0, math.exp(-n * relative_entropy), bentkus))
 
 
-def binomial_p_value(exceedances: int, n: int, alpha: float) -> float:
-    """p-value of the hypothesis "the rate is above alpha" from counts: P(Binomial(n, alpha) <= exceedances), exact."""
+def binomial_p_values(exceedances: Int[np.ndarray, " L"], n: int, alpha: float) -> Float[np.ndarray, " L"]:
+    """p-values of "the rate is above alpha", one for each count of n: P(Binomial(n, alpha) <= exceedances), exact."""
     _check_counts(exceedances, n)
-    return float(stats.binom.cdf(exceedances, n, alpha))
+    return stats.binom.cdf(exceedances, n, alpha)
 
 
 def learn_then_test(p_values: Float[np.ndarray, " L"], confidence: float = 0.95) -> int:
@@ -202,6 +202,6 @@ def _check_levels(alpha: float, confidence: float = 0.5) -> None:
             raise ConfigError(f"The {name} is {value}; it must lie between 0 and 1.")
 
 
-def _check_counts(exceedances: int, n: int) -> None:
-    if not 0 <= exceedances <= n or n < 1:
+def _check_counts(exceedances: int | Int[np.ndarray, " L"], n: int) -> None:
+    if n < 1 or np.any(np.less(exceedances, 0) | np.greater(exceedances, n)):
         raise ConfigError(f"{exceedances} of {n} is no count.")
