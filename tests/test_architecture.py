@@ -67,8 +67,8 @@ def test_nothing_is_sent_anywhere() -> None:
     assert {name(path): found for path in FILES if (found := imported(path) & TALKS_TO_OTHERS)} == {}
 
 
-def test_only_one_file_knows_the_cli_library() -> None:
-    assert [name(path) for path in FILES if imported(path) & CLI_LIBRARIES] == ["cli.py"]
+def test_only_one_folder_knows_the_cli_library() -> None:
+    assert {name(path).split("/")[0] for path in FILES if imported(path) & CLI_LIBRARIES} == {"cli"}
 
 
 def test_all_random_numbers_come_from_a_generator_that_somebody_passed_or_seeded() -> None:

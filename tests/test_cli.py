@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from vssl.run import Run
 
 pytest_plugins = ["fixtures_runs"]
 
-VERBS = ("train", "resume", "embed", "evaluate", "report", "views", "bench", "demo")
+VERBS = ("train", "resume", "embed", "evaluate", "calibrate", "decide", "report", "views", "bench", "demo")
 QUICK = ("--encoder", "convnet/tiny", "--batch", "16", "--steps", "2", "--device", "cpu")
 
 
@@ -90,6 +91,31 @@ def test_from_photos_to_figures_and_a_page(photos: Path, tmp_path: Path, capsys:
     assert "<html" in (run / "report.html").read_text()
 
     assert vssl("resume", run) == 0
+
+
+def test_from_known_normals_to_decisions(
+    trained: Run, tmp_path: Path, draw_pictures: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    known, new = draw_pictures(tmp_path / "known", seed=1), draw_pictures(tmp_path / "new", count=12, seed=2)
+    policy = trained.path / "policy.json"
+    promise = ("--false-alarm", "0.1", "--confidence", "0.9", "--neighbours", "3", "--device", "cpu")
+    assert vssl("calibrate", trained.path, "--normal", known, *promise) == 0
+    output = capsys.readouterr()
+    assert output.out.startswith("At most 10 % of normal samples like the 32 it was made with are rejected.")
+    assert f"vssl decide {trained.path} DATA" in output.err
+    assert json.loads(policy.read_text())["score"] == {"name": "knn", "neighbours": 3, "space": "features"}
+
+    assert vssl("decide", trained.path, new, "--device", "cpu") == 0
+    output = capsys.readouterr()
+    counts = json.loads(output.out)
+    assert counts["accept"] + counts["review"] + counts["reject"] == counts["samples"] == 12
+    assert Path(counts["file"]).is_file()
+    assert "12 samples:" in output.err
+
+    Image.new("RGB", (16, 16), (255, 0, 255)).save(new / "odd.png")
+    assert vssl("decide", trained.path, new, "--device", "cpu", "--fail-if-reject") == 1
+    assert json.loads(capsys.readouterr().out)["reject"] >= 1
+    assert "has a policy already" in error_of(capsys, "calibrate", trained.path, "--normal", known, *promise)
 
 
 @pytest.mark.parametrize(

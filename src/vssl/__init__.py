@@ -3,16 +3,19 @@
 The public API: the verbs are functions, with the same names and settings as on the command line.
 """
 
-# After all else: the verbs train, embed, evaluate, report and bench take their names from the packages they stand on.
+# After all else: the verbs train, embed, evaluate, decide, report and bench take their names from the packages they
+# stand on.
+from vssl.decide.promise import Costs
 from vssl.errors import VsslError
 from vssl.run import Run
 from vssl.train.settings import Budget, Optimiser, Settings
 from vssl.types import Embeddings, Gaussian, Point
 
-from vssl.api import bench, embed, evaluate, load, report, resume, train, views  # isort: skip
+from vssl.api import bench, calibrate, decide, embed, evaluate, load, report, resume, train, views  # isort: skip
 
 __all__ = [
     "Budget",
+    "Costs",
     "Embeddings",
     "Gaussian",
     "Optimiser",
@@ -21,6 +24,8 @@ __all__ = [
     "Settings",
     "VsslError",
     "bench",
+    "calibrate",
+    "decide",
     "embed",
     "evaluate",
     "load",

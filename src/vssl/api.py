@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
 from vssl.bench.sources import Sources
 from vssl.config import find, member, name_of
+from vssl.decide.promise import Costs, Promise
 from vssl.embed import embed as _embed
 from vssl.embed import identity_of
 from vssl.errors import ConfigError
@@ -23,6 +24,10 @@ from vssl.train import model as trained
 from vssl.train.model import Model
 from vssl.train.settings import Budget, Optimiser, Settings
 from vssl.types import Embeddings
+
+if TYPE_CHECKING:
+    from vssl.decide.policy import Policy
+    from vssl.decide.run_folder import Decisions
 
 Name = str | Path
 
@@ -146,6 +151,86 @@ def evaluate(
     """
     other = None if twin is None else _run(twin)
     return _evaluate(_run(run), on, reference, outliers, label, other, only)
+
+
+def calibrate(
+    run: Run | Name,
+    normal: Name,
+    *,
+    defects: Name | None = None,
+    bank: Name | None = None,
+    false_alarm: float = 0.01,
+    miss: float | None = None,
+    confidence: float = 0.95,
+    score: Any = "knn",
+    group: str | None = None,
+    block: str | None = None,
+    time: str | None = None,
+    costs: Costs | None = None,
+    valid_days: int = 90,
+    overwrite: bool = False,
+    device: str = "auto",
+    terminal: Console | None = None,
+) -> Policy:
+    """From known normal samples to thresholds with a guarantee: RUN/policy.json and the samples that it stands on.
+
+    Args:
+        normal: Normal samples that the training has not seen: data as in `train`, or those with a value in a column:
+            "parts.csv:label=ok".
+        defects: Known defects, as `normal`.
+        bank: What scores measure the distance to, as `normal`, or "train" for the training data. Without it half of the
+            normals.
+        false_alarm: At most this share of normals is rejected, 0..1.
+        miss: At most this share of defects is accepted, 0..1; needs `defects`. What cannot be decided is reviewed.
+        confidence: How sure one may be of it, 0..1.
+        score: A name such as "knn", or a score's Config.
+        group: Metadata column whose values get thresholds of their own.
+        block: Metadata column of what belongs together (a shift, an episode, a lot); the promise is made of blocks.
+        time: Metadata column that sorts like time, to test whether samples depend on those before them.
+        costs: To state what the decisions will cost.
+        valid_days: Days until the policy is refused.
+        overwrite: Replace the policy that there is.
+        device, terminal: As in `train`.
+
+    Raises:
+        NotEnoughDataError: Too few samples for the promise; says how many it needs.
+        DataError: Samples that the training has seen, or scores that tell nothing apart.
+        PolicyError: There is a policy already.
+        VsslError: See `vssl.errors`.
+    """
+    # Imported late, as the report is: statistics take long to import.
+    from vssl.decide.calibrate import Request
+    from vssl.decide.run_folder import calibrate_run
+
+    promise = Promise(false_alarm, miss, confidence)
+    request = Request(promise, member("scores", score), group, block, time, costs, valid_days)
+    return calibrate_run(load(run, device), normal, defects, bank, request, overwrite, terminal)
+
+
+def decide(
+    run: Run | Name,
+    data: Name,
+    *,
+    name: str | None = None,
+    normal: str | None = None,
+    device: str = "auto",
+    terminal: Console | None = None,
+) -> Decisions:
+    """Accept, review or reject each sample by the policy of the run: RUN/decisions/NAME.parquet.
+
+    Args:
+        data: Data as in `train`, or those with a value in a column: "parts.csv:camera=cam-1".
+        name: Name of the table; by default that of the data.
+        normal: Where the truth is known, which samples are normal, such as "label=ok": the rates are measured then.
+        device, terminal: As in `train`.
+
+    Raises:
+        PolicyError: There is no policy, it has expired, or it belongs to another model, preprocessing or back end.
+        VsslError: See `vssl.errors`.
+    """
+    from vssl.decide.run_folder import decide_run
+
+    return decide_run(load(run, device), data, name, normal, terminal)
 
 
 def report(run: Run | Name, *, on: str = "train") -> Path:

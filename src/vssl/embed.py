@@ -12,11 +12,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
+from torch import Tensor
 
 from vssl.errors import ConfigError, DataError, TooManyBrokenError
 from vssl.files import atomic, write_json
@@ -39,16 +41,19 @@ class Identity:
         fingerprint: Of the samples.
         metadata: Of their metadata, labels taken from folders included.
         model: SHA-256 of the model's file.
+        preprocessing, backend: As in `Model`.
     """
 
     source: str
     fingerprint: str
     metadata: str
     model: str
+    preprocessing: str
+    backend: str
 
 
 def embed(model: Model, source: str | Path, name: str | None = None, terminal: Console | None = None) -> Embeddings:
-    """Embed all samples of `source` and keep the table as RUN/embeddings/NAME.parquet.
+    """Embed all samples of `source` and keep the table as RUN/embeddings/NAME.parquet; it is not made twice.
 
     Args:
         name: Name of the table; by default that of the source, or `train` for the data the run was trained on.
@@ -59,20 +64,22 @@ def embed(model: Model, source: str | Path, name: str | None = None, terminal: C
         DataError: The data cannot be read, too many samples are broken, or a metadata column has a reserved name.
         StorageError: The table cannot be written; finished parts stay for the next start.
     """
-    contents = model.modality.contents(source)
-    total = contents.samples
-    identity = Identity(str(Path(source).absolute()), contents.fingerprint, contents.metadata, model_hash(model))
-    name = name or ("train" if contents.fingerprint == model.run.info["fingerprint"] else default_name(source))
+    identity, total = _identity(model, source)
+    name = name or ("train" if identity.fingerprint == model.run.info["fingerprint"] else default_name(source))
     if not name or Path(name).name != name or name.startswith("."):
         raise ConfigError(f"--name {name!r}: a table's name is a plain file name without folders.")
-    if name in model.run.embedding_names() and identity_of(model.run, name).source != identity.source:
-        other = identity_of(model.run, name).source
-        raise ConfigError(f"{model.run.path} holds embeddings {name!r} of {other} already: choose another --name.")
+    stored = identity_of(model.run, name) if name in model.run.embedding_names() else identity
+    if stored.source != identity.source:
+        raise ConfigError(
+            f"{model.run.path} holds embeddings {name!r} of {stored.source} already: choose another --name."
+        )
     folder = model.run.path / "embeddings"
-    parts = _parts_folder(folder, name, identity)
-    _write_missing_parts(model, source, total, parts, terminal)
-    broken = _join(parts, folder / f"{name}.parquet", identity)
-    shutil.rmtree(parts)
+    if stored != identity or not (folder / f"{name}.parquet").exists():
+        parts = _parts_folder(folder, name, identity)
+        _write_missing_parts(model, source, total, parts, terminal)
+        _join(parts, folder / f"{name}.parquet", identity)
+        shutil.rmtree(parts)
+    broken = broken_of(model.run, name)
     if len(broken) > model.modality.max_broken * total:
         first = "; ".join(f"{item['id']}: {item['reason']}" for item in broken[:5])
         raise TooManyBrokenError(
@@ -81,20 +88,73 @@ def embed(model: Model, source: str | Path, name: str | None = None, terminal: C
     return model.run.embeddings(name)
 
 
+def _identity(model: Model, source: str | Path) -> tuple[Identity, int]:
+    contents = model.modality.contents(source)
+    place = str(Path(source).absolute())
+    hashes = (contents.fingerprint, contents.metadata, model_hash(model), model.preprocessing)
+    return Identity(place, *hashes, model.backend), contents.samples
+
+
 def identity_of(run: Run, name: str) -> Identity:
     """What the stored table `name` belongs to.
 
     Raises:
         RunNotFoundError: There is no such table.
     """
-    data = json.loads(pq.read_schema(run.embeddings_path(name)).metadata[b"vssl"])
-    return Identity(**{field.name: data[field.name] for field in fields(Identity)})
+    data = _header(run, name)
+    return Identity(**{field.name: data.get(field.name, "unknown") for field in fields(Identity)})
+
+
+def broken_of(run: Run, name: str) -> list[dict[str, str]]:
+    """The samples that are missing in the table `name` because they could not be read: `id` and `reason` of each.
+
+    Raises:
+        RunNotFoundError: There is no such table.
+    """
+    return _header(run, name)["broken"]
+
+
+def _header(run: Run, name: str) -> dict[str, Any]:
+    return json.loads(pq.read_schema(run.embeddings_path(name)).metadata[b"vssl"])
 
 
 def embed_view(model: Model, view: View) -> dict[str, np.ndarray]:
     """The columns of a batch of views: features [B, F], mean [B, D], and log_variance and ambiguity if there is one."""
     features, latent = model(view)
     return _columns(features.cpu().numpy(), latent)
+
+
+def content(raw: Tensor) -> list[str]:
+    """A hash of each raw sample, by which the same sample is known under another name."""
+    # 16 bytes: no two of 10^9 different samples meet.
+    return [hashlib.blake2b(sample.tobytes(), digest_size=16).hexdigest() for sample in raw.numpy()]
+
+
+def training_contents(model: Model, terminal: Console | None = None) -> set[str]:
+    """The hashes of all samples that the model was trained on, from the stored table `train` or read again.
+
+    Raises:
+        DataError: The training data are no longer there, or have changed.
+    """
+    run, source = model.run, model.run.info["source"]
+    identity, total = _identity(model, source)
+    if identity.fingerprint != run.info["fingerprint"]:
+        raise DataError(f"The training data in {source} have changed since the training.")
+    if "train" in run.embedding_names() and identity_of(run, "train") == identity:
+        return set(run.embeddings("train").table["content"].to_pylist())
+    found: set[str] = set()
+    with counting("reading the training data", terminal) as on_progress:
+        for done, chunk in enumerate(model.modality.stream(source, size=BATCH), 1):
+            found |= set(content(chunk.raw))
+            on_progress(min(done * BATCH, total), total)
+    return found
+
+
+def name_for(run: Run, source: str | Path) -> str:
+    """The name of the table that holds the embeddings of `source`, or the first free one."""
+    place, name = str(Path(source).absolute()), default_name(source)
+    names = [name, *(f"{name}-{number}" for number in range(2, len(run.embedding_names()) + 3))]
+    return next(n for n in names if n not in run.embedding_names() or identity_of(run, n).source == place)
 
 
 def model_hash(model: Model) -> str:
@@ -147,6 +207,7 @@ def _table(model: Model, chunk: Chunk) -> pa.Table:
         raise DataError(f"The metadata column {clash[0]!r} has a name that embeddings need themselves: rename it.")
     columns = embed_view(model, model.modality.plain(chunk.raw.to(model.device)))
     arrays = {"id": pa.array(chunk.ids, pa.string())} | {name: to_arrow(values) for name, values in columns.items()}
+    arrays["content"] = pa.array(content(chunk.raw), pa.string())
     return pa.table(arrays | {name: chunk.metadata[name] for name in chunk.metadata.column_names})
 
 
@@ -163,8 +224,8 @@ def _write_part(path: Path, tables: list[pa.Table], broken: list[dict[str, str]]
         pq.write_table(table.replace_schema_metadata({"broken": json.dumps(broken)}), file)
 
 
-def _join(parts: Path, path: Path, identity: Identity) -> list[dict[str, str]]:
-    """Make one file of the parts, one part in memory at a time; returns what was broken."""
+def _join(parts: Path, path: Path, identity: Identity) -> None:
+    """Make one file of the parts, one part in memory at a time."""
     files = sorted(parts.glob("part-*.parquet"))
     schemas = [pq.read_schema(file) for file in files]
     broken = [item for schema in schemas for item in json.loads(schema.metadata[b"broken"])]
@@ -174,7 +235,6 @@ def _join(parts: Path, path: Path, identity: Identity) -> list[dict[str, str]]:
     with atomic(path) as file, pq.ParquetWriter(file, schema.with_metadata(header)) as writer:
         for table in _tables(files):
             writer.write_table(table.cast(schema))
-    return broken
 
 
 def _tables(files: list[Path]) -> Iterator[pa.Table]:

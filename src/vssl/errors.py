@@ -10,7 +10,8 @@ VsslError
 ├── RunError               a run folder cannot be used
 │   ├── RunExistsError     it is there already and nobody asked to overwrite it
 │   ├── RunNotFoundError   there is no run, or it holds no model yet
-│   └── RunVersionError    it was written by an incompatible version
+│   ├── RunVersionError    it was written by an incompatible version
+│   └── PolicyError        there is no policy, or it may not be used here: another model, back end or time
 ├── StorageError           a file cannot be written: no permission, disk full
 └── DivergedError          the loss is no longer a finite number
 
@@ -57,12 +58,12 @@ class NotEnoughDataError(DataError):
         needed: How many are needed at least.
     """
 
-    def __init__(self, given: int, needed: int, promise: str) -> None:
-        super().__init__(f"{given} samples are not enough for {promise}: it needs at least {needed}.")
-        self.given, self.needed, self.promise = given, needed, promise
+    def __init__(self, given: int, needed: int, promise: str, hint: str = "") -> None:
+        super().__init__(f"{given} samples are not enough for {promise}: it needs at least {needed}.{hint}")
+        self.given, self.needed, self.promise, self.hint = given, needed, promise, hint
 
-    def __reduce__(self) -> tuple[type, tuple[int, int, str]]:
-        return type(self), (self.given, self.needed, self.promise)
+    def __reduce__(self) -> tuple[type, tuple[int, int, str, str]]:
+        return type(self), (self.given, self.needed, self.promise, self.hint)
 
 
 class RunError(VsslError):
@@ -79,6 +80,10 @@ class RunNotFoundError(RunError):
 
 class RunVersionError(RunError):
     """The run folder was written by an incompatible version of vssl."""
+
+
+class PolicyError(RunError):
+    """There is no policy, or it may not be used here: another model, preprocessing, back end or time."""
 
 
 class StorageError(VsslError):

@@ -6,6 +6,9 @@ RUN/state/                 what resuming needs
 RUN/metrics.jsonl          one line a logging step
 RUN/embeddings/*.parquet   id, features, mean, log_variance, ambiguity, metadata
 RUN/evaluation.json        the judges' figures
+RUN/policy.json            thresholds, and what they promise
+RUN/calibration/*.parquet  the samples that the policy stands on
+RUN/decisions/*.parquet    id, decision, p_value, score, nearest
 RUN/report.html            one self-contained page
 """
 
@@ -131,7 +134,7 @@ class Run:
 
 
 def _clear(path: Path) -> None:
-    for name in ("model.safetensors", "metrics.jsonl", "evaluation.json", "report.html"):
+    for name in ("model.safetensors", "metrics.jsonl", "evaluation.json", "policy.json", "report.html"):
         (path / name).unlink(missing_ok=True)
-    for folder in ("state", "embeddings"):
+    for folder in ("state", "embeddings", "calibration", "decisions"):
         shutil.rmtree(path / folder, ignore_errors=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 import pyarrow as pa
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ class Embeddings:
 
     Columns: `id`; `features` [F], the encoder's representation (use it for neighbours, classifiers, clusters);
     `mean` [D] and `log_variance` [D], the posterior in the latent space; `ambiguity`, the mean log-variance in nats
-    (higher: less determined). Deterministic methods have neither `log_variance` nor `ambiguity`. `disagreement`, how
-    far the features of several views differ, is there in comparisons only. All further columns are the metadata of the
-    data set.
+    (higher: less determined); `content`, a hash of what the encoder was given, the same for the same sample under any
+    name. Deterministic methods have neither `log_variance` nor `ambiguity`. `disagreement`, how far the features of
+    several views differ, is there in comparisons only. All further columns are the metadata of the data set.
     """
 
-    COLUMNS = ("id", "features", "mean", "log_variance", "ambiguity", "disagreement")
+    COLUMNS = ("id", "features", "mean", "log_variance", "ambiguity", "content", "disagreement")
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
@@ -149,6 +149,10 @@ class Embeddings:
     def torch(self, column: str) -> Tensor:
         """The numeric column as a tensor on the CPU."""
         return torch.from_numpy(self.numpy(column).copy())
+
+    def where(self, kept: Bool[np.ndarray, " N"]) -> Embeddings:
+        """The samples whose entry is True."""
+        return Embeddings(self.table.filter(pa.array(kept)))
 
     def pandas(self) -> pandas.DataFrame:
         return self.table.to_pandas()

@@ -38,8 +38,12 @@ def choose(name: str = "auto") -> torch.device:
 
 def autocast(device: torch.device, precision: Literal["auto", "bf16", "float32"]) -> Any:
     """The context in which forward passes run."""
-    wanted = precision == "bf16" or (precision == "auto" and has_fast_bf16(device))
-    return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()
+    return torch.autocast(device.type, torch.bfloat16) if in_bf16(device, precision) else nullcontext()
+
+
+def in_bf16(device: torch.device, precision: Literal["auto", "bf16", "float32"]) -> bool:
+    """Whether forward passes run in bfloat16."""
+    return precision == "bf16" or (precision == "auto" and has_fast_bf16(device))
 
 
 def has_fast_bf16(device: torch.device) -> bool:

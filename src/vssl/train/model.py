@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -9,11 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vssl.config import find, from_dict, name_of
+from vssl.config import find, from_dict, name_of, to_dict
 from vssl.modalities.base import Modality
 from vssl.objectives.base import Objective
 from vssl.run import Run
 from vssl.train import checkpoint, devices
+from vssl.train.describe import versions
 from vssl.train.settings import Settings
 from vssl.types import Latent, View
 
@@ -48,6 +51,19 @@ class Model:
     modality: Modality
     objective: Objective
     device: torch.device
+
+    @property
+    def preprocessing(self) -> str:
+        """SHA-256 of everything that says what becomes of a sample before the encoder sees it."""
+        spec = {"modality": name_of(self.modality.config), "spec": to_dict(self.modality.spec)}
+        return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def backend(self) -> str:
+        """What computes the numbers, in words: versions, kind of device, precision. Another one computes others."""
+        torch_version, vssl_version = (".".join(versions()[name].split(".")[:2]) for name in ("torch", "vssl"))
+        precision = "bfloat16" if devices.in_bf16(self.device, self.settings.precision) else "float32"
+        return f"vssl {vssl_version}, torch {torch_version}, {self.device.type}, {precision}"
 
     @torch.inference_mode()
     def __call__(self, view: View) -> tuple[Float[Tensor, "B F"], Latent]:

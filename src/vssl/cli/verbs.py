@@ -1,29 +1,26 @@
-"""The command line: the verbs of `vssl.api` with the same names and settings. Only this file knows the CLI library."""
+"""All verbs in one table, and those that train, embed, judge, compare and show."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
-import os
 import shlex
 import sys
-import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import tyro
-from rich.console import Console
 from rich.text import Text
-from tyro.conf import OmitArgPrefixes, Positional, arg
+from tyro.conf import OmitArgPrefixes
 
 from vssl import api
-from vssl.config import MEMBER_FOLDERS, member, name_of
+from vssl.cli.decisions import Calibrate, decide
+from vssl.cli.members import configurations, with_members
+from vssl.cli.terminal import Data, RunFolder, say, terminal
 from vssl.errors import VsslError
 from vssl.run import Run
-from vssl.train.progress import console
 from vssl.train.settings import Optimiser
 
 DESCRIPTION = """Representations with usable uncertainty from unlabelled data. Nothing leaves this computer.
@@ -38,10 +35,13 @@ vssl embed RUN IMAGES
 
 vssl evaluate RUN
 
-vssl report RUN"""
+vssl report RUN
 
-Data = Annotated[Positional[Path], arg(metavar="DATA")]
-RunFolder = Annotated[Positional[Path], arg(metavar="RUN")]
+Decisions with a guarantee, from samples that are known to be good:
+
+vssl calibrate RUN --normal GOOD --false-alarm 0.01
+
+vssl decide RUN NEW"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -49,22 +49,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         verbs: dict[str, Callable[..., Any]] = {
-            "train": _with_members(Train, arguments, ("modality", "encoder", "objective")),
+            "train": with_members(Train, arguments, ("modality", "encoder", "objective")),
             "resume": resume,
             "embed": embed,
             "evaluate": evaluate,
+            "calibrate": with_members(Calibrate, arguments, ("score",)),
+            "decide": decide,
             "report": report,
-            "views": _with_members(Views, arguments, ("modality",)),
-            "bench": _with_members(Bench, arguments, ("modality", "encoder")),
+            "views": with_members(Views, arguments, ("modality",)),
+            "bench": with_members(Bench, arguments, ("modality", "encoder")),
             "demo": demo,
         }
-        asked: Train | Views | Bench | None = tyro.extras.subcommand_cli_from_dict(
+        asked: Train | Calibrate | Views | Bench | None = tyro.extras.subcommand_cli_from_dict(
             verbs, prog="vssl", description=DESCRIPTION, args=arguments
         )
         if asked is not None:
-            asked.run(arguments)
+            asked.carry_out(arguments)
     except VsslError as error:
-        _terminal().print(Text(f"{type(error).__name__}: ", style="bold red"), Text(str(error)), sep="", soft_wrap=True)
+        terminal().print(Text(f"{type(error).__name__}: ", style="bold red"), Text(str(error)), sep="", soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -118,10 +120,10 @@ class Train:
     overwrite: bool = False
     optimiser: OmitArgPrefixes[Optimiser] = field(default_factory=Optimiser)
 
-    def run(self, arguments: Sequence[str]) -> None:
+    def carry_out(self, arguments: Sequence[str]) -> None:
         settings = {item.name: getattr(self, item.name) for item in dataclasses.fields(Train)}
         command = shlex.join(["vssl", *arguments])
-        _after_training(api.train(**(settings | _configurations(self)), command=command, terminal=_terminal()))
+        _after_training(api.train(**(settings | configurations(self)), command=command, terminal=terminal()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +146,9 @@ class Views:
     seed: int = 0
     modality: str = "images"
 
-    def run(self, arguments: Sequence[str]) -> None:
+    def carry_out(self, arguments: Sequence[str]) -> None:
         settings = {item.name: getattr(self, item.name) for item in dataclasses.fields(Views)}
-        _say(f"Look at {api.views(**(settings | _configurations(self)))}")
+        say(f"Look at {api.views(**(settings | configurations(self)))}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,14 +201,14 @@ class Bench:
     encoder: str = "convnet/small"
     device: str = "auto"
 
-    def run(self, arguments: Sequence[str]) -> None:
+    def carry_out(self, arguments: Sequence[str]) -> None:
         from vssl.bench import suite, summary
 
         settings = {item.name: getattr(self, item.name) for item in dataclasses.fields(Bench)}
         command = shlex.join(["vssl", *arguments])
-        page = api.bench(**(settings | _configurations(self)), command=command, terminal=_terminal())
+        page = api.bench(**(settings | configurations(self)), command=command, terminal=terminal())
         print("\n\n".join(summary.text(table) for table in summary.tables(suite.results(self.out))))
-        _say(f"Look at {page.resolve()}")
+        say(f"Look at {page.resolve()}")
 
 
 def resume(run: RunFolder) -> None:
@@ -217,7 +219,7 @@ def resume(run: RunFolder) -> None:
     Args:
         run: The run folder.
     """
-    _after_training(api.resume(run, terminal=_terminal()))
+    _after_training(api.resume(run, terminal=terminal()))
 
 
 def embed(
@@ -238,8 +240,8 @@ def embed(
         label_from: folder: keep the name of each file's folder as its label.
         device: auto, cpu, cuda or one GPU such as cuda:1.
     """
-    table = api.embed(run, data, name=name, label_from=label_from, device=device, terminal=_terminal())
-    _say(f"{len(table)} samples embedded. Judge them: vssl evaluate {run}  See them: vssl report {run}")
+    table = api.embed(run, data, name=name, label_from=label_from, device=device, terminal=terminal())
+    say(f"{len(table)} samples embedded. Judge them: vssl evaluate {run}  See them: vssl report {run}")
 
 
 def evaluate(
@@ -279,7 +281,7 @@ def report(run: RunFolder, on: str = "train") -> None:
         run: The run folder.
         on: Name of the embeddings to show.
     """
-    _say(f"Open it in a browser: {api.report(run, on=on).resolve()}")
+    say(f"Open it in a browser: {api.report(run, on=on).resolve()}")
 
 
 def demo(out: Path = Path("vssl-demo"), minutes: float = 2.0, overwrite: bool = False) -> None:
@@ -294,70 +296,7 @@ def demo(out: Path = Path("vssl-demo"), minutes: float = 2.0, overwrite: bool = 
     """
     from vssl.demo.tour import demo as tour
 
-    tour(out, minutes, overwrite, _terminal())
-
-
-def _with_members(verb: type, arguments: Sequence[str], roles: Sequence[str]) -> type:
-    """The verb with the settings of those members that the arguments name, as further groups of options."""
-    fields: list[tuple[str, Any, Any]] = []
-    for role in roles:
-        chosen = _chosen(verb, role, arguments)
-        settings = _without_variant(chosen)
-        # Only objectives keep their name before their settings: those of the others speak for themselves.
-        kind = type(settings) if role == "objective" else OmitArgPrefixes[type(settings)]  # type: ignore[misc]
-        if dataclasses.fields(settings):
-            fields.append((_group(role, chosen), kind, dataclasses.field(default=settings)))
-    namespace = {"__doc__": verb.__doc__}
-    return dataclasses.make_dataclass(
-        verb.__name__, fields, bases=(verb,), frozen=True, kw_only=True, namespace=namespace
-    )
-
-
-def _chosen(verb: type, role: str, arguments: Sequence[str]) -> Any:
-    """The default configuration of the member that plays a role, looked up before the other options are read."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument(f"--{role}", default=getattr(verb, role))
-    return member(MEMBER_FOLDERS[role], getattr(parser.parse_known_args(arguments)[0], role))
-
-
-def _group(role: str, config: Any) -> str:
-    return name_of(config) if role == "objective" else f"{role}_settings"
-
-
-def _without_variant(config: Any) -> Any:
-    """The configuration without the field `variant`, which stands behind the member's name already."""
-    kept = [field for field in dataclasses.fields(config) if field.name != "variant"]
-    hints = typing.get_type_hints(type(config))
-    values = {field.name: getattr(config, field.name) for field in kept}
-    kind = dataclasses.make_dataclass(
-        "Config",
-        [(field.name, hints[field.name]) for field in kept],
-        frozen=True,
-        namespace={"__doc__": config.__doc__},
-    )
-    return kind(**values)
-
-
-def _configurations(asked: Any) -> dict[str, Any]:
-    """The configurations of the chosen members, with the values that were asked for."""
-    configurations = {}
-    for role in MEMBER_FOLDERS:
-        if hasattr(asked, role):
-            chosen = member(MEMBER_FOLDERS[role], getattr(asked, role))
-            settings = getattr(asked, _group(role, chosen), None)
-            values = {} if settings is None else vars(settings)
-            configurations[role] = dataclasses.replace(chosen, **values)
-    return configurations
-
-
-def _terminal() -> Console:
-    """The terminal for people; of several processes under torchrun only the first speaks."""
-    return console(quiet=os.environ.get("RANK", "0") != "0")
-
-
-def _say(words: str) -> None:
-    # Names of files are the user's: square brackets in them are no markup.
-    _terminal().print(words, markup=False, soft_wrap=True)
+    tour(out, minutes, overwrite, terminal())
 
 
 def _after_training(run: Run) -> None:
@@ -365,4 +304,4 @@ def _after_training(run: Run) -> None:
     minutes, health = progress["seconds"] / 60, run.info["health"]
     words = f"{run.info['status']}: {progress['images']} images in {minutes:.1f} minutes, {health}."
     follow = f"vssl resume {run.path}" if run.info["status"] == "interrupted" else f"vssl embed {run.path} DATA"
-    _say(f"{words} Next: {follow}")
+    say(f"{words} Next: {follow}")

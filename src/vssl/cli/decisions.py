@@ -1,0 +1,124 @@
+"""The verbs that decide: calibrate and decide."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from vssl import api
+from vssl.cli.members import configurations
+from vssl.cli.terminal import RunFolder, say, terminal
+from vssl.decide.promise import Costs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrate:
+    """From known good samples to thresholds with a guarantee: accept, review, reject.
+
+    Writes RUN/policy.json, which a person can read, and prints it in words. It never promises more than the samples
+    allow: with 299 normals at most 1 % of false alarms with 95 % confidence, with 2,995 at most 0.1 %. They must be
+    samples that the training has not seen.
+
+    Example: vssl calibrate RUN --normal photos/good --false-alarm 0.01
+
+    With known defects, a miss rate too; between the two thresholds a person looks: vssl calibrate RUN --normal
+    parts.csv:label=ok --defects parts.csv:label=defect --false-alarm 0.01 --miss 0.02
+
+    Attributes:
+        run: The run folder.
+        normal: Known normal samples: data as in train, or of a list those with a value in a column,
+            parts.csv:label=ok.
+        defects: Known defects, likewise.
+        bank: What the score measures the distance to, likewise, or train for the training data (good where they hold
+            few defects). Without it half of the normals.
+        false_alarm: At most this share of normals is rejected.
+        miss: At most this share of defects is accepted; needs --defects.
+        confidence: How sure you may be of it; half of the doubt for each of two promises.
+        group: Metadata column, such as camera: each of its values gets thresholds and a promise of its own.
+        block: Metadata column of what belongs together (a shift, an episode, a lot): the promise is made of blocks.
+        time: Metadata column that sorts like time: tests whether samples depend on those before them.
+        cost_miss: Cost of an accepted defect; with it the expected costs are stated. Any unit.
+        cost_false_alarm: Cost of a rejected normal sample.
+        cost_review: Cost of a sample that a person looks at.
+        defect_share: Share of defects among the samples to come, for the costs.
+        valid_days: Days until the policy is refused.
+        overwrite: Replace the policy that there is.
+        score: knn, mahalanobis, mixture or ambiguity. Its settings stand below.
+        device: auto, cpu, cuda or one GPU such as cuda:1; decisions must be made on the same kind.
+    """
+
+    run: RunFolder
+    normal: str
+    defects: str | None = None
+    bank: str | None = None
+    false_alarm: float = 0.01
+    miss: float | None = None
+    confidence: float = 0.95
+    group: str | None = None
+    block: str | None = None
+    time: str | None = None
+    cost_miss: float | None = None
+    cost_false_alarm: float = 1.0
+    cost_review: float = 0.0
+    defect_share: float = 0.01
+    valid_days: int = 90
+    overwrite: bool = False
+    score: str = "knn"
+    device: str = "auto"
+
+    def carry_out(self, _arguments: Sequence[str]) -> None:
+        from vssl.decide.words import words
+
+        names = [item.name for item in dataclasses.fields(Calibrate) if "cost" not in item.name]
+        settings = {name: getattr(self, name) for name in names if name != "defect_share"}
+        costs = None
+        if self.cost_miss is not None:
+            costs = Costs(self.cost_miss, self.cost_false_alarm, self.cost_review, self.defect_share)
+        policy = api.calibrate(**(settings | configurations(self)), costs=costs, terminal=terminal())
+        print("\n".join(words(policy)))
+        say(f"{self.run}/policy.json is in force. Next: vssl decide {self.run} DATA")
+
+
+def decide(
+    run: RunFolder,
+    data: Annotated[Positional[str], arg(metavar="DATA")],
+    name: str | None = None,
+    normal: str | None = None,
+    fail_if_reject: bool = False,
+    device: str = "auto",
+) -> None:
+    """Accept, review or reject each sample by the policy of the run: writes RUN/decisions/NAME.parquet.
+
+    Each row has the decision, the p-value among the normals, the score, and the nearest known samples. Prints the
+    counts as JSON on standard output. Refused where the policy does not belong: another model, preprocessing or
+    numeric back end, or after its time.
+
+    Example: vssl decide RUN photos/today
+
+    In a pipeline, status 1 if anything is rejected: vssl decide RUN photos/today --fail-if-reject
+
+    Where the truth is known, is the promise kept? vssl decide RUN parts.csv --normal label=ok
+
+    Args:
+        run: The run folder.
+        data: A folder, list or archive, as in train; or of a list those with a value in a column,
+            parts.csv:camera=cam-1.
+        name: Name of the table; by default that of the data.
+        normal: Which samples are normal, COLUMN=VALUE: false alarms and misses are measured.
+        fail_if_reject: End with status 1 if a sample is rejected.
+        device: auto, cpu, cuda or one GPU such as cuda:1.
+    """
+    from vssl.decide import summary
+
+    decisions = api.decide(run, data, name=name, normal=normal, device=device, terminal=terminal())
+    for sentence in summary.sentences(decisions):
+        say(sentence)
+    print(json.dumps(summary.figures(decisions), indent=2))
+    if fail_if_reject and decisions.count("reject"):
+        sys.exit(1)

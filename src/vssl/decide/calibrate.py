@@ -1,0 +1,233 @@
+"""From known normals, and known defects if there are any, to a policy: which samples, which score, which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from vssl.config import find, name_of
+from vssl.decide.costs import Expected, expected
+from vssl.decide.exchange import differing_groups, serial_dependence, worst_of_each
+from vssl.decide.measure import Rate
+from vssl.decide.policy import BANK, DEFECT, EVERYTHING, NORMAL, Binding, Policy, Reference
+from vssl.decide.promise import Costs, Promise
+from vssl.decide.samples import column_of
+from vssl.decide.thresholds import ACCEPT, REJECT, REVIEW, Thresholds, thresholds
+from vssl.errors import ConfigError, DataError, EmptyDataError, NotEnoughDataError
+from vssl.scores import knn
+from vssl.types import Embeddings
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a policy shall be like.
+
+    Attributes:
+        promise: What is to be promised.
+        score: The configuration of the score.
+        group: Metadata column; each of its values gets thresholds and a promise of its own.
+        block: Metadata column; samples of one block (a shift, an episode, a lot) depend on each other, so the promise
+            is made of blocks.
+        time: Metadata column that sorts like time, to find out whether samples depend on those before them.
+        costs: To state what the decisions will cost.
+        valid_days: Days until the policy expires, 1 or more.
+    """
+
+    promise: Promise = field(default_factory=Promise)
+    score: Any = field(default_factory=knn.Config)
+    group: str | None = None
+    block: str | None = None
+    time: str | None = None
+    costs: Costs | None = None
+    valid_days: int = 90
+
+    def __post_init__(self) -> None:
+        if self.valid_days < 1:
+            raise ConfigError(f"valid_days is {self.valid_days}; a policy is valid for a day at least.")
+        if self.group is not None and self.block is not None:
+            raise ConfigError("Groups and blocks cannot be combined: a promise is made of each group, or of blocks.")
+
+
+@dataclass(frozen=True)
+class Known:
+    """The scored samples of a calibration."""
+
+    samples: Embeddings
+    scores: np.ndarray
+
+    def column(self, name: str, what: str) -> np.ndarray:
+        return column_of(self.samples, name, what)
+
+
+def calibrate(
+    request: Request,
+    bank: Embeddings,
+    normal: Embeddings,
+    defects: Embeddings | None,
+    caveats: list[str],
+    today: date,
+) -> tuple[Policy, Reference]:
+    """Make a policy, bound to nothing yet, and the reference that it stands on.
+
+    Raises:
+        NotEnoughDataError: Too few samples for the promise, of all or of a group.
+        DataError: Scores that are not finite or all the same, or samples that are normal and a defect.
+        ConfigError: Levels that contradict each other or the data.
+    """
+    if not len(normal):
+        raise EmptyDataError("There are no normal samples to calibrate with.")
+    if defects is not None:
+        _check_apart(normal, defects)
+    score = find("scores", name_of(request.score)).fit(request.score, bank)
+    known = {NORMAL: _scored(score, normal, "normal samples")}
+    if defects is not None:
+        known[DEFECT] = _scored(score, defects, "defects")
+    groups = {role: _groups(request, item, role) for role, item in known.items()}
+    limits = _by_group(request, known, groups)
+    doubts = _dependence(request, known[NORMAL])
+    counts = {BANK: len(bank)} | {role: len(item.samples) for role, item in known.items()}
+    decisions = {role: decide(limits, groups[role], item.scores) for role, item in known.items()}
+    policy = Policy(
+        promise=request.promise,
+        guaranteed=not doubts,
+        score=request.score,
+        thresholds=limits,
+        group=request.group,
+        block=request.block,
+        samples=counts,
+        expected=_expected(decisions),
+        caveats=(*doubts, *caveats, *_differences(request, known[NORMAL], decisions[NORMAL])),
+        costs=request.costs,
+        expected_costs=_costs(request, limits, known),
+        binding=Binding("", "", ""),
+        reference="",
+        made=today.isoformat(),
+        expires=(today + timedelta(days=request.valid_days)).isoformat(),
+    )
+    return policy, _reference(bank, known, groups)
+
+
+def decide(limits: Mapping[str, Thresholds], groups: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """accept, review or reject for each sample by the thresholds of its group; review where the group has none."""
+    decisions = np.full(len(scores), REVIEW, dtype=object)
+    for group, each in limits.items():
+        own = groups == group
+        decisions[own] = each.decide(scores[own])
+    return decisions
+
+
+def _scored(score: Any, samples: Embeddings, what: str) -> Known:
+    scores = score(samples)
+    broken = np.flatnonzero(~np.isfinite(scores))
+    if len(broken):
+        raise DataError(
+            f"{len(broken)} of {len(scores)} {what} have a score that is not a finite number; the first is "
+            f"{samples.ids[broken[0]]}. The encoder is broken, or the sample: vssl evaluate RUN."
+        )
+    return Known(samples, scores)
+
+
+def _check_apart(normal: Embeddings, defects: Embeddings) -> None:
+    both = set(normal.table["content"].to_pylist()) & set(defects.table["content"].to_pylist())
+    if both:
+        ids = [
+            name
+            for name, content in zip(defects.ids, defects.table["content"].to_pylist(), strict=True)
+            if content in both
+        ]
+        raise DataError(
+            f"{len(both)} samples are given as normal and as a defect ({', '.join(ids[:3])}): decide which they are."
+        )
+
+
+def _groups(request: Request, known: Known, what: str) -> np.ndarray:
+    if request.group is None:
+        return np.full(len(known.scores), EVERYTHING, dtype=object)
+    return known.column(request.group, f"The list of {what} samples")
+
+
+def _by_group(request: Request, known: dict[str, Known], groups: dict[str, np.ndarray]) -> dict[str, Thresholds]:
+    found = {}
+    for group in sorted(set(groups[NORMAL])):
+        scores = {role: _units(request, item, groups[role] == group, role) for role, item in known.items()}
+        try:
+            found[group] = thresholds(scores[NORMAL], scores.get(DEFECT), request.promise)
+        except NotEnoughDataError as error:
+            if request.group is None:
+                raise
+            promise = f"{error.promise} in the group {request.group} = {group}"
+            raise NotEnoughDataError(error.given, error.needed, promise) from error
+    return found
+
+
+def _units(request: Request, known: Known, own: np.ndarray, role: str) -> np.ndarray:
+    """The scores of what the promise counts: samples, or the worst sample of each block."""
+    if request.block is None:
+        return known.scores[own]
+    sign = 1 if role == NORMAL else -1
+    return sign * worst_of_each(sign * known.scores, known.column(request.block, f"The list of {role} samples"))
+
+
+def _dependence(request: Request, normal: Known) -> list[str]:
+    if request.time is None or request.block is not None:
+        return []
+    order = (
+        normal.samples.numpy(request.time)
+        if request.time in normal.samples
+        else normal.column(request.time, "The list of normal samples")
+    )
+    found = serial_dependence(normal.scores, order)
+    if found is None:
+        return []
+    return [
+        f"The samples are not exchangeable: by {request.time}, scores have a rank correlation of {found:.2f} with "
+        "those before them or with time. Name the column of what belongs together (a shift, an episode, a lot): "
+        "--block COLUMN."
+    ]
+
+
+def _differences(request: Request, normal: Known, decisions: np.ndarray) -> list[str]:
+    if request.block is not None:
+        return []
+    found = differing_groups(normal.samples, decisions == REJECT, request.promise.false_alarm)
+    return [
+        f"Uneven: normal samples with {item.column} = {item.value} were rejected in {item.alarms} of cases. The "
+        f"promise holds for the mixture, not for them; --group {item.column} gives each a promise of its own."
+        for item in found
+        if item.column != request.group
+    ]
+
+
+def _expected(decisions: dict[str, np.ndarray]) -> dict[str, Rate]:
+    return {
+        f"{role} {decision}": Rate.counted(made == decision)
+        for role, made in decisions.items()
+        for decision in (ACCEPT, REVIEW, REJECT)
+    }
+
+
+def _costs(request: Request, limits: dict[str, Thresholds], known: dict[str, Known]) -> tuple[Expected, ...]:
+    if request.costs is None:
+        return ()
+    if DEFECT not in known:
+        raise ConfigError("Costs need known defects, to count the misses: give some, or leave the costs out.")
+    if request.group is not None:
+        raise ConfigError("Costs are stated for one pair of thresholds; leave out the group or the costs.")
+    return expected(limits[EVERYTHING], known[NORMAL].scores, known[DEFECT].scores, request.costs)
+
+
+def _reference(bank: Embeddings, known: dict[str, Known], groups: dict[str, np.ndarray]) -> Reference:
+    tables = [_kept(bank, BANK, np.full(len(bank), EVERYTHING, dtype=object), np.full(len(bank), np.nan))]
+    tables += [_kept(item.samples, role, groups[role], item.scores) for role, item in known.items()]
+    return Reference(pa.concat_tables(tables, promote_options="default"))
+
+
+def _kept(samples: Embeddings, role: str, groups: np.ndarray, scores: np.ndarray) -> pa.Table:
+    columns = [name for name in Embeddings.COLUMNS if name in samples]
+    table = samples.table.select(columns).append_column("role", pa.array([role] * len(samples), pa.string()))
+    return table.append_column("group", pa.array(groups, pa.string())).append_column("score", pa.array(scores))

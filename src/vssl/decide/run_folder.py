@@ -1,0 +1,210 @@
+"""Calibrating a run and deciding with it: reads and writes the run folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from vssl.config import find, name_of
+from vssl.decide import policy as policies
+from vssl.decide.bounds import conformal_p_values
+from vssl.decide.calibrate import Request, calibrate, decide
+from vssl.decide.exchange import unseen
+from vssl.decide.measure import Measured, measure
+from vssl.decide.policy import EVERYTHING, Binding, Policy, Reference
+from vssl.decide.samples import Condition, column_of, divide, split, take
+from vssl.decide.thresholds import REVIEW
+from vssl.decide.words import words
+from vssl.embed import broken_of, embed, model_hash, name_for, training_contents
+from vssl.errors import DataError, NotEnoughDataError, PolicyError
+from vssl.files import atomic
+from vssl.scores.neighbours import neighbours
+from vssl.train.model import Model
+from vssl.types import Embeddings
+
+NEAREST = 3
+# Enough for neighbours and densities, and scoring does not slow down with the data.
+LARGEST_BANK = 20_000
+
+
+def calibrate_run(
+    model: Model,
+    normal: str | Path,
+    defects: str | Path | None,
+    bank: str | Path | None,
+    request: Request,
+    overwrite: bool = False,
+    terminal: Console | None = None,
+) -> Policy:
+    """Make the policy of a run; see `vssl.api.calibrate`."""
+    run = model.run
+    if (run.path / "policy.json").exists() and not overwrite:
+        raise PolicyError(
+            f"{run.path} has a policy already. Replace it: --overwrite. Use it: vssl decide {run.path} DATA"
+        )
+    known_normal = take(model, normal, terminal)
+    known_defects = None if defects is None else take(model, defects, terminal)
+    seen, caveats = _seen(model, terminal)
+    if bank is None:
+        of_bank, known_normal = divide(known_normal)
+        hint = " Half of the normals are the bank; to use all, name another: --bank DATA, or --bank train."
+    else:
+        of_bank = take(model, run.info["source"] if str(bank) == "train" else bank, terminal)
+        hint = ""
+    known_normal, left = unseen(known_normal, seen, "normal samples", "the training data")
+    in_bank = set(of_bank.table["content"].to_pylist())
+    known_normal, more = unseen(known_normal, in_bank, "normal samples", "the bank")
+    if left + more:
+        caveats.append(f"{left + more} normal samples were left out: the training data or the bank hold the same.")
+    if known_defects is not None:
+        known_defects, left = unseen(known_defects, seen, "defects", "the training data")
+        if left:
+            caveats.append(f"{left} defects were left out: the training data hold the same.")
+    if not len(of_bank):
+        raise NotEnoughDataError(len(known_normal), 2, "a bank and a calibration")
+    try:
+        policy, reference = calibrate(request, _drawn(of_bank), known_normal, known_defects, caveats, date.today())
+    except NotEnoughDataError as error:
+        raise NotEnoughDataError(error.given, error.needed, error.promise, hint) from error
+    policy = replace(policy, binding=binding(model), reference=policies.store(run, reference))
+    policies.write(run, policy, words(policy))
+    return policy
+
+
+def binding(model: Model) -> Binding:
+    """What the model computes with, as a policy remembers it."""
+    return Binding(model_hash(model), model.preprocessing, model.backend)
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The decisions on some data.
+
+    Attributes:
+        table: One row a sample: id, decision (accept, review, reject), p_value, score, group, nearest (ids of the
+            nearest samples of the bank), nearest_defect (id; empty without known defects) and reason (why a sample was
+            reviewed that has no score or no threshold).
+        policy: What decided.
+        measured: How the decisions compare with the truth, where it is known.
+        own: How many of the samples belong to the policy's own bank or calibration.
+        path: The Parquet file.
+    """
+
+    table: pa.Table
+    policy: Policy
+    measured: Measured | None
+    own: int
+    path: Path
+
+    def count(self, decision: str) -> int:
+        return self.table["decision"].to_pylist().count(decision)
+
+
+def decide_run(
+    model: Model,
+    data: str | Path,
+    name: str | None = None,
+    normal: str | None = None,
+    terminal: Console | None = None,
+) -> Decisions:
+    """Decide on the samples of `data` by the policy of the run; see `vssl.api.decide`."""
+    run = model.run
+    policy, reference = policies.read(run)
+    policy.check(binding(model), date.today())
+    source, condition = split(data)
+    name = name or name_for(run, source)
+    samples = embed(model, source, name, terminal)
+    if condition is not None:
+        samples = samples.where(condition.holds(samples, source))
+    truth = None if normal is None else Condition.parse(normal)
+    table, scores = _table(policy, reference, samples, source)
+    measured = None if truth is None else _measured(samples, table, scores, truth, source)
+    known = set(reference.table["content"].to_pylist())
+    own = sum(content in known for content in samples.table["content"].to_pylist())
+    broken = broken_of(run, name) if condition is None else []
+    table = pa.concat_tables([table, _unreadable(broken, table.schema)])
+    path = run.path / "decisions" / f"{name}.parquet"
+    header = {"policy": policy.reference, "made": policy.made, "source": str(Path(source).absolute())}
+    with atomic(path) as file:
+        pq.write_table(table.replace_schema_metadata({"vssl": json.dumps(header)}), file)
+    return Decisions(table, policy, measured, own, path)
+
+
+def _seen(model: Model, terminal: Console | None) -> tuple[set[str], list[str]]:
+    try:
+        return training_contents(model, terminal), []
+    except DataError as error:
+        return set(), [f"Whether samples were seen in the training could not be checked: {error}"]
+
+
+def _drawn(bank: Embeddings) -> Embeddings:
+    if len(bank) <= LARGEST_BANK:
+        return bank
+    rows = np.sort(np.random.default_rng(0).permutation(len(bank))[:LARGEST_BANK])
+    return Embeddings(bank.table.take(pa.array(rows)))
+
+
+def _table(policy: Policy, reference: Reference, samples: Embeddings, source: str) -> tuple[pa.Table, np.ndarray]:
+    score = find("scores", name_of(policy.score)).fit(policy.score, reference.bank)
+    scores = score(samples) if len(samples) else np.empty(0)
+    if policy.group is None:
+        groups = np.full(len(samples), EVERYTHING, dtype=object)
+    else:
+        groups = column_of(samples, policy.group, source)
+    columns: dict[str, Any] = {
+        "id": pa.array(samples.ids, pa.string()),
+        "decision": pa.array(decide(policy.thresholds, groups, scores), pa.string()),
+        "p_value": pa.array(_p_values(reference, groups, scores)),
+        "score": pa.array(scores),
+        "group": pa.array(groups, pa.string()),
+        "nearest": _nearest(samples, reference.bank, NEAREST),
+        "nearest_defect": _first(_nearest(samples, reference.defects, 1)),
+        "reason": pa.array([_reason(policy, g, s) for g, s in zip(groups, scores, strict=True)], pa.string()),
+    }
+    return pa.table(columns), scores
+
+
+def _p_values(reference: Reference, groups: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Conformal p-values against the normals of the own group; NaN where there is no group or no score."""
+    found = np.full(len(scores), np.nan)
+    for group in set(groups):
+        own, calibration = (groups == group) & np.isfinite(scores), reference.normal_scores(group)
+        if len(calibration):
+            found[own] = conformal_p_values(calibration, scores[own])
+    return found
+
+
+def _nearest(samples: Embeddings, others: Embeddings, count: int) -> pa.Array:
+    if not (len(samples) and len(others)):
+        return pa.array([[]] * len(samples), pa.list_(pa.string()))
+    names = np.array(others.ids, dtype=object)
+    rows = neighbours(samples, others, count, exclude_same_id=False).rows.numpy()
+    return pa.array([list(names[row]) for row in rows], pa.list_(pa.string()))
+
+
+def _first(lists: pa.Array) -> pa.Array:
+    return pa.array([names[0] if names else None for names in lists.to_pylist()], pa.string())
+
+
+def _reason(policy: Policy, group: str, score: float) -> str:
+    if not np.isfinite(score):
+        return "the score is not a finite number"
+    return "" if group in policy.thresholds else f"no threshold for {policy.group} = {group}"
+
+
+def _unreadable(broken: list[dict[str, str]], schema: pa.Schema) -> pa.Table:
+    rows = [{"id": item["id"], "decision": REVIEW, "reason": f"unreadable: {item['reason']}"} for item in broken]
+    return pa.Table.from_pylist(rows, schema)
+
+
+def _measured(samples: Embeddings, table: pa.Table, scores: np.ndarray, truth: Condition, source: str) -> Measured:
+    decisions = np.array(table["decision"].to_pylist(), dtype=object)
+    return measure(scores, decisions, truth.holds(samples, source), column_of(samples, truth.column, source))

@@ -1,0 +1,53 @@
+"""Whether calibration samples can stand for later ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from vssl.decide.exchange import differing_groups, serial_dependence, unseen, worst_of_each
+from vssl.errors import DataError
+
+
+@pytest.fixture
+def hundred(embeddings_from):
+    return embeddings_from("s", np.eye(100), content=pa.array([f"c{row}" for row in range(100)]))
+
+
+def test_a_few_samples_that_were_seen_before_are_left_out(hundred):
+    kept, seen = unseen(hundred, {"c7", "x"}, "normal samples", "the training data")
+    assert (len(kept), seen) == (99, 1)
+    assert "s00007" not in kept.ids
+
+
+def test_many_are_refused_with_their_names(hundred):
+    with pytest.raises(DataError, match=r"2 of 100 normal samples are in the training data too .s00003, s00007"):
+        unseen(hundred, {"c7", "c3"}, "normal samples", "the training data")
+
+
+def test_dependence_on_time_is_found_and_chance_is_not():
+    rng = np.random.default_rng(0)
+    chance = [serial_dependence(rng.normal(size=300), np.arange(300)) for _ in range(200)]
+    assert chance.count(None) == 200
+    drift = rng.normal(size=300) + np.linspace(0, 2, 300)
+    wandering = np.convolve(rng.normal(size=320), np.ones(20))[10:310]
+    order = rng.permutation(300)
+    for scores in (drift, wandering):
+        # The order of the rows does not count, that of the times does.
+        assert serial_dependence(scores[order], order) > 0.3
+
+
+def test_a_group_that_raises_more_alarms_is_named(embeddings_from):
+    camera = np.array(["a"] * 500 + ["b"] * 500)
+    samples = embeddings_from("s", np.zeros((1000, 2)), camera=camera, serial=np.arange(1000).astype(str))
+    alarm = np.arange(1000) % 100 == 0
+    assert differing_groups(samples, alarm, 0.01) == []
+    alarm[500:525] = True
+    (found,) = differing_groups(samples, alarm, 0.01)
+    assert (found.column, found.value, found.alarms.count) == ("camera", "b", 29)
+
+
+def test_the_worst_of_each_block():
+    blocks = np.array(["b", "a", "b", "c"])
+    np.testing.assert_array_equal(worst_of_each(np.array([1.0, 5.0, 3.0, -2.0]), blocks), [5.0, 3.0, -2.0])
