@@ -242,7 +242,7 @@ def report(run: Run | Name, *, on: str = "train") -> Path:
     run = _run(run)
     modality = load(run, "cpu").modality
     source = identity_of(run, on).source if on in run.embedding_names() else run.info["source"]
-    return _report(run, lambda ids: modality.pictures(source, ids), on)
+    return _report(run, lambda ids: modality.pictures(source, ids), on, elsewhere=modality.pictures)
 
 
 def views(data: Name, out: Name, *, modality: Any = "images", samples: int = 8, seed: int = 0) -> Path:

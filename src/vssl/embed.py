@@ -105,6 +105,11 @@ def identity_of(run: Run, name: str) -> Identity:
     return Identity(**{field.name: data.get(field.name, "unknown") for field in fields(Identity)})
 
 
+def source_of(samples: Embeddings) -> str:
+    """Where the data of stored embeddings lay; "" for a table that was never stored."""
+    return json.loads((samples.table.schema.metadata or {}).get(b"vssl", b"{}")).get("source", "")
+
+
 def broken_of(run: Run, name: str) -> list[dict[str, str]]:
     """The samples that are missing in the table `name` because they could not be read: `id` and `reason` of each.
 

@@ -23,7 +23,7 @@ from vssl.decide.words import words
 from vssl.errors import ConfigError, DataError, EmptyDataError, NotEnoughDataError, PolicyError
 from vssl.run import Run
 
-pytest_plugins = ["fixtures_runs"]
+pytest_plugins = ["fixtures_runs", "fixtures_decisions"]
 
 Ask = dict[str, float]
 

@@ -18,6 +18,7 @@ from vssl.decide.policy import BANK, DEFECT, EVERYTHING, NORMAL, Binding, Policy
 from vssl.decide.promise import Costs, Promise
 from vssl.decide.samples import column_of
 from vssl.decide.thresholds import ACCEPT, REJECT, REVIEW, Thresholds, thresholds
+from vssl.embed import source_of
 from vssl.errors import ConfigError, DataError, EmptyDataError, NotEnoughDataError
 from vssl.scores import knn
 from vssl.types import Embeddings
@@ -229,5 +230,7 @@ def _reference(bank: Embeddings, known: dict[str, Known], groups: dict[str, np.n
 
 def _kept(samples: Embeddings, role: str, groups: np.ndarray, scores: np.ndarray) -> pa.Table:
     columns = [name for name in Embeddings.COLUMNS if name in samples]
-    table = samples.table.select(columns).append_column("role", pa.array([role] * len(samples), pa.string()))
+    table = samples.table.select(columns).replace_schema_metadata(None)
+    for name, value in (("role", role), ("source", source_of(samples))):
+        table = table.append_column(name, pa.array([value] * len(samples), pa.string()))
     return table.append_column("group", pa.array(groups, pa.string())).append_column("score", pa.array(scores))

@@ -42,7 +42,7 @@ def expected(policy: Thresholds, normal: Scores, defects: Scores, costs: Costs) 
     best = Thresholds(float(limits[curve.argmin()]), float(limits[curve.argmin()]))
     return (
         Expected("policy", policy, cost_per_1000(policy, normal, defects, costs)),
-        Expected("cheapest single threshold, without a promise", best, float(curve.min())),
+        Expected("cheapest single threshold, which promises nothing", best, float(curve.min())),
     )
 
 

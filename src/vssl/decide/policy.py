@@ -109,7 +109,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Reference:
-    """The samples that a policy stands on: embeddings with the columns `role`, `group` and `score`."""
+    """The samples that a policy stands on: embeddings with the columns `role`, `source`, `group` and `score`."""
 
     table: pa.Table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,17 @@ from vssl.config import find, name_of
 from vssl.decide import policy as policies
 from vssl.decide.bounds import conformal_p_values
 from vssl.decide.calibrate import Request, calibrate, decide
+from vssl.decide.decisions import Decisions
 from vssl.decide.exchange import unseen
 from vssl.decide.measure import Measured, measure
 from vssl.decide.policy import EVERYTHING, Binding, Policy, Reference
 from vssl.decide.samples import Condition, column_of, divide, split, take
+from vssl.decide.summary import figures, sentences
 from vssl.decide.thresholds import REVIEW
 from vssl.decide.words import words
 from vssl.embed import broken_of, embed, model_hash, name_for, training_contents
 from vssl.errors import DataError, NotEnoughDataError, PolicyError
-from vssl.files import atomic
+from vssl.files import atomic, write_json
 from vssl.scores.neighbours import neighbours
 from vssl.train.model import Model
 from vssl.types import Embeddings
@@ -84,30 +86,6 @@ def binding(model: Model) -> Binding:
     return Binding(model_hash(model), model.preprocessing, model.backend)
 
 
-@dataclass(frozen=True)
-class Decisions:
-    """The decisions on some data.
-
-    Attributes:
-        table: One row a sample: id, decision (accept, review, reject), p_value, score, group, nearest (ids of the
-            nearest samples of the bank), nearest_defect (id; empty without known defects) and reason (why a sample was
-            reviewed that has no score or no threshold).
-        policy: What decided.
-        measured: How the decisions compare with the truth, where it is known.
-        own: How many of the samples belong to the policy's own bank or calibration.
-        path: The Parquet file.
-    """
-
-    table: pa.Table
-    policy: Policy
-    measured: Measured | None
-    own: int
-    path: Path
-
-    def count(self, decision: str) -> int:
-        return self.table["decision"].to_pylist().count(decision)
-
-
 def decide_run(
     model: Model,
     data: str | Path,
@@ -135,7 +113,9 @@ def decide_run(
     header = {"policy": policy.reference, "made": policy.made, "source": str(Path(source).absolute())}
     with atomic(path) as file:
         pq.write_table(table.replace_schema_metadata({"vssl": json.dumps(header)}), file)
-    return Decisions(table, policy, measured, own, path)
+    decisions = Decisions(table, policy, measured, own, path)
+    write_json(path.with_suffix(".json"), {**header, **figures(decisions), "words": sentences(decisions)})
+    return decisions
 
 
 def _seen(model: Model, terminal: Console | None) -> tuple[set[str], list[str]]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from vssl.decide.bounds import binomial_p_values
+from vssl.decide.decisions import Decisions
 from vssl.decide.measure import ALL, Measured, Rate
 from vssl.decide.policy import Policy
-from vssl.decide.run_folder import Decisions
 from vssl.decide.thresholds import ACCEPT, REJECT, REVIEW
 from vssl.decide.words import percent
 

@@ -70,7 +70,7 @@ def _expected(policy: Policy) -> list[str]:
         ]
         if shares:
             sentences.append(f"Of the {policy.samples[role]:,} {what} themselves: {', '.join(shares)}.")
-    prices = [f"{item.name} {item.per_1000:.4g}" for item in policy.expected_costs]
+    prices = [f"{item.per_1000:.4g} with the {item.name}" for item in policy.expected_costs]
     if policy.costs is not None:
         share = percent(policy.costs.defect_share)
         sentences.append(f"Expected costs of 1,000 samples with {share} of defects: {'; '.join(prices)}.")

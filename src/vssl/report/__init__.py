@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vssl.report.decisions import Elsewhere
     from vssl.report.gallery import Pictures
     from vssl.run import Run
 
 
-def build(run: Run, pictures: Pictures, embeddings: str = "train", sample: int = 2000) -> Path:
+def build(
+    run: Run, pictures: Pictures, embeddings: str = "train", sample: int = 2000, elsewhere: Elsewhere | None = None
+) -> Path:
     """Write the report of a run; see `page.build`."""
     # Imported late: matplotlib and scikit-learn take as long as all the rest of vssl, and most verbs need neither.
     from vssl.report import page
 
-    return page.build(run, pictures, embeddings, sample)
+    return page.build(run, pictures, embeddings, sample, elsewhere or page.nowhere)

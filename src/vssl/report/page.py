@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from vssl.errors import RunVersionError
 from vssl.files import atomic
 from vssl.report.curves import curves
+from vssl.report.decisions import Elsewhere, decided, nowhere
 from vssl.report.gallery import Pictures
 from vssl.report.health import checks
 from vssl.report.meanings import figures
@@ -20,9 +24,13 @@ from vssl.report.verdict import verdict
 from vssl.run import Run
 
 BROKEN_SHOWN = 100
+# The page allows this one script, known by its hash, and no other.
+SLIDER = Path(__file__).with_name("slider.js").read_text()
 
 
-def build(run: Run, pictures: Pictures, embeddings: str = "train", sample: int = 2000) -> Path:
+def build(
+    run: Run, pictures: Pictures, embeddings: str = "train", sample: int = 2000, elsewhere: Elsewhere = nowhere
+) -> Path:
     """Write the report of a run, one self-contained page of at most about 5 MB.
 
     Args:
@@ -30,6 +38,7 @@ def build(run: Run, pictures: Pictures, embeddings: str = "train", sample: int =
         pictures: Gives the images of some ids, None where the original is no longer there.
         embeddings: Name of the embeddings to show.
         sample: The most samples on the embedding map.
+        elsewhere: Gives the images of some ids of a source, for the known samples that a policy compares with.
 
     Returns:
         The path of report.html. Equal data give an equal page.
@@ -40,13 +49,15 @@ def build(run: Run, pictures: Pictures, embeddings: str = "train", sample: int =
     """
     path = run.path / "report.html"
     # Names of files that are not Unicode survive as surrogates, which UTF-8 refuses.
-    page = _template().render(_content(run, pictures, embeddings, sample)).encode("utf-8", "backslashreplace")
+    page = (
+        _template().render(_content(run, pictures, embeddings, sample, elsewhere)).encode("utf-8", "backslashreplace")
+    )
     with atomic(path) as file:
         file.write(page)
     return path
 
 
-def _content(run: Run, pictures: Pictures, embeddings: str, sample: int) -> dict[str, Any]:
+def _content(run: Run, pictures: Pictures, embeddings: str, sample: int, elsewhere: Elsewhere) -> dict[str, Any]:
     info, metrics, evaluation = run.info, run.metrics(), _evaluation(run)
     table = run.embeddings(embeddings) if embeddings in run.embedding_names() else None
     seed = info.get("settings", {}).get("seed", 0)
@@ -64,6 +75,9 @@ def _content(run: Run, pictures: Pictures, embeddings: str, sample: int) -> dict
         "figures": figures(values),
         "judged": {key: value for key, value in evaluation.items() if value and key not in ("values", "skipped")},
         "skipped": evaluation.get("skipped", {}),
+        "decided": decided(run, embeddings, elsewhere),
+        "script": Markup(SLIDER),
+        "script_hash": b64encode(sha256(SLIDER.encode()).digest()).decode(),
         "broken": info.get("broken", [])[:BROKEN_SHOWN],
         "commands": _commands(run, embeddings),
     }
@@ -79,6 +93,7 @@ def _commands(run: Run, embeddings: str) -> dict[str, str]:
         "train": run.info.get("command") or f"vssl train {source} --out {folder}",
         "embed": f"vssl embed {folder} {data}",
         "evaluate": f"vssl evaluate {folder} --on {name}",
+        "decide": f"vssl decide {folder} {data}",
     }
 
 

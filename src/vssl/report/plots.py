@@ -44,7 +44,7 @@ def curve(
 ) -> Markup:
     """A quantity against the step (below) and the minutes (above); NaN leaves a gap."""
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(4.2, 2.5)
+        figure, axes = canvas(4.2, 2.5)
         # A single logged line has no line to draw.
         axes.plot(steps, values, color=ACCENT, marker="o" if len(steps) < 3 else "")
         axes.set_xlabel("step")
@@ -65,7 +65,7 @@ def _name_the_minutes(axes: Axes, steps: Float[np.ndarray, " N"], minutes: Float
 def histogram(values: Float[np.ndarray, " N"], unit: str) -> Markup:
     """How often each value occurs."""
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(7.0, 2.2)
+        figure, axes = canvas(7.0, 2.2)
         axes.hist(values, bins=min(60, max(5, len(values) // 10)), color=ACCENT)
         axes.set_xlabel(unit)
         axes.set_ylabel("samples")
@@ -76,7 +76,7 @@ def histogram(values: Float[np.ndarray, " N"], unit: str) -> Markup:
 def scatter(points: Float[np.ndarray, "N 2"], colours: list[str] | Float[np.ndarray, "N 4"]) -> Markup:
     """Points in the unit square, each in its colour, without axes."""
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(5.6, 4.2)
+        figure, axes = canvas(5.6, 4.2)
         size = float(np.clip(12_000 / len(points), 8, 40))
         axes.scatter(points[:, 0], points[:, 1], c=colours, s=size, alpha=0.8, linewidths=0, rasterized=True)
         axes.set(xlim=(0, 1), ylim=(0, 1))
@@ -84,7 +84,8 @@ def scatter(points: Float[np.ndarray, "N 2"], colours: list[str] | Float[np.ndar
         return svg(figure)
 
 
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure of so many inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 

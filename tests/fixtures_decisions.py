@@ -1,4 +1,4 @@
-"""A tiny run with known normals (two kinds of gratings it was trained on) and defects (a block in the middle)."""
+"""A tiny run with a policy, and the line it decides on. Loaded by `pytest_plugins`, with `fixtures_runs`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,35 @@
+"""The decisions on some data: what `vssl decide` gives back and keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from vssl.decide.measure import Measured
+from vssl.decide.policy import Policy
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The decisions on some data.
+
+    Attributes:
+        table: One row a sample: id, decision (accept, review, reject), p_value, score, group, nearest (ids of the
+            nearest samples of the bank), nearest_defect (id; empty without known defects) and reason (why a sample was
+            reviewed that has no score or no threshold).
+        policy: What decided.
+        measured: How the decisions compare with the truth, where it is known.
+        own: How many of the samples belong to the policy's own bank or calibration.
+        path: The Parquet file.
+    """
+
+    table: pa.Table
+    policy: Policy
+    measured: Measured | None
+    own: int
+    path: Path
+
+    def count(self, decision: str) -> int:
+        return self.table["decision"].to_pylist().count(decision)
