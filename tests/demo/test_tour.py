@@ -10,7 +10,7 @@ from vssl.demo import tour
 from vssl.errors import RunExistsError
 from vssl.run import Run
 
-PARTS, HOLD_OUT = 120, 160
+PARTS, HOLD_OUT, KNOWN = 120, 160, 800
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +21,7 @@ def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], s
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tour, "PARTS", PARTS)
         patch.setattr(tour, "HOLD_OUT", HOLD_OUT)
+        patch.setattr(tour, "KNOWN", KNOWN)
         patch.setattr(tour, "ENCODER", "convnet/tiny")
         found = tour.demo(out, minutes=0.05, terminal=terminal)
     return out, found, terminal.file.getvalue()
@@ -29,7 +30,7 @@ def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], s
 @pytest.mark.slow
 def test_what_was_found_is_said_in_sentences_with_figures(toured: tuple[Path, list[str], str]) -> None:
     _, found, said = toured
-    assert len(found) == 5
+    assert len(found) == 8
     for sentence in found[:4]:
         shares = [int(share) for share in re.findall(r"(\d+) ?%", sentence)]
         assert shares
@@ -37,6 +38,9 @@ def test_what_was_found_is_said_in_sentences_with_figures(toured: tuple[Path, li
     assert "supplier" in found[0]
     assert "defect" in found[1]
     assert "ambiguity" in found[3]
+    assert found[4].startswith("At most 1 % of normal samples")
+    assert "third camera" in found[6]
+    assert "BROKEN" in found[6]
     assert all(sentence in said for sentence in found)
 
 
@@ -47,7 +51,7 @@ def test_every_stage_left_its_file(toured: tuple[Path, list[str], str]) -> None:
     assert run.info["status"] == "done"
     assert run.info["samples"] == PARTS
     assert run.info["command"] == f"vssl demo --out {out} --minutes 0.05"
-    assert run.embedding_names() == ["hold-out", "train"]
+    assert run.embedding_names() == ["hold-out", "parts", "third-camera", "train"]
     assert len(run.embeddings("hold-out")) == HOLD_OUT
     assert json.loads((run.path / "evaluation.json").read_text())["on"] == "hold-out"
     page = run.path / "report.html"

@@ -60,10 +60,10 @@ def _surprise(policy: Policy, rejected: int, total: int) -> list[str]:
 
 def _against_truth(policy: Policy, measured: Measured) -> list[str]:
     promise = policy.promise
-    found = [f"False alarms: {measured.false_alarm}. {_kept(measured.false_alarm, promise.false_alarm, policy)}"]
+    found = [f"False alarms: {measured.false_alarm}. {kept(measured.false_alarm, promise.false_alarm, policy)}"]
     for name, rate in measured.miss.items():
         who = "Misses" if name == ALL else f"Misses of {name}"
-        verdict = "" if name != ALL or promise.miss is None else " " + _kept(rate, promise.miss, policy)
+        verdict = "" if name != ALL or promise.miss is None else " " + kept(rate, promise.miss, policy)
         found.append(f"{who}: {rate}.{verdict}")
     found.append(f"Review: {measured.normal_review} of the normal samples.")
     if measured.defect_review is not None:
@@ -75,7 +75,8 @@ def _against_truth(policy: Policy, measured: Measured) -> list[str]:
     return found
 
 
-def _kept(rate: Rate, promised: float, policy: Policy) -> str:
+def kept(rate: Rate, promised: float, policy: Policy) -> str:
+    """Whether a promised rate was kept, as far as so many samples can tell."""
     if policy.block is not None or not policy.guaranteed:
         return f"(Aimed at: {percent(promised)}.)"
     if rate.lower > promised:

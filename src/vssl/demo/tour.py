@@ -1,4 +1,4 @@
-"""The demo: make an inspection line's pictures, train, embed, judge, and say in plain words what was found."""
+"""The demo: make an inspection line's pictures, train, embed, judge, decide, and say in words what was found."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from vssl import api
+from vssl.decide.summary import kept
+from vssl.decide.words import words
 from vssl.demo.inspection import Line, write
 from vssl.errors import RunExistsError
 from vssl.evaluate import Evidence, judge
 from vssl.modalities import images
+from vssl.run import Run
 from vssl.types import Embeddings
 
 PARTS = 3_000
 HOLD_OUT = 1_000
+# Enough good ones among them for a bank, and for a promise of 1 % by the other half.
+KNOWN = 1_000
 ENCODER = "convnet/small"
 
 
@@ -48,12 +53,29 @@ def demo(out: Path, minutes: float = 2.0, overwrite: bool = False, terminal: Con
     say("[bold]3[/bold] Embedding both, each picture with its uncertainty.")
     api.embed(run, training, name="train", terminal=terminal)
     judged = api.embed(run, hold_out, name="hold-out", terminal=terminal)
-    say("[bold]4[/bold] Judging and drawing.")
+    say("[bold]4[/bold] Judging.")
     api.evaluate(run, "hold-out", label="label")
+    say(f"[bold]5[/bold] Calibrating on the good ones of {KNOWN} further parts, and deciding.")
+    decided = _decisions(run, out, hold_out, terminal)
     page = api.report(run, on="hold-out")
-    found = [_structure(judged), *_defects(judged), _ambiguity(judged), f"Look at it: {page.resolve()}"]
+    found = [_structure(judged), *_defects(judged), _ambiguity(judged), *decided, f"Look at it: {page.resolve()}"]
     for sentence in found:
         say(f"  {sentence}")
+    return found
+
+
+def _decisions(run: Run, out: Path, hold_out: Path, terminal: Console | None) -> list[str]:
+    """A policy, whether its promise is kept on the hold-out, and that it is not on a camera nobody has seen."""
+    known = write(Line(seed=2), out / "known", KNOWN, labelled=True)
+    third = write(Line(seed=3, cameras=("cam-3",)), out / "third-camera", HOLD_OUT, labelled=True)
+    policy = api.calibrate(run, f"{known}:label=ok", terminal=terminal)
+    found = [words(policy)[0]]
+    for place, data in (("On the hold-out", hold_out), ("With a third camera that nobody calibrated", third)):
+        decisions = api.decide(run, data, name=data.parent.name, normal="label=ok", terminal=terminal)
+        assert decisions.measured is not None
+        alarms, misses = decisions.measured.false_alarm, decisions.measured.miss["all"]
+        verdict = kept(alarms, policy.promise.false_alarm, policy)
+        found.append(f"{place}: false alarms {alarms}. {verdict} Defects accepted: {misses}.")
     return found
 
 
