@@ -135,6 +135,7 @@ def embeddings_from() -> Callable[..., Embeddings]:
         columns = {"id": pa.array(names, pa.string()), "features": _vectors(features)}
         if log_variance is not None:
             log_variance = np.asarray(log_variance, dtype=np.float32)
+            columns["mean"] = _vectors(features)
             columns |= {"log_variance": _vectors(log_variance), "ambiguity": pa.array(log_variance.mean(axis=1))}
         return Embeddings(pa.table(columns | metadata))
 

@@ -98,7 +98,7 @@ def test_from_known_normals_to_decisions(
 ) -> None:
     known, new = draw_pictures(tmp_path / "known", seed=1), draw_pictures(tmp_path / "new", count=12, seed=2)
     policy = trained.path / "policy.json"
-    promise = ("--false-alarm", "0.1", "--confidence", "0.9", "--neighbours", "3", "--device", "cpu")
+    promise = ("--false-alarm", "0.1", "--confidence", "0.9", "--score", "knn", "--neighbours", "3", "--device", "cpu")
     assert vssl("calibrate", trained.path, "--normal", known, *promise) == 0
     output = capsys.readouterr()
     assert output.out.startswith("At most 10 % of normal samples like the 32 it was made with are rejected.")

@@ -162,7 +162,7 @@ def calibrate(
     false_alarm: float = 0.01,
     miss: float | None = None,
     confidence: float = 0.95,
-    score: Any = "knn",
+    score: Any = "novelty",
     group: str | None = None,
     block: str | None = None,
     time: str | None = None,
@@ -183,7 +183,7 @@ def calibrate(
         false_alarm: At most this share of normals is rejected, 0..1.
         miss: At most this share of defects is accepted, 0..1; needs `defects`. What cannot be decided is reviewed.
         confidence: How sure one may be of it, 0..1.
-        score: A name such as "knn", or a score's Config.
+        score: A name such as "novelty", or a score's Config.
         group: Metadata column whose values get thresholds of their own.
         block: Metadata column of what belongs together (a shift, an episode, a lot); the promise is made of blocks.
         time: Metadata column that sorts like time, to test whether samples depend on those before them.

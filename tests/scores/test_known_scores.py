@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from vssl.errors import ConfigError, DataError
-from vssl.scores import ambiguity, knn, mahalanobis, mixture
+from vssl.scores import ambiguity, knn, mahalanobis, mixture, novelty
+from vssl.types import Embeddings
 
 
 def test_knn_is_the_mean_distance_to_the_nearest_of_the_bank(embeddings_from):
@@ -45,6 +46,31 @@ def test_a_mixture_of_one_is_a_gaussian_in_nats(embeddings_from):
     assert found.mean() == pytest.approx(3 * stats.norm.entropy(), abs=0.02)
 
 
+@pytest.fixture
+def both_spaces(embeddings_from):
+    """`both_spaces(ids, mean, features)`: other vectors in the latent space than in the features."""
+
+    def build(ids, mean, features):
+        table = embeddings_from(ids, mean).table
+        features = embeddings_from(ids, features).table["features"]
+        return Embeddings(table.rename_columns(["id", "mean"]).append_column("features", features))
+
+    return build
+
+
+def test_novelty_hears_each_of_its_two_scores(both_spaces):
+    rng = np.random.default_rng(0)
+    bank = both_spaces("b", rng.normal(size=(2000, 3)) * 0.1 + [1, 0, 0], rng.normal(size=(2000, 3)))
+    score = novelty.fit(novelty.Config(), bank)
+    known = score(both_spaces("s", rng.normal(size=(500, 3)) * 0.1 + [1, 0, 0], rng.normal(size=(500, 3))))
+    odd_in_latent, odd_in_features, copy = score(
+        both_spaces("t", [[-1, 0, 0], [1, 0, 0], bank.numpy("mean")[0]], [[0, 0, 1], [9, 9, 9], [9, 9, 9]])
+    )
+    # The scale: the median of known samples is 0 in either part.
+    assert abs(np.median(known)) < 0.5
+    assert min(odd_in_latent, odd_in_features, copy) > np.quantile(known, 0.99)
+
+
 def test_ambiguity_is_the_mean_log_variance(embeddings_from):
     samples = embeddings_from("s", np.eye(2), [[-1.0, -3.0], [0.0, 1.0]])
     assert ambiguity.fit(ambiguity.Config(), samples)(samples) == pytest.approx([-2.0, 0.5])
@@ -56,6 +82,8 @@ def test_what_a_bank_cannot_give_is_said(embeddings_from):
         ambiguity.fit(ambiguity.Config(), few)
     with pytest.raises(DataError, match="at least two"):
         mahalanobis.fit(mahalanobis.Config(), few)
+    with pytest.raises(DataError, match="novelty needs at least 8"):
+        novelty.fit(novelty.Config(), few)
     with pytest.raises(DataError, match="too few for 8 Gaussians"):
         mixture.fit(mixture.Config(), few)
     for wrong in (lambda: knn.Config(neighbours=0), lambda: mixture.Config(components=0)):

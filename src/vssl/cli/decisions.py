@@ -49,7 +49,7 @@ class Calibrate:
         defect_share: Share of defects among the samples to come, for the costs.
         valid_days: Days until the policy is refused.
         overwrite: Replace the policy that there is.
-        score: knn, mahalanobis, mixture or ambiguity. Its settings stand below.
+        score: novelty, knn, mahalanobis, mixture or ambiguity. Its settings stand below.
         device: auto, cpu, cuda or one GPU such as cuda:1; decisions must be made on the same kind.
     """
 
@@ -69,7 +69,7 @@ class Calibrate:
     defect_share: float = 0.01
     valid_days: int = 90
     overwrite: bool = False
-    score: str = "knn"
+    score: str = "novelty"
     device: str = "auto"
 
     def carry_out(self, _arguments: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from vssl.decide.samples import column_of
 from vssl.decide.thresholds import ACCEPT, REJECT, REVIEW, Thresholds, thresholds
 from vssl.embed import source_of
 from vssl.errors import ConfigError, DataError, EmptyDataError, NotEnoughDataError
-from vssl.scores import knn
+from vssl.scores import novelty
 from vssl.types import Embeddings
 
 
@@ -40,7 +40,7 @@ class Request:
     """
 
     promise: Promise = field(default_factory=Promise)
-    score: Any = field(default_factory=knn.Config)
+    score: Any = field(default_factory=novelty.Config)
     group: str | None = None
     block: str | None = None
     time: str | None = None
