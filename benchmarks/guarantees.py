@@ -5,13 +5,15 @@
 For each bound, kind of score, number of samples n and promised rate alpha it draws calibration sets, asks the bound for
 a threshold, and computes that threshold's true false-alarm rate. Promises with confidence may be broken by a share
 delta = 5 % of the sets; marginal ones must hold on average over the sets. `room` says how conservative the bound is:
-the mean of the true rates as a share of alpha. Where n is too small for the promise, the bound must refuse.
+the mean of the true rates as a share of alpha. Where n is too small for the promise, the bound must refuse. MAPIE's
+control of the false-positive rate stands beside ours, on the same grid.
 """
 
 from __future__ import annotations
 
 import math
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -102,8 +104,37 @@ def thresholds_of(kind: Scores) -> np.ndarray:
     return np.append(np.quantile(known, 1 - np.geomspace(0.5, 1e-5, GRID)), known.max() * 1e6)
 
 
+def mapie(scores: np.ndarray, alpha: float, kind: Scores) -> float:
+    """MAPIE's control of the false-positive rate on the same grid, the strictest threshold first."""
+    # Imported late: it is for comparison only.
+    from mapie.risk_control import BinaryClassificationController
+
+    grid = thresholds_of(kind)
+    # It takes probabilities: how many of the thresholds lie below a score. Two sure positives come with them.
+    probability = np.append(np.searchsorted(grid, scores, side="left") / len(grid), [1.0, 1.0])
+    limits = np.arange(len(grid), 0, -1) / len(grid)
+    controller = BinaryClassificationController(
+        lambda x: np.column_stack([1 - x.ravel(), x.ravel()]),
+        risk="fpr",
+        target_level=alpha,
+        confidence_level=CONFIDENCE,
+        list_predict_params=limits,
+        fwer_method="fixed_sequence",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        controller.calibrate(probability[:, None], np.append(np.zeros(len(scores), int), [1, 1]))
+    if not len(controller.valid_predict_params):
+        raise NotEnoughDataError(len(scores), bounds.samples_needed(alpha, CONFIDENCE), f"a rate of {alpha:g}")
+    # The lowest of those that it calls valid, as with our own.
+    return float(grid[round(min(controller.valid_predict_params) * len(grid)) - 1])
+
+
 MARGINAL = {"conformal": conformal, "risk control": risk_control}
-CONFIDENT = {"binomial": binomial, "fixed sequence": fixed_sequence}
+
+
+RIVALS = {"MAPIE, fixed sequence": mapie}
+CONFIDENT = {"binomial": binomial, "fixed sequence": fixed_sequence} | RIVALS
 
 
 def row(name: str, kind_name: str, n: int, alpha: float, options: Options) -> dict[str, Any]:
@@ -146,7 +177,7 @@ def main(options: Options) -> None:
         else:
             broken = f"{100 * item['broken']:.1f} %" if "broken" in item else "marginal"
             print(f"{start} {broken} | {item['room']:.2f} | {'yes' if item['kept'] else 'NO'} |")
-    if not all(item.get("kept", True) for item in rows):
+    if not all(item.get("kept", True) for item in rows if item["bound"] not in RIVALS):
         sys.exit("A promise was broken.")
 
 

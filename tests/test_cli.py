@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -13,7 +14,7 @@ from vssl.run import Run
 
 pytest_plugins = ["fixtures_runs"]
 
-VERBS = ("train", "resume", "embed", "evaluate", "calibrate", "decide", "report", "views", "bench", "demo")
+VERBS = ("train", "resume", "embed", "evaluate", "calibrate", "decide", "probe", "report", "views", "bench", "demo")
 QUICK = ("--encoder", "convnet/tiny", "--batch", "16", "--steps", "2", "--device", "cpu")
 
 
@@ -116,6 +117,25 @@ def test_from_known_normals_to_decisions(
     assert vssl("decide", trained.path, new, "--device", "cpu", "--fail-if-reject") == 1
     assert json.loads(capsys.readouterr().out)["reject"] >= 1
     assert "has a policy already" in error_of(capsys, "calibrate", trained.path, "--normal", known, *promise)
+
+
+def test_from_few_labels_to_prediction_sets(
+    trained: Run, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert vssl("embed", trained.path, photos, "--name", "train") == 0
+    capsys.readouterr()
+    ids = trained.embeddings("train").ids
+    lines = [f"{name},{name.split('/')[0]}" for name in ids[:60]]
+    (tmp_path / "labels.csv").write_text("\n".join(["id,label", *lines]))
+    assert vssl("probe", trained.path, "--labels", tmp_path / "labels.csv", "--coverage", "0.8") == 0
+    output = capsys.readouterr()
+    assert json.loads(output.out)["samples"] == len(ids) - 60
+    assert "by 60 labels" in output.err
+    table = pq.read_table(trained.path / "predictions" / "train.parquet")
+    assert set(table["id"].to_pylist()) == set(ids[60:])
+    assert {name for names in table["labels"].to_pylist() for name in names} <= {f"kind-{n}" for n in range(4)}
+    (tmp_path / "labels.csv").write_text("id,label\nnobody.png,a\n")
+    assert "nobody.png" in error_of(capsys, "probe", trained.path, "--labels", tmp_path / "labels.csv")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from vssl.run import Run
 from vssl.train.settings import Budget, Optimiser, Settings
 from vssl.types import Embeddings, Gaussian, Point
 
-from vssl.api import bench, calibrate, decide, embed, evaluate, load, report, resume, train, views  # isort: skip
+from vssl.api import bench, calibrate, decide, embed, evaluate, load, probe, report, resume, train, views  # isort: skip
 
 __all__ = [
     "Budget",
@@ -29,6 +29,7 @@ __all__ = [
     "embed",
     "evaluate",
     "load",
+    "probe",
     "report",
     "resume",
     "train",

@@ -27,6 +27,7 @@ from vssl.types import Embeddings
 
 if TYPE_CHECKING:
     from vssl.decide.policy import Policy
+    from vssl.decide.probe import Predictions
     from vssl.decide.run_folder import Decisions
 
 Name = str | Path
@@ -231,6 +232,37 @@ def decide(
     from vssl.decide.run_folder import decide_run
 
     return decide_run(load(run, device), data, name, normal, terminal)
+
+
+def probe(
+    run: Run | Name,
+    labels: Name,
+    *,
+    of: str = "train",
+    on: str | None = None,
+    coverage: float = 0.9,
+    by_class: bool = False,
+) -> Predictions:
+    """From few labels to prediction sets: the classes that a sample may have. RUN/predictions/NAME.parquet.
+
+    A linear classifier learns from half of the labels; the other half calibrates. The class of a later sample is in its
+    set with the stated coverage: where the set has one class it is decided, otherwise ask a person.
+
+    Args:
+        labels: A CSV file with the columns `id` (or `path`) and `label`.
+        of: Name of the stored embeddings that the ids belong to.
+        on: Name of the stored embeddings to predict for; by default the unlabelled ones of `of`.
+        coverage: 0..1; on average over calibrations.
+        by_class: The coverage holds for each class alone, which takes as many labels of each class.
+
+    Raises:
+        NotEnoughDataError: Too few labels for the coverage; says how many it needs.
+        DataError: Labels of unknown ids, or of one class only.
+        VsslError: See `vssl.errors`.
+    """
+    from vssl.decide.probe import predict_run
+
+    return predict_run(_run(run), Path(labels), of, on, coverage, by_class)
 
 
 def report(run: Run | Name, *, on: str = "train") -> Path:

@@ -9,6 +9,7 @@ RUN/evaluation.json        the judges' figures
 RUN/policy.json            thresholds, and what they promise
 RUN/calibration/*.parquet  the samples that the policy stands on
 RUN/decisions/*.parquet    id, decision, p_value, score, nearest
+RUN/predictions/*.parquet  id, labels, decided, best, probability
 RUN/report.html            one self-contained page
 """
 
@@ -136,5 +137,5 @@ class Run:
 def _clear(path: Path) -> None:
     for name in ("model.safetensors", "metrics.jsonl", "evaluation.json", "policy.json", "report.html"):
         (path / name).unlink(missing_ok=True)
-    for folder in ("state", "embeddings", "calibration", "decisions"):
+    for folder in ("state", "embeddings", "calibration", "decisions", "predictions"):
         shutil.rmtree(path / folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The verbs that decide: calibrate and decide."""
+"""The verbs that decide: calibrate, decide and probe."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
@@ -122,3 +123,43 @@ def decide(
     print(json.dumps(summary.figures(decisions), indent=2))
     if fail_if_reject and decisions.count("reject"):
         sys.exit(1)
+
+
+def probe(
+    run: RunFolder,
+    labels: Path,
+    of: str = "train",
+    on: str | None = None,
+    coverage: float = 0.9,
+    by_class: bool = False,
+) -> None:
+    """From few labels to prediction sets: the classes that a sample may have, at a stated coverage.
+
+    A linear classifier learns from half of the labels, the other half calibrates. The true class is in the set with the
+    stated coverage, whatever the classifier is worth; a poor one has larger sets. One class: decided. More: ask a
+    person. None: it looks like none of the classes. Writes RUN/predictions/NAME.parquet.
+
+    Example: vssl probe RUN --labels labels.csv --coverage 0.95
+
+    Learn from one table, predict for another: vssl probe RUN --labels labels.csv --of train --on today
+
+    Args:
+        run: The run folder.
+        labels: A CSV file with the columns id (or path) and label.
+        of: Name of the embeddings that the ids belong to.
+        on: Name of the embeddings to predict for; by default the unlabelled ones of the same.
+        coverage: Share of samples whose set holds their class.
+        by_class: The coverage holds for each class alone; it takes as many labels of each class.
+    """
+    from vssl.decide.words import percent
+
+    found = api.probe(run, labels, of=of, on=on, coverage=coverage, by_class=by_class)
+    total = len(found.table)
+    none = found.table["labels"].to_pylist().count([])
+    say(
+        f"{total:,} samples, by {found.labelled:,} labels: {found.decided:,} decided, "
+        f"{total - found.decided - none:,} to ask about, {none:,} like no class. A set has "
+        f"{found.mean_size if total else 0:.2f} labels on average, and holds the true one for {percent(coverage)} of "
+        f"samples{' of each class' if by_class else ''}, if they are like the labelled ones."
+    )
+    print(json.dumps({"samples": total, "decided": found.decided, "empty": none, "file": str(found.path)}, indent=2))

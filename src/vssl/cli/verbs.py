@@ -16,7 +16,7 @@ from rich.text import Text
 from tyro.conf import OmitArgPrefixes
 
 from vssl import api
-from vssl.cli.decisions import Calibrate, decide
+from vssl.cli.decisions import Calibrate, decide, probe
 from vssl.cli.members import configurations, with_members
 from vssl.cli.terminal import Data, RunFolder, say, terminal
 from vssl.errors import VsslError
@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "evaluate": evaluate,
             "calibrate": with_members(Calibrate, arguments, ("score",)),
             "decide": decide,
+            "probe": probe,
             "report": report,
             "views": with_members(Views, arguments, ("modality",)),
             "bench": with_members(Bench, arguments, ("modality", "encoder")),

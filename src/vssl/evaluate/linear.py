@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vssl.evaluate.base import Evidence, Skip
@@ -57,12 +58,17 @@ def split(evidence: Evidence) -> tuple[Labelled, Labelled]:
 
 def fit_predict(training: Labelled, features: np.ndarray, seed: int) -> np.ndarray:
     """Learn from the labelled samples, weight decay included, and classify the features [N, F]."""
+    return fit(training, seed).predict(features.astype(np.float32))
+
+
+def fit(training: Labelled, seed: int) -> Pipeline:
+    """The classifier of features [N, F] in float32 that the labelled samples teach, weight decay included."""
     scaler = StandardScaler().fit(training.samples.features.astype(np.float32))
     known, classes = scaler.transform(training.samples.features.astype(np.float32)), training.classes
     model = LogisticRegression(max_iter=500, tol=TOLERANCE, warm_start=True)
     decay = best_decay(model, known, classes, seed + 1)
     model.set_params(C=1 / (decay * len(classes))).fit(known, classes)
-    return model.predict(scaler.transform(features.astype(np.float32)))
+    return Pipeline([("scaler", scaler), ("classifier", model)])
 
 
 def best_decay(model: LogisticRegression, known: np.ndarray, classes: np.ndarray, seed: int) -> float:
