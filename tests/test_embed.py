@@ -50,7 +50,7 @@ def killed_after(batches: int, monkeypatch: pytest.MonkeyPatch, attempt: Callabl
 def count_batches(patch: pytest.MonkeyPatch, allowed: int = 1000) -> list[int]:
     """The sizes of the batches that the model is asked for from now on."""
     sizes: list[int] = []
-    call = Model.__call__
+    call = Model.with_places
 
     def counted(self: Model, view: object) -> object:
         if len(sizes) == allowed:
@@ -58,7 +58,7 @@ def count_batches(patch: pytest.MonkeyPatch, allowed: int = 1000) -> list[int]:
         sizes.append(len(view))
         return call(self, view)
 
-    patch.setattr(Model, "__call__", counted)
+    patch.setattr(Model, "with_places", counted)
     return sizes
 
 
@@ -74,7 +74,7 @@ def write_list(photos: Path, **columns: list) -> Path:
 
 def test_the_table_has_the_promised_columns_and_types(trained: Run, photos: Path) -> None:
     schema = api.embed(trained, photos).table.schema
-    assert schema.names == ["id", "features", "mean", "log_variance", "ambiguity", "content"]
+    assert schema.names == ["id", "features", "mean", "log_variance", "ambiguity", "places", "content"]
     assert schema.field("id").type == pa.string()
     assert schema.field("features").type == pa.list_(pa.float32(), 128)
     assert schema.field("mean").type == pa.list_(pa.float32(), 16)
@@ -99,7 +99,7 @@ def test_a_deterministic_method_has_no_variance_at_all(
 ) -> None:
     run = loop.train(photos, tmp_path / "run", tiny_settings(objective=member("objectives", "simclr")))
     table = api.embed(run, photos)
-    assert table.table.column_names == ["id", "features", "mean", "content"]
+    assert table.table.column_names == ["id", "features", "mean", "places", "content"]
     assert not table.has_variance
 
 

@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int8
 from rich.console import Console
 from torch import Tensor
 
@@ -30,6 +33,7 @@ from vssl.types import Embeddings, Gaussian, Latent, View
 
 PART = 16_384
 BATCH = 1_024
+GRID, DEPTH = 8, 32
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,24 @@ def _header(run: Run, name: str) -> dict[str, Any]:
 
 
 def embed_view(model: Model, view: View) -> dict[str, np.ndarray]:
-    """The columns of a batch of views: features [B, F], mean [B, D], and log_variance and ambiguity if there is one."""
-    features, latent = model(view)
-    return _columns(features.cpu().numpy(), latent)
+    """The columns of a batch of views: features, mean, and log_variance, ambiguity and places where there are any."""
+    features, latent, maps = model.with_places(view)
+    columns = _columns(features.cpu().numpy(), latent)
+    return columns if maps is None else columns | {"places": places(maps).cpu().numpy()}
+
+
+def places(maps: Float[Tensor, "B C h w"]) -> Int8[Tensor, "B P"]:
+    """What is where, in few bytes: directions of the feature maps on a grid of `GRID` x `GRID` places.
+
+    A fixed random rotation, of which `DEPTH` dimensions are kept, keeps cosines nearly as they are (Johnson and
+    Lindenstrauss 1984); 8 bits a value suffice for unit vectors.
+    """
+    grid = F.normalize(F.adaptive_avg_pool2d(maps, GRID), dim=1)
+    channels = maps.shape[1]
+    noise = torch.randn(channels, channels, generator=torch.Generator().manual_seed(0))
+    rotation = torch.linalg.qr(noise)[0][:, :DEPTH].to(maps.device)
+    units = F.normalize(torch.einsum("bchw,cd->bhwd", grid, rotation), dim=3)
+    return (127 * units).round().to(torch.int8).flatten(1)
 
 
 def content(raw: Tensor) -> list[str]:

@@ -27,15 +27,31 @@ def test_resnet18_is_torchvisions_but_for_stem_and_classifier():
 
 @pytest.mark.parametrize(
     ("variant", "side", "maps"),
-    [("tiny", 32, 4), ("small", 32, 4), ("base", 32, 2), ("resnet18", 32, 4), ("tiny", 64, 4), ("resnet18", 64, 4)],
+    [
+        ("tiny", 32, 16),
+        ("small", 32, 16),
+        ("base", 32, 16),
+        ("resnet18", 32, 32),
+        ("tiny", 64, 16),
+        ("resnet18", 64, 32),
+    ],
 )
 def test_large_images_are_halved_so_that_the_cost_stays(variant: str, side: int, maps: int):
     encoder = convnet.build(convnet.Config(variant), (3, side, side)).eval()
     with torch.inference_mode():
-        assert encoder.maps(Images(torch.zeros(1, 3, side, side))).shape == (1, encoder.features, maps, maps)
+        features, places = encoder.with_places(Images(torch.zeros(1, 3, side, side)))
+    assert features.shape == (1, encoder.features)
+    assert places.shape == (1, places.shape[1], maps, maps)
 
 
-def test_features_are_the_mean_of_the_maps():
+def test_the_places_say_where_something_is():
     encoder = convnet.build(convnet.Config("tiny"), (1, 24, 40)).eval()
-    view = Images(torch.randn(2, 1, 24, 40))
-    torch.testing.assert_close(encoder(view), encoder.maps(view).flatten(2).mean(2))
+    view = torch.zeros(1, 1, 24, 40)
+    _, empty = encoder.with_places(Images(view))
+    view[:, :, 3:6, 33:36] = 3.0
+    features, places = encoder.with_places(Images(view))
+    changed = (places - empty).abs().sum((0, 1)) > 1e-3
+    rows, columns = changed.nonzero(as_tuple=True)
+    assert rows.max() < places.shape[2] / 2
+    assert columns.min() > places.shape[3] / 2
+    torch.testing.assert_close(encoder(Images(view)), features)

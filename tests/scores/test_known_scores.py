@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from vssl.embed import DEPTH, GRID, to_arrow
 from vssl.errors import ConfigError, DataError
-from vssl.scores import ambiguity, knn, mahalanobis, mixture, novelty
+from vssl.scores import ambiguity, knn, mahalanobis, mixture, novelty, places
 from vssl.types import Embeddings
 
 
@@ -69,6 +70,42 @@ def test_novelty_hears_each_of_its_two_scores(both_spaces):
     # The scale: the median of known samples is 0 in either part.
     assert abs(np.median(known)) < 0.5
     assert min(odd_in_latent, odd_in_features, copy) > np.quantile(known, 0.99)
+
+
+@pytest.fixture
+def of_places(embeddings_from):
+    """`of_places(ids, directions)`: samples all alike as a whole, with one direction [N, 8, 8] for each place."""
+
+    def build(ids, directions):
+        values = np.zeros((*directions.shape, DEPTH), np.int8)
+        np.put_along_axis(values, directions[..., None], 127, axis=3)
+        return embeddings_from(ids, np.ones((len(values), 4)), places=to_arrow(values.reshape(len(values), -1)))
+
+    return build
+
+
+def test_places_finds_where_an_image_is_unlike_the_known_ones(of_places):
+    plain = np.zeros((1, GRID, GRID), int)
+    score = places.fit(places.Config(), of_places("b", np.repeat(plain, 5, axis=0)))
+    odd = plain.copy()
+    odd[0, 2, 5] = 1
+    samples = of_places("s", np.concatenate([plain, odd]))
+    heat = score.heat(samples)
+    expected = np.zeros((2, GRID, GRID))
+    expected[1, 2, 5] = 1
+    np.testing.assert_allclose(heat, expected, atol=1e-6)
+    np.testing.assert_allclose(score(samples), [0, 1 / places.WORST], atol=1e-6)
+
+
+def test_places_allow_things_to_lie_a_place_apart_but_not_two(of_places):
+    known = np.zeros((3, GRID, GRID), int)
+    known[:, 4, 4] = 1
+    score = places.fit(places.Config(), of_places("b", known))
+    shifted = np.zeros((2, GRID, GRID), int)
+    shifted[0, 5, 3] = shifted[1, 6, 4] = 1
+    near, far = score(of_places("s", shifted))
+    assert near == pytest.approx(0, abs=1e-6)
+    assert far > 0.3
 
 
 def test_ambiguity_is_the_mean_log_variance(embeddings_from):

@@ -23,6 +23,10 @@ class Encoder(nn.Module, ABC):
     def forward(self, view: View) -> Float[Tensor, "B F"]:
         """One feature vector a sample."""
 
+    def with_places(self, view: View) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"] | None]:
+        """The features, and early feature maps that say what is where; None where an encoder has none."""
+        return self(view), None
+
 
 class Decoder(nn.Module, ABC):
     """A network from a latent to a distribution over views, which says how likely a given view is.

@@ -56,6 +56,7 @@ class ConvNet(Encoder):
     def __init__(self, shape: _Shape, channels: int, extra_stride: int) -> None:
         super().__init__()
         self.features = shape.widths[-1]
+        self.blocks = shape.blocks
         stride = (shape.stem - 2) * extra_stride
         self.stem = nn.Conv2d(channels, shape.widths[0], shape.stem, stride, 1, bias=False)
         self.stem_norm = nn.BatchNorm2d(shape.widths[0])
@@ -68,11 +69,12 @@ class ConvNet(Encoder):
         self.stages = nn.Sequential(*stages)
 
     def forward(self, view: Images) -> Float[Tensor, "B F"]:  # type: ignore[override]
-        return self.maps(view).mean(dim=(2, 3))
+        return self.with_places(view)[0]
 
-    def maps(self, view: Images) -> Float[Tensor, "B F h w"]:
-        """The last feature maps, before the mean over the positions."""
-        return self.stages(F.relu(self.stem_norm(self.stem(view.pixels)), inplace=True))
+    def with_places(self, view: Images) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"]]:  # type: ignore[override]
+        """The features, and the maps of the first stage: the last ones with the stem's resolution."""
+        places = self.stages[: self.blocks](F.relu(self.stem_norm(self.stem(view.pixels)), inplace=True))
+        return self.stages[self.blocks :](places).mean(dim=(2, 3)), places
 
 
 class BasicBlock(nn.Module):

@@ -1,9 +1,9 @@
-"""Novelty: unlike its nearest known samples in the latent space, or unlike all known samples in the features.
+"""Novelty: unlike the nearest known samples as a whole, unlike all known samples, or unlike them at some place.
 
-The sum of two scores, each as a logarithm on a scale on which the median of known samples is 0 and their 95th
-percentile 1. `knn` on the latent means sees small differences and is blind to gross ones, which the views taught the
-encoder to ignore (a black picture); `mahalanobis` on the features is the other way round. Measured beside each other in
-`benchmarks/infrared_decide.py`.
+A mean of scores, each as a logarithm on a scale on which the median of known samples is 0 and their 95th percentile 1.
+Half of it is `places`, where there are any: small defects. The other half are `knn` on the latent means, which sees
+small differences of the whole and is blind to gross ones that the views taught the encoder to ignore (a black picture),
+and `mahalanobis` on the features, which is the other way round. Measured in `benchmarks/infrared_decide.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 from jaxtyping import Float
 
 from vssl.errors import DataError
-from vssl.scores import knn, mahalanobis
+from vssl.scores import knn, mahalanobis, places
 from vssl.scores.base import Score
 from vssl.types import Embeddings
 
@@ -27,7 +27,7 @@ LEAST = -2.0
 
 @dataclass(frozen=True)
 class Config:
-    """Distance to the nearest samples of the bank in the latent space, and to its Gaussian in the features.
+    """Distance to the nearest samples of the bank, to its Gaussian, and at the worst places.
 
     Attributes:
         neighbours: How many, 1 or more.
@@ -46,12 +46,12 @@ def fit(config: Config, bank: Embeddings) -> Score:
     order = np.argsort(np.array(bank.ids, dtype=object), kind="stable")
     first, second = (Embeddings(bank.table.take(pa.array(order[start::2]))) for start in (0, 1))
     scales = [_scale(np.log(score(second).clip(SMALLEST))) for score in _parts(config, first)]
-    return Novelty(list(zip(_parts(config, bank), scales, strict=True)))
+    return Novelty(_parts(config, bank), scales)
 
 
 def _parts(config: Config, bank: Embeddings) -> list[Score]:
-    near = knn.fit(knn.Config(config.neighbours, "mean"), bank)
-    return [near, mahalanobis.fit(mahalanobis.Config(), bank)]
+    whole = [knn.fit(knn.Config(config.neighbours, "mean"), bank), mahalanobis.fit(mahalanobis.Config(), bank)]
+    return [*whole, places.fit(places.Config(), bank)] if "places" in bank else whole
 
 
 def _scale(known: Float[np.ndarray, " n"]) -> tuple[float, float]:
@@ -61,12 +61,15 @@ def _scale(known: Float[np.ndarray, " n"]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Novelty:
-    """Holds both scores with the middle and the width of their scales."""
+    """Holds the scores, those of the whole first, with the middle and the width of the scale of each."""
 
-    parts: list[tuple[Score, tuple[float, float]]]
+    parts: list[Score]
+    scales: list[tuple[float, float]]
 
     def __call__(self, samples: Embeddings) -> Float[np.ndarray, " N"]:
-        total = np.zeros(len(samples))
-        for score, (middle, width) in self.parts:
-            total += ((np.log(score(samples).clip(SMALLEST)) - middle) / width).clip(LEAST)
-        return total
+        found = [
+            ((np.log(score(samples).clip(SMALLEST)) - middle) / width).clip(LEAST)
+            for score, (middle, width) in zip(self.parts, self.scales, strict=True)
+        ]
+        whole = (found[0] + found[1]) / 2
+        return (whole + found[2]) / 2 if len(found) == 3 else whole

@@ -65,13 +65,17 @@ class Model:
         precision = "bfloat16" if devices.in_bf16(self.device, self.settings.precision) else "float32"
         return f"vssl {vssl_version}, torch {torch_version}, {self.device.type}, {precision}"
 
-    @torch.inference_mode()
     def __call__(self, view: View) -> tuple[Float[Tensor, "B F"], Latent]:
         """Features and latent of a batch, in float32."""
+        return self.with_places(view)[:2]
+
+    @torch.inference_mode()
+    def with_places(self, view: View) -> tuple[Float[Tensor, "B F"], Latent, Float[Tensor, "B C h w"] | None]:
+        """Features, latent and early feature maps of a batch, in float32; no maps where the encoder has none."""
         with devices.autocast(self.device, self.settings.precision):
-            features = self.objective.encoder(view.to(self.device))
+            features, places = self.objective.encoder.with_places(view.to(self.device))
             latent = self.objective.latent(features)
-        return features.float(), latent
+        return features.float(), latent, None if places is None else places.float()
 
 
 def load(run: Run | str, device: str = "auto") -> Model:
