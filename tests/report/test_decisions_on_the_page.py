@@ -46,7 +46,7 @@ def test_decisions_are_shown_beside_the_nearest_known_samples(trained: Run, line
     assert "original not found" not in text
     first = re.search(r"<h3>Accepted.*?<ul class=\"tiles\">(.*?)</li>", text, re.DOTALL)
     assert first is not None
-    assert first.group(1).count("<img") == 3
+    assert first.group(1).count("<img") == 4
 
 
 def test_groups_have_a_row_each(trained: Run, line: Path, ask: dict[str, float]):

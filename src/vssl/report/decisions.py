@@ -18,6 +18,7 @@ from vssl.decide.policy import EVERYTHING, Policy, Reference
 from vssl.decide.thresholds import ACCEPT, REJECT, REVIEW, Thresholds
 from vssl.decide.words import words
 from vssl.report.gallery import Tile, shrink, tile
+from vssl.report.heat import Heat, heat_of
 from vssl.report.tradeoff import Curve, curve_of, rates, spread
 from vssl.run import Run
 from vssl.types import Embeddings
@@ -48,6 +49,7 @@ class Example:
     """A sample beside the known samples that are nearest to it."""
 
     sample: Tile
+    heat: Tile | None
     normal: Tile
     defect: Tile | None
 
@@ -148,7 +150,11 @@ def _galleries(run: Run, name: str, source: str, reference: Reference, pictures:
     }
     chosen = {decision: every[:SHOWN] for decision, (every, _) in rows.items()}
     columns = {column: table[column].to_pylist() for column in ("id", "nearest", "nearest_defect")}
-    show = _Shop(pictures, reference, source, [row for some in chosen.values() for row in some], columns)
+    shown = [row for some in chosen.values() for row in some]
+    ids = {columns["id"][row] for row in shown}
+    samples = run.embeddings(name)
+    heat = heat_of(samples.where(np.array([name in ids for name in samples.ids], dtype=bool)), reference)
+    show = _Shop(pictures, reference, source, shown, columns, heat)
     return [
         Gallery(decision, look_for, len(every), [show.example(row, scores[row]) for row in chosen[decision]])
         for decision, (every, look_for) in rows.items()
@@ -160,9 +166,16 @@ class _Shop:
     """The pictures of some samples and of the known ones nearest to them, each source opened once."""
 
     def __init__(
-        self, pictures: Elsewhere, reference: Reference, source: str, rows: Sequence[int], columns: dict[str, list[Any]]
+        self,
+        pictures: Elsewhere,
+        reference: Reference,
+        source: str,
+        rows: Sequence[int],
+        columns: dict[str, list[Any]],
+        heat: Heat | None,
     ) -> None:
         self._columns = columns
+        self._heat = heat
         self._samples = shrink((columns["id"][row] for row in sorted(rows)), lambda ids: pictures(source, ids))
         nearest = sorted({columns["nearest"][row][0] for row in rows})
         defects = sorted({columns["nearest_defect"][row] for row in rows} - {None})
@@ -174,6 +187,7 @@ class _Shop:
         name, normal, defect = (self._columns[key][row] for key in ("id", "nearest", "nearest_defect"))
         return Example(
             tile(name, self._samples[name], f"{score:.4g}"),
+            None if self._heat is None else tile(name, self._heat.over(name, self._samples[name])),
             tile(normal[0], self._normals[normal[0]]),
             None if defect is None else tile(defect, self._defects[defect]),
         )
