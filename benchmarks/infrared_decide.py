@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 import tyro
 from sklearn.decomposition import PCA
@@ -27,17 +28,21 @@ from sklearn.neighbors import NearestNeighbors
 
 from vssl import Embeddings, Run, api
 from vssl.decide import bounds
+from vssl.embed import embed_view, to_arrow
 from vssl.files import write_json
 from vssl.modalities import images
-from vssl.scores import ambiguity, knn, mahalanobis, mixture, novelty
+from vssl.modalities.base import CORRUPTION_LEVELS
+from vssl.scores import Score, ambiguity, knn, mahalanobis, mixture, novelty, places
 from vssl.train.describe import machine, versions
 from vssl.train.model import Model
 
 OUT = Path(__file__).parent / "results" / "infrared_decide.json"
 RATES = (0.01, 0.05)
 DIVISIONS = 20
+SPOILT = 1_000
 FITTED = {
     "novelty": (novelty, novelty.Config()),
+    "places": (places, places.Config()),
     "5-NN, features": (knn, knn.Config()),
     "5-NN, latent means": (knn, knn.Config(space="mean")),
     "Mahalanobis": (mahalanobis, mahalanobis.Config()),
@@ -68,12 +73,17 @@ class Options:
 def main(options: Options) -> None:
     normals = _normals_of(options.folder)
     rows: list[dict[str, Any]] = []
+    spoilt: list[dict[str, Any]] = []
     for name, seed, model in _models(options, normals):
         bank = api.embed(model.run, normals, name="bank")
         judged = api.embed(model.run, options.folder / "infrared-test.csv", name="test")
         for score, scores in _scores(name, model, bank, judged, options):
             rows.append({"trained on": name, "score": score, "seed": seed, **_measured(scores, _labels(judged))})
             print(_line(rows[-1]), flush=True)
+        if name in ("mixture", "normals"):
+            rejected = _spoilt(model, novelty.fit(novelty.Config(), bank), judged, options.folder / "infrared-test.csv")
+            spoilt.append({"trained on": name, "seed": seed, **rejected})
+            print(" ".join(f"{kind} {share:.2f}" for kind, share in rejected.items()), flush=True)
     command = " ".join(["python benchmarks/infrared_decide.py", *sys.argv[1:]])
     about = {
         "command": command,
@@ -81,7 +91,7 @@ def main(options: Options) -> None:
         "machine": machine(torch.device("cpu")),
         "steps": options.steps,
     }
-    write_json(options.out, about | {"divisions": DIVISIONS, "rows": rows})
+    write_json(options.out, about | {"divisions": DIVISIONS, "rows": rows, "spoilt": spoilt})
 
 
 def _normals_of(folder: Path) -> Path:
@@ -149,6 +159,24 @@ def _reconstruction_error(model: Model, data: Path) -> np.ndarray:
         view = model.modality.plain(chunk.raw)
         found.append(-decoder.log_likelihood(model(view)[1].mean, view))
     return torch.cat(found).double().numpy()
+
+
+def _spoilt(model: Model, score: Score, judged: Embeddings, data: Path) -> dict[str, float]:
+    """The share of spoilt pictures that is rejected by the threshold of all judged normals for 1 %."""
+    limit = bounds.binomial_threshold(score(judged)[_labels(judged) == "normal"], 0.01)
+    raw = model.modality.sample(data, SPOILT, seed=0).raw
+    generator = torch.Generator().manual_seed(0)
+    sets = {"as they are": raw, "pure noise": torch.randint(0, 256, raw.shape, generator=generator, dtype=torch.uint8)}
+    sets |= {name: torch.full_like(raw, value) for name, value in (("all black", 0), ("all white", 255))}
+    for kind in model.modality.corruptions:
+        sets |= {f"{kind} {n}": model.modality.corrupt(raw, kind, n, generator) for n in CORRUPTION_LEVELS}
+    return {name: float((score(_embedded(model, pictures)) > limit).mean()) for name, pictures in sets.items()}
+
+
+def _embedded(model: Model, raw: torch.Tensor) -> Embeddings:
+    columns = embed_view(model, model.modality.plain(raw))
+    ids = pa.array([str(row) for row in range(len(raw))])
+    return Embeddings(pa.table({"id": ids} | {name: to_arrow(values) for name, values in columns.items()}))
 
 
 def _labels(judged: Embeddings) -> np.ndarray:

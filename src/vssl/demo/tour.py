@@ -75,8 +75,8 @@ def _decisions(run: Run, out: Path, hold_out: Path, terminal: Console | None) ->
         alarms, misses = decisions.measured.false_alarm, decisions.measured.miss["all"]
         verdict = kept(alarms, policy.promise.false_alarm, policy)
         found.append(
-            f"{place}: false alarms {alarms}. {verdict} Defects accepted: {misses}. The score, which knows no defect, "
-            f"ranks a random defect above a random good part in {decisions.measured.auroc:.0%} of pairs (chance is 50 %)."
+            f"{place}: false alarms {alarms}. {verdict} Defects accepted: {misses}. The score knows no defect, "
+            f"and ranks a random one above a random good part in {decisions.measured.auroc:.0%} of pairs (chance 50 %)."
         )
     return found
 
