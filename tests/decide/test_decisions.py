@@ -164,6 +164,17 @@ def test_an_unreadable_sample_is_not_lost_but_reviewed(calibrated: Run, line: Pa
     assert last["reason"].startswith("unreadable")
 
 
+def test_however_many_cannot_be_read_the_others_are_decided(calibrated: Run, draw_pictures, tmp_path: Path):
+    folder = draw_pictures(tmp_path / "few", count=4, seed=3)
+    for path in sorted(folder.rglob("*.png"))[:3]:
+        path.write_bytes(b"")
+    table = decide(calibrated, folder).table
+    assert [reason.startswith("unreadable") for reason in table["reason"].to_pylist()] == [False, True, True, True]
+    sorted(folder.rglob("*.png"))[3].write_bytes(b"")
+    table = decide(calibrated, folder).table
+    assert table["decision"].to_pylist() == [REVIEW] * 4
+
+
 def test_noise_and_blackout_are_not_accepted(calibrated: Run, line: Path, tmp_path: Path):
     (tmp_path / "noise").mkdir()
     for row in range(20):
@@ -184,6 +195,11 @@ def test_samples_of_the_training_are_no_calibration(trained: Run, photos: Path, 
 def test_samples_of_the_bank_are_no_calibration(trained: Run, line: Path, ask: Ask):
     with pytest.raises(DataError, match="in the bank too"):
         calibrate(trained, f"{line}:label=ok", ask, bank=line)
+
+
+def test_a_bank_that_holds_the_defects_is_refused(trained: Run, line: Path, ask: Ask):
+    with pytest.raises(DataError, match="40 of 40 defects are in the bank too"):
+        calibrate(trained, f"{line}:label=ok", ask, defects=f"{line}:label=defect", bank=f"{line}:label=defect")
 
 
 def test_a_sample_cannot_be_normal_and_a_defect(trained: Run, line: Path, ask: Ask):

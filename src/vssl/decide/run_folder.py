@@ -26,8 +26,8 @@ from vssl.decide.summary import figures, sentences
 from vssl.decide.thresholds import REVIEW
 from vssl.decide.words import words
 from vssl.embed import broken_of, embed, model_hash, name_for, training_contents
-from vssl.errors import DataError, NotEnoughDataError, PolicyError
-from vssl.files import atomic, write_json
+from vssl.errors import DataError, NotEnoughDataError, PolicyError, TooManyBrokenError
+from vssl.files import atomic
 from vssl.scores.neighbours import neighbours
 from vssl.train.model import Model
 from vssl.types import Embeddings
@@ -54,24 +54,16 @@ def calibrate_run(
         )
     known_normal = take(model, normal, terminal)
     known_defects = None if defects is None else take(model, defects, terminal)
-    seen, caveats = _seen(model, terminal)
+    hint, seen, caveats = "", *_seen(model, terminal)
     if bank is None:
         of_bank, known_normal = divide(known_normal)
         hint = " Half of the normals are the bank; to use all, name another: --bank DATA, or --bank train."
     else:
         of_bank = take(model, run.info["source"] if str(bank) == "train" else bank, terminal)
-        hint = ""
-    known_normal, left = unseen(known_normal, seen, "normal samples", "the training data")
-    in_bank = set(of_bank.table["content"].to_pylist())
-    known_normal, more = unseen(known_normal, in_bank, "normal samples", "the bank")
-    if left + more:
-        caveats.append(f"{left + more} normal samples were left out: the training data or the bank hold the same.")
+    known = {"the training data": seen, "the bank": set(of_bank.table["content"].to_pylist())}
+    known_normal = _apart(known_normal, known, "normal samples", caveats)
     if known_defects is not None:
-        known_defects, left = unseen(known_defects, seen, "defects", "the training data")
-        if left:
-            caveats.append(f"{left} defects were left out: the training data hold the same.")
-    if not len(of_bank):
-        raise NotEnoughDataError(len(known_normal), 2, "a bank and a calibration")
+        known_defects = _apart(known_defects, known, "defects", caveats)
     try:
         policy, reference = calibrate(request, _drawn(of_bank), known_normal, known_defects, caveats, date.today())
     except NotEnoughDataError as error:
@@ -99,7 +91,11 @@ def decide_run(
     policy.check(binding(model), date.today())
     source, condition = split(data)
     name = name or name_for(run, source)
-    samples = embed(model, source, name, terminal)
+    try:
+        samples = embed(model, source, name, terminal)
+    except TooManyBrokenError:
+        # The table of the others is kept; here no sample is lost, however many cannot be read.
+        samples = run.embeddings(name)
     if condition is not None:
         samples = samples.where(condition.holds(samples, source))
     truth = None if normal is None else Condition.parse(normal)
@@ -109,13 +105,21 @@ def decide_run(
     own = sum(content in known for content in samples.table["content"].to_pylist())
     broken = broken_of(run, name) if condition is None else []
     table = pa.concat_tables([table, _unreadable(broken, table.schema)])
-    path = run.path / "decisions" / f"{name}.parquet"
-    header = {"policy": policy.reference, "made": policy.made, "source": str(Path(source).absolute())}
-    with atomic(path) as file:
-        pq.write_table(table.replace_schema_metadata({"vssl": json.dumps(header)}), file)
-    decisions = Decisions(table, policy, measured, own, path)
-    write_json(path.with_suffix(".json"), {**header, **figures(decisions), "words": sentences(decisions)})
+    decisions = Decisions(table, policy, measured, own, run.path / "decisions" / f"{name}.parquet")
+    about: dict[str, Any] = {"policy": policy.reference, "made": policy.made, "source": str(Path(source).absolute())}
+    about |= {**figures(decisions), "words": sentences(decisions)}
+    with atomic(decisions.path) as file:
+        pq.write_table(table.replace_schema_metadata({"vssl": json.dumps(about)}), file)
     return decisions
+
+
+def _apart(samples: Embeddings, known: dict[str, set[str]], what: str, caveats: list[str]) -> Embeddings:
+    """The samples that neither the training nor the bank holds; that some were left out is a caveat."""
+    for where, contents in known.items():
+        samples, left = unseen(samples, contents, what, where)
+        if left:
+            caveats.append(f"{left} {what} were left out: the same are in {where}.")
+    return samples
 
 
 def _seen(model: Model, terminal: Console | None) -> tuple[set[str], list[str]]:

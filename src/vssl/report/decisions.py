@@ -124,8 +124,8 @@ def decided(run: Run, name: str, pictures: Elsewhere) -> Decided | None:
 
 
 def _record(run: Run, name: str) -> dict[str, Any] | None:
-    path = run.path / "decisions" / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    path = run.path / "decisions" / f"{name}.parquet"
+    return json.loads(pq.read_schema(path).metadata[b"vssl"]) if path.exists() else None
 
 
 def _groups(policy: Policy, reference: Reference) -> list[Group]:
