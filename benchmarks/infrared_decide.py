@@ -128,11 +128,11 @@ def _scores(
     name: str, model: Model, bank: Embeddings, judged: Embeddings, options: Options
 ) -> Iterator[tuple[str, np.ndarray]]:
     for score, (module, config) in FITTED.items():
-        if name != "nothing" or score == "5-NN, features":
-            yield score, module.fit(config, bank)(judged)
+        yield score, module.fit(config, bank)(judged)
     yield "Isolation Forest, features", _isolation(bank.features, judged.features)
     if name.startswith("VAE"):
         yield "VAE: reconstruction error", _reconstruction_error(model, options.folder / "infrared-test.csv")
+    if name == "nothing":
         known, new = (_pixels(model, options.folder / f"infrared-{part}.csv") for part in ("train-normal", "test"))
         yield "pixels: 5-NN", NearestNeighbors(n_neighbors=5).fit(known).kneighbors(new)[0].mean(1)
         yield "pixels: PCA reconstruction (30)", _pca_error(known, new)
