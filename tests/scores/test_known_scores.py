@@ -67,6 +67,8 @@ def test_novelty_hears_each_of_its_two_scores(both_spaces):
     odd_in_latent, odd_in_features, copy = score(
         both_spaces("t", [[-1, 0, 0], [1, 0, 0], bank.numpy("mean")[0]], [[0, 0, 1], [9, 9, 9], [9, 9, 9]])
     )
+    blank = score(both_spaces("u", bank.numpy("mean")[:1], [[90, 90, 90]]))
+    assert blank[0] > known.max()
     # The scale: the median of known samples is 0 in either part.
     assert abs(np.median(known)) < 0.5
     assert min(odd_in_latent, odd_in_features, copy) > np.quantile(known, 0.99)

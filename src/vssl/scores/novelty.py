@@ -3,7 +3,8 @@
 A mean of scores, each as a logarithm on a scale on which the median of known samples is 0 and their 95th percentile 1.
 Half of it is `places`, where there are any: small defects. The other half are `knn` on the latent means, which sees
 small differences of the whole and is blind to gross ones that the views taught the encoder to ignore (a black picture),
-and `mahalanobis` on the features, which is the other way round. Measured in `benchmarks/infrared_decide.py`.
+and `mahalanobis` on the features, which is the other way round. A sample that is far out by one of them is not saved by
+the others. Measured in `benchmarks/infrared_decide.py`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ FEWEST = 8
 SMALLEST = 1e-9
 # A copy of a known sample is at distance 0; however familiar it looks to one score, the other is to be heard.
 LEAST = -2.0
+# What is so far out by one score is novel whatever the others say: a blank picture is near to many in the latent space.
+GROSS = 1.0
 
 
 @dataclass(frozen=True)
@@ -72,4 +75,5 @@ class Novelty:
             for score, (middle, width) in zip(self.parts, self.scales, strict=True)
         ]
         whole = (found[0] + found[1]) / 2
-        return (whole + found[2]) / 2 if len(found) == 3 else whole
+        mean = (whole + found[2]) / 2 if len(found) == 3 else whole
+        return np.maximum(mean, np.max(found, axis=0) - GROSS)
