@@ -192,6 +192,12 @@ def test_samples_of_the_training_are_no_calibration(trained: Run, photos: Path, 
     assert not (trained.path / "policy.json").exists()
 
 
+def test_training_data_that_are_gone_cannot_be_checked_and_the_policy_says_so(trained: Run, line: Path, ask: Ask):
+    trained.update(source=str(trained.path / "gone"))
+    policy = calibrate(trained, f"{line}:label=ok", ask)
+    assert any("could not be checked" in caveat for caveat in policy.caveats)
+
+
 def test_samples_of_the_bank_are_no_calibration(trained: Run, line: Path, ask: Ask):
     with pytest.raises(DataError, match="in the bank too"):
         calibrate(trained, f"{line}:label=ok", ask, bank=line)
