@@ -43,7 +43,7 @@ class Config:
 
 
 def fit(config: Config, bank: Embeddings) -> Score:
-    """Fit both scores, and their scales: scores on one half of the bank by what the other half was fitted to."""
+    """Fit the scores, and their scales: scores on one half of the bank by what the other half was fitted to."""
     if len(bank) < FEWEST:
         raise DataError(f"The bank has {len(bank)} samples; novelty needs at least {FEWEST}.")
     order = np.argsort(np.array(bank.ids, dtype=object), kind="stable")
