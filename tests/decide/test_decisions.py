@@ -312,6 +312,15 @@ def test_a_policy_that_cannot_be_read_is_refused(calibrated: Run, line: Path, te
         decide(calibrated, line)
 
 
+def test_a_threshold_moved_by_hand_is_refused(calibrated: Run, line: Path):
+    path = calibrated.path / "policy.json"
+    written = json.loads(path.read_text())
+    written["thresholds"][""]["reject_above"] += 1
+    path.write_text(json.dumps(written))
+    with pytest.raises(PolicyError, match="was changed after the calibration"):
+        decide(calibrated, line)
+
+
 def test_a_new_training_removes_the_policy(calibrated: Run, photos: Path, quick: dict[str, Any]):
     api.train(photos, calibrated.path, overwrite=True, **quick)
     assert not (calibrated.path / "policy.json").exists()

@@ -139,7 +139,8 @@ def write(run: Run, policy: Policy, words: list[str]) -> None:
     Raises:
         StorageError: The folder cannot be written; the policy before is still in force.
     """
-    write_json(run.path / "policy.json", {"format": FORMAT, "words": words, **_to_dict(policy)})
+    data = {"format": FORMAT, "words": words, **_to_dict(policy)}
+    write_json(run.path / "policy.json", data | {"seal": _seal(data)})
     for path in (run.path / "calibration").glob("*.parquet"):
         if path != _reference_path(run, policy.reference):
             path.unlink()
@@ -170,6 +171,11 @@ def read(run: Run) -> tuple[Policy, Reference]:
         raise PolicyError(f"{run.path} has no policy yet: vssl calibrate {run.path} --normal DATA") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PolicyError(f"{path} is no policy that this version can read: {error}. Calibrate again.") from error
+    if _seal(data) != data.get("seal"):
+        raise PolicyError(
+            f"{path} was changed after the calibration, so it promises nothing. Calibrate again, with the rates that "
+            f"are wanted: vssl calibrate {run.path} --overwrite."
+        )
     file = _reference_path(run, policy.reference)
     found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "missing"
     if found != policy.reference:
@@ -178,6 +184,12 @@ def read(run: Run) -> tuple[Policy, Reference]:
             f"the samples that it stands on. Calibrate again: vssl calibrate {run.path} --overwrite."
         )
     return policy, Reference(pq.read_table(file))
+
+
+def _seal(data: dict[str, Any]) -> str:
+    """SHA-256 of all that a policy says: a threshold moved by hand keeps no promise."""
+    said = {key: value for key, value in data.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _reference_path(run: Run, name: str) -> Path:
@@ -191,7 +203,7 @@ def _to_dict(policy: Policy) -> dict[str, Any]:
 def _from_dict(data: dict[str, Any]) -> Policy:
     if data["format"] != FORMAT:
         raise ConfigError(f"it has the format {data['format']}, and {FORMAT} is known")
-    values = {key: value for key, value in data.items() if key not in ("format", "words")}
+    values = {key: value for key, value in data.items() if key not in ("format", "words", "seal")}
     score = dict(values["score"])
     values["score"] = from_dict(find("scores", score.pop("name")).Config, score, "score")
     for key, kind in (("thresholds", Thresholds), ("expected", Rate)):
