@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.console import Console
 
 from vssl.bench.sources import Sources
-from vssl.config import find, member, name_of
+from vssl.config import encoder_of, find, member, name_of
 from vssl.decide.promise import Costs, Promise
 from vssl.embed import embed as _embed
 from vssl.embed import identity_of
@@ -38,7 +38,7 @@ def train(
     out: Name,
     *,
     objective: Any = "vssl",
-    encoder: Any = "convnet/small",
+    encoder: Any = "auto",
     modality: Any = "images",
     minutes: float | None = None,
     epochs: float | None = None,
@@ -58,7 +58,8 @@ def train(
         data: A folder, a CSV or Parquet list with a `path` column, or a zip or tar archive; a folder inside an archive
             is named behind it: images.tar.xz/train.
         out: The run folder to make.
-        objective, encoder, modality: A name such as "simclr", "convnet/base", "images", or a member's Config.
+        objective, encoder, modality: A name such as "simclr", "convnet/base", "images", or a member's Config;
+            as encoder, "auto" takes the one that suits the modality.
         minutes, epochs, steps: How long to train: at most one of them; 10 minutes if none is given.
         optimiser: How to step.
         batch: Samples a step.
@@ -74,9 +75,10 @@ def train(
     """
     if minutes is None and epochs is None and steps is None:
         minutes = 10.0
+    kind = member("modalities", modality)
     settings = Settings(
-        modality=member("modalities", modality),
-        encoder=member("encoders", encoder),
+        modality=kind,
+        encoder=encoder_of(encoder, kind),
         objective=member("objectives", objective),
         budget=Budget(epochs, steps, minutes),
         optimiser=optimiser or Optimiser(),
@@ -302,7 +304,7 @@ def bench(
     methods: Sequence[str] = ("vssl", "simclr"),
     seeds: Sequence[int] = (0, 1, 2),
     label: str = "label",
-    encoder: Any = "convnet/small",
+    encoder: Any = "auto",
     modality: Any = "images",
     minutes: float | None = None,
     epochs: float | None = None,
@@ -342,12 +344,13 @@ def bench(
 
     if minutes is None and epochs is None and steps is None:
         minutes = 5.0
+    kind = member("modalities", modality)
     asked = suite.Suite(
         sources=Sources(str(data), None if test is None else str(test), None if other is None else str(other), label),
         methods=tuple(methods),
         budget=Budget(epochs, steps, minutes),
-        modality=member("modalities", modality),
-        encoder=member("encoders", encoder),
+        modality=kind,
+        encoder=encoder_of(encoder, kind),
         seeds=tuple(seeds),
         learning_rates=tuple(learning_rates),
         batches=tuple(batches),

@@ -68,6 +68,12 @@ def member(kind: str, choice: Any) -> Any:
     raise ConfigError(f"{name!r} has no variant {variant!r}; it has: {', '.join(named) or 'none'}.")
 
 
+def encoder_of(choice: Any, modality: Any) -> Any:
+    """An encoder's configuration as `member` gives it; "auto" stands for the one that suits the modality's data."""
+    suits = find("modalities", name_of(modality)).DEFAULT_ENCODER
+    return member("encoders", suits if choice == "auto" else choice)
+
+
 def name_of(config: object) -> str:
     """The registry name of a member's configuration: the name of the module that defines it."""
     return type(config).__module__.rsplit(".", 1)[-1]

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vssl.config import find, from_dict, member, members, to_dict
+from vssl.config import encoder_of, find, from_dict, member, members, name_of, to_dict
 from vssl.errors import ConfigError
 from vssl.modalities.base import Modality
 from vssl.train import loop
@@ -135,8 +135,8 @@ def test_views_are_put_together_and_taken_apart(modality: Modality, raw: Tensor)
 
 
 def test_the_default_encoder_takes_plain_samples(modality: Modality, raw: Tensor):
-    config = member("encoders", modality.default_encoder)
-    encoder = find("encoders", modality.default_encoder.partition("/")[0]).build(config, modality.shape)
+    config = encoder_of("auto", modality.config)
+    encoder = find("encoders", name_of(config)).build(config, modality.shape)
     assert encoder(modality.plain(raw)).shape == (8, encoder.features)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tyro.conf import OmitArgPrefixes
 
-from vssl.config import MEMBER_FOLDERS, member, name_of
+from vssl.config import MEMBER_FOLDERS, encoder_of, member, name_of
 
 ROLES = MEMBER_FOLDERS | {"score": "scores"}
 
@@ -35,7 +35,10 @@ def _chosen(verb: type, role: str, arguments: Sequence[str]) -> Any:
     """The default configuration of the member that plays a role, looked up before the other options are read."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(f"--{role}", default=getattr(verb, role))
-    return member(ROLES[role], getattr(parser.parse_known_args(arguments)[0], role))
+    choice = getattr(parser.parse_known_args(arguments)[0], role)
+    if role == "encoder":
+        return encoder_of(choice, _chosen(verb, "modality", arguments))
+    return member(ROLES[role], choice)
 
 
 def _group(role: str, config: Any) -> str:
@@ -58,10 +61,11 @@ def _without_variant(config: Any) -> Any:
 
 def configurations(asked: Any) -> dict[str, Any]:
     """The configurations of the chosen members, with the values that were asked for."""
-    configurations = {}
+    configurations: dict[str, Any] = {}
     for role, folder in ROLES.items():
         if hasattr(asked, role):
-            chosen = member(folder, getattr(asked, role))
+            choice = getattr(asked, role)
+            chosen = encoder_of(choice, configurations["modality"]) if role == "encoder" else member(folder, choice)
             settings = getattr(asked, _group(role, chosen), None)
             values = {} if settings is None else vars(settings)
             configurations[role] = dataclasses.replace(chosen, **values)

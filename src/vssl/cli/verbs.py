@@ -95,8 +95,8 @@ class Train:
         epochs: Passes over the data.
         steps: Steps of the optimiser.
         modality: Kind of data. Its settings stand below.
-        encoder: Network, with its variant behind a slash: convnet/tiny, convnet/small, convnet/base, convnet/resnet18
-            or any of timm, such as timm/resnet50.
+        encoder: Network; auto takes the one that suits the kind of data. Its variant stands behind a slash:
+            convnet/tiny, convnet/small, convnet/base, convnet/resnet18 or any of timm, such as timm/resnet50.
         objective: Method: vssl, vssl/paper (the paper's own form), or one to compare with: barlow, byol, dino, lejepa,
             mcinfonce, mocov3, simclr, simsiam, supcon (reads labels), vae, vicreg. Its settings stand below.
         batch: Samples a step, over all processes together.
@@ -112,7 +112,7 @@ class Train:
     epochs: float | None = None
     steps: int | None = None
     modality: str = "images"
-    encoder: str = "convnet/small"
+    encoder: str = "auto"
     objective: str = "vssl"
     batch: int = 256
     seed: int = 0
@@ -199,7 +199,7 @@ class Bench:
     learning_rates: tuple[float, ...] = (Optimiser().learning_rate,)
     batches: tuple[int, ...] = (256,)
     modality: str = "images"
-    encoder: str = "convnet/small"
+    encoder: str = "auto"
     device: str = "auto"
 
     def carry_out(self, arguments: Sequence[str]) -> None:

@@ -1,14 +1,14 @@
 """What every modality promises to the stages that follow.
 
-A modality's module has a frozen `Config`; a frozen dataclass `Spec`, stored with the run; `measure(source, config)`,
-which looks at the training data once and returns as a `Spec` what has to be known of them ever after (sizes, ranges,
-mean and spread); and `build(config, spec) -> Modality`.
+A modality's module has a frozen `Config`; `DEFAULT_ENCODER`, the name of the encoder that suits; a frozen dataclass
+`Spec`, stored with the run; `measure(source, config)`, which looks at the training data once and returns as a `Spec`
+what has to be known of them ever after (sizes, ranges, mean and spread); and `build(config, spec) -> Modality`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -70,6 +70,19 @@ class Chunk:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a sample that can be thought away.
+
+    Attributes:
+        name: For a person, in the words of the data: a channel and a span of time, an event's text.
+        without: The raw sample as it would be if nothing were known of this part, or if it had not been there.
+    """
+
+    name: str
+    without: Tensor
+
+
+@dataclass(frozen=True)
 class Contents:
     """What a source holds.
 
@@ -89,7 +102,6 @@ class Modality(ABC):
 
     Attributes:
         shape: What an encoder has to know of a sample; images: (channels, height, width).
-        default_encoder: Name of the encoder that suits, as in `--encoder`.
         max_broken: Share of the samples that may be broken, 0..1.
         corruptions: What `corrupt` can do; none where nothing is known of the way the data are taken.
         config: Its settings.
@@ -99,7 +111,6 @@ class Modality(ABC):
     config: Any
     spec: Any
     shape: tuple[int, ...]
-    default_encoder: str
     max_broken: float
     corruptions: Sequence[str] = ()
 
@@ -143,6 +154,15 @@ class Modality(ABC):
             ConfigError: There is no such kind or level.
         """
         raise ConfigError(f"{type(self).__name__} knows no corruption {kind!r}.")
+
+    def parts(self, raw: Tensor, metadata: Mapping[str, Any]) -> Sequence[Part]:
+        """What a sample consists of, to find out which parts carry a score; none where places do it.
+
+        Args:
+            raw: One raw sample, without the axis of the batch.
+            metadata: Its row of the metadata.
+        """
+        return ()
 
     @abstractmethod
     def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from vssl.modalities.images.modality import ImageModality
 
 
+DEFAULT_ENCODER = "convnet/small"
+
+
 @dataclass(frozen=True)
 class Config:
     """Images.

@@ -67,7 +67,6 @@ class ImageModality(Modality):
     """Images, decoded once to 8 bits on one canvas, and views of them."""
 
     shape: tuple[int, int, int]
-    default_encoder = "convnet/small"
     corruptions = tuple(corruptions.KINDS)
 
     def __init__(self, config: Config, spec: Spec) -> None:
