@@ -1,5 +1,6 @@
 import errno
 import importlib
+import itertools
 import json
 import os
 import tarfile
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from vssl import api
 from vssl.config import member
@@ -101,6 +103,41 @@ def test_a_deterministic_method_has_no_variance_at_all(
     table = api.embed(run, photos)
     assert table.table.column_names == ["id", "features", "mean", "places", "content"]
     assert not table.has_variance
+
+
+def test_views_are_compared_when_asked_and_not_again(
+    trained: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = api.embed(trained, photos)
+    assert not {"disagreement", "elbo_gap"} & set(plain.table.column_names)
+    compared = api.embed(trained, photos, pairs=2)
+    assert same(Embeddings(compared.table.select(plain.table.column_names)), plain)
+    batches = count_batches(monkeypatch)
+    for fewer in (0, 1, 2):
+        assert same(api.embed(trained, photos, pairs=fewer), compared)
+    assert batches == []
+
+
+def test_disagreement_is_one_minus_the_mean_cosine_of_all_pairs_of_views(trained: Run, photos: Path) -> None:
+    model = api.load(trained, "cpu")
+    raw = model.modality.load(photos).batch(np.arange(len(IDS)))
+    generator = torch.Generator().manual_seed(0)
+    views = [model(view)[0] for _ in range(2) for view in model.modality.views(raw, generator)]
+    cosines = [torch.cosine_similarity(a, b) for a, b in itertools.combinations(views, 2)]
+    found = api.embed(trained, photos, pairs=2, device="cpu").numpy("disagreement")
+    np.testing.assert_allclose(found, 1 - torch.stack(cosines).mean(0).numpy(), atol=1e-4)
+
+
+def test_samples_whose_views_are_all_alike_do_not_disagree(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = api.load(trained, "cpu")
+    monkeypatch.setattr(type(model.modality), "views", lambda self, raw, _: [self.plain(raw)] * 2)
+    noise = torch.randint(0, 256, (8, *model.modality.shape), dtype=torch.uint8)
+    found = embed_module.compare_views(model, noise, pairs=1)
+    np.testing.assert_allclose(found["disagreement"], 0, atol=1e-5)
+    # Of a view and itself the KL is 0, and what is left is the entropy of the posterior but for half a nat.
+    gaussian = model(model.modality.plain(noise))[1]
+    expected = (gaussian.log_variance.mean(1) + np.log(2 * np.pi)) / 2
+    np.testing.assert_allclose(found["elbo_gap"], expected.numpy(), atol=1e-4)
 
 
 def test_the_rows_stand_in_the_order_of_the_source(trained: Run, photos: Path) -> None:

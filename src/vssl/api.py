@@ -114,6 +114,7 @@ def embed(
     *,
     name: str | None = None,
     label_from: Literal["none", "folder"] | None = None,
+    pairs: int = 0,
     device: str = "auto",
     terminal: Console | None = None,
 ) -> Embeddings:
@@ -122,11 +123,12 @@ def embed(
     Args:
         name: Name of the table; by default that of the data, or "train" for the data of the training.
         label_from: folder: the name of each file's folder is kept as its label; by default as in training.
+        pairs: So many pairs of views of each sample are compared, for the columns `disagreement` and `elbo_gap`.
 
     Raises:
         VsslError: See `vssl.errors`.
     """
-    return _embed(_with_labels(load(run, device), label_from), data, name, terminal)
+    return _embed(_with_labels(load(run, device), label_from), data, name, terminal, pairs=pairs)
 
 
 def evaluate(

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from vssl.errors import ConfigError, DataError, TooManyBrokenError
 from vssl.files import atomic, write_json
 from vssl.modalities.base import Chunk
 from vssl.run import Run
+from vssl.train import devices
 from vssl.train.model import Model
 from vssl.train.progress import counting
 from vssl.types import Embeddings, Gaussian, Latent, View
@@ -46,6 +47,7 @@ class Identity:
         metadata: Of their metadata, labels taken from folders included.
         model: SHA-256 of the model's file.
         preprocessing, backend: As in `Model`.
+        pairs: How many pairs of views of each sample were compared.
     """
 
     source: str
@@ -54,21 +56,30 @@ class Identity:
     model: str
     preprocessing: str
     backend: str
+    pairs: int = 0
+
+    def serves(self, asked: Identity) -> bool:
+        """Whether a table of this identity holds all that is asked for."""
+        return replace(self, pairs=asked.pairs) == asked and self.pairs >= asked.pairs
 
 
-def embed(model: Model, source: str | Path, name: str | None = None, terminal: Console | None = None) -> Embeddings:
+def embed(
+    model: Model, source: str | Path, name: str | None = None, terminal: Console | None = None, *, pairs: int = 0
+) -> Embeddings:
     """Embed all samples of `source` and keep the table as RUN/embeddings/NAME.parquet; it is not made twice.
 
     Args:
         name: Name of the table; by default that of the source, or `train` for the data the run was trained on.
         terminal: Where to show progress; None is quiet.
+        pairs: So many pairs of views of each sample are drawn and compared, for the columns `disagreement` and
+            `elbo_gap`; each costs as much as two more embeddings.
 
     Raises:
         ConfigError: The name is no plain name, or the run holds embeddings of other data under it.
         DataError: The data cannot be read, too many samples are broken, or a metadata column has a reserved name.
         StorageError: The table cannot be written; finished parts stay for the next start.
     """
-    identity, total = _identity(model, source)
+    identity, total = _identity(model, source, pairs)
     name = name or ("train" if identity.fingerprint == model.run.info["fingerprint"] else default_name(source))
     if not name or Path(name).name != name or name.startswith("."):
         raise ConfigError(f"--name {name!r}: a table's name is a plain file name without folders.")
@@ -78,9 +89,9 @@ def embed(model: Model, source: str | Path, name: str | None = None, terminal: C
             f"{model.run.path} holds embeddings {name!r} of {stored.source} already: choose another --name."
         )
     folder = model.run.path / "embeddings"
-    if stored != identity or not (folder / f"{name}.parquet").exists():
+    if not stored.serves(identity) or not (folder / f"{name}.parquet").exists():
         parts = _parts_folder(folder, name, identity)
-        _write_missing_parts(model, source, total, parts, terminal)
+        _write_missing_parts(model, source, total, identity.pairs, parts, terminal)
         _join(parts, folder / f"{name}.parquet", identity)
         shutil.rmtree(parts)
     broken = broken_of(model.run, name)
@@ -92,11 +103,11 @@ def embed(model: Model, source: str | Path, name: str | None = None, terminal: C
     return model.run.embeddings(name)
 
 
-def _identity(model: Model, source: str | Path) -> tuple[Identity, int]:
+def _identity(model: Model, source: str | Path, pairs: int = 0) -> tuple[Identity, int]:
     contents = model.modality.contents(source)
     place = str(Path(source).absolute())
     hashes = (contents.fingerprint, contents.metadata, model_hash(model), model.preprocessing)
-    return Identity(place, *hashes, model.backend), contents.samples
+    return Identity(place, *hashes, model.backend, pairs), contents.samples
 
 
 def identity_of(run: Run, name: str) -> Identity:
@@ -105,7 +116,7 @@ def identity_of(run: Run, name: str) -> Identity:
     Raises:
         RunNotFoundError: There is no such table.
     """
-    data = _header(run, name)
+    data = {"pairs": 0, **_header(run, name)}
     return Identity(**{field.name: data.get(field.name, "unknown") for field in fields(Identity)})
 
 
@@ -132,6 +143,33 @@ def embed_view(model: Model, view: View) -> dict[str, np.ndarray]:
     features, latent, maps = model.with_places(view)
     columns = _columns(features.cpu().numpy(), latent)
     return columns if maps is None else columns | {"places": places(maps).cpu().numpy()}
+
+
+@torch.inference_mode()
+def compare_views(model: Model, raw: Tensor, pairs: int) -> dict[str, np.ndarray]:
+    """The columns that only several views of a sample tell; none for 0 pairs.
+
+    `disagreement` is 1 - the mean cosine of the features of all views, in 0..2; `elbo_gap` minus the mean over views
+    and pairs of `Objective.elbo`, where there is one. The views are the same for the same batch.
+    """
+    if not pairs or not len(raw):
+        return {}
+    generator = torch.Generator(model.device).manual_seed(0)
+    directions: list[Tensor] = []
+    bounds: list[Tensor] = []
+    for _ in range(pairs):
+        views = model.modality.views(raw, generator)
+        both = type(views[0]).cat(views)
+        features, latent = model(both)
+        directions += F.normalize(features, dim=1).cpu().chunk(2)
+        with devices.autocast(model.device, model.settings.precision):
+            bound = model.objective.elbo(both, latent)
+        bounds += [] if bound is None else list(bound.float().cpu().chunk(2))
+    # The squared length of a sum of unit vectors counts each pair of them twice, and each with itself.
+    count = len(directions)
+    cosine = (torch.stack(directions).sum(0).square().sum(1) - count) / (count * (count - 1))
+    columns = {"disagreement": (1 - cosine).numpy()}
+    return columns | ({"elbo_gap": -torch.stack(bounds).mean(0).numpy()} if bounds else {})
 
 
 def places(maps: Float[Tensor, "B C h w"]) -> Int8[Tensor, "B P"]:
@@ -164,7 +202,7 @@ def training_contents(model: Model, terminal: Console | None = None) -> set[str]
     identity, total = _identity(model, source)
     if identity.fingerprint != run.info["fingerprint"]:
         raise DataError(f"The training data in {source} have changed since the training.")
-    if "train" in run.embedding_names() and identity_of(run, "train") == identity:
+    if "train" in run.embedding_names() and identity_of(run, "train").serves(identity):
         return set(run.embeddings("train").table["content"].to_pylist())
     found: set[str] = set()
     with counting("reading the training data", terminal) as on_progress:
@@ -210,13 +248,15 @@ def _parts_folder(folder: Path, name: str, identity: Identity) -> Path:
     return parts
 
 
-def _write_missing_parts(model: Model, source: str | Path, total: int, parts: Path, terminal: Console | None) -> None:
+def _write_missing_parts(
+    model: Model, source: str | Path, total: int, pairs: int, parts: Path, terminal: Console | None
+) -> None:
     done = len(list(parts.glob("part-*.parquet"))) * PART
     with counting("embedding", terminal) as on_progress:
         tables: list[pa.Table] = []
         broken: list[dict[str, str]] = []
         for chunk in model.modality.stream(source, start=min(done, total), size=BATCH) if done < total else ():
-            tables.append(_table(model, chunk))
+            tables.append(_table(model, chunk, pairs))
             broken += [{"id": item.id, "reason": item.reason} for item in chunk.broken]
             done += len(chunk.ids) + len(chunk.broken)
             on_progress(done, total)
@@ -225,11 +265,12 @@ def _write_missing_parts(model: Model, source: str | Path, total: int, parts: Pa
                 tables, broken = [], []
 
 
-def _table(model: Model, chunk: Chunk) -> pa.Table:
+def _table(model: Model, chunk: Chunk, pairs: int) -> pa.Table:
     clash = sorted(set(chunk.metadata.column_names) & set(Embeddings.COLUMNS))
     if clash:
         raise DataError(f"The metadata column {clash[0]!r} has a name that embeddings need themselves: rename it.")
-    columns = embed_view(model, model.modality.plain(chunk.raw.to(model.device)))
+    raw = chunk.raw.to(model.device)
+    columns = embed_view(model, model.modality.plain(raw)) | compare_views(model, raw, pairs)
     arrays = {"id": pa.array(chunk.ids, pa.string())} | {name: to_arrow(values) for name, values in columns.items()}
     arrays["content"] = pa.array(content(chunk.raw), pa.string())
     return pa.table(arrays | {name: chunk.metadata[name] for name in chunk.metadata.column_names})

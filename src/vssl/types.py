@@ -105,11 +105,11 @@ class Embeddings:
     (higher: less determined); `places`, what is where in an image: 8 x 8 directions of 32 dimensions, row by row, in
     127ths; `content`, a hash of what the encoder was given, the same for the same sample under any name. Deterministic
     methods have neither `log_variance` nor `ambiguity`, encoders without feature maps no `places`. `disagreement`, how
-    far the features of several views differ, is there in comparisons only. All further columns are the metadata of the
-    data set.
+    far the features of several views differ, and `elbo_gap`, how badly they explain each other, are there where views
+    were compared. All further columns are the metadata of the data set.
     """
 
-    COLUMNS = ("id", "features", "mean", "log_variance", "ambiguity", "places", "content", "disagreement")
+    COLUMNS = ("id", "features", "mean", "log_variance", "ambiguity", "places", "content", "disagreement", "elbo_gap")
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from vssl.config import find, members
@@ -18,21 +19,23 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def samples(embeddings_from) -> Embeddings:
     rng = np.random.default_rng(0)
-    return embeddings_from("s", rng.normal(size=(60, 6)), rng.normal(size=(60, 1)), places=places(rng, 60))
+    return embeddings_from("s", rng.normal(size=(60, 6)), rng.normal(size=(60, 1)), **others(rng, 60))
 
 
 @pytest.fixture
 def bank(embeddings_from) -> Embeddings:
     rng = np.random.default_rng(1)
-    return embeddings_from("b", rng.normal(size=(200, 6)), rng.normal(size=(200, 1)), places=places(rng, 200))
+    return embeddings_from("b", rng.normal(size=(200, 6)), rng.normal(size=(200, 1)), **others(rng, 200))
 
 
-def places(rng: np.random.Generator, count: int):
-    return to_arrow(rng.integers(-127, 128, (count, GRID * GRID * DEPTH), dtype=np.int8))
+def others(rng: np.random.Generator, count: int) -> dict[str, pa.Array]:
+    places = to_arrow(rng.integers(-127, 128, (count, GRID * GRID * DEPTH), dtype=np.int8))
+    return {"places": places, "disagreement": pa.array(rng.random(count)), "elbo_gap": pa.array(rng.random(count))}
 
 
 def test_all_scores_of_this_version_are_found():
-    assert {"novelty", "places", "knn", "mahalanobis", "mixture", "ambiguity"} <= set(members("scores"))
+    known = {"novelty", "places", "knn", "mahalanobis", "mixture", "ambiguity", "disagreement", "elbo_gap"}
+    assert known <= set(members("scores"))
 
 
 def test_one_finite_number_a_sample_in_float64(name: str, bank: Embeddings, samples: Embeddings):

@@ -53,6 +53,15 @@ def changed(line: Path, tmp_path: Path) -> Callable[[pa.Table], Path]:
     return write
 
 
+@pytest.mark.parametrize("score", ["disagreement", "elbo_gap"])
+def test_a_score_that_compares_views_gets_them_compared(trained: Run, line: Path, ask: Ask, score: str):
+    calibrate(trained, f"{line}:label=ok", ask, score=score)
+    decided = decide(trained, line)
+    found = dict(zip(decided.table["id"].to_pylist(), decided.table["score"].to_pylist(), strict=True))
+    stored = trained.embeddings("line")
+    assert [found[name] for name in stored.ids] == pytest.approx(stored.numpy(score).tolist())
+
+
 def test_a_policy_says_what_it_promises_and_decides_as_it_says(calibrated: Run, line: Path):
     written = json.loads((calibrated.path / "policy.json").read_text())
     text = " ".join(written["words"])

@@ -228,6 +228,25 @@ def test_the_loss_of_the_paper_is_kl_minus_denoising_likelihood_averaged_over_bo
     )
 
 
+@pytest.mark.parametrize("config", [vssl.paper(), Config(prior="aggregate", form="euclidean")])
+def test_the_elbo_of_a_pair_is_the_likelihood_of_the_other_view_less_the_kl_to_it(
+    build: Callable[..., VSSL], both: list[Images], config: Config
+):
+    objective = build(config).eval()
+    place = on_sphere if config.form == "cosine" else torch.Tensor.clone
+    q, p = student(objective, both), teacher(objective, both)
+    prediction = q.mean if objective.predictor is None else objective.predictor(q.mean)
+    expected = []
+    for i, other in pairs():
+        posterior = normal(place(q.mean[i]), q.log_variance[i])
+        prior = normal(place(p.mean[other]), p.log_variance[other])
+        likelihood = normal(place(prediction[i]), q.log_variance[i]).log_prob(place(p.mean[other]))
+        expected.append((likelihood - kl_divergence(posterior, prior)) / LATENT)
+    stacked = Images.cat(both)
+    found = objective.elbo(stacked, objective.latent(objective.encoder(stacked)))
+    torch.testing.assert_close(found, torch.stack(expected), atol=1e-4, rtol=1e-4)
+
+
 def test_the_mean_term_of_the_cosine_form_is_d_times_one_minus_cosine():
     q, p = Gaussian(torch.randn(4, LATENT), torch.zeros(4, 1)), Gaussian(torch.randn(4, LATENT), torch.zeros(4, 1))
     expected = LATENT * (1 - F.cosine_similarity(q.mean, p.mean))

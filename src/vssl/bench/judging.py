@@ -23,16 +23,15 @@ JUDGES = ("knn", "linear", "retrieval", "selective", "rank")
 TRANSFER = ("knn", "linear")
 # How many samples are corrupted, and how many known ones their distances are measured to.
 CORRUPTED, KNOWN = 1_000, 10_000
-# How often the pair of views is drawn for the disagreement.
+# How many pairs of views are compared for the disagreement and the ELBO gap.
 PAIRS = 2
 
 
 def judged(model: Model, sources: Sources, seed: int, terminal: Console | None) -> dict[str, float]:
     """All figures by name; those that need labels are missing where there are none."""
-    train = embed(model, sources.train, "train", terminal)
     place = sources.test or sources.train
-    test = train if sources.test is None else embed(model, sources.test, "test", terminal)
-    test = _with_disagreement(model, test, place, seed)
+    test = embed(model, place, "train" if sources.test is None else "test", terminal, pairs=PAIRS)
+    train = test if sources.test is None else embed(model, sources.train, "train", terminal)
     reference = None if sources.test is None else train
     label = sources.label if sources.label in test else None
     evidence = Evidence(test, reference, label, seed=seed)
@@ -47,25 +46,6 @@ def judged(model: Model, sources: Sources, seed: int, terminal: Console | None) 
             found = judge(Evidence(other, label=sources.label, seed=seed), TRANSFER).values
             values |= {f"transfer/{name}": value for name, value in found.items()}
     return values
-
-
-def _with_disagreement(model: Model, test: Embeddings, source: str, seed: int) -> Embeddings:
-    """The table with a column `disagreement`: 1 - the mean cosine of the features of a sample's views, in 0..2.
-
-    It needs no learned variance, only several times the work, so a variance should do better than it.
-    """
-    generator = torch.Generator(model.device).manual_seed(seed)
-    found: dict[str, float] = {}
-    for chunk in model.modality.stream(source):
-        raw = chunk.raw.to(model.device)
-        drawn = [view for _ in range(PAIRS) for view in model.modality.views(raw, generator)]
-        units = [torch.nn.functional.normalize(model(view)[0], dim=1) for view in drawn]
-        # The squared length of a sum of unit vectors counts each pair of them twice, and each with itself.
-        squared, count = torch.stack(units).sum(0).square().sum(1), len(units)
-        cosine = (squared - count) / (count * (count - 1))
-        found |= dict(zip(chunk.ids, (1 - cosine).tolist(), strict=True))
-    column = pa.array([found[name] for name in test.ids])
-    return Embeddings(test.table.append_column("disagreement", column))
 
 
 def _on_corrupted(model: Model, train: Embeddings, chunk: Chunk, seed: int) -> dict[str, float]:

@@ -50,7 +50,8 @@ class Calibrate:
         defect_share: Share of defects among the samples to come, for the costs.
         valid_days: Days until the policy is refused.
         overwrite: Replace the policy that there is.
-        score: novelty, places, knn, mahalanobis, mixture or ambiguity. Its settings stand below.
+        score: novelty, places, knn, mahalanobis, mixture, ambiguity, disagreement or elbo_gap. Its settings stand
+            below.
         device: auto, cpu, cuda or one GPU such as cuda:1; decisions must be made on the same kind.
     """
 

@@ -228,6 +228,7 @@ def embed(
     data: Data,
     name: str | None = None,
     label_from: Literal["none", "folder"] | None = None,
+    pairs: int = 0,
     device: str = "auto",
 ) -> None:
     """Embed data: writes RUN/embeddings/NAME.parquet with id, features, mean, log_variance, ambiguity and metadata.
@@ -239,9 +240,11 @@ def embed(
         data: A folder, list or archive, as in train.
         name: Name of the table; by default that of the data, or "train" for the data of the training.
         label_from: folder: keep the name of each file's folder as its label.
+        pairs: Compare so many pairs of views of each sample, for the columns disagreement and elbo_gap; each pair
+            takes as long as two embeddings.
         device: auto, cpu, cuda or one GPU such as cuda:1.
     """
-    table = api.embed(run, data, name=name, label_from=label_from, device=device, terminal=terminal())
+    table = api.embed(run, data, name=name, label_from=label_from, pairs=pairs, device=device, terminal=terminal())
     say(f"{len(table)} samples embedded. Judge them: vssl evaluate {run}  See them: vssl report {run}")
 
 

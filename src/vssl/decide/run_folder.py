@@ -28,6 +28,7 @@ from vssl.decide.words import words
 from vssl.embed import broken_of, embed, model_hash, name_for, training_contents
 from vssl.errors import DataError, NotEnoughDataError, PolicyError, TooManyBrokenError
 from vssl.files import atomic
+from vssl.scores.base import pairs_of
 from vssl.scores.neighbours import neighbours
 from vssl.train.model import Model
 from vssl.types import Embeddings
@@ -52,14 +53,15 @@ def calibrate_run(
         raise PolicyError(
             f"{run.path} has a policy already. Replace it: --overwrite. Use it: vssl decide {run.path} DATA"
         )
-    known_normal = take(model, normal, terminal)
-    known_defects = None if defects is None else take(model, defects, terminal)
+    pairs = pairs_of(request.score)
+    known_normal = take(model, normal, terminal, pairs=pairs)
+    known_defects = None if defects is None else take(model, defects, terminal, pairs=pairs)
     hint, seen, caveats = "", *_seen(model, terminal)
     if bank is None:
         of_bank, known_normal = divide(known_normal)
         hint = " Half of the normals are the bank; to use all, name another: --bank DATA, or --bank train."
     else:
-        of_bank = take(model, run.info["source"] if str(bank) == "train" else bank, terminal)
+        of_bank = take(model, run.info["source"] if str(bank) == "train" else bank, terminal, pairs=pairs)
     known = {"the training data": seen, "the bank": set(of_bank.table["content"].to_pylist())}
     known_normal = _apart(known_normal, known, "normal samples", caveats)
     if known_defects is not None:
@@ -92,7 +94,7 @@ def decide_run(
     source, condition = split(data)
     name = name or name_for(run, source)
     try:
-        samples = embed(model, source, name, terminal)
+        samples = embed(model, source, name, terminal, pairs=pairs_of(policy.score))
     except TooManyBrokenError:
         # The table of the others is kept; here no sample is lost, however many cannot be read.
         samples = run.embeddings(name)

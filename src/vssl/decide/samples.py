@@ -62,15 +62,18 @@ def column_of(samples: Embeddings, column: str, where: str) -> np.ndarray:
     return np.array([str(value) for value in values.to_pylist()], dtype=object)
 
 
-def take(model: Model, text: str | Path, terminal: Console | None = None) -> Embeddings:
+def take(model: Model, text: str | Path, terminal: Console | None = None, *, pairs: int = 0) -> Embeddings:
     """The embeddings of a source, or of those of its samples that fulfil the condition behind its name.
+
+    Args:
+        pairs: As in `embed`.
 
     Raises:
         DataError: The source cannot be read, or has no such column.
         EmptyDataError: No sample fulfils the condition.
     """
     source, condition = split(text)
-    samples = embed(model, source, name_for(model.run, source), terminal)
+    samples = embed(model, source, name_for(model.run, source), terminal, pairs=pairs)
     if condition is None:
         return samples
     kept = condition.holds(samples, str(source))

@@ -18,7 +18,8 @@ def uncertainties(
 
     `nn_distance` is 1 - cosine to the nearest neighbour, `knn_distance` its mean over all neighbours found,
     `feature_norm` the negative Euclidean norm of the features, `latent_nn_distance` is taken in the latent space.
-    `ambiguity` is there if the method has a variance, and `disagreement` if the samples' views have been compared.
+    `ambiguity` is there if the method has a variance, `disagreement` and `elbo_gap` if the samples' views have been
+    compared.
 
     `posterior_distance` (extension) is the mean of ln nn_distance, ln latent_nn_distance and ambiguity. All three
     estimate the logarithm of a sample's squared distance to what it is to be told from: the first two from the one
@@ -35,7 +36,7 @@ def uncertainties(
         "knn_distance": distance.mean(axis=1),
         "feature_norm": -np.linalg.norm(samples.features, axis=1),
     }
-    found |= {name: samples.numpy(name) for name in ("ambiguity", "disagreement") if name in samples}
+    found |= {name: samples.numpy(name) for name in ("ambiguity", "disagreement", "elbo_gap") if name in samples}
     if latent_near is not None:
         found["latent_nn_distance"] = 1 - latent_near.similarity[:, 0].numpy()
         if "ambiguity" in found:

@@ -51,6 +51,18 @@ class Objective(nn.Module, ABC):
         if self.teacher is not None:
             self.teacher.follow(self.student(), step, progress)
 
+    def elbo(self, both: View, latent: Latent) -> Float[Tensor, "2*B"] | None:
+        """How well each of two views of a sample explains the other; None where the method has no such bound.
+
+        Args:
+            both: The first views of all samples, then the second ones.
+            latent: Of `both`, as `latent` gives it.
+
+        Returns:
+            In nats per latent dimension.
+        """
+        return None
+
     def student(self) -> nn.ModuleList:
         """What a teacher is a copy of."""
         return nn.ModuleList([self.encoder, self.head])

@@ -33,7 +33,7 @@ from vssl.modalities.base import Modality
 from vssl.objectives.base import Objective
 from vssl.stats import gaussian
 from vssl.stats.gather import gather, rank
-from vssl.types import Gaussian, Loss, View
+from vssl.types import Gaussian, Latent, Loss, View
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,17 @@ class VSSL(Objective):
 
     def latent(self, features: Float[Tensor, "B F"]) -> Gaussian:
         return self.head(features)
+
+    def elbo(self, both: View, latent: Latent) -> Float[Tensor, "2*B"]:
+        """ln N(prior's mean; posterior's mean, variance) - KL(q || p), in nats per latent dimension.
+
+        The paired bound, of the sample alone, whatever prior it was trained with: an aggregate depends on the batch.
+        """
+        assert isinstance(latent, Gaussian)
+        other = _swap(self._prior(both, latent))
+        prediction = latent.mean if self.predictor is None else self.predictor(latent.mean).float()
+        kl = gaussian.kl_cosine if self.config.form == "cosine" else gaussian.kl_euclidean
+        return (self._explains(other.mean, prediction, latent) - kl(latent, other)) / self.config.latent
 
     def _prior(self, both: View, posterior: Gaussian) -> Gaussian:
         return posterior if self.teacher is None else self.teacher(both)

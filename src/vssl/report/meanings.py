@@ -103,6 +103,7 @@ SCORES = {
     "latent_nn_distance": "Score: distance to the nearest neighbour in the latent space, which needs no variance.",
     "posterior_distance": "Score: ambiguity and both distances to the nearest neighbour together.",
     "disagreement": "Score: how far the features of several views differ, a stand-in that needs no variance.",
+    "elbo_gap": "Score: how badly several views explain each other, minus the self-supervised ELBO.",
     "mahalanobis": "Score: distance from the mean of the known data in units of its spread.",
 }
 

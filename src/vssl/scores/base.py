@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from jaxtyping import Float
 from numpy import ndarray
 
 from vssl.types import Embeddings
+
+
+def pairs_of(config: Any) -> int:
+    """How many pairs of views of each sample have to be compared for a score of this configuration; 0 for most."""
+    return getattr(config, "pairs", 0)
 
 
 class Score(Protocol):

@@ -1,0 +1,41 @@
+"""Disagreement: how far the features of several views of a sample differ, 1 - their mean cosine, in 0..2.
+
+The views are those of the training, so it asks how much the encoder's answer hangs on what should not matter. It needs
+no learned variance, only several times the work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from vssl.errors import ConfigError
+from vssl.scores.base import Score
+from vssl.types import Embeddings
+
+
+@dataclass(frozen=True)
+class Config:
+    """1 - mean cosine of the features of several views; it needs no bank.
+
+    Attributes:
+        pairs: Pairs of views of each sample, 1 or more; each takes as long as two embeddings.
+    """
+
+    pairs: int = 2
+
+    def __post_init__(self) -> None:
+        if self.pairs < 1:
+            raise ConfigError(f"disagreement.pairs is {self.pairs}; it must be 1 or more.")
+
+
+def fit(_config: Config, bank: Embeddings) -> Score:
+    if "disagreement" not in bank:
+        raise ConfigError("The bank was embedded without views to compare: embed it again with --pairs 2.")
+    return disagreement
+
+
+def disagreement(samples: Embeddings) -> Float[np.ndarray, " N"]:
+    return samples.numpy("disagreement").astype(np.float64)
