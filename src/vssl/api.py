@@ -218,6 +218,7 @@ def decide(
     *,
     name: str | None = None,
     normal: str | None = None,
+    false_discoveries: float | None = None,
     device: str = "auto",
     terminal: Console | None = None,
 ) -> Decisions:
@@ -227,6 +228,8 @@ def decide(
         data: Data as in `train`, or those with a value in a column: "parts.csv:camera=cam-1".
         name: Name of the table; by default that of the data.
         normal: Where the truth is known, which samples are normal, such as "label=ok": the rates are measured then.
+        false_discoveries: A share, 0..1: a column `reported` marks the samples of this batch of which, on average over
+            batches, at most this share is normal (Benjamini and Hochberg 1995).
         device, terminal: As in `train`.
 
     Raises:
@@ -235,7 +238,7 @@ def decide(
     """
     from vssl.decide.run_folder import decide_run
 
-    return decide_run(load(run, device), data, name, normal, terminal)
+    return decide_run(load(run, device), data, name, normal, false_discoveries, terminal)
 
 
 def probe(

@@ -53,6 +53,22 @@ def changed(line: Path, tmp_path: Path) -> Callable[[pa.Table], Path]:
     return write
 
 
+def test_a_list_of_discoveries_is_benjamini_hochbergs(calibrated: Run, line: Path):
+    table = decide(calibrated, line, false_discoveries=0.4).table
+    p_values = np.sort(table["p_value"].to_numpy())
+    lengths = np.flatnonzero(p_values <= 0.4 * np.arange(1, len(p_values) + 1) / len(p_values)) + 1
+    reported = np.array(table["reported"].to_pylist())
+    assert reported.sum() == lengths.max() > 0
+    assert table["p_value"].to_numpy()[reported].max() < table["p_value"].to_numpy()[~reported].min()
+    assert "reported" not in decide(calibrated, line).table.column_names
+
+
+def test_without_a_p_value_of_each_sample_there_are_no_discoveries(trained: Run, line: Path, ask: Ask):
+    calibrate(trained, f"{line}:label=ok", ask | {"false_alarm": 0.4}, block="block")
+    with pytest.raises(ConfigError, match="not with blocks"):
+        decide(trained, line, false_discoveries=0.1)
+
+
 @pytest.mark.parametrize("score", ["disagreement", "elbo_gap"])
 def test_a_score_that_compares_views_gets_them_compared(trained: Run, line: Path, ask: Ask, score: str):
     calibrate(trained, f"{line}:label=ok", ask, score=score)

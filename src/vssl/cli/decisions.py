@@ -92,6 +92,7 @@ def decide(
     data: Annotated[Positional[str], arg(metavar="DATA")],
     name: str | None = None,
     normal: str | None = None,
+    false_discoveries: float | None = None,
     fail_if_reject: bool = False,
     device: str = "auto",
 ) -> None:
@@ -113,12 +114,22 @@ def decide(
             parts.csv:camera=cam-1.
         name: Name of the table; by default that of the data.
         normal: Which samples are normal, COLUMN=VALUE: false alarms and misses are measured.
+        false_discoveries: For a list to look through: mark samples of this batch (column reported), so that on average
+            at most this share of the marked are normal.
         fail_if_reject: End with status 1 if a sample is rejected.
         device: auto, cpu, cuda or one GPU such as cuda:1.
     """
     from vssl.decide import summary
 
-    decisions = api.decide(run, data, name=name, normal=normal, device=device, terminal=terminal())
+    decisions = api.decide(
+        run,
+        data,
+        name=name,
+        normal=normal,
+        false_discoveries=false_discoveries,
+        device=device,
+        terminal=terminal(),
+    )
     for sentence in summary.sentences(decisions):
         say(sentence)
     print(json.dumps(summary.figures(decisions), indent=2))

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from vssl.config import find, name_of
+from vssl.decide import bounds
 from vssl.decide import policy as policies
-from vssl.decide.bounds import conformal_p_values
+from vssl.decide.because import Judge, because
 from vssl.decide.calibrate import Request, calibrate, decide
 from vssl.decide.decisions import Decisions
 from vssl.decide.exchange import unseen
@@ -26,7 +27,7 @@ from vssl.decide.summary import figures, sentences
 from vssl.decide.thresholds import REVIEW
 from vssl.decide.words import words
 from vssl.embed import broken_of, embed, model_hash, name_for, training_contents
-from vssl.errors import DataError, NotEnoughDataError, PolicyError, TooManyBrokenError
+from vssl.errors import ConfigError, DataError, NotEnoughDataError, PolicyError, TooManyBrokenError
 from vssl.files import atomic
 from vssl.scores.base import pairs_of
 from vssl.scores.neighbours import neighbours
@@ -85,12 +86,18 @@ def decide_run(
     data: str | Path,
     name: str | None = None,
     normal: str | None = None,
+    false_discoveries: float | None = None,
     terminal: Console | None = None,
 ) -> Decisions:
     """Decide on the samples of `data` by the policy of the run; see `vssl.api.decide`."""
     run = model.run
     policy, reference = policies.read(run)
     policy.check(binding(model), date.today())
+    if false_discoveries is not None and (policy.block is not None or not policy.guaranteed):
+        raise ConfigError(
+            "The share of false discoveries can be kept only where each sample has a p-value of its own: not with "
+            "blocks, and not where the policy has no guarantee."
+        )
     source, condition = split(data)
     name = name or name_for(run, source)
     try:
@@ -101,7 +108,9 @@ def decide_run(
     if condition is not None:
         samples = samples.where(condition.holds(samples, source))
     truth = None if normal is None else Condition.parse(normal)
-    table, scores = _table(policy, reference, samples, source)
+    table, scores = _table(model, policy, reference, samples, source)
+    if false_discoveries is not None:
+        table = table.append_column("reported", pa.array(_reported(table["p_value"].to_numpy(), false_discoveries)))
     measured = None if truth is None else _measured(samples, table, scores, truth, source)
     known = set(reference.table["content"].to_pylist())
     own = sum(content in known for content in samples.table["content"].to_pylist())
@@ -138,19 +147,24 @@ def _drawn(bank: Embeddings) -> Embeddings:
     return Embeddings(bank.table.take(pa.array(rows)))
 
 
-def _table(policy: Policy, reference: Reference, samples: Embeddings, source: str) -> tuple[pa.Table, np.ndarray]:
+def _table(
+    model: Model, policy: Policy, reference: Reference, samples: Embeddings, source: str
+) -> tuple[pa.Table, np.ndarray]:
     score = find("scores", name_of(policy.score)).fit(policy.score, reference.bank)
     scores = score(samples) if len(samples) else np.empty(0)
     if policy.group is None:
         groups = np.full(len(samples), EVERYTHING, dtype=object)
     else:
         groups = column_of(samples, policy.group, source)
+    limits = np.array([policy.thresholds[g].accept_up_to if g in policy.thresholds else np.nan for g in groups])
+    judge = Judge(model, pairs_of(policy.score), score, reference.bank)
     columns: dict[str, Any] = {
         "id": pa.array(samples.ids, pa.string()),
         "decision": pa.array(decide(policy.thresholds, groups, scores), pa.string()),
         "p_value": pa.array(_p_values(reference, groups, scores)),
         "score": pa.array(scores),
         "group": pa.array(groups, pa.string()),
+        "because": pa.array(because(judge, samples, scores, limits, source), pa.string()),
         "nearest": _nearest(samples, reference.bank, NEAREST),
         "nearest_defect": _first(_nearest(samples, reference.defects, 1)),
         "reason": pa.array([_reason(policy, g, s) for g, s in zip(groups, scores, strict=True)], pa.string()),
@@ -164,8 +178,15 @@ def _p_values(reference: Reference, groups: np.ndarray, scores: np.ndarray) -> n
     for group in set(groups):
         own, calibration = (groups == group) & np.isfinite(scores), reference.normal_scores(group)
         if len(calibration):
-            found[own] = conformal_p_values(calibration, scores[own])
+            found[own] = bounds.conformal_p_values(calibration, scores[own])
     return found
+
+
+def _reported(p_values: np.ndarray, false_discoveries: float) -> np.ndarray:
+    """Which samples of the batch to report; never one without a p-value."""
+    reported, known = np.zeros(len(p_values), dtype=bool), np.isfinite(p_values)
+    reported[known] = bounds.false_discoveries(p_values[known], false_discoveries)
+    return reported
 
 
 def _nearest(samples: Embeddings, others: Embeddings, count: int) -> pa.Array:
@@ -187,7 +208,8 @@ def _reason(policy: Policy, group: str, score: float) -> str:
 
 
 def _unreadable(broken: list[dict[str, str]], schema: pa.Schema) -> pa.Table:
-    rows = [{"id": item["id"], "decision": REVIEW, "reason": f"unreadable: {item['reason']}"} for item in broken]
+    shared: dict[str, Any] = {"decision": REVIEW, "reported": False}
+    rows = [shared | {"id": item["id"], "reason": f"unreadable: {item['reason']}"} for item in broken]
     return pa.Table.from_pylist(rows, schema)
 
 

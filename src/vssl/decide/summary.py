@@ -30,6 +30,11 @@ def sentences(decisions: Decisions) -> list[str]:
     total = decisions.table.num_rows
     counts = [decisions.count(decision) for decision in (ACCEPT, REVIEW, REJECT)]
     found = [f"{total:,} samples: {counts[0]:,} accepted, {counts[1]:,} for review, {counts[2]:,} rejected."]
+    if "reported" in decisions.table.column_names:
+        found.append(
+            f"{sum(decisions.table['reported'].to_pylist()):,} reported: on average over batches, at most the asked "
+            "share of the reported are normal, however many of the samples are defects."
+        )
     reasons = [reason for reason in decisions.table["reason"].to_pylist() if reason]
     found += [f"{reasons.count(reason):,} for review: {reason}." for reason in sorted(set(reasons))[:5]]
     if decisions.own:

@@ -46,9 +46,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Example:
-    """A sample beside the known samples that are nearest to it."""
+    """A sample beside the known samples that are nearest to it, and what would have to change for accept."""
 
     sample: Tile
+    because: str | None
     heat: Tile | None
     normal: Tile
     defect: Tile | None
@@ -149,7 +150,7 @@ def _galleries(run: Run, name: str, source: str, reference: Reference, pictures:
         ACCEPT: (order[decisions[order] == ACCEPT], "The highest scores among them. Look for defects that slipped by."),
     }
     chosen = {decision: every[:SHOWN] for decision, (every, _) in rows.items()}
-    columns = {column: table[column].to_pylist() for column in ("id", "nearest", "nearest_defect")}
+    columns = {column: table[column].to_pylist() for column in ("id", "because", "nearest", "nearest_defect")}
     shown = [row for some in chosen.values() for row in some]
     ids = {columns["id"][row] for row in shown}
     samples = run.embeddings(name)
@@ -187,6 +188,7 @@ class _Shop:
         name, normal, defect = (self._columns[key][row] for key in ("id", "nearest", "nearest_defect"))
         return Example(
             tile(name, self._samples[name], f"{score:.4g}"),
+            self._columns["because"][row],
             None if self._heat is None else tile(name, self._heat.over(name, self._samples[name])),
             tile(normal[0], self._normals[normal[0]]),
             None if defect is None else tile(defect, self._defects[defect]),

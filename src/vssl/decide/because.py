@@ -1,0 +1,168 @@
+"""Why samples were not accepted: what would have to change for it.
+
+Where a sample consists of parts that can be thought away (a channel and a span of time, the events of a kind), each is
+left out in turn. Otherwise, where there are places, the oddest of them are exchanged for those of the nearest known
+sample. Both ask the score itself, so they hold for any score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from jaxtyping import Float, Int
+
+from vssl.embed import DEPTH, GRID, compare_views, embed_view, to_arrow
+from vssl.modalities.base import Modality
+from vssl.scores import places
+from vssl.scores.base import Score
+from vssl.scores.neighbours import neighbours
+from vssl.train.model import Model
+from vssl.types import Embeddings
+
+MOST = 256
+"""So many samples are explained, those with the highest scores first: each takes several scores."""
+
+NAMED = 3
+ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How a sample is judged.
+
+    Attributes:
+        model: Embeds it.
+        pairs: How many pairs of views the score compares.
+        score: Scores it; its bank is `bank`.
+        bank: The known samples.
+    """
+
+    model: Model
+    pairs: int
+    score: Score
+    bank: Embeddings
+
+
+def because(
+    judge: Judge, samples: Embeddings, scores: Float[np.ndarray, " N"], limits: Float[np.ndarray, " N"], source: str
+) -> list[str | None]:
+    """A sentence for each sample whose score is above its limit, and None for the others and where nothing is known.
+
+    Args:
+        scores: Of the samples; higher is worse.
+        limits: Up to which score each would be accepted.
+        source: Where their raw data lie.
+    """
+    odd = np.flatnonzero(scores > limits)
+    odd = odd[np.argsort(-scores[odd], kind="stable")][:MOST]
+    found: list[str | None] = [None] * len(samples)
+    if not len(odd):
+        return found
+    chosen = Embeddings(samples.table.take(pa.array(odd)))
+    if type(judge.model.modality).parts is not Modality.parts:
+        sentences = _by_parts(judge, chosen, scores[odd], limits[odd], source)
+    elif "places" in samples and "places" in judge.bank:
+        sentences = _by_places(judge, chosen, limits[odd])
+    else:
+        return found
+    for row, sentence in zip(odd, sentences, strict=True):
+        found[row] = sentence
+    return found
+
+
+def _by_places(judge: Judge, samples: Embeddings, limits: np.ndarray) -> list[str | None]:
+    """How many of the oddest places have to look like the nearest known sample's, in steps of twice as many."""
+    fitted = places.fit(places.Config(), judge.bank)
+    assert isinstance(fitted, places.Places)
+    heat = fitted.heat(samples).reshape(len(samples), -1)
+    order = np.argsort(-heat, axis=1, kind="stable")
+    near = neighbours(samples, judge.bank, 1, exclude_same_id=False).rows[:, 0].numpy()
+    known = judge.bank.numpy("places")[near].reshape(len(samples), -1, DEPTH)
+    total = order.shape[1]
+    needed = np.zeros(len(samples), dtype=int)
+    count = 1
+    while count <= total and not needed.all():
+        exchanged = _exchange(samples, order[:, :count], known)
+        needed[(needed == 0) & (judge.score(exchanged) <= limits)] = count
+        count *= 2
+    return [_of_places(number, total, rows) for number, rows in zip(needed, order, strict=True)]
+
+
+def _exchange(samples: Embeddings, rows: Int[np.ndarray, "N k"], known: np.ndarray) -> Embeddings:
+    """The samples with the directions of some places taken from `known`."""
+    own = samples.numpy("places").reshape(known.shape).copy()
+    each = np.arange(len(own))[:, None]
+    own[each, rows] = known[each, rows]
+    column = samples.table.column_names.index("places")
+    return Embeddings(samples.table.set_column(column, "places", to_arrow(own.reshape(len(own), -1))))
+
+
+def _of_places(needed: int, total: int, order: np.ndarray) -> str:
+    if not needed:
+        return "Unlike the known samples as a whole: it would not be accepted whichever part of it looked like them."
+    where, those = ("", "that") if needed == 1 else ("mostly ", "those")
+    where = f", {where}{_where(order[:needed])}," if total == GRID * GRID else ""
+    return (
+        f"It would be accepted if {needed} of its {total} places{where} looked like {those} of the nearest known one."
+    )
+
+
+def _where(cells: np.ndarray) -> str:
+    """The third of the picture, in either direction, that most of the cells are in."""
+    thirds = np.stack([cells // GRID, cells % GRID]) * 3 // GRID
+    row, column = np.unravel_index(np.bincount(thirds[0] * 3 + thirds[1], minlength=9).argmax(), (3, 3))
+    return f"at the {ROWS[row]} {COLUMNS[column]}" if row != 1 or column != 1 else "in the centre"
+
+
+def _by_parts(
+    judge: Judge, samples: Embeddings, scores: np.ndarray, limits: np.ndarray, source: str
+) -> list[str | None]:
+    """The parts without which the score falls most."""
+    rows = {name: row for row, name in enumerate(samples.ids)}
+    found: list[str | None] = [None] * len(rows)
+    for name, raw, metadata in _raw(judge.model, rows, source):
+        parts = judge.model.modality.parts(raw, metadata)
+        if parts:
+            without = _scores(judge, torch.stack([part.without for part in parts]))
+            names = [part.name for part in parts]
+            found[rows[name]] = _of_parts(names, without, scores[rows[name]], limits[rows[name]])
+    return found
+
+
+def _raw(model: Model, wanted: Mapping[str, Any], source: str) -> Iterator[tuple[str, torch.Tensor, dict[str, Any]]]:
+    left = len(wanted)
+    for chunk in model.modality.stream(source):
+        for row in (row for row, name in enumerate(chunk.ids) if name in wanted):
+            metadata = {column: chunk.metadata[column][row].as_py() for column in chunk.metadata.column_names}
+            yield chunk.ids[row], chunk.raw[row], metadata
+            left -= 1
+        if not left:
+            return
+
+
+def _scores(judge: Judge, raw: torch.Tensor) -> Float[np.ndarray, " N"]:
+    raw = raw.to(judge.model.device)
+    view = judge.model.modality.plain(raw)
+    columns = embed_view(judge.model, view) | compare_views(judge.model, raw, judge.pairs)
+    ids = {"id": pa.array([str(row) for row in range(len(raw))])}
+    return judge.score(Embeddings(pa.table(ids | {name: to_arrow(values) for name, values in columns.items()})))
+
+
+def _of_parts(names: list[str], without: np.ndarray, score: float, limit: float) -> str:
+    order = np.argsort(without, kind="stable")
+    fallen = [row for row in order if without[row] < score][:NAMED]
+    if not fallen:
+        return "Unlike the known samples as a whole: no single part of it carries the score."
+    enough = [names[row] for row in fallen if without[row] <= limit]
+    if enough:
+        return f"It would be accepted without {_or(enough)}."
+    return f"Most of the score comes from {'; '.join(names[row] for row in fallen)}; none of them is enough alone."
+
+
+def _or(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{'; '.join(names[:-1])}; or {names[-1]}"
