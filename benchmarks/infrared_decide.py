@@ -1,7 +1,7 @@
 """Inspection images: is the promised false-alarm rate kept, and how many defects slip by, beside simple rivals?
 
     python benchmarks/infrared_list.py infrared-solar-modules.tar.xz infrared
-    python benchmarks/infrared_decide.py infrared --seeds 0 1 2
+    python benchmarks/infrared_decide.py infrared --seeds 0 1 2 --other cifar10-jpeg.tar.xz/test
 
 Trains encoders without labels on 16,000 images, on the mixture as it comes (half of them defects) and on its normals
 alone. The bank are the normals of the training list; of the 4,000 other images half of the normals calibrate; the other
@@ -32,13 +32,14 @@ from vssl.embed import embed_view, to_arrow
 from vssl.files import write_json
 from vssl.modalities import images
 from vssl.modalities.base import CORRUPTION_LEVELS
-from vssl.scores import Score, ambiguity, knn, mahalanobis, mixture, novelty, places
+from vssl.scores import Score, ambiguity, disagreement, elbo_gap, knn, mahalanobis, mixture, novelty, places
 from vssl.train.describe import machine, versions
 from vssl.train.model import Model
 
 OUT = Path(__file__).parent / "results" / "infrared_decide.json"
 RATES = (0.01, 0.05)
 DIVISIONS = 20
+PAIRS = disagreement.Config().pairs
 SPOILT = 1_000
 FITTED = {
     "novelty": (novelty, novelty.Config()),
@@ -48,6 +49,7 @@ FITTED = {
     "Mahalanobis": (mahalanobis, mahalanobis.Config()),
     "mixture of 8 Gaussians": (mixture, mixture.Config()),
     "ambiguity": (ambiguity, ambiguity.Config()),
+    "disagreement": (disagreement, disagreement.Config()),
 }
 
 
@@ -59,6 +61,7 @@ class Options:
         folder: The folder that infrared_list.py made.
         runs: Where the runs are kept; those that are done are not trained again.
         seeds: Of the trainings.
+        other: Images of another kind, to see whether they are rejected.
         steps: Steps of 256 images: 1,050 is what five quiet minutes on two cores make.
         out: Where the record goes.
     """
@@ -66,6 +69,7 @@ class Options:
     folder: tyro.conf.Positional[Path]
     runs: Path = Path("runs")
     seeds: tuple[int, ...] = (0, 1, 2)
+    other: Path | None = None
     steps: int = 1050
     out: Path = OUT
 
@@ -75,13 +79,13 @@ def main(options: Options) -> None:
     rows: list[dict[str, Any]] = []
     spoilt: list[dict[str, Any]] = []
     for name, seed, model in _models(options, normals):
-        bank = api.embed(model.run, normals, name="bank")
-        judged = api.embed(model.run, options.folder / "infrared-test.csv", name="test")
+        bank = api.embed(model.run, normals, name="bank", pairs=PAIRS)
+        judged = api.embed(model.run, options.folder / "infrared-test.csv", name="test", pairs=PAIRS)
         for score, scores in _scores(name, model, bank, judged, options):
             rows.append({"trained on": name, "score": score, "seed": seed, **_measured(scores, _labels(judged))})
             print(_line(rows[-1]), flush=True)
         if name in ("mixture", "normals"):
-            rejected = _spoilt(model, novelty.fit(novelty.Config(), bank), judged, options.folder / "infrared-test.csv")
+            rejected = _spoilt(model, novelty.fit(novelty.Config(), bank), judged, options)
             spoilt.append({"trained on": name, "seed": seed, **rejected})
             print(" ".join(f"{kind} {share:.2f}" for kind, share in rejected.items()), flush=True)
     command = " ".join(["python benchmarks/infrared_decide.py", *sys.argv[1:]])
@@ -129,6 +133,8 @@ def _scores(
 ) -> Iterator[tuple[str, np.ndarray]]:
     for score, (module, config) in FITTED.items():
         yield score, module.fit(config, bank)(judged)
+    if not name.startswith("VAE"):
+        yield "ELBO gap", elbo_gap.fit(elbo_gap.Config(), bank)(judged)
     yield "Isolation Forest, features", _isolation(bank.features, judged.features)
     if name.startswith("VAE"):
         yield "VAE: reconstruction error", _reconstruction_error(model, options.folder / "infrared-test.csv")
@@ -161,15 +167,17 @@ def _reconstruction_error(model: Model, data: Path) -> np.ndarray:
     return torch.cat(found).double().numpy()
 
 
-def _spoilt(model: Model, score: Score, judged: Embeddings, data: Path) -> dict[str, float]:
+def _spoilt(model: Model, score: Score, judged: Embeddings, options: Options) -> dict[str, float]:
     """The share of spoilt pictures that is rejected by the threshold of all judged normals for 1 %."""
     limit = bounds.binomial_threshold(score(judged)[_labels(judged) == "normal"], 0.01)
-    raw = model.modality.sample(data, SPOILT, seed=0).raw
+    raw = model.modality.sample(options.folder / "infrared-test.csv", SPOILT, seed=0).raw
     generator = torch.Generator().manual_seed(0)
     sets = {"as they are": raw, "pure noise": torch.randint(0, 256, raw.shape, generator=generator, dtype=torch.uint8)}
     sets |= {name: torch.full_like(raw, value) for name, value in (("all black", 0), ("all white", 255))}
     for kind in model.modality.corruptions:
         sets |= {f"{kind} {n}": model.modality.corrupt(raw, kind, n, generator) for n in CORRUPTION_LEVELS}
+    if options.other is not None:
+        sets["another data set"] = model.modality.sample(options.other, SPOILT, seed=0).raw
     return {name: float((score(_embedded(model, pictures)) > limit).mean()) for name, pictures in sets.items()}
 
 

@@ -88,7 +88,7 @@ def test_a_policy_says_what_it_promises_and_decides_as_it_says(calibrated: Run, 
     found = decide(calibrated, line, normal="label=ok")
     table = pq.read_table(found.path)
     assert table.column_names == [
-        "id", "decision", "p_value", "score", "group", "nearest", "nearest_defect", "reason",
+        "id", "decision", "p_value", "score", "group", "because", "nearest", "nearest_defect", "reason",
     ]  # fmt: skip
     scores = table["score"].to_numpy()
     limit = written["thresholds"][""]["reject_above"]
@@ -244,6 +244,16 @@ def test_too_few_samples_are_refused_with_the_number_that_is_needed(trained: Run
     ) as found:
         calibrate(trained, f"{line}:label=ok", {"false_alarm": 0.01, "confidence": 0.95})
     assert found.value.needed == 299
+
+
+def test_a_group_without_known_defects_is_named(
+    trained: Run, rows: pa.Table, changed: Callable[[pa.Table], Path], ask: Ask
+):
+    cameras = ["cam-3" if row["label"] == "defect" else row["camera"] for row in rows.to_pylist()]
+    data = changed(rows.set_column(2, "camera", pa.array(cameras)))
+    options = {"defects": f"{data}:label=defect", "group": "camera"}
+    with pytest.raises(NotEnoughDataError, match=r"^0 samples are not enough for misses .* camera = cam-1"):
+        calibrate(trained, f"{data}:label=ok", {"false_alarm": 0.2, "miss": 0.2, "confidence": 0.9}, **options)
 
 
 def test_too_few_samples_of_a_group_are_named(trained: Run, line: Path):

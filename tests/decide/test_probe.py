@@ -55,6 +55,16 @@ def test_by_class_the_coverage_holds_for_the_rare_one_too(clusters):
     assert np.mean(by_class) > 0.9 - 3 * np.std(by_class) / np.sqrt(15)
 
 
+def test_samples_of_a_class_with_one_label_count_and_their_class_is_not_guessed(clusters, embeddings_from):
+    samples, names = clusters("s", 200, 0)
+    names = np.where(names == "c", "b", names).astype(object)
+    names[0] = "only once"
+    found = probe(samples, labels_of(samples, names), 0.9)
+    at = found.classes.index("only once")
+    assert not found.sets(samples)[:, at].any()
+    assert (found.calibration[0] == 1).sum() == 1
+
+
 def test_more_coverage_needs_larger_sets(clusters):
     samples, names = clusters("s", 400, 0)
     sizes = [probe(samples, labels_of(samples, names), level).sets(samples).sum(1).mean() for level in (0.7, 0.9, 0.98)]
@@ -72,7 +82,7 @@ def test_more_coverage_needs_larger_sets(clusters):
         ),
         (lambda known: dict.fromkeys(known, "a"), DataError, "1 classes .a."),
         (lambda known: {}, DataError, "0 classes"),
-        (lambda known: known | {"s00000": "d"}, NotEnoughDataError, "the class 'd'"),
+        (lambda known: dict(zip(known, "ab", strict=False)), DataError, "0 classes have two labels or more"),
         (lambda known: dict(list(known.items())[:10]), NotEnoughDataError, "coverage of 0.9"),
     ],
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +53,10 @@ class Probe:
     calibration: list[np.ndarray]
 
     def probabilities(self, samples: Embeddings) -> Float[np.ndarray, "N K"]:
-        """What the classifier holds of each class; not calibrated."""
-        return self.classifier.predict_proba(samples.features.astype(np.float32))
+        """What the classifier holds of each class, 0 for a class that it did not learn; not calibrated."""
+        found = np.zeros((len(samples), len(self.classes)))
+        found[:, self.classifier.classes_] = self.classifier.predict_proba(samples.features.astype(np.float32))
+        return found
 
     def sets(self, samples: Embeddings) -> Bool[np.ndarray, "N K"]:
         """Which classes each sample may have. None at all: it looks like none of them."""
@@ -74,7 +76,7 @@ def probe(
         labels: By id.
 
     Raises:
-        DataError: An id that is not among the samples, or fewer than two classes.
+        DataError: An id that is not among the samples, or fewer than two classes with two labels.
         NotEnoughDataError: Too few labels for the coverage, of all or of a class.
         ConfigError: The coverage is no share.
     """
@@ -89,11 +91,11 @@ def probe(
         if count < needed:
             what = f" of the class {name!r}" if by_class else ""
             raise NotEnoughDataError(2 * int(count), 2 * needed, f"a coverage of {coverage:g}{what} (labels)")
-    classifier = linear.fit(labelled.take(learned.nonzero()[0]), seed)
-    probabilities = classifier.predict_proba(kept_apart.samples.features.astype(np.float32))
-    scores = 1 - probabilities[np.arange(len(kept_apart)), kept_apart.classes]
+    found = Probe(classes, coverage, by_class, linear.fit(labelled.take(learned.nonzero()[0]), seed), [])
+    # A class with one label is not learned, and counts among the unlikely: the coverage is of such samples too.
+    scores = 1 - found.probabilities(kept_apart.samples)[np.arange(len(kept_apart)), kept_apart.classes]
     calibration = [scores[kept_apart.classes == at] if by_class else scores for at in range(len(classes))]
-    return Probe(classes, coverage, by_class, classifier, calibration)
+    return replace(found, calibration=calibration)
 
 
 def read_labels(path: Path) -> dict[str, str]:
@@ -131,9 +133,9 @@ def _labelled(samples: Embeddings, labels: dict[str, str]) -> tuple[Labelled, li
     if len(classes) < 2:
         raise DataError(f"The labels name {len(classes)} classes ({', '.join(classes) or 'none'}); two are needed.")
     names = np.array([labels.get(name) for name in samples.ids], dtype=object)
-    rare = [name for name, count in Counter(labels.values()).items() if count < 2]
-    if rare:
-        raise NotEnoughDataError(1, 2, f"the class {rare[0]!r}, to learn from one and calibrate with another")
+    learnable = sum(count > 1 for count in Counter(labels.values()).values())
+    if learnable < 2:
+        raise DataError(f"{learnable} classes have two labels or more; two such classes are needed to learn from.")
     return with_labels(samples, names, classes), classes
 
 

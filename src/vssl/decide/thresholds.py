@@ -63,11 +63,11 @@ def thresholds(normal: bounds.Scores, defects: bounds.Scores | None, promise: Pr
 
 
 def _limit(scores: bounds.Scores, rate: float, confidence: float, what: str, of: str) -> float:
-    try:
-        return bounds.binomial_threshold(scores, rate, confidence)
-    except NotEnoughDataError as error:
+    needed = bounds.samples_needed(rate, confidence)
+    if len(scores) < needed:
         promise = f"{what} of at most {rate:.3g} with a confidence of {confidence:.4g} ({of})"
-        raise NotEnoughDataError(error.given, error.needed, promise) from error
+        raise NotEnoughDataError(len(scores), needed, promise)
+    return bounds.binomial_threshold(scores, rate, confidence)
 
 
 def _check_spread(normal: bounds.Scores) -> None:

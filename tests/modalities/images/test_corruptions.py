@@ -53,7 +53,15 @@ def test_blur_keeps_the_mean_and_takes_the_detail(raw: Tensor):
     assert float(smooth.std()) < 0.3 * float(raw.float().std())
 
 
+def test_colours_drift_by_the_stated_share_of_white_channel_by_channel():
+    grey = torch.full((64, 3, 8, 8), 128, dtype=torch.uint8)
+    drift = corrupted(grey, "colour", 2).float() - 128
+    assert torch.equal(drift.amin((2, 3)), drift.amax((2, 3)))
+    assert drift.abs().mean() == pytest.approx(0.2 * 255, abs=0.5)
+    assert len({tuple(signs) for signs in drift[:, :, 0, 0].sign().tolist()}) == 8
+
+
 @pytest.mark.parametrize(("kind", "level"), [("rain", 1), ("noise", 4)])
 def test_what_is_not_there_is_refused(raw: Tensor, kind: str, level: int):
-    with pytest.raises(ConfigError, match=r"noise, blur, blackout, levels 1 to 3"):
+    with pytest.raises(ConfigError, match=r"noise, blur, blackout, colour, levels 1 to 3"):
         corrupted(raw, kind, level)

@@ -1,4 +1,4 @@
-"""What goes wrong before a camera, at three levels: noise, blur, and a part of the picture that stays black."""
+"""What goes wrong before a camera, at three levels: noise, blur, a black part, and colours that drift."""
 
 from __future__ import annotations
 
@@ -37,10 +37,18 @@ def blackout(pixels: Pixels, level: int, generator: torch.Generator) -> Pixels:
     return pixels.masked_fill(black[:, None, :, None], 0.0)
 
 
+def colour(pixels: Pixels, level: int, generator: torch.Generator) -> Pixels:
+    """Each channel 0.1, 0.2 or 0.4 of white brighter or darker, by chance; a grey picture as a whole."""
+    shape = (len(pixels), pixels.shape[1], 1, 1)
+    sign = 2 * torch.randint(2, shape, generator=generator, device=pixels.device) - 1
+    return pixels + 0.05 * 2**level * sign
+
+
 KINDS: dict[str, Callable[[Pixels, int, torch.Generator], Pixels]] = {
     "noise": noise,
     "blur": blur,
     "blackout": blackout,
+    "colour": colour,
 }
 
 
