@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 import tyro
 from sklearn.decomposition import PCA
@@ -26,13 +25,12 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
+from spoilt import rejected
 from vssl import Embeddings, Run, api
 from vssl.decide import bounds
-from vssl.embed import embed_view, to_arrow
 from vssl.files import write_json
 from vssl.modalities import images
-from vssl.modalities.base import CORRUPTION_LEVELS
-from vssl.scores import Score, ambiguity, disagreement, elbo_gap, knn, mahalanobis, mixture, novelty, places
+from vssl.scores import ambiguity, disagreement, elbo_gap, knn, mahalanobis, mixture, novelty, places
 from vssl.train.describe import machine, versions
 from vssl.train.model import Model
 
@@ -40,7 +38,6 @@ OUT = Path(__file__).parent / "results" / "infrared_decide.json"
 RATES = (0.01, 0.05)
 DIVISIONS = 20
 PAIRS = disagreement.Config().pairs
-SPOILT = 1_000
 FITTED = {
     "novelty": (novelty, novelty.Config()),
     "places": (places, places.Config()),
@@ -81,13 +78,15 @@ def main(options: Options) -> None:
     for name, seed, model in _models(options, normals):
         bank = api.embed(model.run, normals, name="bank", pairs=PAIRS)
         judged = api.embed(model.run, options.folder / "infrared-test.csv", name="test", pairs=PAIRS)
-        for score, scores in _scores(name, model, bank, judged, options):
-            rows.append({"trained on": name, "score": score, "seed": seed, **_measured(scores, _labels(judged))})
+        for named, scores in _scores(name, model, bank, judged, options):
+            rows.append({"trained on": name, "score": named, "seed": seed, **_measured(scores, _labels(judged))})
             print(_line(rows[-1]), flush=True)
         if name in ("mixture", "normals"):
-            rejected = _spoilt(model, novelty.fit(novelty.Config(), bank), judged, options)
-            spoilt.append({"trained on": name, "seed": seed, **rejected})
-            print(" ".join(f"{kind} {share:.2f}" for kind, share in rejected.items()), flush=True)
+            score = novelty.fit(novelty.Config(), bank)
+            limit = bounds.binomial_threshold(score(judged)[_labels(judged) == "normal"], 0.01)
+            found = rejected(model, score, limit, options.folder / "infrared-test.csv", options.other)
+            spoilt.append({"trained on": name, "seed": seed, **found})
+            print(" ".join(f"{kind} {share:.2f}" for kind, share in found.items()), flush=True)
     command = " ".join(["python benchmarks/infrared_decide.py", *sys.argv[1:]])
     about = {
         "command": command,
@@ -165,26 +164,6 @@ def _reconstruction_error(model: Model, data: Path) -> np.ndarray:
         view = model.modality.plain(chunk.raw)
         found.append(-decoder.log_likelihood(model(view)[1].mean, view))
     return torch.cat(found).double().numpy()
-
-
-def _spoilt(model: Model, score: Score, judged: Embeddings, options: Options) -> dict[str, float]:
-    """The share of spoilt pictures that is rejected by the threshold of all judged normals for 1 %."""
-    limit = bounds.binomial_threshold(score(judged)[_labels(judged) == "normal"], 0.01)
-    raw = model.modality.sample(options.folder / "infrared-test.csv", SPOILT, seed=0).raw
-    generator = torch.Generator().manual_seed(0)
-    sets = {"as they are": raw, "pure noise": torch.randint(0, 256, raw.shape, generator=generator, dtype=torch.uint8)}
-    sets |= {name: torch.full_like(raw, value) for name, value in (("all black", 0), ("all white", 255))}
-    for kind in model.modality.corruptions:
-        sets |= {f"{kind} {n}": model.modality.corrupt(raw, kind, n, generator) for n in CORRUPTION_LEVELS}
-    if options.other is not None:
-        sets["another data set"] = model.modality.sample(options.other, SPOILT, seed=0).raw
-    return {name: float((score(_embedded(model, pictures)) > limit).mean()) for name, pictures in sets.items()}
-
-
-def _embedded(model: Model, raw: torch.Tensor) -> Embeddings:
-    columns = embed_view(model, model.modality.plain(raw))
-    ids = pa.array([str(row) for row in range(len(raw))])
-    return Embeddings(pa.table({"id": ids} | {name: to_arrow(values) for name, values in columns.items()}))
 
 
 def _labels(judged: Embeddings) -> np.ndarray:
