@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def line(tmp_path_factory: pytest.TempPathFactory, draw_pictures: Callable[..., 
         folder / "line.parquet",
     )
     return folder / "line.parquet"
+
+
+@pytest.fixture
+def changed(line: Path, tmp_path: Path) -> Callable[[pa.Table], Path]:
+    """`changed(table)`: the line with another list, in a folder of its own."""
+
+    def write(table: pa.Table) -> Path:
+        folder = Path(shutil.copytree(line.parent, tmp_path / f"line-{len(list(tmp_path.iterdir()))}"))
+        pq.write_table(table, folder / "line.parquet")
+        return folder / "line.parquet"
+
+    return write
 
 
 @pytest.fixture

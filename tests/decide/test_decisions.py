@@ -41,18 +41,6 @@ def rows(line: Path) -> pa.Table:
     return pq.read_table(line)
 
 
-@pytest.fixture
-def changed(line: Path, tmp_path: Path) -> Callable[[pa.Table], Path]:
-    """`changed(table)`: the line with another list, in a folder of its own."""
-
-    def write(table: pa.Table) -> Path:
-        folder = Path(shutil.copytree(line.parent, tmp_path / f"line-{len(list(tmp_path.iterdir()))}"))
-        pq.write_table(table, folder / "line.parquet")
-        return folder / "line.parquet"
-
-    return write
-
-
 def test_a_list_of_discoveries_is_benjamini_hochbergs(calibrated: Run, line: Path):
     table = decide(calibrated, line, false_discoveries=0.4).table
     p_values = np.sort(table["p_value"].to_numpy())
@@ -151,9 +139,23 @@ def test_a_promise_of_blocks_counts_blocks(trained: Run, line: Path, ask: Ask):
         trained, f"{line}:label=ok", {"false_alarm": 0.2, "confidence": 0.9}, block="block", bank="train"
     )
     assert policy.samples["normal"] == 160
-    assert "blocks (by block)" in words(policy)[0]
+    assert "of normal blocks (by block) like the 20 it was made with" in words(policy)[0]
+    measured = decide(trained, f"{line}:label=ok", normal="label=ok").measured
+    assert measured is not None
+    assert measured.false_alarm.of == 20
+    # Each lot holds two defects, so none is normal as a whole.
+    with pytest.raises(DataError, match="no normal"):
+        decide(trained, line, normal="label=ok")
     with pytest.raises(NotEnoughDataError, match="20 samples"):
         calibrate(trained, f"{line}:label=ok", ask, block="block", bank="train", overwrite=True)
+
+
+def test_with_blocks_the_bank_is_the_earlier_half_of_them(trained: Run, line: Path, rows: pa.Table):
+    calibrate(trained, f"{line}:label=ok", {"false_alarm": 0.3, "confidence": 0.9}, block="block")
+    reference = policies.read(trained)[1]
+    lot = dict(zip(rows["path"].to_pylist(), rows["block"].to_pylist(), strict=True))
+    assert {lot[name] for name in reference.bank.ids} == {f"lot-{number}" for number in range(10)}
+    assert {lot[name] for name in reference.normal.ids} == {f"lot-{number}" for number in range(10, 20)}
 
 
 def test_samples_in_the_order_of_time_that_drift_get_no_guarantee(

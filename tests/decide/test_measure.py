@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from vssl.decide.measure import Rate, measure
-from vssl.decide.thresholds import REJECT, Thresholds
+from vssl.decide.measure import Judged, Rate, measure
+from vssl.decide.thresholds import ACCEPT, REJECT, REVIEW, Thresholds
 from vssl.errors import DataError
 
 SCORES = np.array([0.0, 1.0, 2.0, 3.0, 1.0, 2.5, 4.0, 5.0])
@@ -17,7 +17,7 @@ CLASSES = np.array(["ok"] * 4 + ["dent", "dent", "crack", "crack"], dtype=object
 
 def test_rates_at_the_thresholds_of_the_policy():
     decisions = Thresholds(1.0, 2.6).decide(SCORES)
-    found = measure(SCORES, decisions, NORMAL, CLASSES)
+    found = measure(Judged(SCORES, decisions, NORMAL, CLASSES))
     assert (found.false_alarm.count, found.normal_review.count) == (1, 1)
     assert {name: rate.count for name, rate in found.miss.items()} == {"all": 1, "crack": 0, "dent": 1}
     assert found.defect_review is not None
@@ -28,7 +28,7 @@ def test_rates_at_the_thresholds_of_the_policy():
 
 
 def test_without_defects_there_are_no_misses():
-    found = measure(SCORES[:4], Thresholds(9, 9).decide(SCORES[:4]), NORMAL[:4], CLASSES[:4])
+    found = measure(Judged(SCORES[:4], Thresholds(9, 9).decide(SCORES[:4]), NORMAL[:4], CLASSES[:4]))
     assert found.miss == {}
     assert found.auroc is None
 
@@ -41,4 +41,15 @@ def test_bounds_are_those_of_clopper_and_pearson():
 
 def test_without_normals_there_is_no_false_alarm_rate():
     with pytest.raises(DataError, match="no normal sample"):
-        measure(SCORES[4:], Thresholds(9, 9).decide(SCORES[4:]), NORMAL[4:], CLASSES[4:])
+        measure(Judged(SCORES[4:], Thresholds(9, 9).decide(SCORES[4:]), NORMAL[4:], CLASSES[4:]))
+
+
+def test_of_a_block_the_worst_counts():
+    blocks = np.array(["a", "a", "b", "b", "b", "c", "d", "d"], dtype=object)
+    judged = Judged(SCORES, Thresholds(1.0, 2.6).decide(SCORES), NORMAL, CLASSES).by_block(blocks)
+    assert judged.scores.tolist() == [1.0, 3.0, 2.5, 5.0]
+    assert judged.decisions.tolist() == [ACCEPT, REJECT, REVIEW, REJECT]
+    # b holds two normals and a dent.
+    assert judged.is_normal.tolist() == [True, False, False, False]
+    assert judged.classes.tolist() == ["ok", "dent", "dent", "crack"]
+    assert measure(judged).false_alarm.of == 1

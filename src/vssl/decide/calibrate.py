@@ -92,6 +92,8 @@ def calibrate(
     limits = _by_group(request, known, groups)
     doubts = _dependence(request, known[NORMAL])
     counts = {BANK: len(bank)} | {role: len(item.samples) for role, item in known.items()}
+    if request.block is not None:
+        counts |= {f"{role} blocks": len(set(item.column(request.block, role))) for role, item in known.items()}
     decisions = {role: decide(limits, groups[role], item.scores) for role, item in known.items()}
     policy = Policy(
         promise=request.promise,

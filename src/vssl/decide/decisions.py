@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from vssl.decide.episodes import Episode
 from vssl.decide.measure import Measured
 from vssl.decide.policy import Policy
 
@@ -22,6 +23,7 @@ class Decisions:
             score or no threshold); `reported` where a share of false discoveries was asked for.
         policy: What decided.
         measured: How the decisions compare with the truth, where it is known.
+        episodes: Rejected windows of a series put together, kept beside the file as CSV; None without series.
         own: How many of the samples belong to the policy's own bank or calibration.
         path: The Parquet file.
     """
@@ -30,6 +32,7 @@ class Decisions:
     policy: Policy
     measured: Measured | None
     own: int
+    episodes: list[Episode] | None
     path: Path
 
     def count(self, decision: str) -> int:

@@ -69,22 +69,45 @@ class Measured:
 
 
 ALL = "all"
+SEVERITY = (ACCEPT, REVIEW, REJECT)
 
 
-def measure(
-    scores: Float[np.ndarray, " N"], decisions: np.ndarray, is_normal: Bool[np.ndarray, " N"], classes: np.ndarray
-) -> Measured:
-    """Compare decisions with the truth.
+@dataclass(frozen=True)
+class Judged:
+    """What is compared with the truth, sample by sample or block by block.
 
-    Args:
+    Attributes:
         scores: Higher is worse.
         decisions: accept, review or reject.
         is_normal: The truth.
-        classes: Of each sample; misses are counted by class of the defects.
+        classes: Misses are counted by class of the defects.
+    """
+
+    scores: Float[np.ndarray, " N"]
+    decisions: np.ndarray
+    is_normal: Bool[np.ndarray, " N"]
+    classes: np.ndarray
+
+    def by_block(self, blocks: np.ndarray) -> Judged:
+        """The worst of each block: one that holds a defect is one, and of the class of its first defect."""
+        severity = np.array([SEVERITY.index(decision) for decision in self.decisions], dtype=int)
+        rows = [np.flatnonzero(blocks == name) for name in dict.fromkeys(blocks)]
+        first = [row[np.argmin(self.is_normal[row])] for row in rows]
+        return Judged(
+            np.array([self.scores[row].max() for row in rows]),
+            np.array([SEVERITY[severity[row].max()] for row in rows], dtype=object),
+            np.array([self.is_normal[row].all() for row in rows], dtype=bool),
+            self.classes[first],
+        )
+
+
+def measure(judged: Judged) -> Measured:
+    """Compare decisions with the truth.
 
     Raises:
         DataError: There is no normal sample, or a score is not a number.
     """
+    scores, decisions, is_normal, classes = judged.scores, judged.decisions, judged.is_normal, judged.classes
     if not is_normal.any():
         raise DataError("There is no normal sample among the judged ones, so there is no false-alarm rate.")
     if not np.isfinite(scores).all():

@@ -61,7 +61,7 @@ class Policy:
         thresholds: By group; under `EVERYTHING` where there are no groups.
         group: The metadata column of the groups, or None.
         block: The metadata column of the blocks that were calibrated on instead of samples, or None.
-        samples: How many there were: bank, normal, defect.
+        samples: How many there were: bank, normal, defect; with blocks also how many of those: normal blocks, ...
         expected: Shares among the calibration samples: normal accept, normal review, ..., defect reject.
         caveats: What a reader must know, in sentences.
         costs, expected_costs: As given, and what follows from them; None without costs.

@@ -19,8 +19,10 @@ from vssl.decide import policy as policies
 from vssl.decide.because import Judge, because
 from vssl.decide.calibrate import Request, calibrate, decide
 from vssl.decide.decisions import Decisions
+from vssl.decide.episodes import episodes
+from vssl.decide.episodes import write as write_episodes
 from vssl.decide.exchange import unseen
-from vssl.decide.measure import Measured, measure
+from vssl.decide.measure import Judged, Measured, measure
 from vssl.decide.policy import EVERYTHING, Binding, Policy, Reference
 from vssl.decide.samples import Condition, column_of, divide, split, take
 from vssl.decide.summary import figures, sentences
@@ -59,7 +61,7 @@ def calibrate_run(
     known_defects = None if defects is None else take(model, defects, terminal, pairs=pairs)
     hint, seen, caveats = "", *_seen(model, terminal)
     if bank is None:
-        of_bank, known_normal = divide(known_normal)
+        of_bank, known_normal = divide(known_normal, request.block)
         hint = " Half of the normals are the bank; to use all, name another: --bank DATA, or --bank train."
     else:
         of_bank = take(model, run.info["source"] if str(bank) == "train" else bank, terminal, pairs=pairs)
@@ -111,17 +113,25 @@ def decide_run(
     table, scores = _table(model, policy, reference, samples, source)
     if false_discoveries is not None:
         table = table.append_column("reported", pa.array(_reported(table["p_value"].to_numpy(), false_discoveries)))
-    measured = None if truth is None else _measured(samples, table, scores, truth, source)
+    measured = None if truth is None else _measured(policy, samples, table, scores, truth, source)
     known = set(reference.table["content"].to_pylist())
     own = sum(content in known for content in samples.table["content"].to_pylist())
     broken = broken_of(run, name) if condition is None else []
+    found = episodes(samples, table)
     table = pa.concat_tables([table, _unreadable(broken, table.schema)])
-    decisions = Decisions(table, policy, measured, own, run.path / "decisions" / f"{name}.parquet")
+    decisions = Decisions(table, policy, measured, own, found, run.path / "decisions" / f"{name}.parquet")
+    _write(decisions, source)
+    return decisions
+
+
+def _write(decisions: Decisions, source: str) -> None:
+    policy = decisions.policy
     about: dict[str, Any] = {"policy": policy.reference, "made": policy.made, "source": str(Path(source).absolute())}
     about |= {**figures(decisions), "words": sentences(decisions)}
+    if decisions.episodes is not None:
+        write_episodes(decisions.path.with_suffix(".episodes.csv"), decisions.episodes)
     with atomic(decisions.path) as file:
-        pq.write_table(table.replace_schema_metadata({"vssl": json.dumps(about)}), file)
-    return decisions
+        pq.write_table(decisions.table.replace_schema_metadata({"vssl": json.dumps(about)}), file)
 
 
 def _apart(samples: Embeddings, known: dict[str, set[str]], what: str, caveats: list[str]) -> Embeddings:
@@ -213,6 +223,11 @@ def _unreadable(broken: list[dict[str, str]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist(rows, schema)
 
 
-def _measured(samples: Embeddings, table: pa.Table, scores: np.ndarray, truth: Condition, source: str) -> Measured:
+def _measured(
+    policy: Policy, samples: Embeddings, table: pa.Table, scores: np.ndarray, truth: Condition, source: str
+) -> Measured:
     decisions = np.array(table["decision"].to_pylist(), dtype=object)
-    return measure(scores, decisions, truth.holds(samples, source), column_of(samples, truth.column, source))
+    judged = Judged(scores, decisions, truth.holds(samples, source), column_of(samples, truth.column, source))
+    if policy.block is not None:
+        judged = judged.by_block(column_of(samples, policy.block, source))
+    return measure(judged)

@@ -91,8 +91,17 @@ def split(text: str | Path) -> tuple[str, Condition | None]:
     return found["source"], Condition(found["column"], found["value"])
 
 
-def divide(samples: Embeddings) -> tuple[Embeddings, Embeddings]:
-    """Two halves, by the hash of the content: the order of the samples does not count, and copies stay together."""
+def divide(samples: Embeddings, block: str | None = None) -> tuple[Embeddings, Embeddings]:
+    """Two halves, by the hash of the content: the order of the samples does not count, and copies stay together.
+
+    Samples of one block stay together too: where there are blocks, the halves are the first and the last half of them,
+    in the order in which they come, so that neighbours in time do not make each other look familiar.
+    """
+    if block is not None:
+        names = column_of(samples, block, "The list of normal samples")
+        first = set(list(dict.fromkeys(names))[: len(set(names)) // 2])
+        early = np.array([name in first for name in names], dtype=bool)
+        return samples.where(early), samples.where(~early)
     contents = np.array(samples.table["content"].to_pylist())
     order = np.argsort(contents, kind="stable")
     cut = len(order) // 2

@@ -9,6 +9,7 @@ import numpy as np
 
 from vssl.decide.bounds import binomial_p_values
 from vssl.decide.decisions import Decisions
+from vssl.decide.episodes import Episode
 from vssl.decide.measure import ALL, Measured, Rate
 from vssl.decide.policy import Policy
 from vssl.decide.thresholds import ACCEPT, REJECT, REVIEW
@@ -16,6 +17,7 @@ from vssl.decide.words import percent
 
 # More rejections than a process as calibrated brings forth by chance, once in a thousand batches.
 SURPRISE = 1e-3
+SHOWN = 5
 
 
 def figures(decisions: Decisions) -> dict[str, Any]:
@@ -37,6 +39,7 @@ def sentences(decisions: Decisions) -> list[str]:
         )
     reasons = [reason for reason in decisions.table["reason"].to_pylist() if reason]
     found += [f"{reasons.count(reason):,} for review: {reason}." for reason in sorted(set(reasons))[:5]]
+    found += _episodes(decisions.episodes or [])
     if decisions.own:
         found.append(
             f"{decisions.own:,} of them belong to the policy's own bank or calibration: what is measured on those "
@@ -47,6 +50,16 @@ def sentences(decisions: Decisions) -> list[str]:
     else:
         found += _against_truth(decisions.policy, decisions.measured)
     return found
+
+
+def _episodes(episodes: list[Episode]) -> list[str]:
+    if not episodes:
+        return []
+    found = [f"{len(episodes):,} episodes of rejected windows, the worst first:"]
+    worst = sorted(episodes, key=lambda each: -each.score)[:SHOWN]
+    return found + [
+        f"{each.series}, {each.start} to {each.end}: score {each.score:.4g}. {each.because}" for each in worst
+    ]
 
 
 def _surprise(policy: Policy, rejected: int, total: int) -> list[str]:
@@ -65,7 +78,10 @@ def _surprise(policy: Policy, rejected: int, total: int) -> list[str]:
 
 def _against_truth(policy: Policy, measured: Measured) -> list[str]:
     promise = policy.promise
-    found = [f"False alarms: {measured.false_alarm}. {kept(measured.false_alarm, promise.false_alarm, policy)}"]
+    of_what = "" if policy.block is None else f", in blocks by {policy.block}"
+    found = [
+        f"False alarms{of_what}: {measured.false_alarm}. {kept(measured.false_alarm, promise.false_alarm, policy)}"
+    ]
     for name, rate in measured.miss.items():
         who = "Misses" if name == ALL else f"Misses of {name}"
         verdict = "" if name != ALL or promise.miss is None else " " + kept(rate, promise.miss, policy)
@@ -82,7 +98,7 @@ def _against_truth(policy: Policy, measured: Measured) -> list[str]:
 
 def kept(rate: Rate, promised: float, policy: Policy) -> str:
     """Whether a promised rate was kept, as far as so many samples can tell."""
-    if policy.block is not None or not policy.guaranteed:
+    if not policy.guaranteed:
         return f"(Aimed at: {percent(promised)}.)"
     if rate.lower > promised:
         return (

@@ -31,7 +31,8 @@ def _promise(policy: Policy) -> list[str]:
         return ["NO GUARANTEE: the rates below were aimed at, and are not promised."]
     unit = "samples" if policy.block is None else f"blocks (by {policy.block})"
     each = f" In each group by {policy.group}:" if policy.group else ""
-    promise, normal = policy.promise, f"{policy.samples[NORMAL]:,}"
+    promise = policy.promise
+    normal = f"{policy.samples[NORMAL if policy.block is None else f'{NORMAL} blocks']:,}"
     alarms = f"at most {percent(promise.false_alarm)} of normal {unit} like the {normal} it was made with "
     alarms += "are rejected" if policy.block is None else "have a rejected sample in them"
     sentences = [f"{each} {alarms}".strip()]
