@@ -9,7 +9,6 @@ from mapie.risk_control import BinaryClassificationController
 
 from vssl.decide import bounds
 from vssl.decide.probe import probe
-from vssl.evaluate.labels import stratified
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.05])
@@ -41,7 +40,7 @@ def test_prediction_sets_are_the_same(embeddings_from, coverage: float):
     known, later = samples.where(np.arange(600) < 300), samples.where(np.arange(600) >= 300)
     labels = dict(zip(known.ids, np.array([*"abc"])[kind[:300]], strict=True))
     found = probe(known, labels, coverage)
-    kept_apart = ~stratified(kind[:300], 0.5, 0, leave=1)
+    kept_apart = np.random.default_rng(0).permutation(300) >= 150
 
     rival = SplitConformalClassifier(found.classifier, confidence_level=coverage, conformity_score="lac", prefit=True)
     rival.conformalize(known.features[kept_apart], kind[:300][kept_apart])

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -76,14 +75,14 @@ def probe(
         labels: By id.
 
     Raises:
-        DataError: An id that is not among the samples, or fewer than two classes with two labels.
+        DataError: An id that is not among the samples, or fewer than two classes to learn from.
         NotEnoughDataError: Too few labels for the coverage, of all or of a class.
         ConfigError: The coverage is no share.
     """
     if not 0 < coverage < 1:
         raise ConfigError(f"coverage is {coverage:g}; it is a share between 0 and 1, such as 0.9.")
     labelled, classes = _labelled(samples, labels)
-    learned = stratified(labelled.classes, 0.5, seed, leave=1)
+    learned = stratified(labelled.classes, 0.5, seed, leave=1) if by_class else _half(len(labelled), seed)
     kept_apart = labelled.take((~learned).nonzero()[0])
     needed = int(np.ceil(1 / (1 - coverage) * (1 - 1e-12))) - 1
     counts = np.bincount(kept_apart.classes, minlength=len(classes))
@@ -91,11 +90,19 @@ def probe(
         if count < needed:
             what = f" of the class {name!r}" if by_class else ""
             raise NotEnoughDataError(2 * int(count), 2 * needed, f"a coverage of {coverage:g}{what} (labels)")
-    found = Probe(classes, coverage, by_class, linear.fit(labelled.take(learned.nonzero()[0]), seed), [])
-    # A class with one label is not learned, and counts among the unlikely: the coverage is of such samples too.
+    known = labelled.take(learned.nonzero()[0])
+    if len(set(known.classes)) < 2:
+        raise DataError("The half of the labels that is learned from has one class only; two are needed. Label more.")
+    found = Probe(classes, coverage, by_class, linear.fit(known, seed), [])
+    # A class that was not learned counts among the unlikely: the coverage is of such samples too.
     scores = 1 - found.probabilities(kept_apart.samples)[np.arange(len(kept_apart)), kept_apart.classes]
     calibration = [scores[kept_apart.classes == at] if by_class else scores for at in range(len(classes))]
     return replace(found, calibration=calibration)
+
+
+def _half(count: int, seed: int) -> Bool[np.ndarray, " N"]:
+    """A random half, whatever the classes: one drawn by class knows more classes than a new sample can count on."""
+    return np.random.default_rng(seed).permutation(count) < count // 2
 
 
 def read_labels(path: Path) -> dict[str, str]:
@@ -133,9 +140,6 @@ def _labelled(samples: Embeddings, labels: dict[str, str]) -> tuple[Labelled, li
     if len(classes) < 2:
         raise DataError(f"The labels name {len(classes)} classes ({', '.join(classes) or 'none'}); two are needed.")
     names = np.array([labels.get(name) for name in samples.ids], dtype=object)
-    learnable = sum(count > 1 for count in Counter(labels.values()).values())
-    if learnable < 2:
-        raise DataError(f"{learnable} classes have two labels or more; two such classes are needed to learn from.")
     return with_labels(samples, names, classes), classes
 
 
