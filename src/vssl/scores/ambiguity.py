@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import Float
-
 from vssl.errors import ConfigError
-from vssl.scores.base import Score
+from vssl.scores.base import Column, Score
 from vssl.types import Embeddings
 
 
@@ -25,8 +22,4 @@ def fit(_config: Config, bank: Embeddings) -> Score:
         raise ConfigError(
             "The run's method has no variance, so there is no ambiguity. Take another score, such as knn."
         )
-    return ambiguity
-
-
-def ambiguity(samples: Embeddings) -> Float[np.ndarray, " N"]:
-    return samples.numpy("ambiguity").astype(np.float64)
+    return Score(("ambiguity",), Column())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import torch
 from jaxtyping import Float
-from numpy import ndarray
+from torch import nn
 
 from vssl.types import Embeddings
 
@@ -15,8 +18,30 @@ def pairs_of(config: Any) -> int:
     return getattr(config, "pairs", 0)
 
 
-class Score(Protocol):
-    """A score that knows its reference bank: the embeddings of data that are taken as known."""
+@dataclass(frozen=True)
+class Score:
+    """A score that knows its reference bank: the embeddings of data that are taken as known.
 
-    def __call__(self, samples: Embeddings) -> Float[ndarray, " N"]:
+    Attributes:
+        columns: Columns of the embeddings that it reads.
+        module: From these columns as tensors [B, ...] to one number a sample [B], higher is worse. It stands by itself,
+            so that it can be part of an exported model.
+        block: So many samples are scored at once.
+    """
+
+    columns: tuple[str, ...]
+    module: nn.Module
+    block: int = 4096
+
+    @torch.inference_mode()
+    def __call__(self, samples: Embeddings) -> Float[np.ndarray, " N"]:
         """One number a sample, in float64; higher is worse."""
+        blocks = zip(*(samples.torch(name).split(self.block) for name in self.columns), strict=True)
+        return torch.cat([self.module(*block).double() for block in blocks]).numpy()
+
+
+class Column(nn.Module):
+    """The score that is a column of the embeddings already."""
+
+    def forward(self, column: Float[torch.Tensor, " B"]) -> Float[torch.Tensor, " B"]:
+        return column.double()

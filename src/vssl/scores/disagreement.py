@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import Float
-
 from vssl.errors import ConfigError
-from vssl.scores.base import Score
+from vssl.scores.base import Column, Score
 from vssl.types import Embeddings
 
 
@@ -34,8 +31,4 @@ class Config:
 def fit(_config: Config, bank: Embeddings) -> Score:
     if "disagreement" not in bank:
         raise ConfigError("The bank was embedded without views to compare: embed it again with --pairs 2.")
-    return disagreement
-
-
-def disagreement(samples: Embeddings) -> Float[np.ndarray, " N"]:
-    return samples.numpy("disagreement").astype(np.float64)
+    return Score(("disagreement",), Column())

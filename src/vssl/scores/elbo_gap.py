@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import Float
-
 from vssl.errors import ConfigError
-from vssl.scores.base import Score
+from vssl.scores.base import Column, Score
 from vssl.types import Embeddings
 
 
@@ -37,8 +34,4 @@ def fit(_config: Config, bank: Embeddings) -> Score:
             "There is no ELBO gap: the run's method has no such bound, or the bank was embedded without views to "
             "compare (--pairs 2). Take another score, such as novelty."
         )
-    return elbo_gap
-
-
-def elbo_gap(samples: Embeddings) -> Float[np.ndarray, " N"]:
-    return samples.numpy("elbo_gap").astype(np.float64)
+    return Score(("elbo_gap",), Column())

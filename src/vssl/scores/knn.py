@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
+import torch.nn.functional as F
 from jaxtyping import Float
+from torch import Tensor, nn
 
-from vssl.errors import ConfigError
+from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
-from vssl.scores.neighbours import neighbours
+from vssl.scores.neighbours import BLOCK
 from vssl.types import Embeddings
 
 
@@ -35,16 +36,20 @@ class Config:
 
 
 def fit(config: Config, bank: Embeddings) -> Score:
-    return KNN(config, bank)
+    if not len(bank):
+        raise DataError("The bank is empty.")
+    module = KNN(bank.torch(config.space), config.neighbours)
+    return Score((config.space,), module, max(1, BLOCK // len(bank)))
 
 
-@dataclass(frozen=True)
-class KNN:
-    """Holds the bank."""
+class KNN(nn.Module):
+    """Holds the directions of the bank."""
 
-    config: Config
-    bank: Embeddings
+    def __init__(self, bank: Float[Tensor, "N F"], neighbours: int) -> None:
+        super().__init__()
+        self.neighbours = min(neighbours, len(bank))
+        self.known = nn.Buffer(F.normalize(bank.float()))
 
-    def __call__(self, samples: Embeddings) -> Float[np.ndarray, " N"]:
-        near = neighbours(samples, self.bank, self.config.neighbours, exclude_same_id=False, column=self.config.space)
-        return 1 - near.similarity.double().mean(1).numpy()
+    def forward(self, vectors: Float[Tensor, "B F"]) -> Float[Tensor, " B"]:
+        cosine = F.normalize(vectors.float()) @ self.known.T
+        return 1 - cosine.topk(self.neighbours).values.double().mean(1)

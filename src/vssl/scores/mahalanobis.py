@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from sklearn.covariance import LedoitWolf
+from torch import Tensor, nn
 
 from vssl.errors import DataError
 from vssl.scores.base import Score
@@ -25,14 +27,18 @@ class Config:
 def fit(_config: Config, bank: Embeddings) -> Score:
     if len(bank) < 2:
         raise DataError("One sample has no covariance; the bank needs at least two.")
-    return Mahalanobis(LedoitWolf().fit(bank.features.astype(np.float64)))
+    gaussian = LedoitWolf().fit(bank.features.astype(np.float64))
+    return Score(("features",), Mahalanobis(gaussian.location_, gaussian.precision_))
 
 
-@dataclass(frozen=True)
-class Mahalanobis:
-    """Holds the fitted Gaussian."""
+class Mahalanobis(nn.Module):
+    """Holds the mean and the inverse covariance of the fitted Gaussian."""
 
-    gaussian: LedoitWolf
+    def __init__(self, mean: Float[np.ndarray, " F"], precision: Float[np.ndarray, "F F"]) -> None:
+        super().__init__()
+        self.mean = nn.Buffer(torch.from_numpy(mean))
+        self.precision = nn.Buffer(torch.from_numpy(precision))
 
-    def __call__(self, samples: Embeddings) -> Float[np.ndarray, " N"]:
-        return self.gaussian.mahalanobis(samples.features.astype(np.float64))
+    def forward(self, features: Float[Tensor, "B F"]) -> Float[Tensor, " B"]:
+        centred = features.double() - self.mean
+        return ((centred @ self.precision) * centred).sum(1)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
-from sklearn.pipeline import Pipeline, make_pipeline
+from torch import Tensor, nn
 
 from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
@@ -45,15 +46,25 @@ def fit(config: Config, bank: Embeddings) -> Score:
         )
     features = bank.features.astype(np.float64)
     kept = min(config.dimensions, *features.shape)
-    mixture = GaussianMixture(config.components, covariance_type="diag", random_state=config.seed, reg_covar=1e-3)
-    return Mixture(make_pipeline(PCA(kept, whiten=True, random_state=config.seed), mixture).fit(features))
+    turn = PCA(kept, whiten=True, random_state=config.seed)
+    fitted = GaussianMixture(config.components, covariance_type="diag", random_state=config.seed, reg_covar=1e-3)
+    fitted.fit(turn.fit_transform(features))
+    return Score(("features",), Mixture(turn, fitted))
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """Holds the fitted mixture."""
+class Mixture(nn.Module):
+    """Holds the fitted directions and Gaussians."""
 
-    mixture: Pipeline
+    def __init__(self, turn: PCA, fitted: GaussianMixture) -> None:
+        super().__init__()
+        self.middle = nn.Buffer(torch.from_numpy(turn.mean_))
+        self.turn = nn.Buffer(torch.from_numpy(turn.components_.T / np.sqrt(turn.explained_variance_)))
+        self.means = nn.Buffer(torch.from_numpy(fitted.means_))
+        self.precision = nn.Buffer(torch.from_numpy(1 / fitted.covariances_))
+        weights = np.log(fitted.weights_) - np.log(2 * np.pi * fitted.covariances_).sum(1) / 2
+        self.log_weights = nn.Buffer(torch.from_numpy(weights))
 
-    def __call__(self, samples: Embeddings) -> Float[np.ndarray, " N"]:
-        return -self.mixture.score_samples(samples.features.astype(np.float64))
+    def forward(self, features: Float[Tensor, "B F"]) -> Float[Tensor, " B"]:
+        z = (features.double() - self.middle) @ self.turn
+        squared = ((z[:, None] - self.means).square() * self.precision).sum(2)
+        return -torch.logsumexp(self.log_weights - squared / 2, dim=1)

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import torch
 from jaxtyping import Float
+from torch import Tensor, nn
 
 from vssl.errors import DataError
 from vssl.scores import knn, mahalanobis, places
@@ -49,7 +51,9 @@ def fit(config: Config, bank: Embeddings) -> Score:
     order = np.argsort(np.array(bank.ids, dtype=object), kind="stable")
     first, second = (Embeddings(bank.table.take(pa.array(order[start::2]))) for start in (0, 1))
     scales = [_scale(np.log(score(second).clip(SMALLEST))) for score in _parts(config, first)]
-    return Novelty(_parts(config, bank), scales)
+    parts = _parts(config, bank)
+    columns = tuple(dict.fromkeys(name for part in parts for name in part.columns))
+    return Score(columns, Novelty(parts, scales, columns), min(part.block for part in parts))
 
 
 def _parts(config: Config, bank: Embeddings) -> list[Score]:
@@ -62,18 +66,20 @@ def _scale(known: Float[np.ndarray, " n"]) -> tuple[float, float]:
     return float(middle), max(float(high - middle), SMALLEST)
 
 
-@dataclass(frozen=True)
-class Novelty:
+class Novelty(nn.Module):
     """Holds the scores, those of the whole first, with the middle and the width of the scale of each."""
 
-    parts: list[Score]
-    scales: list[tuple[float, float]]
+    def __init__(self, parts: list[Score], scales: list[tuple[float, float]], columns: tuple[str, ...]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(part.module for part in parts)
+        self.scales = scales
+        self.takes = [[columns.index(name) for name in part.columns] for part in parts]
 
-    def __call__(self, samples: Embeddings) -> Float[np.ndarray, " N"]:
+    def forward(self, *columns: Tensor) -> Float[Tensor, " B"]:
         found = [
-            ((np.log(score(samples).clip(SMALLEST)) - middle) / width).clip(LEAST)
-            for score, (middle, width) in zip(self.parts, self.scales, strict=True)
+            ((part(*(columns[at] for at in take)).clamp(min=SMALLEST).log() - middle) / width).clamp(min=LEAST)
+            for part, take, (middle, width) in zip(self.parts, self.takes, self.scales, strict=True)
         ]
         whole = (found[0] + found[1]) / 2
         mean = (whole + found[2]) / 2 if len(found) == 3 else whole
-        return np.maximum(mean, np.max(found, axis=0) - GROSS)
+        return torch.maximum(mean, torch.stack(found).amax(0) - GROSS)

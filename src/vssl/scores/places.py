@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Float, Int8
+from torch import Tensor, nn
 
 from vssl.embed import DEPTH, GRID
 from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
-from vssl.scores.neighbours import neighbours
 from vssl.types import Embeddings
 
 BLOCK = 64
@@ -47,40 +46,48 @@ def fit(config: Config, bank: Embeddings) -> Score:
         raise ConfigError("The run's encoder has no feature maps, so there are no places. Take another score.")
     if not len(bank):
         raise DataError("The bank is empty.")
-    return Places(config, bank)
+    module = Nearby(bank.torch("features"), bank.torch("places"), config.neighbours)
+    return Places(("features", "places"), module, BLOCK)
 
 
 @dataclass(frozen=True)
-class Places:
-    """Holds the bank."""
+class Places(Score):
+    """The score, and where it comes from."""
 
-    config: Config
-    bank: Embeddings
+    module: Nearby
 
-    def __call__(self, samples: Embeddings) -> Float[np.ndarray, " N"]:
-        return np.sort(self.heat(samples).reshape(len(samples), -1), axis=1)[:, -WORST:].mean(1)
-
+    @torch.inference_mode()
     def heat(self, samples: Embeddings) -> Float[np.ndarray, "N h w"]:
         """How unlike known places each place is: 1 - cosine, in 0..2."""
-        near = neighbours(samples, self.bank, self.config.neighbours, exclude_same_id=False).rows
-        known, own = self.bank.numpy("places"), samples.numpy("places")
-        found = [
-            _unlike(_directions(own[start : start + BLOCK]), _around(known, near[start : start + BLOCK]))
-            for start in range(0, len(samples), BLOCK)
-        ]
-        return torch.cat(found).double().numpy() if found else np.empty((0, GRID, GRID))
+        blocks = zip(*(samples.torch(name).split(self.block) for name in self.columns), strict=True)
+        return torch.cat([self.module.heat(*block).double() for block in blocks]).numpy()
 
 
-def _directions(values: np.ndarray) -> Float[Tensor, "N d h w"]:
-    grid = torch.from_numpy(values.astype(np.float32)).view(-1, GRID, GRID, DEPTH)
-    return F.normalize(grid, dim=3).movedim(3, 1)
+class Nearby(nn.Module):
+    """Holds the bank: which samples are near, and what is where in them."""
+
+    def __init__(self, features: Float[Tensor, "N F"], places: Int8[Tensor, "N P"], neighbours: int) -> None:
+        super().__init__()
+        self.neighbours = min(neighbours, len(features))
+        self.known = nn.Buffer(F.normalize(features.float()))
+        self.places = nn.Buffer(places)
+
+    def forward(self, features: Float[Tensor, "B F"], places: Int8[Tensor, "B P"]) -> Float[Tensor, " B"]:
+        return self.heat(features, places).flatten(1).topk(WORST).values.mean(1).double()
+
+    def heat(self, features: Float[Tensor, "B F"], places: Int8[Tensor, "B P"]) -> Float[Tensor, "B h w"]:
+        near = (F.normalize(features.float()) @ self.known.T).topk(self.neighbours).indices
+        around = _around(_directions(self.places[near.flatten()]))
+        return _unlike(_directions(places), around.view(*near.shape, DEPTH, 9, GRID, GRID))
 
 
-def _around(known: np.ndarray, near: Int[Tensor, "N k"]) -> Float[Tensor, "N k d s h w"]:
-    """The place and its 8 neighbours, s = 9, in each of the k near samples; zeros beyond the edge."""
-    grid = _directions(known[near.flatten().numpy()])
-    shifts = F.unfold(grid, 3, padding=1)
-    return shifts.view(*near.shape, DEPTH, 9, GRID, GRID)
+def _directions(values: Int8[Tensor, "N P"]) -> Float[Tensor, "N d h w"]:
+    return F.normalize(values.float().view(-1, GRID, GRID, DEPTH), dim=3).movedim(3, 1)
+
+
+def _around(grid: Float[Tensor, "N d h w"]) -> Float[Tensor, "N d*9 h*w"]:
+    """Each place and its 8 neighbours; zeros beyond the edge."""
+    return F.unfold(grid, 3, padding=1)
 
 
 def _unlike(own: Float[Tensor, "N d h w"], around: Float[Tensor, "N k d s h w"]) -> Float[Tensor, "N h w"]:
