@@ -52,6 +52,33 @@ class Images:
 
 
 @dataclass(frozen=True)
+class Series:
+    """A batch of windows of sensor series, scaled and ready for an encoder.
+
+    Attributes:
+        values: 0 where nothing is known.
+        known: 1 where a value was measured, 0 where it is missing.
+    """
+
+    values: Float[Tensor, "B C T"]
+    known: Float[Tensor, "B C T"]
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+    def to(self, device: torch.device | str) -> Series:
+        return Series(self.values.to(device, non_blocking=True), self.known.to(device, non_blocking=True))
+
+    def chunk(self, pieces: int) -> list[Series]:
+        pairs = zip(self.values.chunk(pieces), self.known.chunk(pieces), strict=True)
+        return [Series(values, known) for values, known in pairs]
+
+    @classmethod
+    def cat(cls, views: Sequence[Series]) -> Series:
+        return cls(torch.cat([view.values for view in views]), torch.cat([view.known for view in views]))
+
+
+@dataclass(frozen=True)
 class Gaussian:
     """A batch of diagonal Gaussians over the latent space; a log-variance of width 1 stands for all D dimensions."""
 
