@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -223,3 +225,17 @@ def test_no_connection_is_opened_by_the_whole_way(trained: Run, photos: Path, mo
     api.embed(trained, photos, label_from="folder")
     json.dumps(api.evaluate(trained).to_dict())
     api.report(trained)
+
+
+def test_the_verbs_stay_functions_whatever_modules_are_imported() -> None:
+    code = "import vssl.embed, vssl.train.loop, vssl.decide.bounds, vssl; print(*(callable(v) for v in VERBS))"
+    verbs = "(vssl.embed, vssl.train, vssl.decide, vssl.evaluate, vssl.report, vssl.bench)"
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code.replace("VERBS", verbs)], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == ["True"] * 6
+
+
+def test_the_package_itself_is_light() -> None:
+    code = "import sys, vssl.modalities.images.decode; print(*({'torch', 'pyarrow', 'scipy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == []

@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -179,11 +180,15 @@ def places(maps: Float[Tensor, "B C h w"]) -> Int8[Tensor, "B P"]:
     Lindenstrauss 1984); 8 bits a value suffice for unit vectors.
     """
     grid = F.normalize(F.adaptive_avg_pool2d(maps, GRID), dim=1)
-    channels = maps.shape[1]
-    noise = torch.randn(channels, channels, generator=torch.Generator().manual_seed(0))
-    rotation = torch.linalg.qr(noise)[0][:, :DEPTH].to(maps.device)
+    rotation = _rotation(maps.shape[1]).to(maps.device)
     units = F.normalize(torch.einsum("bchw,cd->bhwd", grid, rotation), dim=3)
     return (127 * units).round().to(torch.int8).flatten(1)
+
+
+@cache
+def _rotation(channels: int) -> Float[Tensor, "C d"]:
+    noise = torch.randn(channels, channels, generator=torch.Generator().manual_seed(0))
+    return torch.linalg.qr(noise)[0][:, :DEPTH].clone()
 
 
 def content(raw: Tensor) -> list[str]:
