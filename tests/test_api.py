@@ -12,6 +12,7 @@ from PIL import Image
 
 import vssl
 from vssl import api
+from vssl.api import judging
 from vssl.config import member
 from vssl.encoders import convnet
 from vssl.errors import ConfigError, RunExistsError, RunNotFoundError
@@ -180,7 +181,7 @@ def test_a_report_shows_the_pictures_of_the_data_that_were_embedded(
 
     other = draw_pictures(tmp_path / "other", count=8, seed=1)
     api.embed(trained, other)
-    monkeypatch.setattr(api, "_report", build)
+    monkeypatch.setattr(judging, "_report", build)
     api.report(trained, on="other")
     api.report(trained, on="nothing-yet")
     for shown, folder in zip(asked, (other, Path(trained.info["source"])), strict=True):

@@ -12,6 +12,7 @@ VsslError
 │   ├── RunNotFoundError   there is no run, or it holds no model yet
 │   ├── RunVersionError    it was written by an incompatible version
 │   └── PolicyError        there is no policy, or it may not be used here: another model, back end or time
+├── ExportError            an export folder cannot be made, or is not what was exported
 ├── StorageError           a file cannot be written: no permission, disk full
 └── DivergedError          the loss is no longer a finite number
 
@@ -84,6 +85,10 @@ class RunVersionError(RunError):
 
 class PolicyError(RunError):
     """There is no policy, or it may not be used here: another model, preprocessing, back end or time."""
+
+
+class ExportError(VsslError):
+    """An export folder cannot be made, or is not what was exported."""
 
 
 class StorageError(VsslError):

@@ -109,6 +109,8 @@ class Readings:
         metadata = pa.table({"machine": ["press", "lathe", "saw"]})
         return [Chunk(["a", "b", "c"], metadata, self.raw, [])]
 
+    find = Modality.find
+
     def plain(self, raw: Tensor) -> Tensor:
         return raw
 

@@ -17,6 +17,7 @@ from tyro.conf import OmitArgPrefixes
 
 from vssl import api
 from vssl.cli.decisions import Calibrate, decide, probe
+from vssl.cli.exports import export
 from vssl.cli.members import configurations, with_members
 from vssl.cli.terminal import Data, RunFolder, say, terminal
 from vssl.errors import VsslError
@@ -41,7 +42,11 @@ Decisions with a guarantee, from samples that are known to be good:
 
 vssl calibrate RUN --normal GOOD --false-alarm 0.01
 
-vssl decide RUN NEW"""
+vssl decide RUN NEW
+
+For a computer without torch:
+
+vssl export RUN"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "calibrate": with_members(Calibrate, arguments, ("score",)),
             "decide": decide,
             "probe": probe,
+            "export": export,
             "report": report,
             "views": with_members(Views, arguments, ("modality",)),
             "bench": with_members(Bench, arguments, ("modality", "encoder")),

@@ -7,9 +7,7 @@ sample. Both ask the score itself, so they hold for any score.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -125,24 +123,13 @@ def _by_parts(
     """The parts without which the score falls most."""
     rows = {name: row for row, name in enumerate(samples.ids)}
     found: list[str | None] = [None] * len(rows)
-    for name, raw, metadata in _raw(judge.model, rows, source):
+    for name, raw, metadata in judge.model.modality.find(source, rows):
         parts = judge.model.modality.parts(raw, metadata)
         if parts:
             without = _scores(judge, torch.stack([part.without for part in parts]))
             names = [part.name for part in parts]
             found[rows[name]] = _of_parts(names, without, scores[rows[name]], limits[rows[name]])
     return found
-
-
-def _raw(model: Model, wanted: Mapping[str, Any], source: str) -> Iterator[tuple[str, torch.Tensor, dict[str, Any]]]:
-    left = len(wanted)
-    for chunk in model.modality.stream(source):
-        for row in (row for row, name in enumerate(chunk.ids) if name in wanted):
-            metadata = {column: chunk.metadata[column][row].as_py() for column in chunk.metadata.column_names}
-            yield chunk.ids[row], chunk.raw[row], metadata
-            left -= 1
-        if not left:
-            return
 
 
 def _scores(judge: Judge, raw: torch.Tensor) -> Float[np.ndarray, " N"]:

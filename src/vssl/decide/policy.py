@@ -139,11 +139,16 @@ def write(run: Run, policy: Policy, words: list[str]) -> None:
     Raises:
         StorageError: The folder cannot be written; the policy before is still in force.
     """
-    data = {"format": FORMAT, "words": words, **_to_dict(policy)}
-    write_json(run.path / "policy.json", data | {"seal": _seal(data)})
+    write_json(run.path / "policy.json", sealed(policy, words))
     for path in (run.path / "calibration").glob("*.parquet"):
         if path != _reference_path(run, policy.reference):
             path.unlink()
+
+
+def sealed(policy: Policy, words: list[str]) -> dict[str, Any]:
+    """The policy as plain JSON data, with what it says in words and a seal over all of it."""
+    data = {"format": FORMAT, "words": words, **_to_dict(policy)}
+    return data | {"seal": _seal(data)}
 
 
 def store(run: Run, reference: Reference) -> str:

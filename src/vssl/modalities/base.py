@@ -8,7 +8,7 @@ what has to be known of them ever after (sizes, ranges, mean and spread); and `b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -125,6 +125,17 @@ class Modality(ABC):
     @abstractmethod
     def sample(self, source: str | Path, count: int, seed: int) -> Chunk:
         """At most `count` samples drawn from all of `source`, in its order."""
+
+    def find(self, source: str | Path, wanted: Collection[str]) -> Iterator[tuple[str, Tensor, dict[str, Any]]]:
+        """Name, raw sample and row of the metadata of the samples with these names, in the order of the source."""
+        left = len(wanted)
+        for chunk in self.stream(source) if left else ():
+            for row in (row for row, name in enumerate(chunk.ids) if name in wanted):
+                metadata = {column: chunk.metadata[column][row].as_py() for column in chunk.metadata.column_names}
+                yield chunk.ids[row], chunk.raw[row], metadata
+                left -= 1
+            if not left:
+                return
 
     @abstractmethod
     def contents(self, source: str | Path) -> Contents:

@@ -1,0 +1,50 @@
+"""python -m vssl.runtime EXPORT FILE...: decide on image files; a line of JSON each, status 1 if one is rejected."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from vssl.errors import VsslError
+from vssl.runtime.decider import load
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Decide; errors end with status 2 and a message on standard error."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vssl.runtime",
+        description="Accept, review or reject images by an exported model and its policy. Prints a line of JSON for "
+        "each. Ends with status 1 if one is rejected, and with 2 if something is wrong with the export.",
+    )
+    parser.add_argument("export", help="the export folder")
+    parser.add_argument("data", nargs="*", type=Path, help="image files, or folders of them")
+    parser.add_argument("--check", action="store_true", help="how far this computer's numbers are from the exporter's")
+    parser.add_argument("--group", default="", help="the group of the images, where the policy has thresholds by group")
+    parser.add_argument("--threads", type=int, default=1, help="cores to use; 1 by default")
+    asked = parser.parse_args(arguments)
+    rejected = False
+    try:
+        decider = load(asked.export, asked.threads)
+        if asked.check:
+            print(json.dumps(decider.check()))
+        for decision in decider.decide_images(_files(asked.data), asked.group):
+            rejected |= decision.decision == "reject"
+            values = {name: None if value != value else value for name, value in asdict(decision).items()}
+            print(json.dumps(values), flush=True)
+    except VsslError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    return int(rejected)
+
+
+def _files(data: Sequence[Path]) -> Iterator[Path]:
+    for path in data:
+        yield from sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

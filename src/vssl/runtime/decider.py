@@ -1,0 +1,183 @@
+"""From raw samples to decisions by the exported model and its own policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from vssl.errors import BrokenFileError, ExportError
+from vssl.modalities.images.decode import Canvas, decode
+from vssl.runtime.folder import GOLDEN, KNOWN, MODEL, POLICY, Export, read
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one sample.
+
+    Attributes:
+        id: Its name.
+        decision: accept, review or reject.
+        p_value: Among the normals of its group, 1 / (n + 1)..1; NaN where there is none.
+        score: Higher is worse; NaN for what cannot be read.
+        nearest: Ids of the nearest known samples.
+        reason: Why it is reviewed without a score or a threshold.
+    """
+
+    id: str
+    decision: str
+    p_value: float
+    score: float
+    nearest: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Decider:
+    """An exported model with its policy.
+
+    Attributes:
+        path: The folder it was read from.
+        about: Its manifest.
+        policy: The policy as in policy.json; None if the run had none, and then there are no decisions.
+    """
+
+    def __init__(self, export: Export, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        self.path, self.about = export.path, export.about
+        try:
+            # From the bytes that were checked: a file could be exchanged between the two, and data outside of the
+            # model's own file would not have been checked at all.
+            self._session = onnxruntime.InferenceSession(
+                export.contents[MODEL], options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has no common class of its errors
+            raise ExportError(f"{export.path}: the model cannot be loaded: {str(error).splitlines()[0]}") from error
+        self._golden = export.contents[GOLDEN]
+        self.policy: dict[str, Any] | None = json.loads(export.contents.get(POLICY, b"null"))
+        known = json.loads(export.contents.get(KNOWN, b'{"normal": {}, "bank": []}'))
+        self._normal = {group: np.array(scores) for group, scores in known["normal"].items()}
+        self._bank: list[str] = known["bank"]
+
+    def outputs(self, raw: np.ndarray) -> dict[str, np.ndarray]:
+        """All outputs of the model for a batch of raw samples, as the modality reads them; images: uint8 [B, C, H, W].
+
+        Raises:
+            ExportError: The samples have another shape or type than the model takes.
+        """
+        expected = self._session.get_inputs()[0]
+        kind = expected.type.removeprefix("tensor(").removesuffix(")").replace("float", "float32")
+        if list(raw.shape[1:]) != list(expected.shape[1:]) or raw.dtype.name != kind:
+            raise ExportError(
+                f"The model takes samples {kind} {expected.shape[1:]}, and these are {raw.dtype} {list(raw.shape[1:])}."
+            )
+        names = [output.name for output in self._session.get_outputs()]
+        found: list[dict[str, np.ndarray]] = []
+        for start in range(0, len(raw), BATCH):
+            values = self._session.run(names, {expected.name: raw[start : start + BATCH]})
+            found.append(dict(zip(names, values, strict=True)))
+        return {name: np.concatenate([part[name] for part in found]) for name in names}
+
+    def check(self) -> dict[str, float]:
+        """How far this computer's numbers are from those of the one that exported.
+
+        Returns:
+            Of each output the largest difference on the golden samples, as a share of its largest value.
+        """
+        golden = dict(np.load(BytesIO(self._golden), allow_pickle=False))
+        found = self.outputs(golden.pop("raw"))
+        return {
+            name: float(
+                np.abs(found[name] - value.astype(np.float64)).max() / max(np.abs(value.astype(float)).max(), 1e-12)
+            )
+            for name, value in golden.items()
+            if name != "nearest"
+        }
+
+    def decide(
+        self, raw: np.ndarray, ids: Sequence[str] | None = None, groups: Sequence[str] | None = None
+    ) -> list[Decision]:
+        """Decide on raw samples.
+
+        Args:
+            ids: Their names; by default their numbers.
+            groups: The group of each, where the policy has thresholds by group.
+
+        Raises:
+            ExportError: There is no policy, it has expired, or it needs groups.
+        """
+        policy = self._in_force()
+        if policy["group"] is not None and groups is None:
+            raise ExportError(f"The policy has thresholds by {policy['group']}: name the group of each sample.")
+        found = self.outputs(raw)
+        names = [str(row) for row in range(len(raw))] if ids is None else ids
+        return [
+            self._decision(name, group, float(score), rows)
+            for name, group, score, rows in zip(
+                names, groups or [""] * len(raw), found["score"], found["nearest"], strict=True
+            )
+        ]
+
+    def decide_images(self, files: Iterable[Path], group: str = "") -> Iterator[Decision]:
+        """Decide on image files, in their order; one that cannot be read is reviewed, and none is lost."""
+        canvas = self._canvas()
+        for file in files:
+            try:
+                raw = decode(file.read_bytes(), str(file), canvas)[None]
+            except (BrokenFileError, OSError) as error:
+                reason = error.reason if isinstance(error, BrokenFileError) else str(error.strerror)
+                yield Decision(str(file), "review", np.nan, np.nan, reason=f"unreadable: {reason}")
+            else:
+                yield from self.decide(raw, [str(file)], [group])
+
+    def _in_force(self) -> dict[str, Any]:
+        if self.policy is None:
+            raise ExportError(f"{self.path} has no policy: calibrate the run, then export it again.")
+        if date.today() >= date.fromisoformat(self.policy["expires"]):
+            raise ExportError(
+                f"The policy of {self.policy['made']} expired on {self.policy['expires']}: the process may have "
+                "changed since. Calibrate the run again with fresh samples, then export it again."
+            )
+        return self.policy
+
+    def _decision(self, name: str, group: str, score: float, rows: np.ndarray) -> Decision:
+        assert self.policy is not None
+        limits = self.policy["thresholds"].get(group)
+        nearest = tuple(self._bank[row] for row in rows)
+        if not np.isfinite(score):
+            return Decision(name, "review", np.nan, score, nearest, "the score is not a finite number")
+        if limits is None:
+            return Decision(
+                name, "review", np.nan, score, nearest, f"no threshold for {self.policy['group']} = {group}"
+            )
+        normal = self._normal[group]
+        p_value = (1 + np.count_nonzero(normal >= score)) / (len(normal) + 1)
+        decision = "reject" if score > limits["reject_above"] else "review"
+        return Decision(name, "accept" if score <= limits["accept_up_to"] else decision, float(p_value), score, nearest)
+
+    def _canvas(self) -> Canvas:
+        if self.about["modality"] != "images":
+            raise ExportError(f"This model takes {self.about['modality']}, no images: give raw samples.")
+        return Canvas(**self.about["spec"]["canvas"])
+
+
+def load(path: str | Path, threads: int = 1) -> Decider:
+    """Load an export folder; everything in it is checked before it is parsed.
+
+    Args:
+        threads: Cores that one batch may use.
+
+    Raises:
+        ExportError: It is no export folder, or not what was exported.
+    """
+    return Decider(read(path), threads)

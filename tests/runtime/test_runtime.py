@@ -1,0 +1,189 @@
+"""Deciding from an export folder alone: what it needs, what it refuses, and that nothing is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from vssl import runtime
+from vssl.errors import ExportError
+from vssl.runtime.__main__ import main
+
+pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports"]
+
+NEEDED = {"numpy", "onnxruntime", "PIL"}
+
+
+@pytest.fixture
+def copy(exported: Path, tmp_path: Path) -> Path:
+    """A copy of the export, to be changed."""
+    return Path(shutil.copytree(exported, tmp_path / "export"))
+
+
+@pytest.fixture
+def rewrite(copy: Path) -> Callable[[str, Callable[[Any], Any]], None]:
+    """`rewrite(role, change)`: the file of a role with other JSON, and a manifest that agrees with it."""
+
+    def write(role: str, change: Callable[[Any], Any]) -> None:
+        manifest = json.loads((copy / "manifest.json").read_text())
+        entry = manifest["files"][role]
+        path = copy / entry["name"]
+        path.write_text(json.dumps(change(json.loads(path.read_text()))))
+        entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        (copy / "manifest.json").write_text(json.dumps(manifest))
+
+    return write
+
+
+def pictures(line: Path) -> list[Path]:
+    return sorted(line.parent.rglob("*.png"))
+
+
+def test_it_needs_numpy_onnxruntime_and_pillow_and_nothing_else():
+    code = (
+        "import sys; before = set(sys.modules); import vssl.runtime, vssl.runtime.__main__\n"
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    packages = {name for name in found if not name.startswith("_") and name != "vssl"}
+    assert packages - {"numpy", "onnxruntime", "PIL", "defusedxml"} == set()
+    assert packages >= NEEDED
+
+
+def test_image_files_are_decided_as_their_raw_samples_are(exported: Path, line: Path):
+    decider = runtime.load(exported)
+    files = pictures(line)[:20]
+    decisions = list(decider.decide_images(files))
+    assert [decision.id for decision in decisions] == [str(file) for file in files]
+    assert {decision.decision for decision in decisions} <= {"accept", "review", "reject"}
+    assert all(0 < decision.p_value <= 1 for decision in decisions)
+
+
+def test_what_cannot_be_read_is_reviewed_and_nothing_is_lost(exported: Path, line: Path, tmp_path: Path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    files = [pictures(line)[0], tmp_path / "broken.png", tmp_path / "missing.png", pictures(line)[1]]
+    decisions = list(runtime.load(exported).decide_images(files))
+    assert [decision.id for decision in decisions] == [str(file) for file in files]
+    assert decisions[1].decision == decisions[2].decision == "review"
+    assert decisions[1].reason.startswith("unreadable: it is not an image")
+    assert decisions[2].reason == "unreadable: No such file or directory"
+
+
+def test_the_command_prints_a_line_of_json_each_and_its_status_says_whether_something_was_rejected(
+    exported: Path, line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    decider = runtime.load(exported)
+    by_decision = {decision.decision: decision.id for decision in decider.decide_images(pictures(line))}
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    assert main([str(exported), by_decision["accept"], str(tmp_path)]) == 0
+    rows = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
+    assert [row["decision"] for row in rows] == ["accept", "review"]
+    assert rows[1]["score"] is None
+    assert main([str(exported), by_decision["reject"]]) == 1
+
+
+def test_the_command_says_what_is_wrong_with_an_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main([str(tmp_path), "x.png"]) == 2
+    assert "ExportError: " in capsys.readouterr().err
+
+
+def test_this_computers_numbers_are_checked_against_the_exporters(exported: Path, capsys):
+    assert main([str(exported), "--check"]) == 0
+    differences = json.loads(capsys.readouterr().out)
+    assert {"mean", "log_variance", "score"} <= set(differences)
+    assert max(differences.values()) < 1e-4
+
+
+@pytest.mark.parametrize("role", ["model", "policy", "known", "golden"])
+def test_a_changed_or_missing_file_is_refused_before_it_is_parsed(copy: Path, role: str):
+    path = next(copy.glob(f"{role}-*"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ExportError, match=f"{path.name} is not what was exported"):
+        runtime.load(copy)
+    path.unlink()
+    with pytest.raises(ExportError, match=f"{path.name} cannot be read"):
+        runtime.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ("no json", "cannot be read"),
+        ("[]", "cannot be read"),
+        ('{"format": 99, "files": {}}', "has the format 99"),
+        ('{"format": 1, "files": {}}', "names no golden"),
+        (
+            '{"format": 1, "files": {"model": {"name": "../m.onnx", "sha256": ""}, '
+            '"golden": {"name": "g", "sha256": ""}}}',
+            "outside of the folder",
+        ),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(copy: Path, manifest: str, message: str):
+    (copy / "manifest.json").write_text(manifest)
+    with pytest.raises(ExportError, match=message):
+        runtime.load(copy)
+
+
+def test_no_folder_is_no_export(tmp_path: Path):
+    with pytest.raises(ExportError, match="no export folder"):
+        runtime.load(tmp_path / "nowhere")
+
+
+def test_an_expired_policy_decides_nothing(copy: Path, rewrite, line: Path):
+    rewrite("policy", lambda policy: policy | {"expires": "2020-01-01"})
+    with pytest.raises(ExportError, match=r"expired on 2020-01-01.*export it again"):
+        list(runtime.load(copy).decide_images(pictures(line)[:1]))
+
+
+def test_a_group_needs_thresholds_and_an_unknown_one_is_reviewed(copy: Path, rewrite, line: Path):
+    rewrite("policy", lambda policy: policy | {"group": "camera", "thresholds": {"cam-1": policy["thresholds"][""]}})
+    rewrite("known", lambda known: known | {"normal": {"cam-1": known["normal"][""]}})
+    decider = runtime.load(copy)
+    with pytest.raises(ExportError, match="name the group of each sample"):
+        decider.decide(np.zeros((1, 3, 16, 16), np.uint8))
+    (known,) = decider.decide_images(pictures(line)[:1], "cam-1")
+    (unknown,) = decider.decide_images(pictures(line)[:1], "cam-9")
+    assert np.isfinite(known.p_value)
+    assert (unknown.decision, unknown.reason) == ("review", "no threshold for camera = cam-9")
+
+
+@pytest.mark.parametrize(
+    "raw", [np.zeros((2, 3, 8, 8), np.uint8), np.zeros((2, 3, 16, 16), np.float32)], ids=["shape", "type"]
+)
+def test_samples_of_another_shape_or_type_are_refused(exported: Path, raw: np.ndarray):
+    with pytest.raises(ExportError, match="The model takes samples uint8"):
+        runtime.load(exported).decide(raw)
+
+
+@pytest.mark.parametrize("fault", ["external", "custom", "nonsense"])
+def test_a_model_with_data_elsewhere_or_foreign_operators_is_refused(copy: Path, fault: str):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    entry = manifest["files"]["model"]
+    model = onnx.load(copy / entry["name"])
+    if fault == "external":
+        tensor = max(model.graph.initializer, key=lambda each: len(each.raw_data))
+        (copy / "weights.bin").write_bytes(tensor.raw_data)
+        onnx.external_data_helper.set_external_data(tensor, "weights.bin")
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+    elif fault == "custom":
+        model.graph.node[0].domain = "com.example"
+    data = b"nonsense" if fault == "nonsense" else model.SerializeToString()
+    (copy / entry["name"]).write_bytes(data)
+    entry["sha256"] = hashlib.sha256(data).hexdigest()
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ExportError, match="the model cannot be loaded"):
+        runtime.load(copy)
