@@ -390,3 +390,13 @@ def test_only_one_batch_is_in_memory_at_a_time(trained: Run, photos: Path, monke
     sizes = count_batches(monkeypatch)
     api.embed(trained, photos)
     assert sizes == [8] * 8
+
+
+def test_places_of_a_stretch_of_time_lie_in_a_row() -> None:
+    maps = torch.randn(2, 16, 1, 64, generator=torch.Generator().manual_seed(0))
+    found = embed_module.places(maps)
+    assert embed_module.grid_of(found.shape[1]) == (1, embed_module.SPANS)
+    kept = found.view(2, embed_module.SPANS, embed_module.DEPTH).float() / 127
+    grid = torch.nn.functional.normalize(maps.view(2, 16, 32, 2).mean(3), dim=1)
+    expected = torch.einsum("acs,bcs->abs", grid, grid)
+    np.testing.assert_allclose(torch.einsum("asc,bsc->abs", kept, kept), expected, atol=0.03)

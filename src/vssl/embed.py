@@ -35,7 +35,7 @@ from vssl.types import Embeddings, Gaussian, Latent, View
 
 PART = 16_384
 BATCH = 1_024
-GRID, DEPTH = 8, 32
+GRID, SPANS, DEPTH = 8, 32, 32
 
 
 @dataclass(frozen=True)
@@ -176,19 +176,28 @@ def compare_views(model: Model, raw: Tensor, pairs: int) -> dict[str, np.ndarray
 def places(maps: Float[Tensor, "B C h w"]) -> Int8[Tensor, "B P"]:
     """What is where, in few bytes: directions of the feature maps on a grid of `GRID` x `GRID` places.
 
+    Maps of height 1 are a stretch of time, and get 1 x `SPANS` places.
+
     A fixed random rotation, of which `DEPTH` dimensions are kept, keeps cosines nearly as they are (Johnson and
     Lindenstrauss 1984); 8 bits a value suffice for unit vectors.
     """
-    grid = F.normalize(F.adaptive_avg_pool2d(maps, GRID), dim=1)
+    shape = (1, SPANS) if maps.shape[2] == 1 else (GRID, GRID)
+    grid = F.normalize(F.adaptive_avg_pool2d(maps, shape), dim=1)
     rotation = _rotation(maps.shape[1]).to(maps.device)
     units = F.normalize(torch.einsum("bchw,cd->bhwd", grid, rotation), dim=3)
     return (127 * units).round().to(torch.int8).flatten(1)
 
 
+def grid_of(values: int) -> tuple[int, int]:
+    """Rows and columns of the places that a column of so many values a sample holds."""
+    return (1, SPANS) if values == SPANS * DEPTH else (GRID, GRID)
+
+
 @cache
 def _rotation(channels: int) -> Float[Tensor, "C d"]:
     noise = torch.randn(channels, channels, generator=torch.Generator().manual_seed(0))
-    return torch.linalg.qr(noise)[0][:, :DEPTH].clone()
+    # With fewer channels the last dimensions are empty.
+    return F.pad(torch.linalg.qr(noise)[0][:, :DEPTH], (0, max(0, DEPTH - channels)))
 
 
 def content(raw: Tensor) -> list[str]:

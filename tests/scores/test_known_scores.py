@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vssl.embed import DEPTH, GRID, to_arrow
+from vssl.embed import DEPTH, GRID, SPANS, to_arrow
 from vssl.errors import ConfigError, DataError
 from vssl.scores import ambiguity, knn, mahalanobis, mixture, novelty, places
 from vssl.types import Embeddings
@@ -96,7 +96,7 @@ def test_places_finds_where_an_image_is_unlike_the_known_ones(of_places):
     expected = np.zeros((2, GRID, GRID))
     expected[1, 2, 5] = 1
     np.testing.assert_allclose(heat, expected, atol=1e-6)
-    np.testing.assert_allclose(score(samples), [0, 1 / places.WORST], atol=1e-6)
+    np.testing.assert_allclose(score(samples), [0, 1 / (GRID * GRID // places.SHARE)], atol=1e-6)
 
 
 def test_places_allow_things_to_lie_a_place_apart_but_not_two(of_places):
@@ -108,6 +108,23 @@ def test_places_allow_things_to_lie_a_place_apart_but_not_two(of_places):
     near, far = score(of_places("s", shifted))
     assert near == pytest.approx(0, abs=1e-6)
     assert far > 0.3
+
+
+def test_places_in_time_have_one_neighbour_on_either_side(embeddings_from):
+    def stretch(ids, kinds):
+        values = np.zeros((*kinds.shape, DEPTH), np.int8)
+        np.put_along_axis(values, kinds[..., None], 127, axis=2)
+        return embeddings_from(ids, np.ones((len(values), 4)), places=to_arrow(values.reshape(len(values), -1)))
+
+    known = np.zeros((4, SPANS), int)
+    known[:, 10] = 1
+    score = places.fit(places.Config(), stretch("b", known))
+    later = np.zeros((2, SPANS), int)
+    later[0, 11] = later[1, 12] = 1
+    heat = score.heat(stretch("s", later))
+    assert heat.shape == (2, 1, SPANS)
+    assert heat[0].max() == pytest.approx(0, abs=1e-6)
+    assert heat[1, 0, 12] == pytest.approx(1)
 
 
 def test_ambiguity_is_the_mean_log_variance(embeddings_from):

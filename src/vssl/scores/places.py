@@ -1,4 +1,4 @@
-"""Novelty by places: the parts of an image that no place of the nearest known images looks like.
+"""Novelty by places: the parts of an image, or of a stretch of time, unlike all places of the nearest known samples.
 
 Each place is compared with the same one and its 8 neighbours in the nearest samples of the bank, by the cosine of early
 feature maps; the sample's score is the mean of the worst twentieth of its places. A memory of known places is the idea
@@ -12,16 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int8
+from jaxtyping import Float, Int8, Int64
 from torch import Tensor, nn
 
-from vssl.embed import DEPTH, GRID
+from vssl.embed import DEPTH, grid_of
 from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
 from vssl.types import Embeddings
 
 BLOCK = 64
-WORST = max(1, GRID * GRID // 20)
+# The score is that of the worst twentieth of the places.
+SHARE = 20
 # A place is as familiar as the three places most like it.
 LIKE = 3
 
@@ -69,27 +70,34 @@ class Nearby(nn.Module):
     def __init__(self, features: Float[Tensor, "N F"], places: Int8[Tensor, "N P"], neighbours: int) -> None:
         super().__init__()
         self.neighbours = min(neighbours, len(features))
+        self.grid = grid_of(places.shape[1])
         self.known = nn.Buffer(F.normalize(features.float()))
         self.places = nn.Buffer(places)
+        around = _around(*self.grid)
+        self.inside = nn.Buffer((around >= 0).float())
+        self.around = nn.Buffer((torch.arange(len(around))[:, None] * len(around) + around.clamp(min=0)).flatten())
 
     def forward(self, features: Float[Tensor, "B F"], places: Int8[Tensor, "B P"]) -> Float[Tensor, " B"]:
-        return self.heat(features, places).flatten(1).topk(WORST).values.mean(1).double()
+        heat = self.heat(features, places).flatten(1)
+        return heat.topk(max(1, heat.shape[1] // SHARE)).values.mean(1).double()
 
     def heat(self, features: Float[Tensor, "B F"], places: Int8[Tensor, "B P"]) -> Float[Tensor, "B h w"]:
         near = (F.normalize(features.float()) @ self.known.T).topk(self.neighbours).indices
-        around = _around(_directions(self.places[near.flatten()]))
-        return _unlike(_directions(places), around.view(*near.shape, DEPTH, 9, GRID, GRID))
+        known = _directions(self.places[near]).flatten(1, 2)
+        # Every place beside every other one is one matrix product; then those around it are picked.
+        cosine = (_directions(places) @ known.mT).unflatten(2, (self.neighbours, -1)).transpose(1, 2)
+        picked = cosine.flatten(2)[:, :, self.around].unflatten(2, self.inside.shape) * self.inside
+        likely = picked.transpose(1, 2).flatten(2)
+        return (1 - likely.topk(min(LIKE, likely.shape[2])).values.mean(2)).unflatten(1, self.grid)
 
 
-def _directions(values: Int8[Tensor, "N P"]) -> Float[Tensor, "N d h w"]:
-    return F.normalize(values.float().view(-1, GRID, GRID, DEPTH), dim=3).movedim(3, 1)
+def _directions(values: Int8[Tensor, "*N P"]) -> Float[Tensor, "*N p d"]:
+    return F.normalize(values.float().unflatten(-1, (-1, DEPTH)), dim=-1)
 
 
-def _around(grid: Float[Tensor, "N d h w"]) -> Float[Tensor, "N d*9 h*w"]:
-    """Each place and its 8 neighbours; zeros beyond the edge."""
-    return F.unfold(grid, 3, padding=1)
-
-
-def _unlike(own: Float[Tensor, "N d h w"], around: Float[Tensor, "N k d s h w"]) -> Float[Tensor, "N h w"]:
-    cosine = torch.einsum("ndhw,nkdshw->nkshw", own, around).flatten(1, 2)
-    return 1 - cosine.topk(min(LIKE, cosine.shape[1]), dim=1).values.mean(1)
+def _around(rows: int, columns: int) -> Int64[Tensor, "p s"]:
+    """Of each place the numbers of itself and its neighbours, up to 8; -1 beyond the edge."""
+    numbers = torch.arange(rows * columns).view(1, rows, columns).float() + 1
+    height = 3 if rows > 1 else 1
+    patches = F.unfold(numbers[None], (height, 3), padding=(height // 2, 1))
+    return patches[0].T.long() - 1
