@@ -1,7 +1,7 @@
 """The decoder of event logs: how often each kind of event occurs, as a multinomial distribution.
 
-The order of the events is not reconstructed. The likelihood is that of the sequence as independent draws, so it needs no
-multinomial coefficient (the neural document model of Miao et al. 2016, arXiv 1511.06038).
+The order of the events is not reconstructed. The likelihood is that of the sequence as independent draws, so it needs
+no multinomial coefficient (the neural document model of Miao et al. 2016, arXiv 1511.06038).
 """
 
 from __future__ import annotations

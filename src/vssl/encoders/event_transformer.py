@@ -20,8 +20,10 @@ from vssl.encoders.base import Encoder
 from vssl.types import Events
 
 WIDTH, HEADS, LAYERS = 64, 4, 2
-COUNTS, PAIRS = 64, 128
+COUNTS, PAIRS = 64, 64
 """Dimensions of the projections."""
+
+BUCKETS = 4093  # a prime, so that the kinds of events do not meet in it by their number
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class EventTransformer(Encoder):
         self.features = WIDTH + COUNTS + PAIRS + (2 * WIDTH if ordered else 0)
 
     def forward(self, view: Events) -> Float[Tensor, "B F"]:  # type: ignore[override]
+        if not len(view):  # of a stream's chunk every sample may be broken, and attention takes no empty batch
+            return view.gaps.new_zeros(0, self.features)
         tokens, gaps = _trimmed(view)
         counts = _counts(tokens, self.kinds)
         parts = [self.bag(counts.log1p()), *self.projections(tokens, counts)]
@@ -89,27 +93,31 @@ class Sequence(nn.Module):
 
 
 class Projections(nn.Module):
-    """Random projections of the counts of events and of pairs; a pair's direction is the product of its two events'."""
+    """Random projections of the logarithms of the counts of events, and of pairs of neighbours.
+
+    Pairs share `BUCKETS` counters where there are more of them: a hash, whose meetings do little harm.
+    """
 
     events: Tensor
-    first: Tensor
-    second: Tensor
+    pairs: Tensor
 
     def __init__(self, kinds: int) -> None:
         super().__init__()
+        self.kinds = kinds
         self.register_buffer("events", torch.randn(kinds, COUNTS) / math.sqrt(COUNTS))
-        self.register_buffer("first", _signs(kinds, PAIRS) / PAIRS**0.25)
-        self.register_buffer("second", _signs(kinds, PAIRS) / PAIRS**0.25)
+        self.register_buffer("pairs", torch.randn(min(BUCKETS, kinds * kinds), PAIRS) / math.sqrt(PAIRS))
 
     def forward(self, tokens: Int[Tensor, "B L"], counts: Float[Tensor, "B K"]) -> tuple[Tensor, Tensor]:
-        both = (tokens[:, :-1] != 0) & (tokens[:, 1:] != 0)
-        pairs = (self.first[tokens[:, :-1]] * self.second[tokens[:, 1:]] * both[:, :, None]).sum(1)
-        return counts.log1p() @ self.events, pairs
+        first, second = tokens[:, :-1], tokens[:, 1:]
+        buckets = (first * self.kinds + second) % len(self.pairs)
+        empty = torch.zeros(len(tokens), len(self.pairs), device=tokens.device)
+        pairs = empty.scatter_add(1, buckets, ((first != 0) & (second != 0)).float())
+        return counts.log1p() @ self.events, pairs.log1p() @ self.pairs
 
 
 def _trimmed(view: Events) -> tuple[Int[Tensor, "B l"], Float[Tensor, "B l"]]:
-    """The batch without the places that no sample fills; two are always left."""
-    longest = max(2, int((view.tokens != 0).sum(1).max()))
+    """The batch without the places that no sample fills; two are always left, for a pair."""
+    longest = max([2, *(view.tokens != 0).sum(1).tolist()])
     return view.tokens[:, :longest], view.gaps[:, :longest]
 
 
@@ -118,10 +126,6 @@ def _counts(tokens: Int[Tensor, "B L"], kinds: int) -> Float[Tensor, "B K"]:
     there: Bool[Tensor, "B L"] = tokens != 0
     empty = torch.zeros(len(tokens), kinds, device=tokens.device)
     return empty.scatter_add(1, tokens, there.float())
-
-
-def _signs(rows: int, columns: int) -> Float[Tensor, "K D"]:
-    return torch.randint(0, 2, (rows, columns)).float() * 2 - 1
 
 
 def _sinusoids(places: int, width: int) -> Float[Tensor, "L W"]:

@@ -102,7 +102,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Lines:
-    """What the training data were: lines read, of them empty, cut because too long, and with bytes that are no UTF-8."""
+    """Lines of the training data: how many, and of them empty, cut as too long, and with bytes that are no UTF-8."""
 
     read: int
     empty: int

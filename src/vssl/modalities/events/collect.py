@@ -7,6 +7,7 @@ from array import array
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,13 @@ from vssl.modalities.events.lines import Line
 
 PADDING, UNKNOWN, HIDDEN, FIRST = 0, 1, 2, 3
 """What a token may stand for that is no known kind of event; `FIRST` is the first that is one."""
+
+STAMP = 2
+"""Columns of a raw sample in front of its events: a hash of the text of its lines.
+
+Two sessions of the same events are two samples, for they have other names, times and values; the same session in
+another file is one.
+"""
 
 STEPS = 16  # of the code of a gap or a number, for each doubling
 LARGEST = 32_000
@@ -30,12 +38,12 @@ class Sample:
 
     Attributes:
         id: Unique within its source.
-        codes: Tokens and codes of the gaps before them; n is at most L.
+        codes: The stamp, then tokens and codes of the gaps before them; n is at most L.
         metadata: Where it stood, how many events it had, its label: what training never reads.
     """
 
     id: str
-    codes: Int16[np.ndarray, "2 n"]
+    codes: Int16[np.ndarray, "2 S+n"]
     metadata: Mapping[str, Any]
 
 
@@ -49,7 +57,7 @@ class Collector:
 
     __slots__ = (
         "_damaged", "_events", "_fields", "_first", "_head", "_label", "_last", "_last_s", "_length", "_source",
-        "_start_s", "_tail", "_unknown", "_unknown_text",
+        "_stamp", "_start_s", "_tail", "_unknown", "_unknown_text",
     )  # fmt: skip
 
     def __init__(self, source: str, length: int) -> None:
@@ -60,6 +68,7 @@ class Collector:
         self._label: str | None = None
         self._unknown_text: str | None = None
         self._fields: Mapping[str, Any] = {}
+        self._stamp = b""
         self._head = array("h")
         self._tail: deque[tuple[int, int]] | None = None
 
@@ -68,6 +77,8 @@ class Collector:
         if not self._events:
             self._first, self._start_s, self._fields = line.number, line.time_s, line.fields
         gap = 0 if line.time_s is None or self._last_s is None else code(1000 * (line.time_s - self._last_s))
+        if line.text:
+            self._stamp = blake2b(self._stamp + line.text.encode(errors="replace"), digest_size=8).digest()
         self._events += 1
         self._last = line.number
         self._last_s = line.time_s if line.time_s is not None else self._last_s
@@ -76,7 +87,7 @@ class Collector:
         if token == UNKNOWN:
             self._unknown += 1
             self._unknown_text = self._unknown_text or line.message[:LONGEST_TEXT]
-        if len(self._head) < 2 * self._length:
+        if self._tail is None and len(self._head) < 2 * self._length:
             self._head.extend((token, gap))
         else:
             self._keep_last(token, gap)
@@ -107,7 +118,8 @@ class Collector:
         about = {"source": self._source, "first": self._first, "last": self._last, "time": self._start_s}
         about |= {"events": self._events, "unknown": self._unknown, "unknown_text": self._unknown_text}
         about |= {"damaged": self._damaged, "label": self._label, **self._fields}
-        return Sample(name, np.ascontiguousarray(codes.T), about)
+        stamp = np.frombuffer(self._stamp, "<i2").reshape(2, STAMP)
+        return Sample(name, np.concatenate([stamp, codes.T], axis=1), about)
 
 
 def worse(label: str | None, other: str | None) -> str | None:

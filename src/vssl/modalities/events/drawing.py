@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from vssl.modalities.events import Template
-from vssl.modalities.events.collect import HIDDEN, PADDING, UNKNOWN, Sample
+from vssl.modalities.events.collect import HIDDEN, PADDING, STAMP, UNKNOWN, Sample
 from vssl.modalities.events.explaining import text_of
 
 WIDTH_PX, LINES, LINE_PX, TEXT_PX = 320, 14, 13, 10
@@ -29,7 +29,7 @@ Colour = tuple[int, int, int]
 
 def picture(sample: Sample, templates: Sequence[Template]) -> Image.Image:
     """A sample as text: its events in order, repeated ones once with their number, unknown ones in red."""
-    runs = [(token, len(list(run))) for token, run in groupby(sample.codes[0].tolist())]
+    runs = [(token, len(list(run))) for token, run in groupby(sample.codes[0, STAMP:].tolist())]
     sheet = Image.new("RGB", (WIDTH_PX, LINES * LINE_PX + 4), PAPER)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT_PX)
     for row, (token, count) in enumerate(runs[:LINES]):

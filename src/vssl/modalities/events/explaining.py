@@ -11,23 +11,27 @@ from torch import Tensor
 
 from vssl.modalities.base import Part
 from vssl.modalities.events import Template
-from vssl.modalities.events.collect import FIRST, HIDDEN, PADDING, UNKNOWN
+from vssl.modalities.events.collect import FIRST, HIDDEN, PADDING, STAMP, UNKNOWN
 from vssl.modalities.events.views import without
 
 MOST_PARTS = 32
 
 
-def parts(raw: Int16[Tensor, "2 L"], metadata: Mapping[str, Any], templates: Sequence[Template]) -> list[Part]:
+def parts(raw: Int16[Tensor, "2 S+L"], metadata: Mapping[str, Any], templates: Sequence[Template]) -> list[Part]:
     """One part for each kind of event in the sample, and how often it has it: unknown ones first, then the rarest.
 
     At most `MOST_PARTS`; what is most frequent in the training is left out then.
     """
-    tokens, counts = torch.unique(raw[0], return_counts=True)
+    stamp, codes = raw[:, :STAMP], raw[:, STAMP:]
+    tokens, counts = torch.unique(codes[0], return_counts=True)
     # The templates are sorted by how often training had them, so the highest token is the rarest.
     known = sorted(zip(tokens.tolist(), counts.tolist(), strict=True), key=lambda item: (item[0] != UNKNOWN, -item[0]))
     shown = [(token, count) for token, count in known if token not in (PADDING, HIDDEN)]
     return [
-        Part(f"{count} x {text_of(token, templates, metadata)}", without(raw[None], (raw[0] == token)[None])[0])
+        Part(
+            f"{count} x {text_of(token, templates, metadata)}",
+            torch.cat([stamp, without(codes[None], (codes[0] == token)[None])[0]], dim=1),
+        )
         for token, count in shown[:MOST_PARTS]
     ]
 

@@ -46,7 +46,7 @@ class Row:
 
 
 def find(source: str | Path) -> list[LogFile]:
-    """The log files of a folder (any depth, in the order a person expects), or the one file; hidden ones are left aside.
+    """The log files of a folder (any depth, in natural order), or the one file; hidden ones are left aside.
 
     Raises:
         DataError: There is no such path, or it cannot be listed.

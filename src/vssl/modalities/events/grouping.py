@@ -38,8 +38,10 @@ def ready(sources: Iterator[Source], tokens: Tokens, length: int) -> Iterator[It
                 yield Broken(f"{file.name}@{line.number}", f"the session {name.strip()!r} has no event")
             else:
                 collector = Collector(file.name, length)
-                for event in events.split():
-                    collector.add(tokens(event), Line(line.number, event, damaged=line.damaged))
+                for place, event in enumerate(events.split()):
+                    # What the sample is recognised by is the whole line, its name included: once.
+                    text = "" if place else line.text
+                    collector.add(tokens(event), Line(line.number, text, event, damaged=line.damaged and not place))
                 yield collector.sample(names.unique(name.strip(), file, line.number))
 
 

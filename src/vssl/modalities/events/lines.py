@@ -22,6 +22,7 @@ class Line:
 
     Attributes:
         number: From 1 on, in its file.
+        text: All of it, as it was read.
         message: The text, or the reason why the line is `broken`.
         time_s: Seconds since 1970; None where the line has no time.
         session: What it belongs to; empty where it says nothing of it.
@@ -32,6 +33,7 @@ class Line:
     """
 
     number: int
+    text: str
     message: str
     time_s: float | None = None
     session: str = ""
@@ -67,7 +69,7 @@ class TextLines:
         if session:
             text = text.replace(session, SESSION)
         time_s = self._ticks(time_s)
-        return Line(row.number, text.strip(), time_s, session, label, row.cut or row.undecodable)
+        return Line(row.number, row.text, text.strip(), time_s, session, label, row.cut or row.undecodable)
 
 
 class JsonLines:
@@ -82,12 +84,13 @@ class JsonLines:
         try:
             data = json.loads(row.text)
         except (json.JSONDecodeError, RecursionError) as error:
-            return Line(row.number, f"no JSON: {error}", broken=True)
+            return Line(row.number, row.text, f"no JSON: {error}", broken=True)
         if not isinstance(data, dict):
-            return Line(row.number, "no JSON object: it must stand in {...}", broken=True)
+            return Line(row.number, row.text, "no JSON object: it must stand in {...}", broken=True)
         message = _first(data, self._messages)
         if message is None:
-            return Line(row.number, f"there is no field {' or '.join(self._messages)} (--message FIELD)", broken=True)
+            names = " or ".join(self._messages)
+            return Line(row.number, row.text, f"there is no field {names} (--message FIELD)", broken=True)
         session = _field(data, self._session) if self._session else None
         label = _field(data, self._label) if self._label else None
         text = _text(message)
@@ -95,6 +98,7 @@ class JsonLines:
             text = text.replace(_text(session), SESSION)
         return Line(
             number=row.number,
+            text=row.text,
             message=text.strip(),
             time_s=_seconds(_first(data, self._times)),
             session="" if session is None else _text(session),

@@ -21,7 +21,7 @@ from vssl.files import atomic
 from vssl.modalities import base
 from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
 from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, views
-from vssl.modalities.events.collect import FIRST, STEPS, UNKNOWN, Sample
+from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
 from vssl.modalities.events.files import LogFile, find, fingerprint
 from vssl.modalities.events.grouping import Broken, Item, Tokens
 from vssl.modalities.events.reading import items
@@ -37,7 +37,7 @@ PROGRESS = 1000
 class EventModality(Modality):
     """Sessions and windows of event logs as numbers, and views of them.
 
-    A raw batch is int16 [B, 2, L]: tokens, and codes of the gaps before them; see `collect`.
+    A raw batch is int16 [B, 2, STAMP + L]: tokens, and codes of the gaps before them, behind the stamp; see `collect`.
     """
 
     shape: tuple[int, int]
@@ -93,14 +93,15 @@ class EventModality(Modality):
         return Contents(self._samples[state], state, hashlib.sha256(settings.encode()).hexdigest())
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Events]:
-        drawn = [views.draw(raw.shape[0], raw.shape[2], generator) for _ in range(2)]
-        return [self.plain(views.apply(raw[part], parameters[part])) for parameters in drawn]
+        drawn = [views.draw(len(raw), self.spec.length, generator) for _ in range(2)]
+        codes = raw[part, :, STAMP:]
+        return [_events(views.apply(codes, parameters[part])) for parameters in drawn]
 
     def plain(self, raw: Tensor) -> Events:
-        return Events(raw[:, 0].long(), raw[:, 1].float() / ONE_SECOND)
+        return _events(raw[:, :, STAMP:])
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
-        return corruptions.corrupt(raw, kind, level, generator)
+        return torch.cat([raw[:, :, :STAMP], corruptions.corrupt(raw[:, :, STAMP:], kind, level, generator)], 2)
 
     def parts(self, raw: Tensor, metadata: Mapping[str, Any]) -> Sequence[Part]:
         return explaining.parts(raw, metadata, self.spec.templates)
@@ -122,7 +123,7 @@ class EventModality(Modality):
         drawn = [[view.tokens for view in self.views(chunk.raw, generator)] for _ in range(drawing.DRAWS)]
         columns = [list(column) for column in zip(*drawn, strict=True)]
         with atomic(path) as file:
-            drawing.sheet(chunk.ids, chunk.raw[:, 0], columns, self.spec.templates).save(file, "PNG")
+            drawing.sheet(chunk.ids, self.plain(chunk.raw).tokens, columns, self.spec.templates).save(file, "PNG")
         return path
 
     def decoder(self, latent: int) -> CountDecoder:
@@ -143,8 +144,8 @@ class EventModality(Modality):
         raw = torch.from_numpy(self._pad(samples))
         return Chunk([item.id for item in samples], self._metadata(samples, files), raw, broken)
 
-    def _pad(self, samples: Sequence[Sample]) -> Int16[np.ndarray, "N 2 L"]:
-        raw = np.zeros((len(samples), 2, self.spec.length), np.int16)
+    def _pad(self, samples: Sequence[Sample]) -> Int16[np.ndarray, "N 2 S+L"]:
+        raw = np.zeros((len(samples), 2, STAMP + self.spec.length), np.int16)
         for row, item in enumerate(samples):
             raw[row, :, : item.codes.shape[1]] = item.codes
         return raw
@@ -164,8 +165,12 @@ class EventModality(Modality):
         )
 
 
+def _events(codes: Int16[Tensor, "B 2 L"]) -> Events:
+    return Events(codes[:, 0].long(), codes[:, 1].float() / ONE_SECOND)
+
+
 class Sessions:
-    """Sessions for training: int16 [N, 2, L], in memory."""
+    """Sessions for training: int16 [N, 2, STAMP + L], in memory."""
 
     def __init__(
         self, raw: Tensor, ids: Sequence[str], metadata: pa.Table, fingerprint: str, broken: Sequence[base.Broken]

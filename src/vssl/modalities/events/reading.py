@@ -78,7 +78,7 @@ def _parser(reading: Reading, keep: tuple[str, ...]) -> Parser:
 
 
 def _whole(row: Row) -> Line:
-    return Line(row.number, row.text, damaged=row.cut or row.undecodable)
+    return Line(row.number, row.text, row.text, damaged=row.cut or row.undecodable)
 
 
 def _first_lines(file: LogFile) -> list[str]:

@@ -20,7 +20,7 @@ COLUMNS = {
     "unknown_text": pa.string(),
     "damaged": pa.int64(),
 }
-"""File, numbers of the first and last line, time of the first, events, unknown ones, the first of these, damaged ones."""
+"""File, first and last line, time of the first, number of events, of unknown ones, the first of these, damaged ones."""
 
 
 def label_column(
