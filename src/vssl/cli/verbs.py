@@ -227,7 +227,7 @@ def embed(
     run: RunFolder,
     data: Data,
     name: str | None = None,
-    label_from: Literal["none", "folder"] | None = None,
+    label_from: Literal["none", "file", "folder"] | None = None,
     device: str = "auto",
 ) -> None:
     """Embed data: writes RUN/embeddings/NAME.parquet with id, features, mean, log_variance, ambiguity and metadata.
@@ -238,7 +238,7 @@ def embed(
         run: The run folder.
         data: A folder, list or archive, as in train.
         name: Name of the table; by default that of the data, or "train" for the data of the training.
-        label_from: folder: keep the name of each file's folder as its label.
+        label_from: folder: keep the name of each file's folder as its label; file: that of each log file.
         device: auto, cpu, cuda or one GPU such as cuda:1.
     """
     table = api.embed(run, data, name=name, label_from=label_from, device=device, terminal=terminal())
