@@ -1,8 +1,9 @@
 """A small transformer for sessions of events, joined by what needs no order: how often each kind occurs.
 
 The features have three parts: the transformer's outputs; a network of the counts' logarithms; and fixed random
-projections of the counts of events and of pairs of neighbours, which nothing in the training can teach to be blind. A
-kind of event or a pair that training never had moves them in a direction in which they never varied.
+projections of the counts of events, of pairs of neighbours, and of the longest gap before each kind, which nothing in
+the training can teach to be blind. A kind of event or a pair that training never had moves them in a direction in which
+they never varied.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from vssl.encoders.base import Encoder
 from vssl.types import Events
 
 WIDTH, HEADS, LAYERS = 64, 4, 2
-COUNTS, PAIRS = 64, 64
+COUNTS, PAIRS, GAPS = 64, 64, 32
 """Dimensions of the projections."""
 
 BUCKETS = 4093  # a prime, so that the kinds of events do not meet in it by their number
@@ -44,7 +45,7 @@ def build(config: Config, shape: tuple[int, int]) -> Encoder:
 
 
 class EventTransformer(Encoder):
-    """Transformer, network of the counts, and fixed projections of counts and pairs."""
+    """Transformer, network of the counts, and fixed projections of counts, pairs and gaps."""
 
     def __init__(self, kinds: int, length: int, ordered: bool) -> None:
         super().__init__()
@@ -52,14 +53,14 @@ class EventTransformer(Encoder):
         self.sequence = Sequence(kinds, length) if ordered else None
         self.bag = nn.Sequential(nn.Linear(kinds, 2 * WIDTH), nn.GELU(), nn.Linear(2 * WIDTH, WIDTH))
         self.projections = Projections(kinds)
-        self.features = WIDTH + COUNTS + PAIRS + (2 * WIDTH if ordered else 0)
+        self.features = WIDTH + COUNTS + PAIRS + GAPS + (2 * WIDTH if ordered else 0)
 
     def forward(self, view: Events) -> Float[Tensor, "B F"]:  # type: ignore[override]
         if not len(view):  # of a stream's chunk every sample may be broken, and attention takes no empty batch
             return view.gaps.new_zeros(0, self.features)
         tokens, gaps = _trimmed(view)
         counts = _counts(tokens, self.kinds)
-        parts = [self.bag(counts.log1p()), *self.projections(tokens, counts)]
+        parts = [self.bag(counts.log1p()), *self.projections(tokens, gaps, counts)]
         if self.sequence is not None:
             parts.append(self.sequence(tokens, gaps))
         return torch.cat(parts, dim=1)
@@ -93,26 +94,31 @@ class Sequence(nn.Module):
 
 
 class Projections(nn.Module):
-    """Random projections of the logarithms of the counts of events, and of pairs of neighbours.
+    """Random projections: of the logarithms of the counts of events and of pairs of neighbours, and of gaps.
 
     Pairs share `BUCKETS` counters where there are more of them: a hash, whose meetings do little harm.
     """
 
     events: Tensor
     pairs: Tensor
+    gaps: Tensor
 
     def __init__(self, kinds: int) -> None:
         super().__init__()
         self.kinds = kinds
         self.register_buffer("events", torch.randn(kinds, COUNTS) / math.sqrt(COUNTS))
         self.register_buffer("pairs", torch.randn(min(BUCKETS, kinds * kinds), PAIRS) / math.sqrt(PAIRS))
+        self.register_buffer("gaps", torch.randn(kinds, GAPS) / math.sqrt(GAPS))
 
-    def forward(self, tokens: Int[Tensor, "B L"], counts: Float[Tensor, "B K"]) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Int[Tensor, "B L"], gaps: Float[Tensor, "B L"], counts: Float[Tensor, "B K"]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         first, second = tokens[:, :-1], tokens[:, 1:]
         buckets = (first * self.kinds + second) % len(self.pairs)
         empty = torch.zeros(len(tokens), len(self.pairs), device=tokens.device)
         pairs = empty.scatter_add(1, buckets, ((first != 0) & (second != 0)).float())
-        return counts.log1p() @ self.events, pairs.log1p() @ self.pairs
+        longest = torch.zeros_like(counts).scatter_reduce(1, tokens, gaps * (tokens != 0), "amax")
+        return counts.log1p() @ self.events, pairs.log1p() @ self.pairs, longest @ self.gaps
 
 
 def _trimmed(view: Events) -> tuple[Int[Tensor, "B l"], Float[Tensor, "B l"]]:

@@ -1,8 +1,9 @@
 """Views of sessions, in batches on the training device: what may change in a log without changing what happened.
 
-They are mild, for in a log a missing event or a wrong order is the fault itself: what a view takes away becomes an
-event that is not shown (`HIDDEN`), so that the encoder is not taught that missing events mean nothing. Parameters of
-messages are no part of a sample, so none are swapped.
+In a log a missing event or a wrong order is the fault itself, so what a view takes away becomes an event that is not
+shown (`HIDDEN`): the encoder is not taught that missing events mean nothing. The strengths are those of three tried at
+which the latent means rank the faults of HDFS best; weaker views teach less. Parameters of messages are no part of a
+sample, so none are swapped.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from torch import Tensor
 
 from vssl.modalities.events.collect import HIDDEN, PADDING
 
-HIDE = 0.1
+HIDE = 0.2
 """Probability that an event is not shown."""
 
-SPAN = 0.15
+SPAN = 0.3
 """Largest share of the session that is not shown in one piece."""
 
-CROP = 0.3
+CROP = 0.5
 """Largest share of the session that is cut off, at both ends together."""
 
-SHUFFLE = 1.5
+SHUFFLE = 3.0
 """Two events that stand closer than this may change places, in every second session."""
 
 JITTER = 16.0
