@@ -84,6 +84,8 @@ class Train:
 
     Parts before a camera: vssl train parts.csv --out RUN --views inspection --encoder convnet/base
 
+    A log: vssl train app.log --out RUN --modality events --session "job-[0-9]+"
+
     Another method: vssl train photos --out RUN --objective simclr --simclr.temperature 0.2
 
     Two processes: torchrun --nproc-per-node 2 -m vssl train photos --out RUN --epochs 100

@@ -18,11 +18,18 @@ MASKS: dict[str, str] = {
 """Name and regular expression of each mask; in a template it stands as <name>."""
 
 _ANY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in MASKS.items()))
+_MAY_VARY = re.compile(r"[\d/\\]")
 
 
 def mask(text: str) -> str:
-    """The text with all that the masks recognise replaced by the masks' names."""
-    return _ANY.sub(_named, text)
+    """The text with all that the masks recognise replaced by the masks' names; blanks between words become one."""
+    return " ".join(words(text))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, masked."""
+    # No mask reaches across a blank, and most words are quickly seen to hold nothing for any.
+    return [_ANY.sub(_named, word) if _MAY_VARY.search(word) else word for word in text.split()]
 
 
 def _named(found: re.Match[str]) -> str:

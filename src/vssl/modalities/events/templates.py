@@ -12,8 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from vssl.modalities.events import Template
-from vssl.modalities.events.masks import mask
+from vssl.modalities.events import Template, masks
 
 ANY = "<*>"
 DEPTH = 3
@@ -29,7 +28,7 @@ Words = tuple[str, ...]
 
 def words_of(message: str) -> Words:
     """The words of a message, masked; behind `MOST_WORDS` all are one word that varies."""
-    words = mask(message).split() or [EMPTY]
+    words = masks.words(message) or [EMPTY]
     return (*words[:MOST_WORDS], ANY) if len(words) > MOST_WORDS else tuple(words)
 
 
