@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -184,3 +185,18 @@ def test_a_stream_of_many_lines_holds_only_a_chunk_of_them(tmp_path: Path):
     assert {len(chunk.ids) for chunk in chunks} == {10, 7}
     assert [name for chunk in chunks for name in chunk.ids] == list(data.ids)[3:]
     assert np.concatenate([chunk.raw for chunk in chunks]).tolist() == data.raw[3:].tolist()
+
+
+def test_a_log_four_times_as_long_needs_no_more_memory(tmp_path: Path):
+    def peak(lines: int) -> int:
+        texts = [f"2024-01-01 10:00:00 INFO job {row} on /a/b{row}" for row in range(lines)]
+        path = write(tmp_path / f"{lines}.log", texts)
+        modality = events.build(CONFIG, events.measure(path, CONFIG))
+        tracemalloc.start()
+        assert sum(len(chunk.ids) for chunk in modality.stream(path, size=16)) == lines // 20
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(1000)  # what is imported and remembered once
+    assert peak(8000) < 1.2 * peak(2000)
