@@ -135,6 +135,13 @@ def test_a_compressed_file_that_is_cut_off_is_refused_with_the_last_line_read(tm
         events.measure(write(tmp_path / "fake.log.gz", "no gzip at all"), CONFIG)
 
 
+def test_a_link_that_points_nowhere_is_named(tmp_path: Path):
+    trained = modality(write(tmp_path / "a.log", log()))
+    (tmp_path / "b.log").symlink_to(tmp_path / "gone.log")
+    with pytest.raises(BrokenFileError, match=r"b\.log: it cannot be read: No such file"):
+        trained.contents(tmp_path)
+
+
 def test_a_session_pattern_that_fits_no_line_is_named(tmp_path: Path):
     path = write(tmp_path / "a.log", log())
     with pytest.raises(EmptyDataError, match="--session blk_ fits no line"):

@@ -84,9 +84,20 @@ def is_log(name: str) -> bool:
 
 
 def fingerprint(files: Sequence[LogFile]) -> str:
-    """SHA-256 (hex) over names, sizes and times of change; nothing is read for it."""
-    states = [(file.name, (status := file.path.stat()).st_size, status.st_mtime_ns) for file in files]
-    return hashlib.sha256(repr(states).encode()).hexdigest()
+    """SHA-256 (hex) over names, sizes and times of change; nothing is read for it.
+
+    Raises:
+        BrokenFileError: A file is gone, or a link points nowhere.
+    """
+    return hashlib.sha256(repr([(file.name, *_state(file)) for file in files]).encode()).hexdigest()
+
+
+def _state(file: LogFile) -> tuple[int, int]:
+    try:
+        status = file.path.stat()
+    except OSError as error:
+        raise BrokenFileError(str(file.path), f"it cannot be read: {error.strerror}. Take it away") from error
+    return status.st_size, status.st_mtime_ns
 
 
 def rows(file: LogFile, counts: Counter[str] | None = None) -> Iterator[Row]:
