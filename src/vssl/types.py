@@ -1,6 +1,6 @@
 """The values that travel between the rooms of vssl.
 
-One legend for all shapes: B batch, D latent, F features, C channels, H height, W width, N samples.
+One legend for all shapes: B batch, D latent, F features, C channels, H height, W width, L events, N samples.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 import pyarrow as pa
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -76,6 +76,33 @@ class Series:
     @classmethod
     def cat(cls, views: Sequence[Series]) -> Series:
         return cls(torch.cat([view.values for view in views]), torch.cat([view.known for view in views]))
+
+
+@dataclass(frozen=True)
+class Events:
+    """A batch of sessions: the kinds of their events in order, padded behind with 0, and the gaps before them.
+
+    Attributes:
+        tokens: 0 padding, 1 an unknown event, 2 events that are not shown, 3 and above the known kinds.
+        gaps: ln-like measure of the time since the event before; 0 where no time is known.
+    """
+
+    tokens: Int[Tensor, "B L"]
+    gaps: Float[Tensor, "B L"]
+
+    def __len__(self) -> int:
+        return self.tokens.shape[0]
+
+    def to(self, device: torch.device | str) -> Events:
+        return Events(self.tokens.to(device, non_blocking=True), self.gaps.to(device, non_blocking=True))
+
+    def chunk(self, pieces: int) -> list[Events]:
+        pairs = zip(self.tokens.chunk(pieces), self.gaps.chunk(pieces), strict=True)
+        return [Events(tokens, gaps) for tokens, gaps in pairs]
+
+    @classmethod
+    def cat(cls, views: Sequence[Events]) -> Events:
+        return cls(torch.cat([view.tokens for view in views]), torch.cat([view.gaps for view in views]))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,14 @@ import torch
 
 from vssl.config import find, member, members
 from vssl.encoders.base import Encoder
-from vssl.types import Images
+from vssl.types import Events, Images, View
 
 SMALL = {"convnet": "convnet/tiny", "timm": "timm/resnet10t"}
 """The smallest variant of members whose default is too large for a test."""
+
+IMAGES: list[tuple[int, ...]] = [(3, 32, 32), (1, 32, 32), (3, 24, 40), (1, 41, 24)]
+SHAPES: dict[str, list[tuple[int, ...]]] = {"event_transformer": [(12, 16), (40, 30)]}
+"""Shapes of samples, of those encoders that do not take images."""
 
 
 @pytest.fixture(params=members("encoders"))
@@ -22,49 +26,58 @@ def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def make(name: str, shape: tuple[int, int, int] = (3, 32, 32), seed: int = 0) -> Encoder:
+def make(name: str, shape: tuple[int, ...] | None = None, seed: int = 0) -> Encoder:
     torch.manual_seed(seed)
+    shape = shape or SHAPES.get(name, IMAGES)[0]
     return find("encoders", name).build(member("encoders", SMALL.get(name, name)), shape)
 
 
-def images(batch: int, shape: tuple[int, int, int] = (3, 32, 32)) -> Images:
-    return Images(torch.randn(batch, *shape, generator=torch.Generator().manual_seed(1)))
+def samples(name: str, batch: int, shape: tuple[int, ...] | None = None) -> View:
+    """A batch of what the encoder takes."""
+    generator = torch.Generator().manual_seed(1)
+    shape = shape or SHAPES.get(name, IMAGES)[0]
+    if name == "event_transformer":
+        tokens = torch.randint(1, shape[0], (batch, shape[1]), generator=generator)
+        lengths = torch.randint(1, shape[1], (batch, 1), generator=generator)
+        gaps = torch.rand(batch, shape[1], generator=generator)
+        return Events(tokens.masked_fill(torch.arange(shape[1]) >= lengths, 0), gaps)
+    return Images(torch.randn(batch, *shape, generator=generator))
 
 
 def test_the_known_encoders_are_found():
-    assert {"convnet", "timm"} <= set(members("encoders"))
+    assert {"convnet", "timm", "event_transformer"} <= set(members("encoders"))
 
 
-@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 32, 32), (3, 24, 40), (1, 41, 24)], ids=str)
-def test_there_is_one_finite_feature_vector_a_sample(name: str, shape: tuple[int, int, int]):
-    encoder = make(name, shape)
-    features = encoder(images(4, shape))
-    assert features.shape == (4, encoder.features)
-    assert features.isfinite().all()
+def test_there_is_one_finite_feature_vector_a_sample(name: str):
+    for shape in SHAPES.get(name, IMAGES):
+        encoder = make(name, shape)
+        features = encoder(samples(name, 4, shape))
+        assert features.shape == (4, encoder.features)
+        assert features.isfinite().all()
 
 
 def test_gradients_reach_all_parameters(name: str):
     encoder = make(name)
-    encoder(images(8)).square().sum().backward()
+    encoder(samples(name, 8)).square().sum().backward()
     assert [key for key, p in encoder.named_parameters() if p.grad is None or not p.grad.isfinite().all()] == []
 
 
 def test_a_trained_encoder_sees_each_sample_alone(name: str):
     encoder = make(name).eval()
-    batch = images(6)
-    alone = encoder(Images(batch.pixels[2:3]))
+    batch = samples(name, 6)
+    alone = encoder(batch.chunk(6)[2])
     torch.testing.assert_close(encoder(batch)[2:3], alone, atol=1e-5, rtol=1e-4)
 
 
 def test_different_samples_get_different_features(name: str):
-    first, second = make(name).eval()(images(2))
+    first, second = make(name).eval()(samples(name, 2))
     assert not torch.allclose(first, second)
 
 
 def test_bfloat16_gives_finite_features(name: str):
     encoder = make(name)
     with torch.autocast("cpu", torch.bfloat16):
-        features = encoder(images(4))
+        features = encoder(samples(name, 4))
     features.float().sum().backward()
     assert features.isfinite().all()
     assert all(p.grad.isfinite().all() for p in encoder.parameters() if p.grad is not None)
@@ -72,10 +85,10 @@ def test_bfloat16_gives_finite_features(name: str):
 
 def test_saved_and_loaded_it_gives_the_same_features(name: str):
     saved, other = make(name, seed=1).eval(), make(name, seed=2).eval()
-    expected = saved(images(2))
-    assert not torch.equal(other(images(2)), expected)
+    expected = saved(samples(name, 2))
+    assert not torch.equal(other(samples(name, 2)), expected)
     other.load_state_dict(saved.state_dict())
-    assert torch.equal(other(images(2)), expected)
+    assert torch.equal(other(samples(name, 2)), expected)
 
 
 def test_the_seed_decides_the_weights(name: str):

@@ -26,7 +26,20 @@ Sources = dict[str, Callable[..., Path]]
 @pytest.fixture(scope="module")
 def sources(draw_pictures: Callable[..., Path]) -> Sources:
     """For each modality a function that writes `count` samples of its kind of data into a folder."""
-    return {"images": draw_pictures}
+    return {"images": draw_pictures, "events": write_sessions}
+
+
+def write_sessions(folder: Path, count: int, seed: int = 0) -> Path:
+    """Ready sessions of 5 to 30 events in two folders."""
+    rng = np.random.default_rng(seed)
+    kinds = ("open", "read", "write", "close")
+    for number in range(2):
+        rows = range(number, count, 2)
+        lines = [f"job-{row},{' '.join(rng.choice(kinds, rng.integers(5, 30)))}\n" for row in rows]
+        path = folder / f"kind-{number}" / "sessions.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(lines))
+    return folder
 
 
 @pytest.fixture(scope="module", params=members("modalities"))
@@ -60,7 +73,7 @@ def assert_equal(first: Sequence[View], second: Sequence[View]) -> None:
 
 
 def test_the_known_modalities_are_found():
-    assert "images" in members("modalities")
+    assert {"images", "events"} <= set(members("modalities"))
 
 
 def test_what_was_measured_survives_json(modality: Modality):
@@ -173,7 +186,8 @@ def test_every_objective_trains_on_it(
     kind = member("modalities", name)
     if hasattr(kind, "label_from"):
         kind = replace(kind, label_from="folder")  # for the upper bound, which reads labels
-    settings = tiny_settings(modality=kind, objective=config, budget=Budget(steps=2), batch=8)
+    encoder = encoder_of("convnet/tiny" if name == "images" else "auto", kind)
+    settings = tiny_settings(modality=kind, encoder=encoder, objective=config, budget=Budget(steps=2), batch=8)
     run = loop.train(source, tmp_path / "run", settings)
     assert run.info["status"] == "done"
     assert run.info["progress"]["step"] == 2

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from vssl.api.names import Name, run_of
 from vssl.api.training import load
-from vssl.config import find, name_of
+from vssl.config import find, from_dict, name_of, to_dict
 from vssl.embed import embed as _embed
 from vssl.embed import identity_of
 from vssl.errors import ConfigError
@@ -28,7 +28,7 @@ def embed(
     data: Name,
     *,
     name: str | None = None,
-    label_from: Literal["none", "folder"] | None = None,
+    label_from: Literal["none", "file", "folder"] | None = None,
     pairs: int = 0,
     device: str = "auto",
     terminal: Console | None = None,
@@ -37,7 +37,8 @@ def embed(
 
     Args:
         name: Name of the table; by default that of the data, or "train" for the data of the training.
-        label_from: folder: the name of each file's folder is kept as its label; by default as in training.
+        label_from: folder: the name of each file's folder is kept as its label; file: that of a log file; by default as
+            in training.
         pairs: So many pairs of views of each sample are compared, for the columns `disagreement` and `elbo_gap`.
 
     Raises:
@@ -90,7 +91,7 @@ def _with_labels(loaded: Model, label_from: str | None) -> Model:
         return loaded
     config = loaded.settings.modality
     if not hasattr(config, "label_from"):
-        raise ConfigError("--label-from is for images; other data have their labels in a column.")
-    relabelled = dataclasses.replace(config, label_from=label_from)
+        raise ConfigError(f"--label-from is not for {name_of(config)}: such data have their labels in a column.")
+    relabelled = from_dict(type(config), {**to_dict(config), "label_from": label_from}, name_of(config))
     module = find("modalities", name_of(config))
     return dataclasses.replace(loaded, modality=module.build(relabelled, loaded.modality.spec))

@@ -90,6 +90,8 @@ class Train:
 
     Parts before a camera: vssl train parts.csv --out RUN --views inspection --encoder convnet/base
 
+    A log: vssl train app.log --out RUN --modality events --session "job-[0-9]+"
+
     Another method: vssl train photos --out RUN --objective simclr --simclr.temperature 0.2
 
     Two processes: torchrun --nproc-per-node 2 -m vssl train photos --out RUN --epochs 100
@@ -233,7 +235,7 @@ def embed(
     run: RunFolder,
     data: Data,
     name: str | None = None,
-    label_from: Literal["none", "folder"] | None = None,
+    label_from: Literal["none", "file", "folder"] | None = None,
     pairs: int = 0,
     device: str = "auto",
 ) -> None:
@@ -245,7 +247,7 @@ def embed(
         run: The run folder.
         data: A folder, list or archive, as in train.
         name: Name of the table; by default that of the data, or "train" for the data of the training.
-        label_from: folder: keep the name of each file's folder as its label.
+        label_from: folder: keep the name of each file's folder as its label; file: that of each log file.
         pairs: Compare so many pairs of views of each sample, for the columns disagreement and elbo_gap; each pair
             takes as long as two embeddings.
         device: auto, cpu, cuda or one GPU such as cuda:1.

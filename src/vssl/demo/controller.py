@@ -1,0 +1,181 @@
+"""A made-up machine controller's log: raw lines of jobs on two cells, with rare faults whose truth is known.
+
+A fault is seldom a message of its own. It is a step that is missing, comes too early, is repeated or takes too long.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from vssl.errors import ConfigError, StorageError
+
+FAULTS = ("missing", "order", "repeated", "slow", "alarm")
+"""No clamping; the spindle starts before the clamp; a pass again and again; a slow spindle; a message never seen."""
+
+SESSION = r"job-\d+"
+"""What `--session` takes to bring the lines of a job together."""
+
+CELLS = 2
+START = datetime(2025, 3, 3, 6, 0, 0, tzinfo=UTC)
+TAKT_S = 60.0
+
+Step = tuple[str, float]  # message, seconds since the step before
+
+
+@dataclass(frozen=True)
+class Controller:
+    """A controller of two cells.
+
+    Attributes:
+        seed: Everything random follows from it, job by job.
+        fault_rate: Share of the jobs with a fault, 0..1.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    seed: int = 0
+    fault_rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ConfigError(f"seed is {self.seed}; it must be 0 or more.")
+        if not 0 <= self.fault_rate <= 1:
+            raise ConfigError(f"fault_rate is {self.fault_rate}; it is a share, 0 to 1.")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One part that was machined.
+
+    Attributes:
+        name: As it stands in each of its lines.
+        fault: none, or one of `FAULTS`.
+        lines: Time and text of each line.
+    """
+
+    name: str
+    fault: str
+    lines: tuple[tuple[datetime, str], ...]
+
+
+def jobs(controller: Controller, first: int, count: int) -> Iterator[Job]:
+    """Jobs `first` to `first + count - 1`. Job i depends on the controller and i only."""
+    return (_job(controller, number) for number in range(first, first + count))
+
+
+def _job(controller: Controller, number: int) -> Job:
+    fate, working = (np.random.default_rng(s) for s in np.random.SeedSequence([controller.seed, number]).spawn(2))
+    fault = str(fate.choice(FAULTS)) if fate.random() < controller.fault_rate else "none"
+    name = f"job-{number:06d}"
+    now = START + timedelta(seconds=number // CELLS * TAKT_S + number % CELLS * 17.0 + float(working.uniform(0, 5)))
+    lines = []
+    for text, seconds in _faulty(_steps(working), fault, working):
+        now += timedelta(seconds=seconds * float(working.uniform(0.8, 1.25)))
+        lines.append((now, f"cell{1 + number % CELLS} {name} {text}"))
+    return Job(name, fault, tuple(lines))
+
+
+def _steps(rng: np.random.Generator) -> list[Step]:
+    """The steps of a job that goes well: from 3 to 6 passes, a tool change in one of five, coolant in one of ten."""
+    steps = [(f"INFO job: start program P{rng.integers(10, 99)} part {rng.integers(10**5)}", 0.0)]
+    steps += [(f"INFO axis: {axis} homed at {rng.uniform(0, 0.01):.3f} mm", 1.0) for axis in "XYZ"]
+    if rng.random() < 0.2:
+        steps.append((f"INFO tool: T{rng.integers(1, 30)} changed", 4.0))
+    steps.append((f"INFO clamp: closed at {rng.uniform(55, 65):.1f} bar", 0.8))
+    steps.append((f"INFO spindle: start to {500 * rng.integers(8, 24)} rpm", 0.3))
+    steps.append(("INFO spindle: at speed", 1.5))
+    for number in range(1, 1 + rng.integers(3, 7)):
+        steps.append((f"INFO pass: {number} begins with feed {50 * rng.integers(4, 12)} mm/min", 0.2))
+        steps.append((f"INFO pass: {number} done at load {rng.integers(20, 70)} %", 3.0))
+    if rng.random() < 0.1:
+        steps.append((f"WARN coolant: level {rng.integers(20, 40)} %", 0.1))
+    steps.append(("INFO spindle: stop", 0.3))
+    steps.append(("INFO clamp: opened", 2.0))
+    steps.append((f"INFO gauge: part measures {rng.normal(12, 0.004):.3f} mm", 1.0))
+    return [*steps, (f"INFO job: end after {sum(seconds for _, seconds in steps):.1f} s", 0.2)]
+
+
+def _faulty(steps: list[Step], fault: str, rng: np.random.Generator) -> list[Step]:
+    place = {
+        word: row for row, (text, _) in enumerate(steps) for word in ("closed", "start to", "speed") if word in text
+    }
+    closed, started, running = place["closed"], place["start to"], place["speed"]
+    if fault == "missing":
+        return steps[:closed] + steps[started:]
+    if fault == "order":
+        return [*steps[:closed], steps[started], steps[running], steps[closed], *steps[running + 1 :]]
+    if fault == "repeated":
+        again = steps[running + 1 : running + 3] * int(rng.integers(6, 12))
+        return [*steps[: running + 1], *again, *steps[running + 1 :]]
+    if fault == "slow":
+        text, seconds = steps[running]
+        return [*steps[:running], (text, seconds * float(rng.uniform(8, 16))), *steps[running + 1 :]]
+    if fault == "alarm":
+        alarm = (f"ERROR servo: {rng.choice(list('XYZ'))} following error {rng.uniform(0.2, 0.6):.2f} mm", 0.1)
+        return [*steps[: running + 2], alarm, *steps[running + 2 :]]
+    return steps
+
+
+def write(folder: Path, seed: int = 0, training: int = 1500, known: int = 500, holdout: int = 500) -> Path:
+    """Write a controller's logs: lines of all jobs in the order of their times, as two cells work at once.
+
+    `training.log` holds jobs without labels, one in a hundred faulty; `known/ok.log` jobs that are known to have gone
+    well; `holdout/ok.log` and `holdout/fault.log` further jobs, a fifth of them faulty, by their truth; `truth.csv` the
+    fault of each of these.
+
+    Args:
+        folder: Made by this call; it appears complete or not at all.
+        training, known, holdout: How many jobs.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: The folder is there already.
+        StorageError: The folder cannot be written.
+    """
+    if folder.exists():
+        raise ConfigError(f"{folder} is there already; delete it or choose another folder.")
+    judged = list(jobs(Controller(seed, 0.2), training + known, holdout))
+    files = {
+        "training.log": jobs(Controller(seed, 0.01), 0, training),
+        "known/ok.log": jobs(Controller(seed), training, known),
+        "holdout/ok.log": (job for job in judged if job.fault == "none"),
+        "holdout/fault.log": (job for job in judged if job.fault != "none"),
+    }
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratchpad:
+            unfinished = Path(scratchpad) / folder.name
+            for name, made in files.items():
+                _write_log(unfinished / name, made)
+            _write_truth(unfinished / "truth.csv", judged)
+            unfinished.replace(folder)
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: cannot be written ({error.strerror or error}). Check permissions and free space."
+        ) from error
+    return folder
+
+
+def _write_log(path: Path, made: Iterable[Job]) -> None:
+    lines = sorted(line for job in made for line in job.lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        "".join(f"{time:%Y-%m-%d %H:%M:%S},{time.microsecond // 1000:03d} {text}\n" for time, text in lines)
+    )
+
+
+def _write_truth(path: Path, judged: Iterable[Job]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("job", "fault"))
+        writer.writerows((job.name, job.fault) for job in judged)

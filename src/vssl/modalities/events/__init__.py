@@ -1,0 +1,148 @@
+"""Event logs: raw lines, JSON lines or ready sessions, the templates of their events, and views of them in batches.
+
+A newcomer adds a mask of what varies within a line to `masks.MASKS`, or a format of time stamps to `times.FORMATS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from vssl.errors import ConfigError
+from vssl.modalities.events import spans
+from vssl.modalities.events.patterns import compiled
+
+if TYPE_CHECKING:
+    from vssl.modalities.events.modality import EventModality
+
+DEFAULT_ENCODER = "event_transformer"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Event logs.
+
+    Attributes:
+        format: lines (raw text), jsonl (a JSON object a line), sessions (id,event event ...), or auto: recognised.
+        session: What keeps the lines of a session together: a regular expression such as blk_-?[0-9]+ (its first
+            group, if it has one, is the session's name), or a field of JSON lines. Without it, windows are cut.
+        window: Length of a window where there is no session: lines (20) or time (30s, 5min, 2h, 1d).
+        stride: Step from window to window, as window; by default its length, so that windows do not overlap.
+        message: Field of JSON lines that holds the text; or, in raw lines, a regular expression whose first group does.
+        time_field: Field of JSON lines that holds the time.
+        line_label: A regular expression whose first group is a line's label, or a field of JSON lines. It is taken out
+            of the line, and training never sees it.
+        keep: Fields of JSON lines that are kept as metadata, those of the first line of each sample.
+        label_from: Take the name of each file (file) or of its folder (folder) as its label, or neither (none).
+        length: Most events of a sample that are looked at; of longer ones the middle is left out, and its size shown.
+        vocabulary: Most kinds of events that are told apart, the most frequent ones; all others are unknown.
+        similarity: Share of the words, 0..1, that two lines must have in common to be of one template.
+        max_broken: Share of samples that may be broken, 0..1; more, and the data are refused.
+    """
+
+    format: Literal["auto", "lines", "jsonl", "sessions"] = "auto"
+    session: str = ""
+    window: str = "20"
+    stride: str = ""
+    message: str = ""
+    time_field: str = ""
+    line_label: str = ""
+    keep: tuple[str, ...] = ()
+    label_from: Literal["none", "file", "folder"] = "none"
+    length: int = 256
+    vocabulary: int = 1000
+    similarity: float = 0.5
+    max_broken: float = 0.01
+
+    def __post_init__(self) -> None:
+        window, stride = spans.parse(self.window, "window"), spans.parse(self.stride or self.window, "stride")
+        if window.seconds != stride.seconds:
+            raise ConfigError(f"--window {self.window} and --stride {self.stride} must both be lines, or both time.")
+        if stride.size > window.size:
+            raise ConfigError(f"--stride {self.stride} is longer than --window {self.window}: lines would be lost.")
+        for name, low, high in (("length", 8, 4096), ("vocabulary", 1, 30_000), ("similarity", 0, 1)):
+            if not low <= getattr(self, name) <= high:
+                raise ConfigError(f"events.{name} is {getattr(self, name)}; it must be in {low} to {high}.")
+        if not 0 <= self.max_broken <= 1:
+            raise ConfigError(f"events.max_broken is {self.max_broken}; it is a share, 0 to 1.")
+        if self.format != "jsonl":
+            for name in ("session", "message", "line_label"):
+                compiled(getattr(self, name), name)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How lines become samples: the settings that matter for it, with what was recognised in the training data.
+
+    Attributes:
+        format: lines, jsonl or sessions.
+        clock: Name of the format of the time stamps; empty where none was recognised.
+        session, window, stride, message, time_field: As in `Config`.
+        line_label: As in `Config`: what is taken out of a line changes its template.
+    """
+
+    format: Literal["lines", "jsonl", "sessions"]
+    clock: str
+    session: str
+    window: str
+    stride: str
+    message: str
+    time_field: str
+    line_label: str
+
+
+@dataclass(frozen=True)
+class Template:
+    """A kind of event: its text, with masks such as <number> and <*> where it varies, and how often training had it."""
+
+    text: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of the training data: how many, and of them empty, cut as too long, and with bytes that are no UTF-8."""
+
+    read: int
+    empty: int
+    cut: int
+    undecodable: int
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What was measured on the training data, and holds for every sample that the run sees from then on.
+
+    Attributes:
+        reading: How lines become samples.
+        templates: The known kinds of events, most frequent first: token 3 is the first of them.
+        unlisted: Events of the training data that are unknown because the vocabulary was full.
+        length: L, the most events of a sample that are looked at.
+        lines: What was read for it.
+    """
+
+    reading: Reading
+    templates: tuple[Template, ...]
+    unlisted: int
+    length: int
+    lines: Lines
+
+
+# `modality` and `measuring` are imported late: they need the classes above.
+def measure(source: str | Path, config: Config) -> Spec:
+    """Find the templates of `source`, and how its lines are to be read.
+
+    Raises:
+        DataError: There are no log files, or no line can be used.
+    """
+    from vssl.modalities.events import measuring
+
+    return measuring.measure(source, config)
+
+
+def build(config: Config, spec: Spec) -> EventModality:
+    """The modality for these settings and measurements."""
+    from vssl.modalities.events.modality import EventModality
+
+    return EventModality(config, spec)

@@ -1,0 +1,46 @@
+"""The events of a sample in words, and the sample as it would be without one of their kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Int16
+from torch import Tensor
+
+from vssl.modalities.base import Part
+from vssl.modalities.events import Template
+from vssl.modalities.events.collect import FIRST, HIDDEN, PADDING, STAMP, UNKNOWN
+from vssl.modalities.events.views import without
+
+MOST_PARTS = 32
+
+
+def parts(raw: Int16[Tensor, "2 S+L"], metadata: Mapping[str, Any], templates: Sequence[Template]) -> list[Part]:
+    """One part for each kind of event in the sample, and how often it has it: unknown ones first, then the rarest.
+
+    At most `MOST_PARTS`; what is most frequent in the training is left out then.
+    """
+    stamp, codes = raw[:, :STAMP], raw[:, STAMP:]
+    tokens, counts = torch.unique(codes[0], return_counts=True)
+    # The templates are sorted by how often training had them, so the highest token is the rarest.
+    known = sorted(zip(tokens.tolist(), counts.tolist(), strict=True), key=lambda item: (item[0] != UNKNOWN, -item[0]))
+    shown = [(token, count) for token, count in known if token not in (PADDING, HIDDEN)]
+    return [
+        Part(
+            f"{count} x {text_of(token, templates, metadata)}",
+            torch.cat([stamp, without(codes[None], (codes[0] == token)[None])[0]], dim=1),
+        )
+        for token, count in shown[:MOST_PARTS]
+    ]
+
+
+def text_of(token: int, templates: Sequence[Template], metadata: Mapping[str, Any]) -> str:
+    """What a token stands for, in the words of the log."""
+    if token >= FIRST:
+        return templates[token - FIRST].text
+    if token == UNKNOWN:
+        text = metadata.get("unknown_text")
+        return f"unknown: {text}" if text else "unknown"
+    return "... (events that are not shown)"

@@ -1,0 +1,164 @@
+"""Log files: which there are, and their lines, one at a time, whatever they hold."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import re
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from vssl.errors import BrokenFileError, DataError, EmptyDataError
+from vssl.modalities.images.folders import is_hidden, natural_order
+
+SUFFIXES = (".log", ".txt", ".jsonl", ".ndjson", ".json", ".csv", ".out")
+COMPRESSED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+LONGEST_LINE = 2**16
+PEEK = 2**12
+# What logrotate leaves behind: app.log.1, app.log-20250131.
+_ROTATED = re.compile(r"[.-]\d+$")
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """A file, and the name by which a person knows it: its path below the source."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line that is not empty: its number from 1 on, its text without the end, and what had to be done to it."""
+
+    number: int
+    text: str
+    cut: bool
+    undecodable: bool
+
+
+def find(source: str | Path) -> list[LogFile]:
+    """The log files of a folder (any depth, in natural order), or the one file; hidden ones are left aside.
+
+    Raises:
+        DataError: There is no such path, or it cannot be listed.
+        EmptyDataError: The folder holds no log file.
+    """
+    path = Path(source).expanduser().absolute()
+    if path.is_file():
+        return [LogFile(path.name, path)]
+    if not path.is_dir():
+        raise DataError(f"{path} does not exist. Give a log file, or a folder of them.")
+    names = [name for name in _below(path) if not is_hidden(name)]
+    logs = [name for name in names if is_log(name)]
+    if not logs:
+        others = ", ".join(sorted(names)[:5]) or "no file at all"
+        known = " ".join((*SUFFIXES, *COMPRESSED))
+        raise EmptyDataError(f"There is no log file in {path}: looked for {known}; it holds {others}.")
+    return [LogFile(logs[row], path / logs[row]) for row in natural_order(logs)]
+
+
+def _below(folder: Path) -> Iterator[str]:
+    def fail(error: OSError) -> None:
+        raise DataError(f"The folder {error.filename} cannot be listed: {error.strerror}.") from error
+
+    for root, _, files in os.walk(folder, onerror=fail):
+        for name in files:
+            yield (Path(root) / name).relative_to(folder).as_posix()
+
+
+def is_log(name: str) -> bool:
+    """Whether a file's name is that of a log, compressed or rotated ones included."""
+    plain = name.lower()
+    for suffix in COMPRESSED:
+        plain = plain.removesuffix(suffix)
+    return _ROTATED.sub("", plain).endswith(SUFFIXES)
+
+
+def fingerprint(files: Sequence[LogFile]) -> str:
+    """SHA-256 (hex) over names, sizes and times of change; nothing is read for it.
+
+    Raises:
+        BrokenFileError: A file is gone, or a link points nowhere.
+    """
+    return hashlib.sha256(repr([(file.name, *_state(file)) for file in files]).encode()).hexdigest()
+
+
+def _state(file: LogFile) -> tuple[int, int]:
+    try:
+        status = file.path.stat()
+    except OSError as error:
+        raise BrokenFileError(str(file.path), f"it cannot be read: {error.strerror}. Take it away") from error
+    return status.st_size, status.st_mtime_ns
+
+
+def rows(file: LogFile, counts: Counter[str] | None = None) -> Iterator[Row]:
+    """The lines of a file that are not empty, in constant memory; \\n, \\r\\n and \\r end a line.
+
+    A line is cut behind `LONGEST_LINE` characters, and bytes that are no UTF-8 become U+FFFD.
+
+    Args:
+        counts: Counts `read`, `empty`, `cut` and `undecodable` lines.
+
+    Raises:
+        BrokenFileError: It cannot be read, is binary, or ends too early (a compressed file that is cut off).
+    """
+    number = 0
+    counts = Counter() if counts is None else counts
+    try:
+        with _opened(file.path) as binary:
+            _refuse_binary(file, binary)
+            with io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline=None) as lines:
+                for text, cut in _cut(lines):
+                    number += 1
+                    if row := _row(number, text, cut, counts):
+                        yield row
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        # Not only this line is lost, but everything behind it: that must not pass for a broken sample among many.
+        where = f"behind line {number}" if number else "at its start"
+        raise BrokenFileError(
+            str(file.path), f"it cannot be read {where}: {error or type(error).__name__}. Repair it or take it away."
+        ) from error
+
+
+def _row(number: int, text: str, cut: bool, counts: Counter[str]) -> Row | None:
+    counts["read"] += 1
+    counts["cut"] += cut
+    undecodable = "\ufffd" in text
+    counts["undecodable"] += undecodable
+    if not text or text.isspace():
+        counts["empty"] += 1
+        return None
+    return Row(number, text, cut, undecodable)
+
+
+def _opened(path: Path) -> io.BufferedReader:
+    opener = COMPRESSED.get(path.suffix.lower())
+    return io.BufferedReader(opener(path)) if opener else path.open("rb")
+
+
+def _refuse_binary(file: LogFile, binary: BinaryIO) -> None:
+    assert isinstance(binary, io.BufferedReader)
+    if b"\0" in binary.peek(PEEK)[:PEEK]:
+        raise BrokenFileError(
+            str(file.path), "it holds zero bytes, so it is no UTF-8 text: a binary file, or UTF-16. Convert it to UTF-8"
+        )
+
+
+def _cut(lines: io.TextIOWrapper) -> Iterator[tuple[str, bool]]:
+    while text := lines.readline(LONGEST_LINE):
+        cut = False
+        if not text.endswith("\n"):
+            rest = text
+            while len(rest) == LONGEST_LINE and not rest.endswith("\n"):
+                rest = lines.readline(LONGEST_LINE)
+                cut = cut or rest not in ("", "\n")
+        yield text.rstrip("\n"), cut

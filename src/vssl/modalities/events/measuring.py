@@ -1,0 +1,61 @@
+"""What has to be known of the training data ever after: how lines are read, which kinds of events there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from vssl.errors import EmptyDataError
+from vssl.modalities.events import Config, Lines, Spec, Template
+from vssl.modalities.events.collect import FIRST, Sample
+from vssl.modalities.events.files import find
+from vssl.modalities.events.reading import items, recognise
+from vssl.modalities.events.templates import Miner
+
+ROUND = 8
+
+
+class Kinds:
+    """The kinds of events of ready sessions: what stands between the blanks."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, event: str) -> None:
+        """Learn from one event."""
+        self._counts[event] += 1
+
+    def templates(self, most: int) -> tuple[tuple[Template, ...], int]:
+        """The most frequent kinds, in a fixed order, and how many events all others are."""
+        ranked = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(Template(text, count) for text, count in ranked[:most]), sum(count for _, count in ranked[most:])
+
+
+def measure(source: str | Path, config: Config) -> Spec:
+    """Read all of `source` once, and find its templates; see `events.measure`."""
+    files = find(source)
+    reading = recognise(files, config)
+    miner = Kinds() if reading.format == "sessions" else Miner(config.similarity)
+    counts: Counter[str] = Counter()
+    longest, reason = 0, ""
+
+    def learn(message: str) -> int:
+        miner.add(message)
+        return FIRST
+
+    for item in items(files, reading, learn, config.length, counts=counts):
+        if isinstance(item, Sample):
+            longest = max(longest, item.metadata["events"])
+        else:
+            reason = reason or f" The first problem: {item.id}: {item.reason}."
+    if not longest:
+        asked = f" --session {reading.session} fits no line." if reading.session else ""
+        raise EmptyDataError(f"{source}: there is no session in it.{asked}{reason}")
+    templates, left_out = miner.templates(config.vocabulary)
+    lines = Lines(counts["read"], counts["empty"], counts["cut"], counts["undecodable"])
+    return Spec(reading, templates, left_out, _length(longest, config.length), lines)
+
+
+def _length(longest: int, most: int) -> int:
+    # Twice the longest of the training: a session that is too long must look so.
+    return min(most, max(ROUND, -(-2 * longest // ROUND) * ROUND))

@@ -1,0 +1,191 @@
+"""Sessions and windows of event logs as numbers, and views of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from jaxtyping import Int16
+from PIL import Image
+from torch import Tensor
+
+from vssl.encoders.countdecoder import CountDecoder
+from vssl.errors import DataError, TooManyBrokenError
+from vssl.files import atomic
+from vssl.modalities import base
+from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
+from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, views
+from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
+from vssl.modalities.events.files import LogFile, find, fingerprint
+from vssl.modalities.events.grouping import Broken, Item, Tokens
+from vssl.modalities.events.reading import items
+from vssl.modalities.events.table import label_column, metadata
+from vssl.modalities.events.templates import Matcher
+from vssl.types import Events
+
+# Ten doublings of a millisecond: a gap of a second is 1.
+ONE_SECOND = 10 * STEPS
+PROGRESS = 1000
+
+
+class EventModality(Modality):
+    """Sessions and windows of event logs as numbers, and views of them.
+
+    A raw batch is int16 [B, 2, STAMP + L]: tokens, and codes of the gaps before them, behind the stamp; see `collect`.
+    """
+
+    shape: tuple[int, int]
+    corruptions = tuple(corruptions.KINDS)
+
+    def __init__(self, config: Config, spec: Spec) -> None:
+        self.config = config
+        self.spec = spec
+        self.max_broken = config.max_broken
+        self.shape = (FIRST + len(spec.templates), spec.length)
+        self._samples: dict[str, int] = {}
+
+    def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Sessions:
+        files = find(source)
+        broken: list[Broken] = []
+        samples: list[Sample] = []
+        for done, item in enumerate(self._items(files, self._tokens()), 1):
+            if isinstance(item, Sample):
+                samples.append(item)
+            else:
+                broken.append(item)
+            if on_progress and done % PROGRESS == 0:
+                on_progress(done, done)
+        self._check_share(source, broken, len(samples) + len(broken))
+        raw = torch.from_numpy(self._pad(samples))
+        return Sessions(raw, [item.id for item in samples], self._metadata(samples, files), fingerprint(files), broken)
+
+    def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
+        files = find(source)
+        held: list[Item] = []
+        for number, item in enumerate(self._items(files, self._tokens())):
+            if number >= start:
+                held.append(item)
+            if len(held) == size:
+                yield self._chunk(held, files)
+                held = []
+        if held:
+            yield self._chunk(held, files)
+
+    def sample(self, source: str | Path, count: int, seed: int) -> Chunk:
+        files = find(source)
+        total = self.contents(source).samples
+        drawn = set(np.random.default_rng(seed).permutation(total)[:count].tolist())
+        found = (item for row, item in enumerate(self._items(files, self._tokens())) if row in drawn)
+        return self._chunk(list(found), files)
+
+    def contents(self, source: str | Path) -> Contents:
+        files = find(source)
+        state = fingerprint(files)
+        if state not in self._samples:
+            self._samples[state] = sum(1 for _ in self._items(files, lambda _: UNKNOWN))
+        settings = repr((state, self.config.label_from, self.config.keep))
+        return Contents(self._samples[state], state, hashlib.sha256(settings.encode()).hexdigest())
+
+    def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Events]:
+        drawn = [views.draw(len(raw), self.spec.length, generator) for _ in range(2)]
+        codes = raw[part, :, STAMP:]
+        return [_events(views.apply(codes, parameters[part])) for parameters in drawn]
+
+    def plain(self, raw: Tensor) -> Events:
+        return _events(raw[:, :, STAMP:])
+
+    def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
+        return torch.cat([raw[:, :, :STAMP], corruptions.corrupt(raw[:, :, STAMP:], kind, level, generator)], 2)
+
+    def parts(self, raw: Tensor, metadata: Mapping[str, Any]) -> Sequence[Part]:
+        return explaining.parts(raw, metadata, self.spec.templates)
+
+    def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:
+        wanted, found = set(ids), {}
+        # Data that are gone, or can no longer be read, have no pictures from there on.
+        with suppress(DataError):
+            for item in self._items(find(source), self._tokens()):
+                if item.id in wanted and isinstance(item, Sample):
+                    found[item.id] = drawing.picture(item, self.spec.templates)
+                if len(found) == len(wanted):
+                    break
+        return [found.get(name) for name in ids]
+
+    def draw(self, source: str | Path, path: Path, samples: int, seed: int) -> Path:
+        chunk = self.sample(source, samples, seed)
+        generator = torch.Generator().manual_seed(seed)
+        drawn = [[view.tokens for view in self.views(chunk.raw, generator)] for _ in range(drawing.DRAWS)]
+        columns = [list(column) for column in zip(*drawn, strict=True)]
+        with atomic(path) as file:
+            drawing.sheet(chunk.ids, self.plain(chunk.raw).tokens, columns, self.spec.templates).save(file, "PNG")
+        return path
+
+    def decoder(self, latent: int) -> CountDecoder:
+        return CountDecoder(latent, self.shape)
+
+    def _tokens(self) -> Tokens:
+        if self.spec.reading.format == "sessions":
+            kinds = {item.text: FIRST + row for row, item in enumerate(self.spec.templates)}
+            return lambda event: kinds.get(event, UNKNOWN)
+        return Matcher(self.spec.templates, FIRST, UNKNOWN)
+
+    def _items(self, files: Sequence[LogFile], tokens: Tokens) -> Iterator[Item]:
+        return items(files, self.spec.reading, tokens, self.spec.length, self.config.keep)
+
+    def _chunk(self, held: Sequence[Item], files: Sequence[LogFile]) -> Chunk:
+        samples = [item for item in held if isinstance(item, Sample)]
+        broken = [item for item in held if isinstance(item, Broken)]
+        raw = torch.from_numpy(self._pad(samples))
+        return Chunk([item.id for item in samples], self._metadata(samples, files), raw, broken)
+
+    def _pad(self, samples: Sequence[Sample]) -> Int16[np.ndarray, "N 2 S+L"]:
+        raw = np.zeros((len(samples), 2, STAMP + self.spec.length), np.int16)
+        for row, item in enumerate(samples):
+            raw[row, :, : item.codes.shape[1]] = item.codes
+        return raw
+
+    def _metadata(self, samples: Sequence[Sample], files: Sequence[LogFile]) -> pa.Table:
+        labels = label_column(samples, files, self.config.label_from, bool(self.spec.reading.line_label))
+        return metadata(samples, labels, self.config.keep, bool(self.spec.reading.clock))
+
+    def _check_share(self, source: str | Path, broken: Sequence[Broken], total: int) -> None:
+        if len(broken) <= self.max_broken * total and len(broken) < total:
+            return
+        first = "; ".join(f"{item.id}: {item.reason}" for item in broken[:5])
+        share = len(broken) / total if total else 1.0
+        raise TooManyBrokenError(
+            f"{len(broken)} of {total} samples of {source} are broken, a share of {share:.3g} (allowed: "
+            f"{self.max_broken:.3g}). The first: {first}. Repair or remove them, or allow a larger share: --max-broken."
+        )
+
+
+def _events(codes: Int16[Tensor, "B 2 L"]) -> Events:
+    return Events(codes[:, 0].long(), codes[:, 1].float() / ONE_SECOND)
+
+
+class Sessions:
+    """Sessions for training: int16 [N, 2, STAMP + L], in memory."""
+
+    def __init__(
+        self, raw: Tensor, ids: Sequence[str], metadata: pa.Table, fingerprint: str, broken: Sequence[base.Broken]
+    ) -> None:
+        self.raw = raw
+        self.ids = ids
+        self.metadata = metadata
+        self.fingerprint = fingerprint
+        self.broken: Sequence[base.Broken] = broken
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def batch(self, rows: np.ndarray) -> Tensor:
+        return self.raw[torch.from_numpy(rows).to(self.raw.device)]
+
+    def to(self, device: torch.device) -> Sessions:
+        return Sessions(self.raw.to(device), self.ids, self.metadata, self.fingerprint, self.broken)

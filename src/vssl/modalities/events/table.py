@@ -1,0 +1,72 @@
+"""The metadata of samples as a table: where they stood, how many events they had, and labels where asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from vssl.errors import DataError
+from vssl.modalities.events.collect import Sample
+from vssl.modalities.events.files import COMPRESSED, LogFile
+
+COLUMNS = {
+    "source": pa.string(),
+    "first": pa.int64(),
+    "last": pa.int64(),
+    "time": pa.timestamp("ms", tz="UTC"),
+    "events": pa.int64(),
+    "unknown": pa.int64(),
+    "unknown_text": pa.string(),
+    "damaged": pa.int64(),
+}
+"""File, first and last line, time of the first, number of events, of unknown ones, the first of these, damaged ones."""
+
+
+def label_column(
+    samples: Sequence[Sample], files: Sequence[LogFile], label_from: str, in_lines: bool
+) -> list[str | None] | None:
+    """The label of each sample: that of its lines, or the name of its file or folder; None where none was asked for.
+
+    Raises:
+        DataError: Both were asked for.
+    """
+    if in_lines and label_from != "none":
+        raise DataError("--line-label and --label-from both give labels: take one of them.")
+    if in_lines:
+        return [item.metadata["label"] for item in samples]
+    if label_from == "none":
+        return None
+    paths = {file.name: file.path for file in files}
+    names = {name: path.parent.name if label_from == "folder" else _stem(path.name) for name, path in paths.items()}
+    return [names[item.metadata["source"]] for item in samples]
+
+
+def _stem(name: str) -> str:
+    for suffix in COMPRESSED:
+        name = name.removesuffix(suffix)
+    return name.rpartition(".")[0] or name
+
+
+def metadata(samples: Sequence[Sample], labels: list[str | None] | None, keep: Sequence[str], clock: bool) -> pa.Table:
+    """One row a sample.
+
+    Raises:
+        DataError: A field that is to be kept has the name of another column.
+    """
+    if clash := sorted(set(keep) & {*COLUMNS, "label"}):
+        raise DataError(f"--keep {clash[0]}: the samples have a column of this name already.")
+    columns = {
+        name: pa.array([_value(item, name) for item in samples], kind)
+        for name, kind in COLUMNS.items()
+        if clock or name != "time"
+    }
+    columns |= {name: pa.array([item.metadata.get(name) for item in samples], pa.string()) for name in keep}
+    if labels is not None:
+        columns["label"] = pa.array(labels, pa.string())
+    return pa.table(columns)
+
+
+def _value(item: Sample, name: str) -> str | int | None:
+    value = item.metadata[name]
+    return None if value is None else round(1000 * value) if name == "time" else value

@@ -1,0 +1,71 @@
+"""From raw lines to decisions in one go, as a user would do it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vssl import Run, api
+from vssl.demo import controller
+from vssl.errors import ConfigError, DataError
+from vssl.modalities import events
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return controller.write(tmp_path_factory.mktemp("made") / "made", training=160, known=80, holdout=60)
+
+
+@pytest.fixture(scope="module")
+def run(made: Path) -> Run:
+    kind = events.Config(session=controller.SESSION, label_from="file")
+    return api.train(
+        made / "training.log", made.parent / "run", modality=kind, steps=12, batch=64, device="cpu", precision="float32"
+    )
+
+
+def test_the_templates_stand_in_the_run_for_everyone_to_read(run: Run):
+    spec = json.loads((run.path / "run.json").read_text())["spec"]
+    counts = {template["text"]: template["count"] for template in spec["templates"]}
+    assert counts["<*> <session> INFO spindle: stop"] == 160
+
+
+def test_raw_lines_become_decisions_that_find_the_faults_and_a_page(run: Run, made: Path):
+    api.calibrate(run, made / "known", bank="train", false_alarm=0.05, device="cpu")
+    decisions = api.decide(run, made / "holdout", normal="label=ok", device="cpu")
+    assert decisions.measured is not None
+    assert decisions.measured.auroc is not None
+    assert decisions.measured.auroc > 0.9
+    assert len(decisions.table) == 60
+    page = api.report(run, on="holdout").read_text()
+    assert "holdout" in page
+
+
+def test_what_the_training_has_seen_cannot_calibrate(run: Run, made: Path, tmp_path: Path):
+    copy = tmp_path / "copy.log"
+    copy.write_bytes((made / "training.log").read_bytes())
+    with pytest.raises(DataError, match="are in the training data too"):
+        api.calibrate(run, copy, bank="train", device="cpu", overwrite=True)
+
+
+def test_each_part_of_a_fault_can_be_thought_away(run: Run, made: Path):
+    model = api.load(run, "cpu")
+    data = model.modality.load(made / "holdout" / "fault.log")
+    rows = data.metadata.to_pylist()
+    row = next(number for number, item in enumerate(rows) if item["unknown"])
+    found = model.modality.parts(data.batch(np.array([row]))[0], rows[row])
+    assert "following error" in found[0].name
+    before, after = (model(model.modality.plain(raw[None]))[0] for raw in (data.raw[row], found[0].without))
+    assert not before.allclose(after)
+
+
+def test_labels_of_files_can_be_asked_for_later_but_not_of_pictures(
+    run: Run, made: Path, tiny_run: Run, pictures: Path
+):
+    table = api.embed(run, made / "holdout", name="by-folder", label_from="folder", device="cpu")
+    assert set(table.numpy("label")) == {"holdout"}
+    with pytest.raises(ConfigError, match=r"images\.label_from is 'file'"):
+        api.embed(tiny_run, pictures, label_from="file", device="cpu")

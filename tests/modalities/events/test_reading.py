@@ -1,0 +1,202 @@
+"""From files to samples: formats, time stamps, sessions and windows."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vssl.modalities import events
+from vssl.modalities.events import times
+from vssl.modalities.events.collect import FIRST, HIDDEN, STAMP, code
+from vssl.modalities.events.modality import EventModality, Sessions
+
+CONFIG = events.Config()
+
+
+def read(source: Path, config: events.Config = CONFIG) -> tuple[EventModality, Sessions]:
+    modality = events.build(config, events.measure(source, config))
+    return modality, modality.load(source)
+
+
+def write(path: Path, lines: list[str]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def spans(data: Sessions) -> list[tuple[int, int]]:
+    return list(zip(data.metadata["first"].to_pylist(), data.metadata["last"].to_pylist(), strict=True))
+
+
+def test_the_format_is_recognised(tmp_path: Path):
+    sessions = write(tmp_path / "s.csv", ["a,x y", "b,", "c,z"])
+    objects = write(tmp_path / "o.log", ['{"msg": "a"}', '{"msg": "b"}'])
+    # No blank before the comma, but no session either.
+    lines = write(tmp_path / "l.log", ["2015-10-18T18:01:47,978 INFO x", "2015-10-18T18:01:48,000 INFO y"])
+    found = {path: events.measure(path, replace(CONFIG, max_broken=1.0)).reading for path in (sessions, objects, lines)}
+    assert [reading.format for reading in found.values()] == ["sessions", "jsonl", "lines"]
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "second"),
+    [
+        ("iso", "2015-10-18 18:01:47,978 INFO", 1445191307.978),
+        ("iso", "at 2015-10-18T20:01:47.5+02:00 INFO", 1445191307.5),
+        ("dotted", "- 1117838570 2005-06-03-15.42.50.675872 RAS", 1117813370.675872),
+        ("syslog", "Dec 10 06:55:46 LabSZ sshd", 976431346.0),
+        ("epoch", "1445191307 start", 1445191307.0),
+        ("epoch", "t=1445191307978 start", 1445191307.978),
+    ],
+)
+def test_time_stamps_are_recognised_and_read(name: str, line: str, second: float):
+    assert times.recognise([line]) == name
+    assert times.anyhow(line) == pytest.approx(second, abs=1e-3)
+
+
+def test_a_day_that_does_not_exist_is_no_time():
+    assert times.anyhow("2015-02-31 18:01:47") is None
+
+
+def test_the_time_leaves_the_message_and_becomes_a_gap(tmp_path: Path):
+    path = write(tmp_path / "a.log", [f"2024-01-01 10:00:{row:02d} INFO tick" for row in (0, 1, 3, 11)])
+    modality, data = read(path)
+    assert [template.text for template in modality.spec.templates] == ["INFO tick"]
+    assert data.raw[0, 1, STAMP : STAMP + 4].tolist() == [0, code(1000), code(2000), code(8000)]
+    assert modality.plain(data.raw).gaps[0, 1].item() == pytest.approx(1.0, abs=0.02)
+    assert data.metadata["time"].to_pylist()[0].isoformat() == "2024-01-01T10:00:00+00:00"
+
+
+def test_a_clock_without_a_year_passes_new_years_eve(tmp_path: Path):
+    path = write(tmp_path / "a.log", ["Dec 31 23:59:59 host tick", "Jan  1 00:00:01 host tick"])
+    _, data = read(path, replace(CONFIG, window="1h"))
+    assert data.raw[0, 1, STAMP + 1].item() == code(2000)
+
+
+@pytest.mark.parametrize("lines", [1, 7, 8, 9, 12, 13])
+@pytest.mark.parametrize("stride", ["8", "4", "1"])
+def test_windows_of_lines_hold_every_line_and_end_where_the_file_ends(tmp_path: Path, lines: int, stride: str):
+    path = write(tmp_path / "a.log", [f"INFO line {row}" for row in range(lines)])
+    _, data = read(path, replace(CONFIG, window="8", stride=stride))
+    assert set().union(*(range(first, last + 1) for first, last in spans(data))) == set(range(1, lines + 1))
+    assert {last - first + 1 for first, last in spans(data)} == {min(8, lines)}
+    assert len(data) == 1 + -(-max(0, lines - 8) // int(stride)) == len(set(data.ids))
+
+
+def test_windows_of_time_hold_the_lines_of_their_time_and_are_not_empty(tmp_path: Path):
+    seconds = (0, 10, 59, 60, 61, 300)
+    path = write(tmp_path / "a.log", [f"2024-01-01 10:{s // 60:02d}:{s % 60:02d} INFO tick" for s in seconds])
+    _, apart = read(path, replace(CONFIG, window="1min"))
+    assert spans(apart) == [(1, 3), (4, 5), (6, 6)]
+    _, overlapping = read(path, replace(CONFIG, window="1min", stride="30s"))
+    assert spans(overlapping) == [(1, 3), (3, 5), (4, 5), (6, 6)]
+    assert list(overlapping.ids) == ["a.log@1-3", "a.log@3-5", "a.log@4-5", "a.log@6-6"]
+
+
+def test_no_window_crosses_the_border_of_two_files(tmp_path: Path):
+    for name in ("app.log.10", "app.log.2"):
+        write(tmp_path / name, ["INFO a", "INFO b", "INFO c"])
+    _, data = read(tmp_path, replace(CONFIG, window="2"))
+    assert list(data.ids) == [f"app.log.{n}@{span}" for n in (2, 10) for span in ("1-2", "2-3")]
+
+
+def test_a_session_key_brings_lines_together_wherever_they_stand(tmp_path: Path):
+    lines = ["open blk_1 now", "open blk_-2 now", "no key here", "close blk_1", "close blk_-2", "read blk_1"]
+    write(tmp_path / "a.log", lines[:4])
+    write(tmp_path / "b.log", lines[4:])
+    modality, data = read(tmp_path, replace(CONFIG, session=r"blk_-?\d+"))
+    assert list(data.ids) == ["blk_1", "blk_-2"]
+    assert data.metadata["events"].to_pylist() == [3, 2]
+    assert {template.text for template in modality.spec.templates} == {
+        "open <session> now", "close <session>", "read <session>",
+    }  # fmt: skip
+
+
+def test_json_fields_give_message_session_time_label_and_metadata(tmp_path: Path):
+    rows = [
+        {"ts": 1445191307.0, "msg": "start", "job": {"id": 7}, "host": "a", "level": "ok"},
+        {"ts": "2015-10-18T18:01:49Z", "msg": "stop", "job": {"id": 7}, "host": "b", "level": "ALARM"},
+        {"ts": 1445191307000, "msg": "start", "job": {"id": 8}, "host": "c", "level": "ok"},
+    ]
+    path = write(tmp_path / "a.jsonl", [json.dumps(row) for row in rows])
+    _, data = read(path, replace(CONFIG, session="job.id", line_label="level", keep=("host",)))
+    assert list(data.ids) == ["7", "8"]
+    assert data.raw[0, 1, STAMP + 1].item() == code(2000)
+    assert data.metadata["host"].to_pylist() == ["a", "c"]
+    assert data.metadata["label"].to_pylist() == ["ALARM", "ok"]
+
+
+def test_a_label_in_the_line_is_taken_out_of_it_and_the_worst_one_counts(tmp_path: Path):
+    path = write(tmp_path / "a.log", ["- all is well", "KERNDTLB all is well", "- all is well", "- all is well"])
+    modality, data = read(path, replace(CONFIG, window="2", line_label=r"^(\S+) "))
+    assert data.metadata["label"].to_pylist() == ["KERNDTLB", "-"]
+    assert [template.text for template in modality.spec.templates] == ["all is well"]
+
+
+def test_labels_come_from_files_or_folders_only_when_asked(tmp_path: Path):
+    write(tmp_path / "good" / "one.txt", ["a,x", "b,x"])
+    write(tmp_path / "bad" / "two.txt", ["c,x"])
+    assert "label" not in read(tmp_path)[1].metadata.column_names
+    by = {kind: read(tmp_path, replace(CONFIG, label_from=kind))[1].metadata["label"] for kind in ("file", "folder")}
+    assert by["file"].to_pylist() == ["two", "one", "one"]
+    assert by["folder"].to_pylist() == ["bad", "good", "good"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)], ids=str
+)
+def test_compressed_logs_are_read_as_plain_ones(tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]):
+    text = "".join(f"INFO job {row}\n" for row in range(40)).encode()
+    (tmp_path / "a.log").write_bytes(text)
+    (tmp_path / f"b.log{suffix}").write_bytes(pack(text))
+    plain, packed = (read(tmp_path / name)[1] for name in ("a.log", f"b.log{suffix}"))
+    assert plain.raw.equal(packed.raw)
+
+
+def test_of_a_session_that_is_too_long_the_head_the_tail_and_the_number_between_are_kept(tmp_path: Path):
+    path = write(tmp_path / "s.txt", ["a,x x x", f"b,{' '.join(['x'] * 20 + ['y'] * 30)}"])
+    _, data = read(path, replace(CONFIG, length=16))
+    tokens, numbers = data.raw[1, :, STAMP:].tolist()
+    assert tokens == [FIRST + 1] * 8 + [HIDDEN] + [FIRST] * 7
+    assert numbers[8] == code(50 - 15)
+    assert data.metadata["events"].to_pylist() == [3, 50]
+
+
+def test_the_same_session_elsewhere_is_the_same_sample_and_one_of_the_same_events_is_not(tmp_path: Path):
+    _, first = read(write(tmp_path / "s.txt", ["a,x y", "b,x y"]))
+    _, again = read(write(tmp_path / "t.txt", ["c,y", "a,x y"]))
+    assert not first.raw[0].equal(first.raw[1])
+    assert first.raw[0, :, STAMP:].equal(first.raw[1, :, STAMP:])
+    assert first.raw[0, :, :STAMP].equal(again.raw[1, :, :STAMP])
+
+
+def test_a_stream_of_many_lines_holds_only_a_chunk_of_them(tmp_path: Path):
+    path = write(tmp_path / "a.log", [f"INFO job {row}" for row in range(2000)])
+    modality, data = read(path)
+    chunks = list(modality.stream(path, start=3, size=10))
+    assert {len(chunk.ids) for chunk in chunks} == {10, 7}
+    assert [name for chunk in chunks for name in chunk.ids] == list(data.ids)[3:]
+    assert np.concatenate([chunk.raw for chunk in chunks]).tolist() == data.raw[3:].tolist()
+
+
+def test_a_log_four_times_as_long_needs_no_more_memory(tmp_path: Path):
+    def peak(lines: int) -> int:
+        texts = [f"2024-01-01 10:00:00 INFO job {row} on /a/b{row}" for row in range(lines)]
+        path = write(tmp_path / f"{lines}.log", texts)
+        modality = events.build(CONFIG, events.measure(path, CONFIG))
+        tracemalloc.start()
+        assert sum(len(chunk.ids) for chunk in modality.stream(path, size=16)) == lines // 20
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(1000)  # what is imported and remembered once
+    assert peak(8000) < 1.2 * peak(2000)
