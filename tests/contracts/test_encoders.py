@@ -9,13 +9,13 @@ import torch
 
 from vssl.config import find, member, members
 from vssl.encoders.base import Encoder
-from vssl.types import Events, Images, View
+from vssl.types import Events, Images, Series, View
 
 SMALL = {"convnet": "convnet/tiny", "timm": "timm/resnet10t"}
 """The smallest variant of members whose default is too large for a test."""
 
 IMAGES: list[tuple[int, ...]] = [(3, 32, 32), (1, 32, 32), (3, 24, 40), (1, 41, 24)]
-SHAPES: dict[str, list[tuple[int, ...]]] = {"event_transformer": [(12, 16), (40, 30)]}
+SHAPES: dict[str, list[tuple[int, ...]]] = {"event_transformer": [(12, 16), (40, 30)], "temporal": [(3, 40), (1, 17)]}
 """Shapes of samples, of those encoders that do not take images."""
 
 
@@ -41,11 +41,15 @@ def samples(name: str, batch: int, shape: tuple[int, ...] | None = None) -> View
         lengths = torch.randint(1, shape[1], (batch, 1), generator=generator)
         gaps = torch.rand(batch, shape[1], generator=generator)
         return Events(tokens.masked_fill(torch.arange(shape[1]) >= lengths, 0), gaps)
+    if name == "temporal":
+        values = torch.randn(batch, *shape, generator=generator)
+        known = (torch.rand(values.shape, generator=generator) > 0.1).float()
+        return Series(values * known, known)
     return Images(torch.randn(batch, *shape, generator=generator))
 
 
 def test_the_known_encoders_are_found():
-    assert {"convnet", "timm", "event_transformer"} <= set(members("encoders"))
+    assert {"convnet", "timm", "event_transformer", "temporal"} <= set(members("encoders"))
 
 
 def test_there_is_one_finite_feature_vector_a_sample(name: str):

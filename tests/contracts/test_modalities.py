@@ -26,7 +26,7 @@ Sources = dict[str, Callable[..., Path]]
 @pytest.fixture(scope="module")
 def sources(draw_pictures: Callable[..., Path]) -> Sources:
     """For each modality a function that writes `count` samples of its kind of data into a folder."""
-    return {"images": draw_pictures, "events": write_sessions}
+    return {"images": draw_pictures, "events": write_sessions, "sensors": write_series}
 
 
 def write_sessions(folder: Path, count: int, seed: int = 0) -> Path:
@@ -39,6 +39,19 @@ def write_sessions(folder: Path, count: int, seed: int = 0) -> Path:
         path = folder / f"kind-{number}" / "sessions.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(lines))
+    return folder
+
+
+def write_series(folder: Path, count: int, seed: int = 0) -> Path:
+    """Two files of three channels, with labels that change half-way, for windows of 64 rows that begin every 16."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(2):
+        rows = 64 + 16 * (count // 2 - 1)
+        values = rng.normal(size=(rows, 3)).cumsum(0)
+        label = ["kind-0" if row < rows // 2 else "kind-1" for row in range(rows)]
+        lines = [f"{a:.4f},{b:.4f},{c:.4f},{kind}\n" for (a, b, c), kind in zip(values, label, strict=True)]
+        (folder / f"line-{number}.csv").write_text("speed,load,heat,label\n" + "".join(lines))
     return folder
 
 
@@ -73,7 +86,7 @@ def assert_equal(first: Sequence[View], second: Sequence[View]) -> None:
 
 
 def test_the_known_modalities_are_found():
-    assert {"images", "events"} <= set(members("modalities"))
+    assert {"images", "events", "sensors"} <= set(members("modalities"))
 
 
 def test_what_was_measured_survives_json(modality: Modality):
@@ -186,6 +199,8 @@ def test_every_objective_trains_on_it(
     kind = member("modalities", name)
     if hasattr(kind, "label_from"):
         kind = replace(kind, label_from="folder")  # for the upper bound, which reads labels
+    if hasattr(kind, "labels"):
+        kind = replace(kind, labels=("label",))
     encoder = encoder_of("convnet/tiny" if name == "images" else "auto", kind)
     settings = tiny_settings(modality=kind, encoder=encoder, objective=config, budget=Budget(steps=2), batch=8)
     run = loop.train(source, tmp_path / "run", settings)

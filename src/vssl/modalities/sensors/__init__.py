@@ -1,0 +1,95 @@
+"""Sensor series: windows of CSV and Parquet files, with or without times, and views of them in batches.
+
+A newcomer adds a preset of views as a function in `presets`, and its name to `Config.views`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from vssl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vssl.modalities.sensors.modality import SensorModality
+
+DEFAULT_ENCODER = "temporal"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sensor series.
+
+    Attributes:
+        views: Preset of views: process (slow signals, whose level and size mean something) or vibration (fast ones,
+            whose phase means nothing).
+        window: Length of a sample, as rows (64) or as a time (10min); s, min, h and d are known.
+        stride: From the start of one window to the next, likewise; by default a quarter of the window.
+        block: Length of the stretches that belong together, likewise; by default 8 windows. They are the column
+            `block`: vssl calibrate --block block.
+        time: Column with the times; by default the first one that looks like it. Without one, rows are counted.
+        labels: Columns about the samples, no channels: a window gets the largest value in it.
+        long: For files with one value a row, the columns with the channel's name and the value: sensor:value.
+        resample: Mean over bins of this length, such as 10s; by default rows are taken as they are.
+        max_broken: Share of files that may be broken, 0..1; more, and the data are refused.
+    """
+
+    views: Literal["process", "vibration"] = "process"
+    window: str = "64"
+    stride: str = ""
+    block: str = ""
+    time: str = ""
+    labels: tuple[str, ...] = ()
+    long: str = ""
+    resample: str = ""
+    max_broken: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.long and self.long.count(":") != 1:
+            raise ConfigError(f"--long {self.long!r}: name two columns, such as sensor:value.")
+        if not 0 <= self.max_broken <= 1:
+            raise ConfigError(f"sensors.max_broken is {self.max_broken}; it is a share, 0 to 1.")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What was measured on the training series, and holds for every series the run sees from then on.
+
+    Attributes:
+        channels: Names of the columns that are channels, in their order.
+        left_out: Columns that are none, each with the reason.
+        time: The column with the times; None where rows are counted.
+        step_s: From one row to the next, in seconds; None without times.
+        window, stride, block: In rows.
+        centre, scale: Of each channel: the median, and the spread between the quarters as a standard deviation.
+    """
+
+    channels: tuple[str, ...]
+    left_out: tuple[str, ...]
+    time: str | None
+    step_s: float | None
+    window: int
+    stride: int
+    block: int
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
+# Imported late: both need the two classes above.
+def measure(source: str | Path, config: Config) -> Spec:
+    """Measure the series of `source`.
+
+    Raises:
+        DataError: There are no files of series, no numeric column, or no window fits.
+    """
+    from vssl.modalities.sensors import measuring
+
+    return measuring.measure(source, config)
+
+
+def build(config: Config, spec: Spec) -> SensorModality:
+    """The modality for these settings and measurements."""
+    from vssl.modalities.sensors.modality import SensorModality
+
+    return SensorModality(config, spec)

@@ -1,0 +1,110 @@
+"""What is measured on the training series: channels, step, lengths in rows, middle and spread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from vssl.errors import BrokenFileError, DataError, EmptyDataError
+from vssl.modalities.sensors import Config, Spec, tables
+from vssl.modalities.sensors.rows import Layout, joined, read
+from vssl.modalities.sensors.times import is_time, rows, seconds
+
+SAMPLED_ROWS = 200_000
+"""Enough for the quarters of every channel."""
+# The distance between the quarters of a standard normal.
+QUARTERS = 1.349
+
+
+def measure(source: str | Path, config: Config) -> Spec:
+    """Look at the columns of the first file that can be read, and at rows of all; see `sensors.measure`."""
+    files = tables.files_of(source)
+    named = [(file, tables.name_in(source, file)) for file in files]
+    first, name, schema = _first_readable(named)
+    time = _time_column(schema, config, name)
+    channels, left_out = _channels(first, name, schema, config, time)
+    long = tuple(config.long.split(":")) if config.long else None
+    resample_s = None if not config.resample else seconds(config.resample, "resample")[0]
+    layout = Layout(channels, time, config.labels, long, resample_s)  # type: ignore[arg-type]
+    values, step_s = _sampled(named, layout)
+    empty = np.isnan(values).all(0)
+    left_out += tuple(f"{channel}: no value at all" for channel, none in zip(channels, empty, strict=True) if none)
+    values, channels = values[:, ~empty], tuple(np.array(channels, dtype=object)[~empty])
+    if not channels:
+        raise DataError(f"{name} has no numeric column with values. Left out: {'; '.join(left_out) or 'none'}.")
+    centre, scale = _spread(values)
+    window = rows(config.window, "window", step_s)
+    stride = rows(config.stride, "stride", step_s) if config.stride else max(1, window // 4)
+    block = rows(config.block, "block", step_s) if config.block else 8 * window
+    return Spec(channels, left_out, time, step_s, window, stride, block, centre, scale)
+
+
+def _first_readable(named: list[tuple[Path, str]]) -> tuple[Path, str, pa.Schema]:
+    broken = None
+    for file, name in named:
+        try:
+            return file, name, tables.schema_of(file, name)
+        except BrokenFileError as error:
+            broken = broken or error
+    raise EmptyDataError(f"None of {len(named)} files can be read; the first: {broken}") from broken
+
+
+def _time_column(schema: pa.Schema, config: Config, name: str) -> str | None:
+    if config.time:
+        if config.time not in schema.names:
+            raise DataError(f"{name} has no column {config.time!r}; it has: {', '.join(schema.names)}.")
+        return config.time
+    return next((field.name for field in schema if is_time(field) and field.name not in config.labels), None)
+
+
+def _channels(
+    file: Path, name: str, schema: pa.Schema, config: Config, time: str | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if config.long:
+        sensor, _ = config.long.split(":")
+        pieces = tables.pieces(file, name, {sensor: pa.string()})
+        return tuple(sorted({value for piece in pieces for value in piece[sensor].to_pylist() if value})), ()
+    others = [field for field in schema if field.name != time and field.name not in config.labels]
+    numeric = [field for field in others if _is_number(field.type)]
+    left_out = tuple(f"{field.name}: {_kind(field.type)}" for field in others if field not in numeric)
+    return tuple(field.name for field in numeric), left_out
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return any(test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean))
+
+
+def _kind(kind: pa.DataType) -> str:
+    return "no value at all" if pa.types.is_null(kind) else f"not numeric ({kind})"
+
+
+def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray, float | None]:
+    """Rows of all files that can be read, thinned out evenly, and the usual step in seconds."""
+    values: list[np.ndarray] = []
+    steps: list[float] = []
+    every = 1
+    for file, name in named:
+        try:
+            found = joined(list(read(file, name, layout)), len(layout.channels))
+        except BrokenFileError:
+            # It is named, with the reason, when the data are loaded.
+            continue
+        values.append(found.values[::every])
+        if found.times is not None and len(found) > 1:
+            steps.append(float(np.median(np.diff(found.times))) / 1e9)
+        while sum(map(len, values)) > 2 * SAMPLED_ROWS:
+            values, every = [part[::2] for part in values], 2 * every
+    if not sum(map(len, values)):
+        raise EmptyDataError(f"{named[0][1]}: there are no rows, only a header, or no file can be read.")
+    return np.concatenate(values), float(np.median(steps)) if steps else None
+
+
+def _spread(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Median and spread of each channel; 1 where a channel never moves, as nothing can be divided by 0."""
+    low, centre, high = np.nanquantile(values.astype(np.float64), [0.25, 0.5, 0.75], axis=0)
+    quarters, deviation = (high - low) / QUARTERS, np.nanstd(values.astype(np.float64), axis=0)
+    # A channel that rests most of the time has no distance between its quarters.
+    spread = np.where(quarters > 0.1 * deviation, quarters, deviation)
+    return tuple(centre.tolist()), tuple(np.where(spread > 1e-9 * (1 + np.abs(centre)), spread, 1.0).tolist())

@@ -1,0 +1,126 @@
+"""Files of series: CSV (also compressed) and Parquet, read piece by piece in constant memory."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from vssl.errors import BrokenFileError, DataError, EmptyDataError
+
+CSV, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
+PACKED = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+BLOCK = 2**22
+"""Bytes of a CSV file that are parsed at once."""
+
+DAMAGES = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, lzma.LZMAError, UnicodeDecodeError)
+
+
+def files_of(source: str | Path) -> list[Path]:
+    """The files of series in a folder, at any depth, in the order of their names; or the one file.
+
+    Raises:
+        EmptyDataError: There are none.
+        DataError: There is no such place, or a file is of another kind.
+    """
+    source = Path(source)
+    if source.is_file():
+        if not _is_series(source):
+            known = ", ".join((*CSV, *PARQUET))
+            raise DataError(f"{source} is no file of series: {known}, the first three also with {', '.join(PACKED)}.")
+        return [source]
+    if not source.is_dir():
+        raise DataError(f"{source} does not exist.")
+    found = sorted(path for path in source.rglob("*") if path.is_file() and _is_series(path))
+    if not found:
+        raise EmptyDataError(f"{source} holds no files of series ({', '.join((*CSV, *PARQUET))}).")
+    return found
+
+
+def name_in(source: str | Path, file: Path) -> str:
+    """The file's name within its source, as ids begin with it."""
+    return file.name if Path(source).is_file() else file.relative_to(source).as_posix()
+
+
+def state(file: Path) -> tuple[str, int, int]:
+    """What changes when a file does."""
+    status = file.stat()
+    return str(file), status.st_size, status.st_mtime_ns
+
+
+def schema_of(file: Path, name: str) -> pa.Schema:
+    """The columns of a file; of a CSV file as its beginning has them.
+
+    Raises:
+        BrokenFileError: It cannot be read.
+    """
+    with _damage(name), _opened(file) as (data, is_parquet):
+        return pq.ParquetFile(data).schema_arrow if is_parquet else _reader(data, file, None, None).schema
+
+
+def pieces(file: Path, name: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+    """The columns named, piece by piece, in these types.
+
+    Raises:
+        BrokenFileError: It cannot be read, has no such column, or a value of another type; the reason names the row.
+    """
+    with _damage(name), _opened(file) as (data, is_parquet):
+        if not is_parquet:
+            yield from _reader(data, file, list(types), types)
+            return
+        table = pq.ParquetFile(data)
+        missing = [column for column in types if column not in table.schema_arrow.names]
+        if missing:
+            raise BrokenFileError(name, f"it has no column {missing[0]!r}")
+        wanted = pa.schema(list(types.items()))
+        for batch in table.iter_batches(columns=list(types)):
+            yield pa.Table.from_batches([batch]).select(list(types)).cast(wanted).combine_chunks().to_batches()[0]
+
+
+def _is_series(path: Path) -> bool:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    packed = bool(suffixes) and suffixes[-1] in PACKED
+    last = suffixes[-2:-1] if packed else suffixes[-1:]
+    return bool(last) and (last[0] in CSV or (last[0] in PARQUET and not packed)) and not path.name.startswith(".")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[BinaryIO, bool]]:
+    opener: Any = PACKED.get(file.suffix.lower(), open)
+    with opener(file, "rb") as data:
+        yield data, file.suffix.lower() in PARQUET
+
+
+def _reader(
+    data: BinaryIO, file: Path, columns: list[str] | None, types: dict[str, pa.DataType] | None
+) -> pyarrow.csv.CSVStreamingReader:
+    tab = ".tsv" in [suffix.lower() for suffix in file.suffixes]
+    return pyarrow.csv.open_csv(
+        data,
+        # Not in parallel: only then does an error name its row.
+        read_options=pyarrow.csv.ReadOptions(block_size=BLOCK, use_threads=False),
+        parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if tab else ","),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=types, include_columns=columns or [], strings_can_be_null=True
+        ),
+    )
+
+
+@contextmanager
+def _damage(name: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenFileError:
+        raise
+    except KeyError as error:
+        raise BrokenFileError(name, f"it has no column {error}") from error
+    except DAMAGES as error:
+        raise BrokenFileError(name, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
