@@ -59,8 +59,8 @@ def by_key(sources: Iterator[Source], tokens: Tokens, length: int) -> Iterator[I
                 if line.session not in found:
                     found[line.session] = Collector(file.name, length)
                 found[line.session].add(tokens(line.message), line)
-    for name, collector in found.items():
-        yield collector.sample(name)
+    for name in list(found):
+        yield found.pop(name).sample(name)
 
 
 def by_lines(sources: Iterator[Source], tokens: Tokens, length: int, window: Span, stride: Span) -> Iterator[Item]:
