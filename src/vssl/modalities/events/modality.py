@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from vssl.types import Events
 
 # Ten doublings of a millisecond: a gap of a second is 1.
 ONE_SECOND = 10 * STEPS
-PROGRESS = 1000
+CHUNK = 1024
 
 
 class EventModality(Modality):
@@ -52,30 +53,21 @@ class EventModality(Modality):
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Sessions:
         files = find(source)
-        broken: list[Broken] = []
-        samples: list[Sample] = []
-        for done, item in enumerate(self._items(files, self._tokens()), 1):
-            if isinstance(item, Sample):
-                samples.append(item)
-            else:
-                broken.append(item)
-            if on_progress and done % PROGRESS == 0:
+        chunks = [self._chunk([], files)]
+        done = 0
+        for chunk in self._chunks(files, 0, CHUNK):
+            chunks.append(chunk)
+            done += len(chunk.ids) + len(chunk.broken)
+            if on_progress:
                 on_progress(done, done)
-        self._check_share(source, broken, len(samples) + len(broken))
-        raw = torch.from_numpy(self._pad(samples))
-        return Sessions(raw, [item.id for item in samples], self._metadata(samples, files), fingerprint(files), broken)
+        broken = [item for chunk in chunks for item in chunk.broken]
+        self._check_share(source, broken, done)
+        raw = torch.cat([chunk.raw for chunk in chunks])
+        ids = [name for chunk in chunks for name in chunk.ids]
+        return Sessions(raw, ids, pa.concat_tables([chunk.metadata for chunk in chunks]), fingerprint(files), broken)
 
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
-        files = find(source)
-        held: list[Item] = []
-        for number, item in enumerate(self._items(files, self._tokens())):
-            if number >= start:
-                held.append(item)
-            if len(held) == size:
-                yield self._chunk(held, files)
-                held = []
-        if held:
-            yield self._chunk(held, files)
+        return self._chunks(find(source), start, size)
 
     def sample(self, source: str | Path, count: int, seed: int) -> Chunk:
         files = find(source)
@@ -138,6 +130,16 @@ class EventModality(Modality):
     def _items(self, files: Sequence[LogFile], tokens: Tokens) -> Iterator[Item]:
         return items(files, self.spec.reading, tokens, self.spec.length, self.config.keep)
 
+    def _chunks(self, files: Sequence[LogFile], start: int, size: int) -> Iterator[Chunk]:
+        held: list[Item] = []
+        for item in islice(self._items(files, self._tokens()), start, None):
+            held.append(item)
+            if len(held) == size:
+                yield self._chunk(held, files)
+                held = []
+        if held:
+            yield self._chunk(held, files)
+
     def _chunk(self, held: Sequence[Item], files: Sequence[LogFile]) -> Chunk:
         samples = [item for item in held if isinstance(item, Sample)]
         broken = [item for item in held if isinstance(item, Broken)]
@@ -154,7 +156,7 @@ class EventModality(Modality):
         labels = label_column(samples, files, self.config.label_from, bool(self.spec.reading.line_label))
         return metadata(samples, labels, self.config.keep, bool(self.spec.reading.clock))
 
-    def _check_share(self, source: str | Path, broken: Sequence[Broken], total: int) -> None:
+    def _check_share(self, source: str | Path, broken: Sequence[base.Broken], total: int) -> None:
         if len(broken) <= self.max_broken * total and len(broken) < total:
             return
         first = "; ".join(f"{item.id}: {item.reason}" for item in broken[:5])
