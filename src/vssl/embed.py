@@ -277,6 +277,11 @@ def _write_missing_parts(
             if done % PART == 0 or done == total:
                 _write_part(parts / f"part-{(done - 1) // PART:06d}.parquet", tables, broken)
                 tables, broken = [], []
+    if tables or done < total:
+        raise DataError(
+            f"{source} had {total} samples when it was counted and {done} when it was read: it changes while it is "
+            "being read. Embed a copy of it."
+        )
 
 
 def _table(model: Model, chunk: Chunk, pairs: int) -> pa.Table:

@@ -102,10 +102,21 @@ def test_windows_of_time_hold_the_lines_of_their_time_and_are_not_empty(tmp_path
 
 
 def test_no_window_crosses_the_border_of_two_files(tmp_path: Path):
-    for name in ("app.log.10", "app.log.2"):
+    for name in ("app.log", "app.log.10", "app.log.2"):
         write(tmp_path / name, ["INFO a", "INFO b", "INFO c"])
     _, data = read(tmp_path, replace(CONFIG, window="2"))
-    assert list(data.ids) == [f"app.log.{n}@{span}" for n in (2, 10) for span in ("1-2", "2-3")]
+    assert list(data.ids) == [f"app.log{age}@{span}" for age in (".10", ".2", "") for span in ("1-2", "2-3")]
+
+
+def test_a_session_goes_on_in_the_younger_of_two_rotated_files(tmp_path: Path):
+    for names in (("a.log.2.gz", "a.log.1", "a.log"), ("b.log-20250130", "b.log-20250131", "b.log")):
+        lines = [f"2024-01-01 10:00:0{row} blk_{names[2][0]} step {'abc'[row]}" for row in range(3)]
+        for name, line in zip(names, lines, strict=True):
+            data = f"{line}\n".encode()
+            (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    _, found = read(tmp_path, replace(CONFIG, session="blk_[ab]"))
+    assert found.metadata["source"].to_pylist() == ["a.log.2.gz", "b.log-20250130"]
+    assert (found.raw[:, 1, STAMP + 1 : STAMP + 3] == code(1000)).all()
 
 
 def test_a_session_key_brings_lines_together_wherever_they_stand(tmp_path: Path):
@@ -131,6 +142,7 @@ def test_json_fields_give_message_session_time_label_and_metadata(tmp_path: Path
     assert list(data.ids) == ["7", "8"]
     assert data.raw[0, 1, STAMP + 1].item() == code(2000)
     assert data.metadata["host"].to_pylist() == ["a", "c"]
+    assert data.metadata["time"].to_pylist()[0].isoformat() == "2015-10-18T18:01:47+00:00"
     assert data.metadata["label"].to_pylist() == ["ALARM", "ok"]
 
 
@@ -151,9 +163,7 @@ def test_labels_come_from_files_or_folders_only_when_asked(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "pack"),
-    [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)],
-    ids=["gz", "xz", "bz2"],
+    ("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)], ids=str
 )
 def test_compressed_logs_are_read_as_plain_ones(tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]):
     text = "".join(f"INFO job {row}\n" for row in range(40)).encode()

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
-from vssl.modalities.images.folders import is_hidden, natural_order
+from vssl.modalities.images.folders import is_hidden
 
 SUFFIXES = (".log", ".txt", ".jsonl", ".ndjson", ".json", ".csv", ".out")
 COMPRESSED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 LONGEST_LINE = 2**16
 PEEK = 2**12
 # What logrotate leaves behind: app.log.1, app.log-20250131.
-_ROTATED = re.compile(r"[.-]\d+$")
+_ROTATED = re.compile(r"[.-](\d+)$")
+_LARGEST_AGE = 999
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Row:
 
 
 def find(source: str | Path) -> list[LogFile]:
-    """The log files of a folder (any depth, in natural order), or the one file; hidden ones are left aside.
+    """The log files of a folder (any depth, the oldest first), or the one file; hidden ones are left aside.
 
     Raises:
         DataError: There is no such path, or it cannot be listed.
@@ -63,7 +64,7 @@ def find(source: str | Path) -> list[LogFile]:
         others = ", ".join(sorted(names)[:5]) or "no file at all"
         known = " ".join((*SUFFIXES, *COMPRESSED))
         raise EmptyDataError(f"There is no log file in {path}: looked for {known}; it holds {others}.")
-    return [LogFile(logs[row], path / logs[row]) for row in natural_order(logs)]
+    return [LogFile(name, path / name) for name in sorted(logs, key=_in_time)]
 
 
 def _below(folder: Path) -> Iterator[str]:
@@ -77,10 +78,27 @@ def _below(folder: Path) -> Iterator[str]:
 
 def is_log(name: str) -> bool:
     """Whether a file's name is that of a log, compressed or rotated ones included."""
+    return _ROTATED.sub("", _unpacked(name)).endswith(SUFFIXES)
+
+
+def _unpacked(name: str) -> str:
     plain = name.lower()
     for suffix in COMPRESSED:
         plain = plain.removesuffix(suffix)
-    return _ROTATED.sub("", plain).endswith(SUFFIXES)
+    return plain
+
+
+def _in_time(name: str) -> tuple[str, bool, int, str]:
+    """Sorts names in natural order, and what a rotation left behind from the oldest on, so that sessions go on.
+
+    app.log.10, app.log.2, app.log: numbers are ages. app.log-20250130, app.log-20250131, app.log: long ones are dates.
+    """
+    plain = _unpacked(name)
+    rotated = _ROTATED.search(plain)
+    number = int(rotated[1]) if rotated else 0
+    stem = plain[: rotated.start()] if rotated else plain
+    base = re.sub(r"\d+", lambda digits: digits[0].zfill(20), stem)
+    return base, rotated is None, -number if number <= _LARGEST_AGE else number, name
 
 
 def fingerprint(files: Sequence[LogFile]) -> str:

@@ -48,7 +48,8 @@ def ready(sources: Iterator[Source], tokens: Tokens, length: int) -> Iterator[It
 def by_key(sources: Iterator[Source], tokens: Tokens, length: int) -> Iterator[Item]:
     """Lines of one key are a session, wherever they stand; in the order of the sessions' first lines.
 
-    All sessions are open until the last line is read: about 0.7 kB each at 20 events. Lines without a key go nowhere.
+    All sessions are open until the last line is read: about 0.7 kB each at 20 events. Lines without a key belong to
+    none.
     """
     found: dict[str, Collector] = {}
     for file, lines in sources:

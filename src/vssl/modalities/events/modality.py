@@ -153,8 +153,9 @@ class EventModality(Modality):
         return raw
 
     def _metadata(self, samples: Sequence[Sample], files: Sequence[LogFile]) -> pa.Table:
+        timed = bool(self.spec.reading.clock) or self.spec.reading.format == "jsonl"
         labels = label_column(samples, files, self.config.label_from, bool(self.spec.reading.line_label))
-        return metadata(samples, labels, self.config.keep, bool(self.spec.reading.clock))
+        return metadata(samples, labels, self.config.keep, timed)
 
     def _check_share(self, source: str | Path, broken: Sequence[base.Broken], total: int) -> None:
         if len(broken) <= self.max_broken * total and len(broken) < total:

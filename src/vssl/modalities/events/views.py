@@ -1,7 +1,7 @@
 """Views of sessions, in batches on the training device: what may change in a log without changing what happened.
 
 In a log a missing event or a wrong order is the fault itself, so what a view takes away becomes an event that is not
-shown (`HIDDEN`): the encoder is not taught that missing events mean nothing. The strengths are those of three tried at
+shown (`HIDDEN`): the encoder is not taught that missing events mean nothing. The strengths are those of four tried at
 which the latent means rank the faults of HDFS best; weaker views teach less. Parameters of messages are no part of a
 sample, so none are swapped.
 """

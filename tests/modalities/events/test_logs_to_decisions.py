@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from vssl import Run, api
 from vssl.demo import controller
+from vssl.embed import embed
 from vssl.errors import ConfigError, DataError
 from vssl.modalities import events
 
@@ -49,6 +51,17 @@ def test_what_the_training_has_seen_cannot_calibrate(run: Run, made: Path, tmp_p
     copy.write_bytes((made / "training.log").read_bytes())
     with pytest.raises(DataError, match="are in the training data too"):
         api.calibrate(run, copy, bank="train", device="cpu", overwrite=True)
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_log_that_grows_or_shrinks_while_it_is_read_is_refused(
+    run: Run, made: Path, monkeypatch: pytest.MonkeyPatch, change: int
+):
+    model = api.load(run, "cpu")
+    counted = model.modality.contents(made / "known")
+    monkeypatch.setattr(model.modality, "contents", lambda _: replace(counted, samples=80 + change))
+    with pytest.raises(DataError, match=rf"had {80 + change} samples when it was counted and 80 when it was read"):
+        embed(model, made / "known", "growing")
 
 
 def test_each_part_of_a_fault_can_be_thought_away(run: Run, made: Path):
