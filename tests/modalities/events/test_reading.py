@@ -163,7 +163,9 @@ def test_labels_come_from_files_or_folders_only_when_asked(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)], ids=str
+    ("suffix", "pack"),
+    [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)],
+    ids=["gz", "xz", "bz2"],
 )
 def test_compressed_logs_are_read_as_plain_ones(tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]):
     text = "".join(f"INFO job {row}\n" for row in range(40)).encode()

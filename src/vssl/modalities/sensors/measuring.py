@@ -68,8 +68,35 @@ def _channels(
         return tuple(sorted({value for piece in pieces for value in piece[sensor].to_pylist() if value})), ()
     others = [field for field in schema if field.name != time and field.name not in config.labels]
     numeric = [field for field in others if _is_number(field.type)]
+    for field in others:
+        if pa.types.is_string(field.type) or pa.types.is_binary(field.type):
+            _check_no_numbers(file, name, field.name)
     left_out = tuple(f"{field.name}: {_kind(field.type)}" for field in others if field not in numeric)
     return tuple(field.name for field in numeric), left_out
+
+
+def _check_no_numbers(file: Path, name: str, column: str) -> None:
+    """A column of numbers with a text among them is a channel that would be lost without a word.
+
+    Raises:
+        DataError: Most of its first values are numbers.
+    """
+    values = next(tables.pieces(file, name, {column: pa.string()}))[column].to_pylist()
+    wrong = [row for row, value in enumerate(values, 1) if value and not _reads_as_number(value)]
+    if wrong and len(wrong) < sum(1 for value in values if value) / 2:
+        row = wrong[0]
+        raise DataError(
+            f"{name}: the column {column!r} holds numbers, but row {row} has {values[row - 1]!r}. Correct it, leave it "
+            f"empty, or, if it is no channel, name the column with --labels {column}."
+        )
+
+
+def _reads_as_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -84,12 +111,13 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
     """Rows of all files that can be read, thinned out evenly, and the usual step in seconds."""
     values: list[np.ndarray] = []
     steps: list[float] = []
-    every = 1
+    every, broken = 1, None
     for file, name in named:
         try:
             found = joined(list(read(file, name, layout)), len(layout.channels))
-        except BrokenFileError:
-            # It is named, with the reason, when the data are loaded.
+        except BrokenFileError as error:
+            # All of them are named, with the reasons, when the data are loaded.
+            broken = broken or error
             continue
         values.append(found.values[::every])
         if found.times is not None and len(found) > 1:
@@ -97,7 +125,9 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
         while sum(map(len, values)) > 2 * SAMPLED_ROWS:
             values, every = [part[::2] for part in values], 2 * every
     if not sum(map(len, values)):
-        raise EmptyDataError(f"{named[0][1]}: there are no rows, only a header, or no file can be read.")
+        if broken is not None:
+            raise EmptyDataError(f"None of {len(named)} files can be used; the first: {broken}") from broken
+        raise EmptyDataError(f"{named[0][1]}: there are no rows, only a header.")
     return np.concatenate(values), float(np.median(steps)) if steps else None
 
 

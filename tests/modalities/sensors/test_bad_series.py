@@ -1,0 +1,154 @@
+"""Series that cannot be used as they are: what is said, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vssl.errors import ConfigError, DataError, TooManyBrokenError, VsslError
+from vssl.modalities import sensors
+
+GOOD = "time,x,y\n" + "\n".join(f"2026-01-05T08:{minute:02d}:00,{minute},{minute % 7}" for minute in range(40))
+
+
+def load(source: Path, **settings: object):
+    config = sensors.Config(**({"window": "4", "stride": "4"} | settings))  # type: ignore[arg-type]
+    return sensors.build(config, sensors.measure(source, config)).load(source)
+
+
+def lines() -> list[str]:
+    return GOOD.split("\n")
+
+
+def swapped() -> str:
+    rows = lines()
+    rows[20], rows[21] = rows[21], rows[20]
+    return "\n".join(rows)
+
+
+def replaced(row: int, text: str) -> str:
+    rows = lines()
+    rows[row] = text
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            swapped(),
+            r"a\.csv: row 21 has an earlier time than the one before it \(2026-01-05T08:19:00\): sort",
+        ),
+        (replaced(10, lines()[9]), r"row 10 has the same time as the one before it"),
+        (replaced(15, "2026-01-05T08:14:00+02:00,1,2"), r"a\.csv.*(time|Row|timestamp)"),
+        (replaced(12, "2026-01-05T08:11:00,1"), r"a\.csv.*Row #13: Expected 3 columns, got 2"),
+        (replaced(30, "2026-01-05T08:29:00,bad,2"), r"a\.csv: the column 'x' holds numbers, but row 30 has 'bad'"),
+        (replaced(12, ",1,2"), r"row 12 has no time"),
+        ("time,x,y\n", r"there are no rows, only a header"),
+        ("", r"Empty CSV file"),
+    ],
+    ids=["unsorted", "duplicated", "zones", "ragged", "text", "no time", "header", "empty"],
+)
+def test_a_file_that_cannot_be_used_is_named_with_its_row(tmp_path: Path, content: str, message: str):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(VsslError, match=message):
+        load(tmp_path)
+
+
+def test_invalid_utf8_in_a_value_is_named(tmp_path: Path):
+    (tmp_path / "a.csv").write_bytes(
+        replaced(9, "2026-01-05T08:08:00,1,2").encode().replace(b"08:08:00,1", b"08:08:00,\xff")
+    )
+    with pytest.raises(VsslError, match=r"a\.csv"):
+        load(tmp_path)
+
+
+def test_mixed_line_ends_are_read(tmp_path: Path):
+    (tmp_path / "a.csv").write_bytes(GOOD.replace("\n", "\r\n", 20).encode())
+    assert len(load(tmp_path)) == 10
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz"])
+def test_a_file_that_is_not_what_its_name_says_is_named(tmp_path: Path, name: str):
+    (tmp_path / name).write_bytes(b"this is neither")
+    with pytest.raises(VsslError, match=name):
+        load(tmp_path)
+
+
+def test_one_broken_file_among_good_ones_is_left_out_and_named(tmp_path: Path):
+    for number in range(9):
+        (tmp_path / f"good-{number}.csv").write_text(GOOD)
+    (tmp_path / "torn.csv").write_text(swapped())
+    with pytest.raises(TooManyBrokenError, match=r"1 of 10 files .* torn\.csv: row 21"):
+        load(tmp_path)
+    dataset = load(tmp_path, max_broken=0.2)
+    assert len(dataset) == 90
+    assert [item.id for item in dataset.broken] == ["torn.csv"]
+
+
+def test_in_a_stream_a_broken_file_stands_where_it_lies(tmp_path: Path):
+    (tmp_path / "a.csv").write_text(GOOD)
+    (tmp_path / "b.csv").write_text(swapped())
+    (tmp_path / "c.csv").write_text(GOOD)
+    config = sensors.Config(window="4", stride="4", max_broken=1)
+    modality = sensors.build(config, sensors.measure(tmp_path, config))
+    assert modality.contents(tmp_path).samples == 21
+    chunks = list(modality.stream(tmp_path, start=8, size=6))
+    assert [(len(chunk.ids), [item.id for item in chunk.broken]) for chunk in chunks] == [
+        (5, ["b.csv"]),
+        (6, []),
+        (1, []),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"window": "100"}, DataError, r"no window of 100 rows without a gap: give a shorter --window"),
+        ({"window": "10s"}, ConfigError, r"--window 10s is less than a row"),
+        ({"time": "when"}, DataError, r"no column 'when'; it has: time, x, y"),
+        ({"long": "sensor"}, ConfigError, r"name two columns"),
+        ({"max_broken": 2.0}, ConfigError, r"0 to 1"),
+    ],
+    ids=["window", "row", "time", "long", "broken"],
+)
+def test_settings_that_do_not_fit_are_refused(tmp_path: Path, settings: dict, error: type, message: str):
+    (tmp_path / "a.csv").write_text(GOOD)
+    with pytest.raises(error, match=message):
+        load(tmp_path, **settings)
+
+
+def test_a_length_of_time_needs_times(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("x\n" + "\n".join(map(str, range(50))))
+    with pytest.raises(ConfigError, match="the series have no times; give a number of rows"):
+        load(tmp_path, window="10min")
+
+
+def test_a_channel_that_is_missing_later_is_named(tmp_path: Path):
+    (tmp_path / "a.csv").write_text(GOOD)
+    (tmp_path / "b.csv").write_text(GOOD.replace("time,x,y", "time,x,z"))
+    with pytest.raises(TooManyBrokenError, match=r"b\.csv: it has no channel 'y'"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "notes.md"])
+def test_no_series_at_all_is_said(tmp_path: Path, name: str):
+    (tmp_path / "notes.md").write_text("no series")
+    with pytest.raises(DataError, match=r"does not exist|no file of series"):
+        load(tmp_path / name)
+    with pytest.raises(DataError, match="holds no files of series"):
+        load(tmp_path)
+
+
+def test_no_numeric_column_is_said(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("who,what\nkim,press\nlee,lathe\n")
+    with pytest.raises(DataError, match=r"no numeric column.*who: not numeric"):
+        load(tmp_path)
+
+
+def test_missing_values_are_missing_and_nothing_else(tmp_path: Path):
+    (tmp_path / "a.csv").write_text(replaced(2, "2026-01-05T08:01:00,,1"))
+    dataset = load(tmp_path)
+    assert np.isnan(dataset.batch(np.array([0]))[0, 0]).tolist() == [False, True, False, False]

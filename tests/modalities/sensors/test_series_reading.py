@@ -1,0 +1,187 @@
+"""Reading series: CSV, compressed or not, Parquet, wide or long, with times or without."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from vssl.errors import ConfigError
+from vssl.modalities import sensors
+from vssl.modalities.sensors.modality import SensorModality
+from vssl.modalities.sensors.times import seconds, text
+
+
+def built(source: Path, **settings: object) -> SensorModality:
+    config = sensors.Config(**({"window": "4", "stride": "2"} | settings))  # type: ignore[arg-type]
+    return sensors.build(config, sensors.measure(source, config))
+
+
+def table(rows: int = 12, start: str = "2026-01-05T08:00:00", step: int = 60) -> pa.Table:
+    rng = np.random.default_rng(0)
+    times = np.datetime64(start, "s") + np.arange(rows) * np.timedelta64(step, "s")
+    return pa.table({"time": times, "speed": rng.normal(size=rows), "heat": rng.normal(size=rows) + 20})
+
+
+def csv(table: pa.Table) -> str:
+    rows = ["\t".join(table.column_names).replace("\t", ",")]
+    return "\n".join([*rows, *(",".join(map(str, row.values())) for row in table.to_pylist())]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [("a.csv", bytes), ("a.csv.gz", gzip.compress), ("a.csv.xz", lzma.compress), ("a.csv.bz2", bz2.compress)],
+    ids=["plain", "gz", "xz", "bz2"],
+)
+def test_csv_is_read_as_parquet_is(tmp_path: Path, name: str, pack: Callable[[bytes], bytes]):
+    (tmp_path / name).write_bytes(pack(csv(table()).encode()))
+    pq.write_table(table(), tmp_path / "b.parquet")
+    one, other = built(tmp_path / name), built(tmp_path / "b.parquet")
+    assert one.spec == other.spec
+    first, second = one.load(tmp_path / name), other.load(tmp_path / "b.parquet")
+    np.testing.assert_allclose(first.batch(np.arange(5)), second.batch(np.arange(5)), rtol=1e-5)
+
+
+def test_windows_have_names_spans_and_blocks(tmp_path: Path):
+    pq.write_table(table(), tmp_path / "line.parquet")
+    dataset = built(tmp_path, block="8").load(tmp_path)
+    assert list(dataset.ids)[:2] == ["line.parquet@2026-01-05T08:00:00", "line.parquet@2026-01-05T08:02:00"]
+    assert dataset.metadata.column_names == ["series", "start", "end", "block"]
+    last = dataset.metadata.to_pylist()[-1]
+    assert last == {
+        "series": "line.parquet",
+        "start": "2026-01-05T08:08:00",
+        "end": "2026-01-05T08:12:00",
+        "block": "line.parquet#1",
+    }
+
+
+def test_without_times_rows_are_counted(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("x\n" + "\n".join(map(str, range(10))))
+    modality = built(tmp_path)
+    dataset = modality.load(tmp_path)
+    assert list(dataset.ids) == ["a.csv@0", "a.csv@2", "a.csv@4", "a.csv@6"]
+    assert dataset.metadata["end"].to_pylist() == [4, 6, 8, 10]
+    assert dataset.batch(np.array([1])).tolist() == [[[2, 3, 4, 5]]]
+    assert modality.spec.step_s is None
+
+
+@pytest.mark.parametrize("kind", ["iso", "epoch", "zone"])
+def test_times_may_be_texts_seconds_or_have_a_zone(tmp_path: Path, kind: str):
+    whole = table()
+    if kind == "epoch":
+        whole = whole.set_column(0, "ts", whole["time"].cast(pa.timestamp("s")).cast(pa.int64()))
+    if kind == "zone":
+        whole = whole.set_column(0, "time", pa.array([f"{time}Z" for time in whole["time"].to_pylist()]))
+    (tmp_path / "a.csv").write_text(csv(whole))
+    modality = built(tmp_path, window="4min", stride="2min")
+    assert (modality.spec.step_s, modality.spec.window, modality.spec.stride) == (60, 4, 2)
+    assert modality.load(tmp_path).ids[0] == "a.csv@2026-01-05T08:00:00"
+
+
+def test_no_window_crosses_a_gap_or_the_end_of_a_file(tmp_path: Path):
+    pq.write_table(pa.concat_tables([table(6), table(6, "2026-01-05T09:00:00")]), tmp_path / "a.parquet")
+    pq.write_table(table(5, "2026-01-05T09:06:00"), tmp_path / "b.parquet")
+    ids = list(built(tmp_path).load(tmp_path).ids)
+    assert [name.partition("T")[2] for name in ids] == ["08:00:00", "08:02:00", "09:00:00", "09:02:00", "09:06:00"]
+
+
+def test_a_column_about_the_samples_becomes_metadata_and_no_channel(tmp_path: Path):
+    whole = table().append_column("fault", pa.array([0] * 5 + [2] + [1] * 6))
+    whole = whole.append_column("state", pa.array(["ok"] * 9 + ["stuck"] * 3))
+    pq.write_table(whole, tmp_path / "a.parquet")
+    modality = built(tmp_path, labels=("fault", "state"))
+    assert modality.spec.channels == ("speed", "heat")
+    metadata = modality.load(tmp_path).metadata
+    assert metadata["fault"].to_pylist() == [0, 2, 2, 1, 1]
+    assert metadata["state"].to_pylist() == ["ok", "ok", "ok", "stuck", "stuck"]
+
+
+def test_one_value_a_row_is_brought_to_one_row_a_time(tmp_path: Path):
+    wide = table()
+    rows = [
+        f"{time.isoformat()},{name},{value}"
+        for time, speed, heat in zip(*(wide[c].to_pylist() for c in wide.column_names), strict=True)
+        for name, value in (("heat", heat), ("speed", speed))
+    ]
+    del rows[3]
+    (tmp_path / "long.csv").write_text("time,sensor,value\n" + "\n".join(rows))
+    modality = built(tmp_path, long="sensor:value")
+    assert modality.spec.channels == ("heat", "speed")
+    first = modality.load(tmp_path).batch(np.array([0]))[0]
+    np.testing.assert_allclose(first[0], wide["heat"].to_numpy()[:4], rtol=1e-5)
+    assert np.isnan(first[1]).tolist() == [False, True, False, False]
+
+
+def test_rows_are_averaged_in_bins_only_when_asked(tmp_path: Path):
+    whole = table(24, step=10).append_column("fault", pa.array([False] * 23 + [True]))
+    pq.write_table(whole, tmp_path / "a.parquet")
+    assert built(tmp_path).spec.step_s == 10
+    modality = built(tmp_path, resample="1min", window="2", stride="2", labels=("fault",))
+    assert modality.spec.step_s == 60
+    dataset = modality.load(tmp_path)
+    expected = whole["speed"].to_numpy().reshape(4, 6).mean(1)
+    np.testing.assert_allclose(dataset.batch(np.array([0, 1]))[:, 0].flatten(), expected, rtol=1e-5)
+    assert dataset.metadata["fault"].to_pylist() == [False, True]
+
+
+def test_what_is_no_channel_is_named_with_the_reason(tmp_path: Path):
+    whole = table().append_column("operator", pa.array(["kim"] * 12)).append_column("dead", pa.array([None] * 12))
+    whole = whole.append_column("silent", pa.array([None] * 12, pa.float64()))
+    pq.write_table(whole, tmp_path / "a.parquet")
+    spec = built(tmp_path).spec
+    assert spec.channels == ("speed", "heat")
+    assert spec.left_out == ("operator: not numeric (string)", "dead: no value at all", "silent: no value at all")
+
+
+def test_a_channel_that_never_moves_stays_for_it_may_move_later(tmp_path: Path):
+    pq.write_table(table().append_column("valve", pa.array([3.0] * 12)), tmp_path / "a.parquet")
+    modality = built(tmp_path)
+    assert modality.spec.channels[-1] == "valve"
+    raw = modality.load(tmp_path).batch(np.array([0]))
+    assert modality.plain(raw).values[0, 2].tolist() == [0, 0, 0, 0]
+    raw[0, 2] += 5
+    assert modality.plain(raw).values[0, 2].min() > 4
+
+
+def test_a_long_file_is_streamed_as_it_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 4096)
+    rng = np.random.default_rng(0)
+    rows = "\n".join(f"{a:.3f},{b:.3f}" for a, b in rng.normal(size=(5000, 2)))
+    (tmp_path / "a.csv").write_text("x,y\n" + rows)
+    modality = built(tmp_path, window="64", stride="10")
+    dataset = modality.load(tmp_path)
+    streamed = [chunk.raw.numpy() for chunk in modality.stream(tmp_path, start=37, size=100)]
+    np.testing.assert_array_equal(np.concatenate(streamed), dataset.batch(np.arange(37, len(dataset))))
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        ("64", (64, True)),
+        ("10min", (600, False)),
+        ("1.5h", (5400, False)),
+        ("250ms", (0.25, False)),
+        ("2d", (172800, False)),
+    ],
+)
+def test_lengths_are_rows_or_times(length: str, expected: tuple[float, bool]):
+    assert seconds(length, "window") == expected
+
+
+@pytest.mark.parametrize("length", ["", "ten", "0", "1.5", "-3", "5 parsecs"])
+def test_what_is_no_length_is_refused(length: str):
+    with pytest.raises(ConfigError, match=r"--window '"):
+        seconds(length, "window")
+
+
+def test_times_are_written_without_what_says_nothing():
+    assert text(0) == "1970-01-01T00:00:00"
+    assert text(1_500_000_000) == "1970-01-01T00:00:01.5"
