@@ -296,19 +296,32 @@ def report(run: RunFolder, on: str = "train") -> None:
     say(f"Open it in a browser: {api.report(run, on=on).resolve()}")
 
 
-def demo(out: Path = Path("vssl-demo"), minutes: float = 2.0, overwrite: bool = False) -> None:
-    """A first result in minutes: make an inspection line's images, train, embed, evaluate, report.
+def demo(
+    out: Path = Path("vssl-demo"),
+    modality: Literal["images", "sensors", "events"] = "images",
+    minutes: float = 2.0,
+    overwrite: bool = False,
+) -> None:
+    """A first result in minutes, on made-up data: make them, train, embed, calibrate, decide, report.
 
     Example: vssl demo --out vssl-demo
 
+    A spindle's sensors: vssl demo --modality sensors --out spindle
+
+    A controller's log: vssl demo --modality events --out controller
+
     Args:
-        out: Folder for the images and the run.
+        out: Folder for the data and the run.
+        modality: Pictures of an inspection line, sensors of a spindle, or the log of a controller.
         minutes: Minutes of training.
         overwrite: Start again if the folder holds a demo already.
     """
-    from vssl.demo.tour import demo as tour
+    from vssl.demo import machines, tour
 
-    tour(out, minutes, overwrite, terminal())
+    if modality == "images":
+        tour.demo(out, minutes, overwrite, terminal())
+    else:
+        machines.demo(modality, out, minutes, overwrite, terminal())
 
 
 def _after_training(run: Run) -> None:

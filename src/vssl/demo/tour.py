@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from rich.console import Console
@@ -11,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 from vssl import api
 from vssl.decide.summary import kept
 from vssl.decide.words import words
+from vssl.demo.folder import make_way
 from vssl.demo.inspection import Line, write
-from vssl.errors import RunExistsError
 from vssl.evaluate import Evidence, judge
 from vssl.modalities import images
 from vssl.run import Run
@@ -34,10 +33,7 @@ def demo(out: Path, minutes: float = 2.0, overwrite: bool = False, terminal: Con
         RunExistsError: There is something at `out` already, and `overwrite` is not given.
     """
     out = Path(out)
-    if out.exists():
-        if not overwrite or not (out / "run" / "run.json").is_file():
-            raise RunExistsError(f"{out} is there already. Start again: --overwrite (for an earlier demo). Or --out.")
-        shutil.rmtree(out)
+    make_way(out, overwrite)
     say = terminal.print if terminal else lambda *_: None
     say(f"[bold]1[/bold] Making {PARTS} pictures of parts without labels, and {HOLD_OUT} with labels to judge by.")
     training = write(Line(seed=0), out / "parts", PARTS, labelled=False)

@@ -2,6 +2,10 @@
 
 Residual blocks whose dilation doubles (Bai et al. 2018, arXiv 1803.01271; not causal here: a window is seen whole), so
 that a few blocks see hundreds of rows. What is known of each value enters beside it.
+
+Beside what is learned, the features hold the outline of the window: the level of each channel in each quarter and its
+spread. Views leave both nearly alone, but nothing makes a network keep them exactly, and a limit that is exceeded shows
+there first.
 """
 
 from __future__ import annotations
@@ -30,6 +34,10 @@ VARIANTS = {
 }
 
 
+QUARTERS = 4
+SMALLEST = 1e-6
+
+
 @dataclass(frozen=True)
 class Config:
     """A dilated temporal convolution network.
@@ -47,11 +55,11 @@ def build(config: Config, shape: tuple[int, int]) -> Encoder:
 
 
 class TemporalNet(Encoder):
-    """Stem, blocks, and over the rows the mean and the largest value of each map."""
+    """Stem, blocks, over the rows the mean and the largest value of each map, and the outline of the window."""
 
     def __init__(self, shape: _Shape, channels: int) -> None:
         super().__init__()
-        self.features = 2 * shape.width
+        self.features = 2 * shape.width + (QUARTERS + 1) * channels
         self.stem = nn.Conv1d(2 * channels, shape.width, 5, padding=2, bias=False)
         self.stem_norm = nn.BatchNorm1d(shape.width)
         self.blocks = nn.ModuleList(_Block(shape.width, 2**depth) for depth in range(shape.blocks))
@@ -65,7 +73,17 @@ class TemporalNet(Encoder):
         places = x = self.blocks[0](x)
         for block in self.blocks[1:]:
             x = block(x)
-        return torch.cat([x.mean(2), x.amax(2)], 1), places[:, :, None]
+        return torch.cat([x.mean(2), x.amax(2), outline(view).to(x.dtype)], 1), places[:, :, None]
+
+
+def outline(view: Series) -> Float[Tensor, "B 5*C"]:
+    """Of each channel the mean of the known values in each quarter of the window, and their standard deviation."""
+    quarters = F.adaptive_avg_pool1d(view.values, QUARTERS)
+    known = F.adaptive_avg_pool1d(view.known, QUARTERS).clamp(min=SMALLEST)
+    share = view.known.mean(2).clamp(min=SMALLEST)
+    middle, square = view.values.mean(2) / share, view.values.square().mean(2) / share
+    spread = (square - middle.square()).clamp(min=SMALLEST).sqrt()
+    return torch.cat([(quarters / known).flatten(1), spread], 1)
 
 
 class _Block(nn.Module):

@@ -33,7 +33,7 @@ LINEAR = 4.0
 DRAWS = 3
 SPANS = 4
 MOST_CHANNELS = 16
-"""With more channels than this, each is thought away as a whole."""
+"""With more channels than this, each is thought away as a whole only."""
 
 
 @dataclass(frozen=True)
@@ -135,17 +135,21 @@ class SensorModality(Modality):
         return corruptions.corrupt(raw, self._scale.to(raw.device), kind, level, generator)
 
     def parts(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Part]:
-        """A quarter of a channel each, and with many channels each channel as a whole."""
+        """Each channel as a whole, and, where there are not too many, each quarter of it."""
         length = raw.shape[1]
-        spans = 1 if len(self.spec.channels) > MOST_CHANNELS else SPANS
-        cuts = [length * at // spans for at in range(spans + 1)]
+        cuts = [length * at // SPANS for at in range(SPANS + 1)]
         found = []
         for number, channel in enumerate(self.spec.channels):
+            whole = raw.clone()
+            whole[number] = torch.nan
+            found.append(Part(channel, whole))
+            if len(self.spec.channels) > MOST_CHANNELS:
+                continue
             for first, stop in pairwise(cuts):
                 without = raw.clone()
                 without[number, first:stop] = torch.nan
-                where = "" if spans == 1 else f", {self._place(metadata, first)} to {self._place(metadata, stop)}"
-                found.append(Part(f"{channel}{where}", without))
+                span = f"{self._place(metadata, first)} to {self._place(metadata, stop)}"
+                found.append(Part(f"{channel}, {span}", without))
         return found
 
     def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:
