@@ -108,11 +108,12 @@ def test_in_a_stream_a_broken_file_stands_where_it_lies(tmp_path: Path):
     [
         ({"window": "100"}, DataError, r"no window of 100 rows without a gap: give a shorter --window"),
         ({"window": "10s"}, ConfigError, r"--window 10s is less than a row"),
+        ({"resample": "2"}, ConfigError, r"--resample '2': add the unit of the time, such as 2s"),
         ({"time": "when"}, DataError, r"no column 'when'; it has: time, x, y"),
         ({"long": "sensor"}, ConfigError, r"name two columns"),
         ({"max_broken": 2.0}, ConfigError, r"0 to 1"),
     ],
-    ids=["window", "row", "time", "long", "broken"],
+    ids=["window", "row", "unit", "time", "long", "broken"],
 )
 def test_settings_that_do_not_fit_are_refused(tmp_path: Path, settings: dict, error: type, message: str):
     (tmp_path / "a.csv").write_text(GOOD)

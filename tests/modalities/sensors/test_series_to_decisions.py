@@ -117,7 +117,7 @@ def test_a_window_is_drawn_with_a_gap_where_it_is_missing(run: Run, judged: Path
 
 def test_with_many_channels_each_is_thought_away_as_a_whole():
     spec = sensors.Spec(
-        tuple(f"c{n}" for n in range(20)), (), None, None, 8, 2, 64, tuple([0.0] * 20), tuple([1.0] * 20)
+        tuple(f"c{n}" for n in range(20)), (), None, None, None, None, 8, 2, 64, tuple([0.0] * 20), tuple([1.0] * 20)
     )
     modality = sensors.build(sensors.Config(), spec)
     parts = modality.parts(torch.zeros(20, 8), {"start": 40})
@@ -126,6 +126,8 @@ def test_with_many_channels_each_is_thought_away_as_a_whole():
 
 
 def test_without_times_parts_are_named_by_rows():
-    modality = sensors.build(sensors.Config(), sensors.Spec(("load",), (), None, None, 8, 2, 64, (0.0,), (1.0,)))
+    modality = sensors.build(
+        sensors.Config(), sensors.Spec(("load",), (), None, None, None, None, 8, 2, 64, (0.0,), (1.0,))
+    )
     names = [part.name for part in modality.parts(torch.zeros(1, 8), {"start": 40})]
     assert names == ["load", "load, row 40 to 42", "load, 42 to 44", "load, 44 to 46", "load, 46 to 48"]

@@ -60,6 +60,8 @@ class Spec:
         channels: Names of the columns that are channels, in their order.
         left_out: Columns that are none, each with the reason.
         time: The column with the times; None where rows are counted.
+        long: Columns with the channel's name and the value, in files with one value a row; else None.
+        resample_s: Length of the bins that rows are averaged in, in seconds; None where they are taken as they are.
         step_s: From one row to the next, in seconds; None without times.
         window, stride, block: In rows.
         centre, scale: Of each channel: the median, and the spread between the quarters as a standard deviation.
@@ -68,6 +70,8 @@ class Spec:
     channels: tuple[str, ...]
     left_out: tuple[str, ...]
     time: str | None
+    long: tuple[str, str] | None
+    resample_s: float | None
     step_s: float | None
     window: int
     stride: int

@@ -10,7 +10,7 @@ import pyarrow as pa
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.modalities.sensors import Config, Spec, tables
 from vssl.modalities.sensors.rows import Layout, joined, read
-from vssl.modalities.sensors.times import is_time, rows, seconds
+from vssl.modalities.sensors.times import duration_s, is_time, rows
 
 SAMPLED_ROWS = 200_000
 """Enough for the quarters of every channel."""
@@ -25,9 +25,9 @@ def measure(source: str | Path, config: Config) -> Spec:
     first, name, schema = _first_readable(named)
     time = _time_column(schema, config, name)
     channels, left_out = _channels(first, name, schema, config, time)
-    long = tuple(config.long.split(":")) if config.long else None
-    resample_s = None if not config.resample else seconds(config.resample, "resample")[0]
-    layout = Layout(channels, time, config.labels, long, resample_s)  # type: ignore[arg-type]
+    long = _long(config)
+    resample_s = duration_s(config.resample, "resample") if config.resample else None
+    layout = Layout(channels, time, config.labels, long, resample_s)
     values, step_s = _sampled(named, layout)
     empty = np.isnan(values).all(0)
     left_out += tuple(f"{channel}: no value at all" for channel, none in zip(channels, empty, strict=True) if none)
@@ -38,7 +38,14 @@ def measure(source: str | Path, config: Config) -> Spec:
     window = rows(config.window, "window", step_s)
     stride = rows(config.stride, "stride", step_s) if config.stride else max(1, window // 4)
     block = rows(config.block, "block", step_s) if config.block else 8 * window
-    return Spec(channels, left_out, time, step_s, window, stride, block, centre, scale)
+    return Spec(channels, left_out, time, long, resample_s, step_s, window, stride, block, centre, scale)
+
+
+def _long(config: Config) -> tuple[str, str] | None:
+    if not config.long:
+        return None
+    sensor, value = config.long.split(":")
+    return sensor, value
 
 
 def _first_readable(named: list[tuple[Path, str]]) -> tuple[Path, str, pa.Schema]:

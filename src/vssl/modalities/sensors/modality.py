@@ -24,7 +24,6 @@ from vssl.modalities.sensors.index import Cut, File, Index, index, windows
 from vssl.modalities.sensors.plots import plot, sheet
 from vssl.modalities.sensors.presets import PRESETS
 from vssl.modalities.sensors.rows import Layout, joined, read
-from vssl.modalities.sensors.times import seconds
 from vssl.modalities.sensors.views import make_view
 from vssl.types import Series
 
@@ -57,13 +56,7 @@ class SensorModality(Modality):
         self.shape = (len(spec.channels), spec.window)
         self._centre = torch.tensor(spec.centre)[:, None]
         self._scale = torch.tensor(spec.scale)[:, None]
-        self._layout = Layout(
-            spec.channels,
-            spec.time,
-            config.labels,
-            _long(config),
-            None if not config.resample else seconds(config.resample, "resample")[0],
-        )
+        self._layout = Layout(spec.channels, spec.time, config.labels, spec.long, spec.resample_s)
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Windows:
         found = self._index(source)
@@ -239,13 +232,6 @@ class Windows:
     def to(self, device: torch.device) -> Windows:
         """Windows overlap and are small: they are cut in memory and moved batch by batch."""
         return self
-
-
-def _long(config: Config) -> tuple[str, str] | None:
-    if not config.long:
-        return None
-    sensor, value = config.long.split(":")
-    return sensor, value
 
 
 def _with_gaps(view: Series) -> Float[np.ndarray, "B C T"]:

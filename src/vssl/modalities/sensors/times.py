@@ -36,6 +36,18 @@ def seconds(text: str, setting: str) -> tuple[float, bool]:
     return float(found[1]) * SECONDS.get(found[2], 1.0), found[2] is None
 
 
+def duration_s(text: str, setting: str) -> float:
+    """A length of time in seconds.
+
+    Raises:
+        ConfigError: It is none, or has no unit.
+    """
+    length, is_rows = seconds(text, setting)
+    if is_rows:
+        raise ConfigError(f"--{setting} {text!r}: add the unit of the time, such as {text}s.")
+    return length
+
+
 def rows(text: str, setting: str, step_s: float | None) -> int:
     """A length in rows.
 

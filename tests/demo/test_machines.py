@@ -1,0 +1,31 @@
+"""The demos with a machine's data, small."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from vssl.demo import machines
+from vssl.demo.machines import Kind
+from vssl.errors import RunExistsError
+from vssl.run import Run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sensors", "events"])
+def test_a_policy_is_made_kept_or_broken_and_said(kind: Kind, tmp_path: Path):
+    terminal = Console(file=io.StringIO(), width=400)
+    found = machines.demo(kind, tmp_path / "demo", minutes=0.1, terminal=terminal)
+    assert found[0].startswith("At most 1 % of normal")
+    assert any(sentence.startswith("False alarms") and "Promised: at most 1 %" in sentence for sentence in found)
+    assert any("AUROC" in sentence for sentence in found)
+    run = Run(tmp_path / "demo" / "run")
+    assert run.info["settings"]["modality"]["name"] == kind
+    assert found[-1] == f"Look at it: {run.path / 'report.html'}"
+    said = terminal.file.getvalue()
+    assert all(sentence in said for sentence in found)
+    with pytest.raises(RunExistsError, match="--overwrite"):
+        machines.demo(kind, tmp_path / "demo")
