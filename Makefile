@@ -16,7 +16,7 @@ check: $(READY)  ## format, lint, types, import rules, fast tests
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not slow"  # one thread each: on small tensors more cost more
 
 bench: vssl-demo/hold-out/parts.csv  ## a short comparison on the demo's parts: six methods, a minute of training each
 	$(BIN)/vssl bench $< --out vssl-bench --views inspection --methods vssl vssl/paper simclr byol vae supcon \

@@ -141,6 +141,7 @@ def test_it_is_one_file_without_foreign_operators(folder: Path):
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
 
 
+@pytest.mark.slow
 def test_a_second_export_replaces_the_first_and_a_kill_leaves_it(run: Run, tmp_path: Path, monkeypatch):
     out = api.export(run, out=tmp_path / "export")
     files = sorted(path.name for path in out.iterdir())
