@@ -157,7 +157,7 @@ class Embeddings:
     Columns: `id`; `features` [F], the encoder's representation (use it for neighbours, classifiers, clusters);
     `mean` [D] and `log_variance` [D], the posterior in the latent space; `ambiguity`, the mean log-variance in nats
     (higher: less determined); `places`, what is where in an image: 8 x 8 directions of 32 dimensions, row by row, in
-    127ths; `content`, a hash of what the encoder was given, the same for the same sample under any name. Deterministic
+    127ths; `content`, a hash of the raw sample, the same for the same sample under any name. Deterministic
     methods have neither `log_variance` nor `ambiguity`, encoders without feature maps no `places`. `disagreement`, how
     far the features of several views differ, and `elbo_gap`, how badly they explain each other, are there where views
     were compared. All further columns are the metadata of the data set.

@@ -327,6 +327,6 @@ def demo(
 def _after_training(run: Run) -> None:
     progress = run.info["progress"]
     minutes, health = progress["seconds"] / 60, run.info["health"]
-    words = f"{run.info['status']}: {progress['images']} images in {minutes:.1f} minutes, {health}."
+    words = f"{run.info['status']}: {progress['images']} samples in {minutes:.1f} minutes, {health}."
     follow = f"vssl resume {run.path}" if run.info["status"] == "interrupted" else f"vssl embed {run.path} DATA"
     say(f"{words} Next: {follow}")

@@ -78,7 +78,7 @@ def _surprise(policy: Policy, rejected: int, total: int) -> list[str]:
 
 def _against_truth(policy: Policy, measured: Measured) -> list[str]:
     promise = policy.promise
-    of_what = "" if policy.block is None else f", in blocks by {policy.block}"
+    of_what = "" if policy.block is None else f", counted in blocks ({policy.block})"
     found = [
         f"False alarms{of_what}: {measured.false_alarm}. {kept(measured.false_alarm, promise.false_alarm, policy)}"
     ]

@@ -13,11 +13,11 @@ from vssl.report.plots import curve
 
 LOOK_FOR = {
     "loss": ("Loss", "Falls, fast at first, then slowly. A jump up or a gap means trouble."),
-    "effective_rank": ("Effective rank", "Rises and stays up. A fall towards 1 is a collapse: all images look alike."),
+    "effective_rank": ("Effective rank", "Rises and stays up. A fall towards 1 is a collapse: all samples look alike."),
     "log_variance": ("Mean log-variance", "Settles. Running into its bound, it would carry no information."),
     "learning_rate": ("Learning rate", "A short rise, then a smooth fall to the end of the schedule."),
-    "images_per_s": ("Images per second", "Flat. Dips are moments in which something else used the machine."),
-    "data_wait": ("Share of time waiting for images", "Near 0. Above 0.2, reading the images is the bottleneck."),
+    "images_per_s": ("Samples per second", "Flat. Dips are moments in which something else used the machine."),
+    "data_wait": ("Share of time waiting for data", "Near 0. Above 0.2, reading the data is the bottleneck."),
 }
 FROM_ZERO = {"effective_rank", "learning_rate", "images_per_s", "data_wait"}
 

@@ -39,8 +39,8 @@ def _of_log(metrics: Sequence[dict[str, Any]]) -> list[Check]:
     if metrics[-1].get("log_variance") is not None:
         reading = "Moves away from its start, and not into a bound."
         found.append(_first_and_last(metrics, "log_variance", "Mean log-variance", reading))
-    reading = "Above 20 %, the machine waits for images more than it should."
-    return [*found, Check("Time spent waiting for images", f"{100 * np.mean(waits):.0f} %", reading)]
+    reading = "Above 20 %, the machine waits for data more than it should."
+    return [*found, Check("Time spent waiting for data", f"{100 * np.mean(waits):.0f} %", reading)]
 
 
 def _first_and_last(metrics: Sequence[dict[str, Any]], key: str, name: str, reading: str) -> Check:

@@ -77,7 +77,7 @@ def _trained(info: Mapping[str, Any]) -> str:
     sentence += f" from {info.get('source', 'an unknown source')}"
     if progress:
         sentence += f", for {duration(progress.get('seconds', 0.0))} and {progress.get('step', 0):,} steps"
-        sentence += f" ({progress.get('images', 0):,} images seen)"
+        sentence += f" ({progress.get('images', 0):,} samples seen)"
     if machine:
         sentence += f", on {machine.get('device', 'an unknown device')} with {machine.get('cores', '?')} CPU cores"
     return sentence + "."
@@ -88,7 +88,7 @@ def _health(info: Mapping[str, Any]) -> str:
     if health is None:
         return "The health of the representation was not judged."
     if health == "healthy":
-        return "The representation is alive: different images get different embeddings, in many directions."
+        return "The representation is alive: different samples get different embeddings, in many directions."
     return f"The representation is not healthy: {health}. Figures and pictures below describe a broken encoder."
 
 

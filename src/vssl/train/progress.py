@@ -95,7 +95,7 @@ class Journal:
 
 def _gist(line: dict[str, Any]) -> str:
     words = [
-        f"{line['images_per_s']:.0f} images/s",
+        f"{line['images_per_s']:.0f} samples/s",
         f"waiting for data {line['data_wait']:.0%}",
         f"loss {line['loss']:.3f}",
         f"effective rank {line['effective_rank']:.0f}",
