@@ -97,6 +97,16 @@ class Contents:
     metadata: str
 
 
+def check_corruption(kinds: Collection[str], kind: str, level: int) -> None:
+    """Refuse a corruption that a modality does not know.
+
+    Raises:
+        ConfigError: There is no such kind or level.
+    """
+    if kind not in kinds or level not in CORRUPTION_LEVELS:
+        raise ConfigError(f"There is no corruption {kind!r} of level {level}: {', '.join(kinds)}, levels 1 to 3.")
+
+
 class Modality(ABC):
     """A kind of data, with its settings and what was measured on the training data.
 

@@ -8,8 +8,7 @@ import torch
 from jaxtyping import Int16
 from torch import Tensor
 
-from vssl.errors import ConfigError
-from vssl.modalities.base import CORRUPTION_LEVELS
+from vssl.modalities.base import check_corruption
 from vssl.modalities.events.collect import PADDING, UNKNOWN
 from vssl.modalities.events.views import without
 
@@ -61,6 +60,5 @@ def corrupt(raw: Raw, kind: str, level: int, generator: torch.Generator) -> Raw:
     Raises:
         ConfigError: There is no such kind or level.
     """
-    if kind not in KINDS or level not in CORRUPTION_LEVELS:
-        raise ConfigError(f"There is no corruption {kind!r} of level {level}: {', '.join(KINDS)}, levels 1 to 3.")
+    check_corruption(KINDS, kind, level)
     return KINDS[kind](raw, level, generator)

@@ -8,8 +8,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from vssl.errors import ConfigError
-from vssl.modalities.base import CORRUPTION_LEVELS
+from vssl.modalities.base import check_corruption
 from vssl.modalities.images import effects
 
 Pixels = Float[Tensor, "B C H W"]
@@ -64,6 +63,5 @@ def corrupt(
     Raises:
         ConfigError: There is no such kind or level.
     """
-    if kind not in KINDS or level not in CORRUPTION_LEVELS:
-        raise ConfigError(f"There is no corruption {kind!r} of level {level}: {', '.join(KINDS)}, levels 1 to 3.")
+    check_corruption(KINDS, kind, level)
     return (KINDS[kind](raw.float() / 255, level, generator).clamp(0, 1) * 255).round().to(torch.uint8)

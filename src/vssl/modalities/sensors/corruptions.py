@@ -8,8 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vssl.errors import ConfigError
-from vssl.modalities.base import CORRUPTION_LEVELS
+from vssl.modalities.base import check_corruption
 
 Raw = Float[Tensor, "B C T"]
 Spread = Float[Tensor, "C 1"]
@@ -59,8 +58,7 @@ def corrupt(raw: Raw, spread: Spread, kind: str, level: int, generator: torch.Ge
     Raises:
         ConfigError: There is no such kind or level.
     """
-    if kind not in KINDS or level not in CORRUPTION_LEVELS:
-        raise ConfigError(f"There is no corruption {kind!r} of level {level}: {', '.join(KINDS)}, levels 1 to 3.")
+    check_corruption(KINDS, kind, level)
     return KINDS[kind](raw, spread, level, generator)
 
 
