@@ -192,6 +192,15 @@ def test_what_onnx_cannot_express_is_an_error_of_ours():
         to_onnx(Odd(), [torch.eye(3)[None]], ["x"], ["y"])
 
 
+def test_a_graph_that_would_take_one_size_of_batch_only_is_refused():
+    class Fixed(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + torch.zeros(len(x), 1)
+
+    with pytest.raises(ExportError, match="for batches of any size"):
+        to_onnx(Fixed(), [torch.ones(2, 3)], ["x"], ["y"])
+
+
 def test_the_backbone_alone_is_the_encoders_weights(tiny_run: Run, tmp_path: Path):
     out = api.export(tiny_run, out=tmp_path / "backbone", backbone_only=True)
     encoder = api.load(tiny_run, "cpu").objective.encoder

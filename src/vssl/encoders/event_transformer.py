@@ -60,7 +60,10 @@ class EventTransformer(Encoder):
         self.features = WIDTH + COUNTS + PAIRS + GAPS + (2 * WIDTH if ordered else 0)
 
     def forward(self, view: Events) -> Float[Tensor, "B F"]:  # type: ignore[override]
-        if not len(view):  # of a stream's chunk every sample may be broken, and attention takes no empty batch
+        # Not len(), which would tie an exported graph to one size of the batch.
+        if (
+            view.tokens.shape[0] == 0
+        ):  # of a stream's chunk every sample may be broken, and attention takes no empty batch
             return view.gaps.new_zeros(0, self.features)
         tokens, gaps = _trimmed(view)
         counts = _counts(tokens, self.kinds)
@@ -89,7 +92,7 @@ class Sequence(nn.Module):
     def forward(self, tokens: Int[Tensor, "B L"], gaps: Float[Tensor, "B L"]) -> Float[Tensor, "B 2*W"]:
         known = torch.stack([gaps, (gaps > 0).float()], dim=2)
         events = self.event(tokens) + self.gap(known)
-        x = torch.cat([self.start.expand(len(tokens), 1, -1), events], dim=1) + self.places[: tokens.shape[1] + 1]
+        x = torch.cat([self.start.expand(tokens.shape[0], 1, -1), events], dim=1) + self.places[: tokens.shape[1] + 1]
         # The start is always there: no sample is without any place to look at.
         there = F.pad(tokens != 0, (1, 0), value=True)
         outputs = self.layers(x, src_key_padding_mask=~there)
@@ -119,7 +122,7 @@ class Projections(nn.Module):
     ) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B P"], Float[Tensor, "B G"]]:
         first, second = tokens[:, :-1], tokens[:, 1:]
         buckets = (first * self.kinds + second) % len(self.pairs)
-        empty = torch.zeros(len(tokens), len(self.pairs), device=tokens.device)
+        empty = torch.zeros(tokens.shape[0], len(self.pairs), device=tokens.device)
         pairs = empty.scatter_add(1, buckets, ((first != 0) & (second != 0)).float())
         longest = torch.zeros_like(counts).scatter_reduce(1, tokens, gaps * (tokens != 0), "amax")
         return counts.log1p() @ self.events, pairs.log1p() @ self.pairs, longest @ self.gaps
@@ -127,6 +130,8 @@ class Projections(nn.Module):
 
 def _trimmed(view: Events) -> tuple[Int[Tensor, "B l"], Float[Tensor, "B l"]]:
     """The batch without the places that no sample fills; two are always left, for a pair."""
+    if torch.compiler.is_compiling():  # a graph for export is one for batches of any content
+        return view.tokens, view.gaps
     longest = max([2, *(view.tokens != 0).sum(1).tolist()])
     return view.tokens[:, :longest], view.gaps[:, :longest]
 
@@ -134,7 +139,7 @@ def _trimmed(view: Events) -> tuple[Int[Tensor, "B l"], Float[Tensor, "B l"]]:
 def _counts(tokens: Int[Tensor, "B L"], kinds: int) -> Float[Tensor, "B K"]:
     """How often each sample has each kind of event; padding counts as none."""
     there: Bool[Tensor, "B L"] = tokens != 0
-    empty = torch.zeros(len(tokens), kinds, device=tokens.device)
+    empty = torch.zeros(tokens.shape[0], kinds, device=tokens.device)
     return empty.scatter_add(1, tokens, there.float())
 
 

@@ -85,6 +85,9 @@ def to_onnx(
     except Exception as error:  # the exporter's own errors have no public class
         raise ExportError(f"The model cannot be exported to ONNX: {str(error).splitlines()[0]}") from error
     assert program is not None
+    if not program.model_proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
+        # Python's len() of a tensor, or its values in an `if`, tie a graph to the batch that it was made from.
+        raise ExportError(f"{type(module).__name__} cannot be exported for batches of any size: ask for x.shape[0].")
     prefix = f"{type(module).__name__}/"
     graph = onnx.compose.add_prefix(program.model_proto, prefix)
     names = zip([*given, *found], [*inputs, *outputs], strict=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vssl import Run, api
+from vssl import Run, api, runtime
 from vssl.demo import controller
 from vssl.embed import embed
 from vssl.errors import ConfigError, DataError
@@ -62,6 +62,16 @@ def test_a_log_that_grows_or_shrinks_while_it_is_read_is_refused(
     monkeypatch.setattr(model.modality, "contents", lambda _: replace(counted, samples=80 + change))
     with pytest.raises(DataError, match=rf"had {80 + change} samples when it was counted and 80 when it was read"):
         embed(model, made / "known", "growing")
+
+
+def test_an_export_takes_sessions_of_any_length_in_batches_of_any_size(run: Run, made: Path, tmp_path: Path):
+    decider = runtime.load(api.export(run, out=tmp_path / "export"))
+    model = api.load(run, "cpu")
+    raw = model.modality.load(made / "holdout").batch(np.arange(50))
+    features, latent = model(model.modality.plain(raw))
+    found = decider.outputs(raw.numpy())
+    np.testing.assert_allclose(found["features"], features, atol=1e-4)
+    np.testing.assert_allclose(found["mean"], latent.mean, atol=1e-3)
 
 
 def test_each_part_of_a_fault_can_be_thought_away(run: Run, made: Path):
