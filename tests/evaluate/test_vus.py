@@ -26,7 +26,7 @@ def slow(scores: np.ndarray, truth: np.ndarray, buffer: int) -> tuple[float, flo
                     if 0 <= row < len(labels):
                         labels[row] = min(1.0, labels[row] + np.sqrt(1 - distance / length))
         positives = (truth.sum() + labels.sum()) / 2
-        roc, pr = [(0.0, 0.0)], [(0.0, 1.0)]
+        roc, average, before = [(0.0, 0.0)], 0.0, 0.0
         ranked = np.sort(scores)[::-1]
         for limit in ranked[np.linspace(0, len(scores) - 1, 250).astype(int)]:
             alarm = scores >= limit
@@ -35,8 +35,9 @@ def slow(scores: np.ndarray, truth: np.ndarray, buffer: int) -> tuple[float, flo
             seen = np.mean([any(alarm[row] for row in range(first, last + 1)) for first, last in existing])
             recall = min(hits / positives, 1) * seen
             roc.append(((alarm.sum() - hits) / (len(labels) - positives), recall))
-            pr.append((recall, hits / alarm.sum()))
-        areas.append((area([*roc, (1.0, 1.0)]), area(pr)))
+            average += (recall - before) * hits / alarm.sum()
+            before = recall
+        areas.append((area([*roc, (1.0, 1.0)]), average))
     return tuple(np.mean(areas, axis=0))
 
 
@@ -92,6 +93,26 @@ def test_chance_finds_half_of_the_one_and_the_share_of_anomalies_of_the_other(tr
     assert np.mean([each.pr for each in found]) == pytest.approx(truth.mean(), abs=0.05)
 
 
+@pytest.mark.parametrize("levels", [1, 2, 5])
+def test_ties_are_no_merit(truth: np.ndarray, levels: int):
+    found = [vus(np.random.default_rng(seed).integers(0, levels, 600).astype(float), truth, 10) for seed in range(20)]
+    assert np.mean([each.roc for each in found]) == pytest.approx(0.5, abs=0.05)
+    assert np.mean([each.pr for each in found]) == pytest.approx(truth.mean(), abs=0.05)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_where_stretches_are_single_rows_and_all_are_seen_it_is_average_precision(ties: bool):
+    rng = np.random.default_rng(3)
+    truth = np.zeros(250, bool)
+    truth[[60, 190]] = True
+    scores = rng.integers(0, 9, 250).astype(float) if ties else rng.random(250)
+    # Recall times the share of stretches that are found is the square of recall here.
+    order = np.argsort(-scores, kind="stable")
+    steps = np.flatnonzero(np.diff(scores[order], append=-np.inf))
+    recall, precision = truth[order].cumsum()[steps] / 2, truth[order].cumsum()[steps] / (steps + 1)
+    assert vus(scores, truth, 0).pr == pytest.approx((np.diff(recall**2, prepend=0) * precision).sum())
+
+
 @given(st.integers(0, 1000), st.floats(0.1, 5))
 def test_only_the_order_of_scores_counts(seed: int, power: float):
     rng = np.random.default_rng(seed)
@@ -118,5 +139,23 @@ def test_what_cannot_be_judged_is_refused(truth: np.ndarray):
 def test_a_row_has_the_mean_of_its_windows_and_beyond_them_that_of_the_nearest():
     found = rows_from_windows(np.array([1.0, 3.0]), np.array([1, 3]), 4, 9)
     np.testing.assert_allclose(found, [1, 1, 1, 2, 2, 3, 3, 3, 3])
-    with pytest.raises(DataError, match="no window"):
-        rows_from_windows(np.empty(0), np.empty(0, int), 4, 9)
+
+
+@pytest.mark.parametrize(
+    ("scores", "starts", "message"),
+    [
+        ([], [], "no window"),
+        ([1.0, np.nan], [0, 2], "1 of 2 windows have a score that is not finite"),
+        ([1.0], [6], "Windows reach from row 6 to 10, and there are 9 rows"),
+        ([1.0], [-1], "from row -1"),
+    ],
+)
+def test_windows_that_give_rows_no_score_are_refused(scores: list, starts: list, message: str):
+    with pytest.raises(DataError, match=message):
+        rows_from_windows(np.array(scores), np.array(starts, int), 4, 9)
+
+
+def test_rows_far_from_any_window_are_found_without_comparing_all_with_all():
+    found = rows_from_windows(np.array([1.0, 2.0]), np.array([0, 999_990]), 10, 1_000_000)
+    assert found[499_999] == 1
+    assert found[500_001] == 2

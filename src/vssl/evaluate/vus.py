@@ -76,16 +76,20 @@ def _areas(
     rank: Int64[np.ndarray, " n"],
     alarms: Int64[np.ndarray, " k"],
 ) -> tuple[float, float]:
-    """ROC and PR area for one length of the buffer, at thresholds that raise so many alarms."""
+    """ROC and PR area for one length of the buffer, at thresholds that raise so many alarms.
+
+    The PR area goes in steps, as average precision does: straight lines between its points would reward ties, so that a
+    constant score had half of the area.
+    """
     hits = np.concatenate([[0], labels[order].cumsum()])[alarms]
     positives = (anomalous + labels.sum()) / 2
     earliest = np.sort([rank[first : last + 1].min() for first, last in _stretches(labels > 0)])
     existence = np.searchsorted(earliest, alarms) / len(earliest)
     found = np.concatenate([[0], np.minimum(hits / positives, 1) * existence])
     false = np.concatenate([[0], (alarms - hits) / (len(labels) - positives)])
-    precision = np.concatenate([[1], hits / alarms])
+    precision = hits / alarms
     roc = np.trapezoid([*found, 1], [*false, 1])
-    return float(roc), float(np.trapezoid(precision, found))
+    return float(roc), float((np.diff(found) * precision).sum())
 
 
 def _stretches(marked: Bool[np.ndarray, " n"]) -> list[tuple[int, int]]:
@@ -105,15 +109,26 @@ def rows_from_windows(
         rows: n, how many there are.
 
     Raises:
-        DataError: There is no window.
+        DataError: There is no window, one has no finite score, or lies outside of the rows.
     """
     if not len(scores):
         raise DataError("There is no window, so rows have no score.")
+    if not np.isfinite(scores).all():
+        raise DataError(f"{np.sum(~np.isfinite(scores))} of {len(scores)} windows have a score that is not finite.")
+    if starts.min() < 0 or starts.max() + window > rows:
+        raise DataError(f"Windows reach from row {starts.min()} to {starts.max() + window}, and there are {rows} rows.")
     sums, counts = np.zeros(rows + 1), np.zeros(rows + 1)
     for total, value in ((sums, scores), (counts, np.ones(len(scores)))):
         np.add.at(total, starts, value)
         np.add.at(total, starts + window, -value)
     covered = counts.cumsum()[:rows] > 0.5
     means = np.divide(sums.cumsum()[:rows], counts.cumsum()[:rows], where=covered, out=np.zeros(rows))
-    known = np.flatnonzero(covered)
-    return means if covered.all() else means[known[np.abs(np.arange(rows)[:, None] - known).argmin(1)]]
+    return means if covered.all() else means[_nearest(np.flatnonzero(covered), rows)]
+
+
+def _nearest(known: Int64[np.ndarray, " m"], rows: int) -> Int64[np.ndarray, " n"]:
+    """For each row the nearest of some rows, the earlier of two."""
+    behind = np.searchsorted(known, np.arange(rows)).clip(max=len(known) - 1)
+    before = (behind - 1).clip(min=0)
+    nearer = np.abs(known[before] - np.arange(rows)) <= np.abs(known[behind] - np.arange(rows))
+    return known[np.where(nearer, before, behind)]
