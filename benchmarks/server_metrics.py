@@ -33,7 +33,6 @@ from vssl.files import write_json
 from vssl.modalities import sensors
 from vssl.scores import knn, mahalanobis, novelty, places
 from vssl.train.describe import machine, versions
-from vssl.types import Embeddings
 
 OUT = Path(__file__).parent / "results" / "server_metrics.json"
 WINDOW, STRIDE = 64, 8

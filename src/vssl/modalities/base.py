@@ -22,21 +22,13 @@ from torch import Tensor
 from vssl.config import name_of
 from vssl.encoders.base import Decoder
 from vssl.errors import ConfigError
+from vssl.modalities.broken import Broken
 from vssl.types import View
 
 CORRUPTION_LEVELS = (1, 2, 3)
 """How bad it is, from little to much."""
 
 OnProgress = Callable[[int, int], None]
-
-
-class Broken(Protocol):
-    """A sample that could not be read, and why."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
 
 
 class Dataset(Protocol):

@@ -15,7 +15,9 @@ import pytest
 
 from vssl.errors import ConfigError
 from vssl.modalities import sensors
+from vssl.modalities.sensors import index as module
 from vssl.modalities.sensors.modality import SensorModality
+from vssl.modalities.sensors.rows import read
 from vssl.modalities.sensors.times import seconds, text
 
 
@@ -160,6 +162,32 @@ def test_a_long_file_is_streamed_as_it_is_loaded(tmp_path: Path, monkeypatch: py
     dataset = modality.load(tmp_path)
     streamed = [chunk.raw.numpy() for chunk in modality.stream(tmp_path, start=37, size=100)]
     np.testing.assert_array_equal(np.concatenate(streamed), dataset.batch(np.arange(37, len(dataset))))
+
+
+def test_a_sample_is_taken_in_one_pass_over_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for number in range(3):
+        pq.write_table(table(60, step=60 + number), tmp_path / f"{number}.parquet")
+    modality = built(tmp_path)
+    dataset, reads = modality.load(tmp_path), []
+    monkeypatch.setattr(module, "read", lambda *given: reads.append(given) or read(*given))
+    chunk = modality.sample(tmp_path, 40, seed=0)
+    place = {name: row for row, name in enumerate(dataset.ids)}
+    np.testing.assert_array_equal(chunk.raw, dataset.batch(np.array([place[name] for name in chunk.ids])))
+    assert [chunk.metadata["series"][0].as_py(), len(chunk.ids), len(reads)] == ["0.parquet", 40, 3]
+    assert None not in modality.pictures(tmp_path, list(chunk.ids))
+    assert len(reads) == 6
+
+
+def test_what_is_measured_does_not_hang_on_the_pieces_that_a_file_is_read_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    rng = np.random.default_rng(0)
+    (tmp_path / "a.csv").write_text("x\n" + "\n".join(f"{value:.4f}" for value in rng.normal(size=4000)))
+    whole = built(tmp_path).spec
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 1024)
+    assert built(tmp_path).spec == whole
+    monkeypatch.setattr("vssl.modalities.sensors.measuring.SAMPLED_ROWS", 500)
+    assert built(tmp_path).spec.centre[0] == pytest.approx(whole.centre[0], abs=0.15)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from vssl.modalities.broken import Broken
 from vssl.modalities.events.collect import Collector, Sample
 from vssl.modalities.events.files import LogFile
 from vssl.modalities.events.lines import Line
@@ -13,14 +13,6 @@ from vssl.modalities.events.spans import Span
 
 Tokens = Callable[[str], int]
 Source = tuple[LogFile, Iterator[Line]]
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A sample or a line that cannot be used, and why."""
-
-    id: str
-    reason: str
 
 
 Item = Sample | Broken

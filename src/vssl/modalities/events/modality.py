@@ -17,14 +17,14 @@ from PIL import Image
 from torch import Tensor
 
 from vssl.encoders.countdecoder import CountDecoder
-from vssl.errors import DataError, TooManyBrokenError
+from vssl.errors import DataError
 from vssl.files import atomic
-from vssl.modalities import base
 from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
+from vssl.modalities.broken import Broken, check_share
 from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, views
 from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
 from vssl.modalities.events.files import LogFile, find, fingerprint
-from vssl.modalities.events.grouping import Broken, Item, Tokens
+from vssl.modalities.events.grouping import Item, Tokens
 from vssl.modalities.events.reading import items
 from vssl.modalities.events.table import label_column, metadata
 from vssl.modalities.events.templates import Matcher
@@ -61,7 +61,7 @@ class EventModality(Modality):
             if on_progress:
                 on_progress(done, done)
         broken = [item for chunk in chunks for item in chunk.broken]
-        self._check_share(source, broken, done)
+        check_share(broken, done, self.max_broken, f"samples of {source}")
         raw = torch.cat([chunk.raw for chunk in chunks])
         ids = [name for chunk in chunks for name in chunk.ids]
         return Sessions(raw, ids, pa.concat_tables([chunk.metadata for chunk in chunks]), fingerprint(files), broken)
@@ -157,16 +157,6 @@ class EventModality(Modality):
         labels = label_column(samples, files, self.config.label_from, bool(self.spec.reading.line_label))
         return metadata(samples, labels, self.config.keep, timed)
 
-    def _check_share(self, source: str | Path, broken: Sequence[base.Broken], total: int) -> None:
-        if len(broken) <= self.max_broken * total and len(broken) < total:
-            return
-        first = "; ".join(f"{item.id}: {item.reason}" for item in broken[:5])
-        share = len(broken) / total if total else 1.0
-        raise TooManyBrokenError(
-            f"{len(broken)} of {total} samples of {source} are broken, a share of {share:.3g} (allowed: "
-            f"{self.max_broken:.3g}). The first: {first}. Repair or remove them, or allow a larger share: --max-broken."
-        )
-
 
 def _events(codes: Int16[Tensor, "B 2 L"]) -> Events:
     return Events(codes[:, 0].long(), codes[:, 1].float() / ONE_SECOND)
@@ -176,13 +166,13 @@ class Sessions:
     """Sessions for training: int16 [N, 2, STAMP + L], in memory."""
 
     def __init__(
-        self, raw: Tensor, ids: Sequence[str], metadata: pa.Table, fingerprint: str, broken: Sequence[base.Broken]
+        self, raw: Tensor, ids: Sequence[str], metadata: pa.Table, fingerprint: str, broken: Sequence[Broken]
     ) -> None:
         self.raw = raw
         self.ids = ids
         self.metadata = metadata
         self.fingerprint = fingerprint
-        self.broken: Sequence[base.Broken] = broken
+        self.broken: Sequence[Broken] = broken
 
     def __len__(self) -> int:
         return len(self.raw)

@@ -16,7 +16,8 @@ from torch import Tensor
 from vssl.encoders.convdecoder import ConvDecoder
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.files import atomic
-from vssl.modalities.base import Broken, Chunk, Contents, Modality, OnProgress
+from vssl.modalities.base import Chunk, Contents, Modality, OnProgress
+from vssl.modalities.broken import Broken
 from vssl.modalities.images import Config, Spec, corruptions, store
 from vssl.modalities.images.decode import FORMATS, Canvas, read_header
 from vssl.modalities.images.index import Index, open_index

@@ -21,21 +21,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from vssl.errors import BrokenFileError, DataError, TooManyBrokenError
+from vssl.errors import BrokenFileError, DataError
+from vssl.modalities.broken import Broken, check_share
 from vssl.modalities.images.cache import entry
 from vssl.modalities.images.decode import Canvas, decode
 from vssl.modalities.images.index import Index
 
 DECODER = 1  # counts up when `decode` gives other pixels for the same bytes, so that old entries are not used
 SECONDS_THAT_PAY = 4.0
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A file that could not be decoded, and why."""
-
-    id: str
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,22 +95,11 @@ def load(
     identity = f"{index.fingerprint} {index.source} {dataclasses.astuple(canvas)} {DECODER}"
     folder = entry(f"pixels-{hashlib.sha256(identity.encode()).hexdigest()[:32]}", build)
     broken = [Broken(**item) for item in json.loads((folder / "broken.json").read_text())]
-    _check_share(broken, len(index), max_broken)
+    check_share(broken, len(index), max_broken)
     kept = index.select(np.load(folder / "rows.npy"))
     # Copy on write: torch warns of arrays that are read-only, and the file must not change.
     pixels = np.load(folder / "pixels.npy", mmap_mode="c")
     return PixelData(kept.ids, kept.metadata, pixels, broken, index.fingerprint)
-
-
-def _check_share(broken: list[Broken], total: int, max_broken: float) -> None:
-    if len(broken) < total and len(broken) <= max_broken * total:
-        return
-    first = "; ".join(f"{item.id}: {item.reason}" for item in broken[:5])
-    advice = f"Repair or remove them, or allow a larger share with --max-broken {len(broken) / total:.3g}."
-    raise TooManyBrokenError(
-        f"{len(broken)} of {total} files are broken, a share of {len(broken) / total:.3g} (allowed: {max_broken:.3g}). "
-        f"The first: {first}. {advice if len(broken) < total else 'Not one can be used.'}"
-    )
 
 
 def _write(

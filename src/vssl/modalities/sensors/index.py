@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -55,6 +55,9 @@ class File:
     def ids(self) -> list[str]:
         return [f"{self.name}@{start}" for start in self.metadata["start"].to_pylist()]
 
+    def ids_of(self, rows: Sequence[int]) -> list[str]:
+        return [f"{self.name}@{start}" for start in self.metadata["start"].take(pa.array(rows, pa.int64())).to_pylist()]
+
 
 @dataclass(frozen=True, eq=False)
 class Index:
@@ -84,7 +87,7 @@ def index(source: str | Path, layout: Layout, cut: Cut) -> Index:
     return Index(files, hashlib.sha256(identity.encode()).hexdigest())
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _file(state: tuple[str, int, int], name: str, layout: Layout, cut: Cut) -> File:
     path = Path(state[0])
     try:
@@ -141,15 +144,15 @@ def _metadata(name: str, begins: list, ends: list, blocks: Int64[np.ndarray, " k
     return pa.table(columns | {column: pa.array(values) for column, values in labels.items()})
 
 
-def windows(file: File, layout: Layout, window: int, first: int = 0) -> Iterator[np.ndarray]:
-    """The windows [C, T] of a file from number `first` on, in float32, in constant memory."""
-    starts = file.starts[first:]
+def windows(file: File, layout: Layout, window: int, rows: Int64[np.ndarray, " k"]) -> Iterator[np.ndarray]:
+    """The windows [C, T] of a file with these numbers, which rise, in float32; it is read once, in constant memory."""
+    starts = file.starts[rows]
     if not len(starts):
         return
     kept = np.empty((0, len(layout.channels)), np.float32)
     offset, at = 0, 0
-    for rows in read(file.path, file.name, layout):
-        kept = np.concatenate([kept, rows.values])
+    for piece in read(file.path, file.name, layout):
+        kept = np.concatenate([kept, piece.values])
         while at < len(starts) and starts[at] + window <= offset + len(kept):
             begin = int(starts[at]) - offset
             yield kept[begin : begin + window].T

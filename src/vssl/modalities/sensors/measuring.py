@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.modalities.sensors import Config, Spec, tables
-from vssl.modalities.sensors.rows import Layout, joined, read
+from vssl.modalities.sensors.rows import Layout, read
 from vssl.modalities.sensors.times import duration_s, is_time, rows
 
 SAMPLED_ROWS = 200_000
@@ -121,14 +121,14 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
     every, broken = 1, None
     for file, name in named:
         try:
-            found = joined(list(read(file, name, layout)), len(layout.channels))
+            thinned, times = _thinned(file, name, layout, every)
         except BrokenFileError as error:
             # All of them are named, with the reasons, when the data are loaded.
             broken = broken or error
             continue
-        values.append(found.values[::every])
-        if found.times is not None and len(found) > 1:
-            steps.append(float(np.median(np.diff(found.times))) / 1e9)
+        values.append(thinned)
+        if times is not None and len(times) > 1:
+            steps.append(float(np.median(np.diff(times))) / 1e9)
         while sum(map(len, values)) > 2 * SAMPLED_ROWS:
             values, every = [part[::2] for part in values], 2 * every
     if not sum(map(len, values)):
@@ -136,6 +136,16 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
             raise EmptyDataError(f"None of {len(named)} files can be used; the first: {broken}") from broken
         raise EmptyDataError(f"{named[0][1]}: there are no rows, only a header.")
     return np.concatenate(values), float(np.median(steps)) if steps else None
+
+
+def _thinned(file: Path, name: str, layout: Layout, every: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Each so many-th row of a file, and all of its times."""
+    values, times, first = [np.empty((0, len(layout.channels)), np.float32)], [], 0
+    for piece in read(file, name, layout):
+        values.append(piece.values[first::every])
+        first = (first - len(piece)) % every
+        times += [] if piece.times is None else [piece.times]
+    return np.concatenate(values), np.concatenate(times) if times else None
 
 
 def _spread(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import groupby, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from PIL import Image
 from torch import Tensor
 
 from vssl.encoders.temporal_decoder import TemporalDecoder
-from vssl.errors import DataError, TooManyBrokenError
+from vssl.errors import DataError
 from vssl.files import atomic
-from vssl.modalities.base import Broken, Chunk, Contents, Modality, OnProgress, Part
+from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
+from vssl.modalities.broken import Broken, check_share
 from vssl.modalities.sensors import Config, Spec, corruptions
 from vssl.modalities.sensors.index import Cut, File, Index, index, windows
 from vssl.modalities.sensors.plots import plot, sheet
@@ -35,12 +35,8 @@ MOST_CHANNELS = 16
 """With more channels than this, each is thought away as a whole only."""
 
 
-@dataclass(frozen=True)
-class BrokenFile:
-    """A file that cannot be read, and why."""
-
-    id: str
-    reason: str
+Item = tuple[File, int, np.ndarray] | Broken
+"""A window: its file, its number in it, and its values; or a file that cannot be read."""
 
 
 class SensorModality(Modality):
@@ -60,13 +56,8 @@ class SensorModality(Modality):
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Windows:
         found = self._index(source)
-        broken = [BrokenFile(file.name, file.broken) for file in found.files if file.broken is not None]
-        if len(broken) > self.max_broken * len(found.files):
-            first = "; ".join(f"{item.id}: {item.reason}" for item in broken[:5])
-            raise TooManyBrokenError(
-                f"{len(broken)} of {len(found.files)} files of {source} are broken (allowed: a share of "
-                f"{self.max_broken:g}, --max-broken). The first: {first}."
-            )
+        broken = _broken(found)
+        check_share(broken, len(found.files), self.max_broken, f"files of {source}")
         usable = [file for file in found.files if file.broken is None and len(file.starts)]
         values, starts, rows = [], [], 0
         for number, file in enumerate(usable, 1):
@@ -85,23 +76,18 @@ class SensorModality(Modality):
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
         samples = self._samples(self._index(source), start)
         while items := list(islice(samples, size)):
-            good = [item for item in items if not isinstance(item, BrokenFile)]
-            raw = np.stack([window for _, _, window in good]) if good else np.empty((0, *self.shape), np.float32)
-            tables = [file.metadata.slice(row, 1) for file, row, _ in good]
-            metadata = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
-            ids = [f"{file.name}@{file.metadata['start'][row].as_py()}" for file, row, _ in good]
-            yield Chunk(ids, metadata, torch.from_numpy(raw), [item for item in items if isinstance(item, BrokenFile)])
+            yield self._chunk(items)
 
     def sample(self, source: str | Path, count: int, seed: int) -> Chunk:
         found = self._index(source)
-        places = [(file, row) for file in found.files if file.broken is None for row in range(len(file.starts))]
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(places))[:count])
-        picked = [places[at] for at in chosen]
-        raw = [self._window(file, row) for file, row in picked]
-        metadata = pa.concat_tables([file.metadata.slice(row, 1) for file, row in picked], promote_options="default")
-        ids = [f"{file.name}@{file.metadata['start'][row].as_py()}" for file, row in picked]
-        broken = [BrokenFile(file.name, file.broken) for file in found.files if file.broken is not None]
-        return Chunk(ids, metadata.combine_chunks(), torch.from_numpy(np.stack(raw)), broken)
+        whole = [file for file in found.files if file.broken is None]
+        total = sum(len(file.starts) for file in whole)
+        chosen = np.sort(np.random.default_rng(seed).permutation(total)[:count])
+        picked: list[Item] = list(_broken(found))
+        for file in whole:
+            own, chosen = chosen[chosen < len(file.starts)], chosen[chosen >= len(file.starts)] - len(file.starts)
+            picked += self._windows(file, own)
+        return self._chunk(picked)
 
     def contents(self, source: str | Path) -> Contents:
         found = self._index(source)
@@ -150,15 +136,13 @@ class SensorModality(Modality):
             found = self._index(source)
         except DataError:
             return [None] * len(ids)
-        wanted = set(ids)
-        places = {
-            name: (file, row)
-            for file in found.files
-            if any(name.startswith(f"{file.name}@") for name in wanted)
-            for row, name in enumerate(file.ids)
-            if name in wanted
-        }
-        return [plot(self._shown(self._window(*places[name])[None])[0]) if name in places else None for name in ids]
+        shown: dict[str, Image.Image] = {}
+        for file in found.files:
+            own = {name for name in ids if name.startswith(f"{file.name}@")}
+            rows = [row for row, name in enumerate(file.ids) if name in own] if own else []
+            for name, (_, _, window) in zip(file.ids_of(rows), self._windows(file, np.array(rows, int)), strict=True):
+                shown[name] = plot(self._shown(window[None])[0])
+        return [shown.get(name) for name in ids]
 
     def draw(self, source: str | Path, path: Path, samples: int, seed: int) -> Path:
         raw = self.sample(source, samples, seed).raw
@@ -177,19 +161,33 @@ class SensorModality(Modality):
         step = None if self.spec.step_s is None else self.spec.step_s * 1e9
         return index(source, self._layout, Cut(self.spec.window, self.spec.stride, self.spec.block, step))
 
-    def _samples(self, found: Index, start: int) -> Iterator[tuple[File, int, np.ndarray] | BrokenFile]:
+    def _samples(self, found: Index, start: int) -> Iterator[Item]:
         for file in found.files:
             if start >= file.samples:
                 start -= file.samples
             elif file.broken is not None:
-                yield BrokenFile(file.name, file.broken)
+                yield Broken(file.name, file.broken)
             else:
                 first, start = start, 0
-                for row, window in enumerate(windows(file, self._layout, self.spec.window, first), first):
-                    yield file, row, window
+                yield from self._windows(file, np.arange(first, len(file.starts)))
 
-    def _window(self, file: File, row: int) -> Float32[np.ndarray, "C T"]:
-        return next(windows(file, self._layout, self.spec.window, row))
+    def _windows(self, file: File, rows: Int64[np.ndarray, " k"]) -> Iterator[tuple[File, int, np.ndarray]]:
+        """Some windows of a file, in their order; it is read once."""
+        for row, window in zip(rows, windows(file, self._layout, self.spec.window, rows), strict=True):
+            yield file, int(row), window
+
+    def _chunk(self, items: Sequence[Item]) -> Chunk:
+        broken = [item for item in items if isinstance(item, Broken)]
+        good = [item for item in items if not isinstance(item, Broken)]
+        raw = np.stack([window for _, _, window in good]) if good else np.empty((0, *self.shape), np.float32)
+        ids: list[str] = []
+        tables: list[pa.Table] = []
+        for file, own in groupby(good, key=lambda item: item[0]):
+            rows = [row for _, row, _ in own]
+            ids += file.ids_of(rows)
+            tables.append(file.metadata.take(rows))
+        metadata = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
+        return Chunk(ids, metadata, torch.from_numpy(raw), broken)
 
     def _shown(self, raw: np.ndarray) -> Float[np.ndarray, "B C T"]:
         return _with_gaps(self.plain(torch.from_numpy(np.ascontiguousarray(raw))))
@@ -232,6 +230,10 @@ class Windows:
     def to(self, device: torch.device) -> Windows:
         """Windows overlap and are small: they are cut in memory and moved batch by batch."""
         return self
+
+
+def _broken(found: Index) -> list[Broken]:
+    return [Broken(file.name, file.broken) for file in found.files if file.broken is not None]
 
 
 def _with_gaps(view: Series) -> Float[np.ndarray, "B C T"]:
