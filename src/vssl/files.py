@@ -1,16 +1,27 @@
-"""Writing files so that a kill at any moment leaves the last good state."""
+"""Writing files so that a kill at any moment leaves the last good state, and opening compressed ones as plain ones."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from vssl.errors import StorageError
+
+COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+"""How a file is opened, by the end of its name."""
+
+
+def opened(path: Path) -> BinaryIO:
+    """The plain bytes of a file, compressed or not, to be read in order."""
+    return COMPRESSED.get(path.suffix.lower(), open)(path, "rb")
 
 
 @contextmanager

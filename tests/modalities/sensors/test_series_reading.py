@@ -13,12 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from vssl.errors import ConfigError
 from vssl.modalities import sensors
 from vssl.modalities.sensors import index as module
 from vssl.modalities.sensors.modality import SensorModality
 from vssl.modalities.sensors.rows import read
-from vssl.modalities.sensors.times import seconds, text
+from vssl.modalities.sensors.times import text
 
 
 def built(source: Path, **settings: object) -> SensorModality:
@@ -188,26 +187,6 @@ def test_what_is_measured_does_not_hang_on_the_pieces_that_a_file_is_read_in(
     assert built(tmp_path).spec == whole
     monkeypatch.setattr("vssl.modalities.sensors.measuring.SAMPLED_ROWS", 500)
     assert built(tmp_path).spec.centre[0] == pytest.approx(whole.centre[0], abs=0.15)
-
-
-@pytest.mark.parametrize(
-    ("length", "expected"),
-    [
-        ("64", (64, True)),
-        ("10min", (600, False)),
-        ("1.5h", (5400, False)),
-        ("250ms", (0.25, False)),
-        ("2d", (172800, False)),
-    ],
-)
-def test_lengths_are_rows_or_times(length: str, expected: tuple[float, bool]):
-    assert seconds(length, "window") == expected
-
-
-@pytest.mark.parametrize("length", ["", "ten", "0", "1.5", "-3", "5 parsecs"])
-def test_what_is_no_length_is_refused(length: str):
-    with pytest.raises(ConfigError, match=r"--window '"):
-        seconds(length, "window")
 
 
 def test_times_are_written_without_what_says_nothing():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
-from vssl.modalities.events import spans
+from vssl.modalities import spans
 from vssl.modalities.events.patterns import compiled
 
 if TYPE_CHECKING:

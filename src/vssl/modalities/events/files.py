@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import hashlib
 import io
 import lzma
@@ -11,16 +9,16 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, cast
 
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
+from vssl.files import COMPRESSED, opened
 from vssl.modalities.images.folders import is_hidden
 
 SUFFIXES = (".log", ".txt", ".jsonl", ".ndjson", ".json", ".csv", ".out")
-COMPRESSED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 LONGEST_LINE = 2**16
 PEEK = 2**12
 # What logrotate leaves behind: app.log.1, app.log-20250131.
@@ -159,8 +157,8 @@ def _row(number: int, text: str, cut: bool, counts: Counter[str]) -> Row | None:
 
 
 def _opened(path: Path) -> io.BufferedReader:
-    opener = COMPRESSED.get(path.suffix.lower())
-    return io.BufferedReader(opener(path)) if opener else path.open("rb")
+    plain = opened(path)
+    return plain if isinstance(plain, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, plain))
 
 
 def _refuse_binary(file: LogFile, binary: BinaryIO) -> None:

@@ -9,7 +9,7 @@ from vssl.modalities.broken import Broken
 from vssl.modalities.events.collect import Collector, Sample
 from vssl.modalities.events.files import LogFile
 from vssl.modalities.events.lines import Line
-from vssl.modalities.events.spans import Span
+from vssl.modalities.spans import Span
 
 Tokens = Callable[[str], int]
 Source = tuple[LogFile, Iterator[Line]]

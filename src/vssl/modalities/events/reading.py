@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Literal
 
 from vssl.errors import EmptyDataError
-from vssl.modalities.events import Config, Reading, grouping, spans, times
+from vssl.modalities import spans
+from vssl.modalities.events import Config, Reading, grouping, times
 from vssl.modalities.events.files import LogFile, Row, rows
 from vssl.modalities.events.grouping import Item, Tokens
 from vssl.modalities.events.lines import JsonLines, Line, TextLines

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from vssl.errors import DataError
+from vssl.files import COMPRESSED
 from vssl.modalities.events.collect import Sample
-from vssl.modalities.events.files import COMPRESSED, LogFile
+from vssl.modalities.events.files import LogFile
 
 COLUMNS = {
     "source": pa.string(),

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import lzma
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
+from vssl.files import COMPRESSED, opened
 
 CSV, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
-PACKED = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 BLOCK = 2**22
 """Bytes of a CSV file that are parsed at once."""
 
@@ -35,7 +33,9 @@ def files_of(source: str | Path) -> list[Path]:
     if source.is_file():
         if not _is_series(source):
             known = ", ".join((*CSV, *PARQUET))
-            raise DataError(f"{source} is no file of series: {known}, the first three also with {', '.join(PACKED)}.")
+            raise DataError(
+                f"{source} is no file of series: {known}, the first three also with {', '.join(COMPRESSED)}."
+            )
         return [source]
     if not source.is_dir():
         raise DataError(f"{source} does not exist.")
@@ -87,15 +87,14 @@ def pieces(file: Path, name: str, types: dict[str, pa.DataType]) -> Iterator[pa.
 
 def _is_series(path: Path) -> bool:
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = bool(suffixes) and suffixes[-1] in PACKED
+    packed = bool(suffixes) and suffixes[-1] in COMPRESSED
     last = suffixes[-2:-1] if packed else suffixes[-1:]
     return bool(last) and (last[0] in CSV or (last[0] in PARQUET and not packed)) and not path.name.startswith(".")
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[tuple[BinaryIO, bool]]:
-    opener: Any = PACKED.get(file.suffix.lower(), open)
-    with opener(file, "rb") as data:
+    with opened(file) as data:
         yield data, file.suffix.lower() in PARQUET
 
 

@@ -12,28 +12,13 @@ import pyarrow.compute as pc
 from jaxtyping import Int64
 
 from vssl.errors import BrokenFileError, ConfigError
+from vssl.modalities.spans import parse
 
 NAMES = ("timestamp", "time", "datetime", "date", "ts")
-SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-LENGTH = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(SECONDS)})?")
 # A step so many times the usual one is a gap, and no window crosses it.
 GAP = 1.5
 
 Times = Int64[np.ndarray, " n"]
-
-
-def seconds(text: str, setting: str) -> tuple[float, bool]:
-    """A length as its number, and whether it is one of rows: "64" gives (64, True), "10min" (600, False).
-
-    Raises:
-        ConfigError: It is no length, or 0.
-    """
-    found = LENGTH.fullmatch(text.strip())
-    if found is None or float(found[1]) <= 0:
-        raise ConfigError(f"--{setting} {text!r}: write a number of rows (64) or a time (10min; {', '.join(SECONDS)}).")
-    if found[2] is None and not float(found[1]).is_integer():
-        raise ConfigError(f"--{setting} {text!r}: a number of rows is a whole number; for a time add its unit.")
-    return float(found[1]) * SECONDS.get(found[2], 1.0), found[2] is None
 
 
 def duration_s(text: str, setting: str) -> float:
@@ -42,10 +27,10 @@ def duration_s(text: str, setting: str) -> float:
     Raises:
         ConfigError: It is none, or has no unit.
     """
-    length, is_rows = seconds(text, setting)
-    if is_rows:
+    span = parse(text, setting)
+    if not span.seconds:
         raise ConfigError(f"--{setting} {text!r}: add the unit of the time, such as {text}s.")
-    return length
+    return span.size
 
 
 def rows(text: str, setting: str, step_s: float | None) -> int:
@@ -54,12 +39,12 @@ def rows(text: str, setting: str, step_s: float | None) -> int:
     Raises:
         ConfigError: A time, where there are no times, or less than a row.
     """
-    length, is_rows = seconds(text, setting)
-    if is_rows:
-        return int(length)
+    span = parse(text, setting)
+    if not span.seconds:
+        return int(span.size)
     if step_s is None:
         raise ConfigError(f"--{setting} {text}: the series have no times; give a number of rows.")
-    count = round(length / step_s)
+    count = round(span.size / step_s)
     if count < 1:
         raise ConfigError(f"--{setting} {text} is less than a row: there is one every {step_s:g} s.")
     return count
