@@ -400,3 +400,17 @@ def test_places_of_a_stretch_of_time_lie_in_a_row() -> None:
     grid = torch.nn.functional.normalize(maps.view(2, 16, 32, 2).mean(3), dim=1)
     expected = torch.einsum("acs,bcs->abs", grid, grid)
     np.testing.assert_allclose(torch.einsum("asc,bsc->abs", kept, kept), expected, atol=0.03)
+
+
+def test_places_in_a_traced_graph_are_those_of_eager_code() -> None:
+    class Places(torch.nn.Module):
+        def forward(self, maps: torch.Tensor) -> torch.Tensor:
+            return embed_module.places(maps)
+
+    maps = torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    expected = embed_module.places(maps)
+    assert torch.equal(torch.export.export(Places(), (maps,)).module()(maps), expected)
+    embed_module._rotation.cache_clear()
+    with pytest.raises(RuntimeError):  # a graph cannot be the first to ask for the rotation,
+        torch.export.export(Places(), (maps,))
+    assert torch.equal(embed_module.places(maps), expected)  # and leaves nothing behind

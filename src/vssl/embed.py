@@ -183,7 +183,7 @@ def places(maps: Float[Tensor, "B C h w"]) -> Int8[Tensor, "B P"]:
     """
     shape = (1, SPANS) if maps.shape[2] == 1 else (GRID, GRID)
     grid = F.normalize(F.adaptive_avg_pool2d(maps, shape), dim=1)
-    rotation = _rotation(maps.shape[1]).to(maps.device)
+    rotation = torch.from_numpy(_rotation(maps.shape[1])).to(maps.device)
     units = F.normalize(torch.einsum("bchw,cd->bhwd", grid, rotation), dim=3)
     return (127 * units).round().to(torch.int8).flatten(1)
 
@@ -194,10 +194,10 @@ def grid_of(values: int) -> tuple[int, int]:
 
 
 @cache
-def _rotation(channels: int) -> Float[Tensor, "C d"]:
+def _rotation(channels: int) -> Float[np.ndarray, "C d"]:
     noise = torch.randn(channels, channels, generator=torch.Generator().manual_seed(0))
-    # With fewer channels the last dimensions are empty.
-    return F.pad(torch.linalg.qr(noise)[0][:, :DEPTH], (0, max(0, DEPTH - channels)))
+    # With fewer channels the last dimensions are empty. An array: a tensor made while a graph is traced holds no numbers.
+    return F.pad(torch.linalg.qr(noise)[0][:, :DEPTH], (0, max(0, DEPTH - channels))).numpy()
 
 
 def content(raw: Tensor) -> list[str]:

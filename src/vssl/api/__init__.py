@@ -1,23 +1,8 @@
 """The verbs of vssl as functions; the command line has the same verbs with the same names and settings.
 
-A newcomer adds a verb to the file where it belongs, to this list, and to `vssl/__init__` and `vssl.cli`.
+A newcomer adds a verb to the file where it belongs, here, and to `vssl/__init__` and `vssl.cli`.
 """
 
 from vssl.api.deciding import calibrate, decide, export, probe
 from vssl.api.judging import embed, evaluate, report
 from vssl.api.training import bench, load, resume, train, views
-
-__all__ = [
-    "bench",
-    "calibrate",
-    "decide",
-    "embed",
-    "evaluate",
-    "export",
-    "load",
-    "probe",
-    "report",
-    "resume",
-    "train",
-    "views",
-]

@@ -18,7 +18,6 @@ from vssl.config import find, name_of, to_dict
 from vssl.decide import policy as policies
 from vssl.decide.policy import BANK, Binding, Policy, Reference
 from vssl.decide.words import words
-from vssl.errors import ExportError
 from vssl.export.encoded import Encoded
 from vssl.export.graphs import Encoding, Scoring, joined, to_onnx
 from vssl.export.parity import Decided, Parity, compare, differences, milliseconds
@@ -36,8 +35,6 @@ SUFFIXES = {MODEL: "onnx", POLICY: "json", KNOWN: "json", GOLDEN: "npz"}
 
 def export(model: Model, out: Path, precision: Precision) -> Parity:
     """Write the export folder of a run, with a policy of its own if the run has one; see `vssl.api.export`."""
-    if model.device.type != "cpu":
-        raise ExportError("An export is made on the CPU: --device cpu.")
     before = _calibration(model)
     raw = _some_raw(model, before)
     encoding = Encoding(model, raw[:2]).eval()

@@ -10,12 +10,29 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
+from vssl.config import name_of
+from vssl.errors import ConfigError
 from vssl.types import Embeddings
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Of a score by comparing views of a sample.
+
+    Attributes:
+        pairs: Pairs of views of each sample, 1 or more; each takes as long as two embeddings.
+    """
+
+    pairs: int = 2
+
+    def __post_init__(self) -> None:
+        if self.pairs < 1:
+            raise ConfigError(f"{name_of(self)}.pairs is {self.pairs}; it must be 1 or more.")
 
 
 def pairs_of(config: Any) -> int:
     """How many pairs of views of each sample have to be compared for a score of this configuration; 0 for most."""
-    return getattr(config, "pairs", 0)
+    return config.pairs if isinstance(config, Pairs) else 0
 
 
 @dataclass(frozen=True)

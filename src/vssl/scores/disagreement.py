@@ -9,23 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vssl.errors import ConfigError
-from vssl.scores.base import Column, Score
+from vssl.scores.base import Column, Pairs, Score
 from vssl.types import Embeddings
 
 
 @dataclass(frozen=True)
-class Config:
-    """1 - mean cosine of the features of several views; it needs no bank.
-
-    Attributes:
-        pairs: Pairs of views of each sample, 1 or more; each takes as long as two embeddings.
-    """
-
-    pairs: int = 2
-
-    def __post_init__(self) -> None:
-        if self.pairs < 1:
-            raise ConfigError(f"disagreement.pairs is {self.pairs}; it must be 1 or more.")
+class Config(Pairs):
+    """1 - mean cosine of the features of several views; it needs no bank."""
 
 
 def fit(_config: Config, bank: Embeddings) -> Score:

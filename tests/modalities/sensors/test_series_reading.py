@@ -189,6 +189,16 @@ def test_what_is_measured_does_not_hang_on_the_pieces_that_a_file_is_read_in(
     assert built(tmp_path).spec.centre[0] == pytest.approx(whole.centre[0], abs=0.15)
 
 
+def test_a_long_file_is_thinned_out_evenly_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, rows in (("a", 700), ("b", 9000)):
+        (tmp_path / f"{name}.csv").write_text("x\n" + "\n".join(map(str, range(rows))))
+    whole = built(tmp_path).spec
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 1024)
+    monkeypatch.setattr("vssl.modalities.sensors.measuring.SAMPLED_ROWS", 500)
+    thinned = built(tmp_path).spec
+    assert (thinned.centre[0], thinned.scale[0]) == pytest.approx((whole.centre[0], whole.scale[0]), abs=16)
+
+
 def test_times_are_written_without_what_says_nothing():
     assert text(0) == "1970-01-01T00:00:00"
     assert text(1_500_000_000) == "1970-01-01T00:00:01.5"

@@ -121,12 +121,12 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
     every, broken = 1, None
     for file, name in named:
         try:
-            thinned, times = _thinned(file, name, layout, every)
+            thinned, times, coarser = _thinned(file, name, layout, every)
         except BrokenFileError as error:
             # All of them are named, with the reasons, when the data are loaded.
             broken = broken or error
             continue
-        values.append(thinned)
+        values, every = [part[:: coarser // every] for part in values] + [thinned], coarser
         if times is not None and len(times) > 1:
             steps.append(float(np.median(np.diff(times))) / 1e9)
         while sum(map(len, values)) > 2 * SAMPLED_ROWS:
@@ -138,14 +138,17 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
     return np.concatenate(values), float(np.median(steps)) if steps else None
 
 
-def _thinned(file: Path, name: str, layout: Layout, every: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Each so many-th row of a file, and all of its times."""
-    values, times, first = [np.empty((0, len(layout.channels)), np.float32)], [], 0
+def _thinned(file: Path, name: str, layout: Layout, every: int) -> tuple[np.ndarray, np.ndarray | None, int]:
+    """Each so many-th row of a file, all of its times, and every how many-th it became: a long file is thinned more."""
+    values, times, seen = [np.empty((0, len(layout.channels)), np.float32)], [], 0
     for piece in read(file, name, layout):
-        values.append(piece.values[first::every])
-        first = (first - len(piece)) % every
+        # A copy: a view would hold the whole piece.
+        values.append(piece.values[-seen % every :: every].copy())
         times += [] if piece.times is None else [piece.times]
-    return np.concatenate(values), np.concatenate(times) if times else None
+        seen += len(piece)
+        if sum(map(len, values)) > 2 * SAMPLED_ROWS:
+            values, every = [np.concatenate(values)[::2].copy()], 2 * every
+    return np.concatenate(values), np.concatenate(times) if times else None, every
 
 
 def _spread(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
