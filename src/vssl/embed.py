@@ -196,7 +196,7 @@ def grid_of(values: int) -> tuple[int, int]:
 @cache
 def _rotation(channels: int) -> Float[np.ndarray, "C d"]:
     noise = torch.randn(channels, channels, generator=torch.Generator().manual_seed(0))
-    # With fewer channels the last dimensions are empty. An array: a tensor made while a graph is traced holds no numbers.
+    # With fewer channels the last dimensions are empty. An array: a tensor of a graph being traced holds no numbers.
     return F.pad(torch.linalg.qr(noise)[0][:, :DEPTH], (0, max(0, DEPTH - channels))).numpy()
 
 

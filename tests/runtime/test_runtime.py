@@ -95,7 +95,8 @@ def test_the_command_prints_a_line_of_json_each_and_its_status_says_whether_some
 def test_a_reader_that_has_seen_enough_is_no_error(exported: Path, line: Path):
     command = [sys.executable, "-m", "vssl.runtime", str(exported), *map(str, pictures(line))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         assert json.loads(process.stdout.readline())["decision"]
         process.stdout.close()
         assert process.stderr.read() == ""
