@@ -39,7 +39,7 @@ def main(demo: tyro.conf.Positional[Path], seed: int = 4) -> None:
     model = api.load(demo / "run", "cpu")
     bank, samples = api.embed(model.run, demo / "parts" / "parts.csv"), api.embed(model.run, parts, name=folder.name)
     severe = (samples.numpy("severity") >= SEVERE) & (samples.numpy("defect") != "none")
-    maps = places.Places(places.Config(), bank).heat(samples.where(severe))
+    maps = places.fit(places.Config(), bank).heat(samples.where(severe))
     masks = [_mask(folder / name) for name in np.array(samples.ids)[severe]]
     wide = torch.from_numpy(maps)[:, None]
     size = masks[0].shape

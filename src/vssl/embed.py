@@ -140,10 +140,12 @@ def _header(run: Run, name: str) -> dict[str, Any]:
 
 
 def embed_view(model: Model, view: View) -> dict[str, np.ndarray]:
-    """The columns of a batch of views: features, mean, and log_variance, ambiguity and places where there are any."""
+    """The columns of a batch of views: features, mean, and what else there is."""
     features, latent, maps = model.with_places(view)
     columns = _columns(features.cpu().numpy(), latent)
-    return columns if maps is None else columns | {"places": places(maps).cpu().numpy()}
+    outline = model.modality.outline(view)
+    columns |= {} if maps is None else {"places": places(maps).cpu().numpy()}
+    return columns | ({} if outline is None else {"outline": outline.cpu().numpy()})
 
 
 @torch.inference_mode()

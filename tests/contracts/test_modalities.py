@@ -166,6 +166,15 @@ def test_the_default_encoder_takes_plain_samples(modality: Modality, raw: Tensor
     assert encoder(modality.plain(raw)).shape == (8, encoder.features)
 
 
+def test_an_outline_is_as_long_for_each_sample_and_tells_them_apart_or_there_is_none(modality: Modality, raw: Tensor):
+    outline = modality.outline(modality.plain(raw))
+    if outline is not None:
+        assert outline.shape[0] == len(raw)
+        assert outline.dtype == torch.float32
+        assert len(outline.unique(dim=0)) == len(raw)
+        torch.testing.assert_close(modality.outline(modality.plain(raw[1:2])), outline[1:2])
+
+
 def test_a_decoder_gives_each_sample_a_likelihood_or_there_is_none(name: str, modality: Modality, raw: Tensor):
     if type(modality).decoder is Modality.decoder:
         with pytest.raises(ConfigError, match=f"The modality '{name}' has no decoder"):

@@ -30,7 +30,9 @@ def bank(embeddings_from) -> Embeddings:
 
 def others(rng: np.random.Generator, count: int) -> dict[str, pa.Array]:
     places = to_arrow(rng.integers(-127, 128, (count, GRID * GRID * DEPTH), dtype=np.int8))
-    return {"places": places, "disagreement": pa.array(rng.random(count)), "elbo_gap": pa.array(rng.random(count))}
+    outline = to_arrow(rng.normal(size=(count, 3 * GRID * GRID)).astype(np.float32))
+    pairs = {"disagreement": pa.array(rng.random(count)), "elbo_gap": pa.array(rng.random(count))}
+    return {"places": places, "outline": outline} | pairs
 
 
 def test_all_scores_of_this_version_are_found():

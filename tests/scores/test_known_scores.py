@@ -74,6 +74,30 @@ def test_novelty_hears_each_of_its_two_scores(both_spaces):
     assert min(odd_in_latent, odd_in_features, copy) > np.quantile(known, 0.99)
 
 
+def test_novelty_hears_what_the_encoder_does_not_see(embeddings_from):
+    rng = np.random.default_rng(0)
+
+    def samples(ids, count, offset=0.0):
+        outline = rng.normal(size=(count, 3)) + np.array([0, 0, offset])
+        mean = to_arrow(rng.normal(size=(count, 4)).astype(np.float32))
+        return embeddings_from(ids, np.ones((count, 4)), mean=mean, outline=to_arrow(outline.astype(np.float32)))
+
+    score = novelty.fit(novelty.Config(), samples("b", 1000))
+    assert score.columns == ("mean", "outline")
+    assert score(samples("t", 20, offset=9.0)).min() > np.quantile(score(samples("s", 500)), 0.95)
+
+
+def test_the_outline_is_compared_where_there_is_one(embeddings_from):
+    rng = np.random.default_rng(0)
+    outline = to_arrow((rng.normal(size=(20_000, 2)) * [1, 10]).astype(np.float32))
+    bank = embeddings_from("b", np.ones((20_000, 4)), outline=outline)
+    new = to_arrow(np.array([[2, 0], [0, 20]], np.float32))
+    found = mahalanobis.fit(mahalanobis.Config("outline"), bank)(embeddings_from("s", np.ones((2, 4)), outline=new))
+    np.testing.assert_allclose(found, [4, 4], atol=0.2)
+    with pytest.raises(ConfigError, match="have no outline"):
+        mahalanobis.fit(mahalanobis.Config("outline"), embeddings_from("n", np.ones((5, 4))))
+
+
 @pytest.fixture
 def of_places(embeddings_from):
     """`of_places(ids, directions)`: samples all alike as a whole, with one direction [N, 8, 8] for each place."""

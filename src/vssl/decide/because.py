@@ -2,7 +2,7 @@
 
 Where a sample consists of parts that can be thought away (a channel and a span of time, the events of a kind), each is
 left out in turn. Otherwise, where there are places, the oddest of them are exchanged for those of the nearest known
-sample. Both ask the score itself, so they hold for any score.
+sample, and the fields of the outline with them. Both ask the score itself, so they hold for any score.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _by_places(judge: Judge, samples: Embeddings, limits: np.ndarray) -> list[st
     heat = fitted.heat(samples).reshape(len(samples), -1)
     order = np.argsort(-heat, axis=1, kind="stable")
     near = neighbours(samples, judge.bank, 1, exclude_same_id=False).rows[:, 0].numpy()
-    known = judge.bank.numpy("places")[near].reshape(len(samples), -1, DEPTH)
+    known = Embeddings(judge.bank.table.take(pa.array(near)))
     total = order.shape[1]
     needed = np.zeros(len(samples), dtype=int)
     count = 1
@@ -91,13 +91,20 @@ def _by_places(judge: Judge, samples: Embeddings, limits: np.ndarray) -> list[st
     return [_of_places(number, total, rows) for number, rows in zip(needed, order, strict=True)]
 
 
-def _exchange(samples: Embeddings, rows: Int[np.ndarray, "N k"], known: np.ndarray) -> Embeddings:
-    """The samples with the directions of some places taken from `known`."""
-    own = samples.numpy("places").reshape(known.shape).copy()
-    each = np.arange(len(own))[:, None]
-    own[each, rows] = known[each, rows]
-    column = samples.table.column_names.index("places")
-    return Embeddings(samples.table.set_column(column, "places", to_arrow(own.reshape(len(own), -1))))
+def _exchange(samples: Embeddings, rows: Int[np.ndarray, "N k"], known: Embeddings) -> Embeddings:
+    """The samples as they would be if some of their places looked like those of the known ones beside them."""
+    table, each = samples.table, np.arange(len(samples))[:, None]
+    places = samples.numpy("places").reshape(len(samples), -1, DEPTH).copy()
+    places[each, rows] = known.numpy("places").reshape(places.shape)[each, rows]
+    found = {"places": places}
+    if "outline" in samples and "outline" in known:
+        outline = samples.numpy("outline").reshape(len(samples), -1, places.shape[1]).copy()
+        outline[each, :, rows] = known.numpy("outline").reshape(outline.shape)[each, :, rows]
+        found["outline"] = outline
+    for name, values in found.items():
+        column = to_arrow(values.reshape(len(samples), -1))
+        table = table.set_column(table.column_names.index(name), name, column)
+    return Embeddings(table)
 
 
 def _of_places(needed: int, total: int, order: np.ndarray) -> str:

@@ -35,12 +35,15 @@ class Encoding(nn.Module):
         return tuple(self._columns(raw).values())
 
     def _columns(self, raw: Tensor) -> dict[str, Tensor]:
-        features, maps = self.objective.encoder.with_places(self.modality.plain(raw))
+        view = self.modality.plain(raw)
+        features, maps = self.objective.encoder.with_places(view)
+        outline = self.modality.outline(view)
         latent = self.objective.latent(features)
         columns = {"features": features, "mean": latent.mean}
         if isinstance(latent, Gaussian):
             columns |= {"log_variance": latent.log_variance, "ambiguity": latent.log_variance.mean(1)}
-        return columns if maps is None else columns | {"places": places(maps)}
+        columns |= {} if maps is None else {"places": places(maps)}
+        return columns if outline is None else columns | {"outline": outline}
 
 
 class Scoring(nn.Module):

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
@@ -155,6 +156,13 @@ class Modality(ABC):
     @abstractmethod
     def plain(self, raw: Tensor) -> View:
         """The raw batch as it is, without augmentation."""
+
+    def outline(self, view: View) -> Float[Tensor, "B n"] | None:
+        """The samples themselves, coarsely and in few numbers: what a score can see without any learning.
+
+        None where there is no such thing.
+        """
+        return None
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
         """The raw batch as it would be if something had gone wrong when it was taken.

@@ -1,4 +1,4 @@
-"""Novelty by one Gaussian: the squared Mahalanobis distance of the features to the bank's mean.
+"""Novelty by one Gaussian: the squared Mahalanobis distance to the bank's mean.
 
 Without labels, where Lee et al. 2018 (arXiv 1807.03888) take one mean a class. The covariance is shrunk (Ledoit and
 Wolf 2004), so that it can be inverted with fewer samples than features.
@@ -7,6 +7,7 @@ Wolf 2004), so that it can be inverted with fewer samples than features.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,21 +15,29 @@ from jaxtyping import Float
 from sklearn.covariance import LedoitWolf
 from torch import Tensor, nn
 
-from vssl.errors import DataError
+from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
 from vssl.types import Embeddings
 
 
 @dataclass(frozen=True)
 class Config:
-    """Squared Mahalanobis distance to one Gaussian fitted to the bank."""
+    """Squared Mahalanobis distance to one Gaussian fitted to the bank.
+
+    Attributes:
+        space: The vectors to compare: features, or outline for the samples themselves, coarsely.
+    """
+
+    space: Literal["features", "outline"] = "features"
 
 
-def fit(_config: Config, bank: Embeddings) -> Score:
+def fit(config: Config, bank: Embeddings) -> Score:
     if len(bank) < 2:
         raise DataError("One sample has no covariance; the bank needs at least two.")
-    gaussian = LedoitWolf().fit(bank.features.astype(np.float64))
-    return Score(("features",), Mahalanobis(gaussian.location_, gaussian.precision_))
+    if config.space not in bank:
+        raise ConfigError(f"These embeddings have no {config.space}: take --space features.")
+    gaussian = LedoitWolf().fit(bank.numpy(config.space).astype(np.float64))
+    return Score((config.space,), Mahalanobis(gaussian.location_, gaussian.precision_))
 
 
 class Mahalanobis(nn.Module):
@@ -39,6 +48,6 @@ class Mahalanobis(nn.Module):
         self.mean = nn.Buffer(torch.from_numpy(mean))
         self.precision = nn.Buffer(torch.from_numpy(precision))
 
-    def forward(self, features: Float[Tensor, "B F"]) -> Float[Tensor, " B"]:
-        centred = features.double() - self.mean
+    def forward(self, vectors: Float[Tensor, "B F"]) -> Float[Tensor, " B"]:
+        centred = vectors.double() - self.mean
         return ((centred @ self.precision) * centred).sum(1)

@@ -1,10 +1,10 @@
-"""Novelty: unlike the nearest known samples as a whole, unlike all known samples, or unlike them at some place.
+"""Novelty: unlike the nearest known samples, unlike them at some place, or plainly unlike all of them.
 
-A mean of scores, each as a logarithm on a scale on which the median of known samples is 0 and their 95th percentile 1.
-Half of it is `places`, where there are any: small defects. The other half are `knn` on the latent means, which sees
-small differences of the whole and is blind to gross ones that the views taught the encoder to ignore (a black picture),
-and `mahalanobis` on the features, which is the other way round. A sample that is far out by one of them is not saved by
-the others. Measured in `benchmarks/infrared_decide.py`.
+The mean of three scores, each as a logarithm on a scale on which the median of known samples is 0 and their 95th
+percentile 1. `knn` on the latent means sees small differences of the whole, and is blind to gross ones that the views
+taught the encoder to ignore (a black picture). `places`, where there are any, sees small defects. `mahalanobis` asks no
+encoder: it compares the outline of the sample, or the features where there is no outline. A sample that is far out by
+one of them is not saved by the others. Measured in `benchmarks/infrared_decide.py` and `benchmarks/server_metrics.py`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ SMALLEST = 1e-9
 # A copy of a known sample is at distance 0; however familiar it looks to one score, the other is to be heard.
 LEAST = -2.0
 # What is so far out by one score is novel whatever the others say: a blank picture is near to many in the latent space.
-GROSS = 1.0
+GROSS = 2.0
 
 
 @dataclass(frozen=True)
 class Config:
-    """Distance to the nearest samples of the bank, to its Gaussian, and at the worst places.
+    """Distance to the nearest samples of the bank, at the worst places, and of the plain sample to a Gaussian.
 
     Attributes:
         neighbours: How many, 1 or more.
@@ -57,8 +57,9 @@ def fit(config: Config, bank: Embeddings) -> Score:
 
 
 def _parts(config: Config, bank: Embeddings) -> list[Score]:
-    whole = [knn.fit(knn.Config(config.neighbours, "mean"), bank), mahalanobis.fit(mahalanobis.Config(), bank)]
-    return [*whole, places.fit(places.Config(), bank)] if "places" in bank else whole
+    plain = mahalanobis.Config("outline" if "outline" in bank else "features")
+    parts = [knn.fit(knn.Config(config.neighbours, "mean"), bank), mahalanobis.fit(plain, bank)]
+    return [*parts, places.fit(places.Config(), bank)] if "places" in bank else parts
 
 
 def _scale(known: Float[np.ndarray, " n"]) -> tuple[float, float]:
@@ -67,7 +68,7 @@ def _scale(known: Float[np.ndarray, " n"]) -> tuple[float, float]:
 
 
 class Novelty(nn.Module):
-    """Holds the scores, those of the whole first, with the middle and the width of the scale of each."""
+    """Holds the scores, with the middle and the width of the scale of each."""
 
     def __init__(self, parts: list[Score], scales: list[tuple[float, float]], columns: tuple[str, ...]) -> None:
         super().__init__()
@@ -76,10 +77,10 @@ class Novelty(nn.Module):
         self.takes = [[columns.index(name) for name in part.columns] for part in parts]
 
     def forward(self, *columns: Tensor) -> Float[Tensor, " B"]:
-        found = [
-            ((part(*(columns[at] for at in take)).clamp(min=SMALLEST).log() - middle) / width).clamp(min=LEAST)
-            for part, take, (middle, width) in zip(self.parts, self.takes, self.scales, strict=True)
-        ]
-        whole = (found[0] + found[1]) / 2
-        mean = (whole + found[2]) / 2 if len(found) == 3 else whole
-        return torch.maximum(mean, torch.stack(found).amax(0) - GROSS)
+        found = torch.stack(
+            [
+                ((part(*(columns[at] for at in take)).clamp(min=SMALLEST).log() - middle) / width).clamp(min=LEAST)
+                for part, take, (middle, width) in zip(self.parts, self.takes, self.scales, strict=True)
+            ]
+        )
+        return torch.maximum(found.mean(0), found.amax(0) - GROSS)

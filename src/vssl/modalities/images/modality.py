@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
+import torch.nn.functional as F
+from jaxtyping import Float
 from PIL import Image, ImageOps
 from torch import Tensor
 
@@ -31,6 +33,7 @@ from vssl.types import Images
 SAMPLE = 512
 PICTURE_SIDE = 160
 DRAWS = 4
+OUTLINE = 8
 
 
 def measure(source: str | Path, config: Config) -> Spec:
@@ -105,6 +108,10 @@ class ImageModality(Modality):
 
     def plain(self, raw: Tensor) -> Images:
         return self._finish(raw.float() / 255)
+
+    def outline(self, view: Images) -> Float[Tensor, "B n"]:  # type: ignore[override]
+        """The mean colours of `OUTLINE` x `OUTLINE` fields, channel by channel; the fields are those of the places."""
+        return F.adaptive_avg_pool2d(view.pixels, OUTLINE).flatten(1)
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
         return corruptions.corrupt(raw, kind, level, generator)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Float32, Int64
 from PIL import Image
 from torch import Tensor
@@ -30,7 +31,9 @@ from vssl.types import Series
 LINEAR = 4.0
 """Spreads up to which a value is passed on as it is; beyond, its logarithm grows."""
 DRAWS = 3
-SPANS = 4
+QUARTERS = 4
+OUTLINE = 2048
+"""So many values of a window, at most, are compared one by one."""
 MOST_CHANNELS = 16
 """With more channels than this, each is thought away as a whole only."""
 
@@ -110,13 +113,18 @@ class SensorModality(Modality):
         bounded = scaled.clamp(-LINEAR, LINEAR) + scaled.sign() * beyond.log1p()
         return Series(bounded * known, known.to(bounded.dtype))
 
+    def outline(self, view: Series) -> Float[Tensor, "B n"]:  # type: ignore[override]
+        """The values themselves, one channel after the other; means over some rows where a window has too many."""
+        channels, window = self.shape
+        return F.adaptive_avg_pool1d(view.values, min(window, max(QUARTERS, OUTLINE // channels))).flatten(1)
+
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
         return corruptions.corrupt(raw, self._scale.to(raw.device), kind, level, generator)
 
     def parts(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Part]:
         """Each channel as a whole, and, where there are not too many, each quarter of it."""
         length = raw.shape[1]
-        cuts = [length * at // SPANS for at in range(SPANS + 1)]
+        cuts = [length * at // QUARTERS for at in range(QUARTERS + 1)]
         found = []
         for number, channel in enumerate(self.spec.channels):
             whole = raw.clone()
