@@ -31,7 +31,8 @@ SCORES = {
     "places": (places, places.Config()),
     "5-NN, features": (knn, knn.Config()),
     "5-NN, latent means": (knn, knn.Config(space="mean")),
-    "Mahalanobis": (mahalanobis, mahalanobis.Config()),
+    "Mahalanobis, features": (mahalanobis, mahalanobis.Config()),
+    "Mahalanobis, outline": (mahalanobis, mahalanobis.Config("outline")),
 }
 
 

@@ -97,7 +97,7 @@ def _latency(model: Model, out: Path, raw: torch.Tensor, threads: int) -> dict[s
     for _ in range(TURNS):
         for size in (1, 64):
             for name, run in (("torch, encoder", encoding), ("export, decision", decider.outputs)):
-                batch = raw[:size] if name.startswith("torch") else raw[:size].numpy()
+                batch: Any = raw[:size] if name.startswith("torch") else raw[:size].numpy()
                 start = perf_counter()
                 with torch.inference_mode():
                     run(batch)

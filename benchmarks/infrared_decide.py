@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from sklearn.neighbors import NearestNeighbors
 from spoilt import rejected
 from vssl import Embeddings, Optimiser, Run, api
 from vssl.decide import bounds
+from vssl.encoders.base import Decoder
 from vssl.files import write_json
 from vssl.modalities import images
 from vssl.scores import ambiguity, disagreement, elbo_gap, knn, mahalanobis, mixture, novelty, places
@@ -43,7 +44,8 @@ FITTED = {
     "places": (places, places.Config()),
     "5-NN, features": (knn, knn.Config()),
     "5-NN, latent means": (knn, knn.Config(space="mean")),
-    "Mahalanobis": (mahalanobis, mahalanobis.Config()),
+    "Mahalanobis, features": (mahalanobis, mahalanobis.Config()),
+    "Mahalanobis, outline": (mahalanobis, mahalanobis.Config("outline")),
     "mixture of 8 Gaussians": (mixture, mixture.Config()),
     "ambiguity": (ambiguity, ambiguity.Config()),
     "disagreement": (disagreement, disagreement.Config()),
@@ -159,7 +161,7 @@ def _pixels(model: Model, data: Path) -> np.ndarray:
 
 @torch.inference_mode()
 def _reconstruction_error(model: Model, data: Path) -> np.ndarray:
-    decoder, found = model.objective.decoder, []
+    decoder, found = cast(Decoder, model.objective.decoder), []
     for chunk in model.modality.stream(data):
         view = model.modality.plain(chunk.raw)
         found.append(-decoder.log_likelihood(model(view)[1].mean, view))
@@ -177,7 +179,9 @@ def _measured(scores: np.ndarray, label: np.ndarray) -> dict[str, Any]:
     found: dict[str, Any] = {"auroc": _auroc(normal, scores[label != "normal"])}
     found["auroc by class"] = {name: _auroc(normal, scores[label == name]) for name in classes}
     for rate in RATES:
-        alarms, misses, by_class = [], [], {name: [] for name in classes}
+        alarms: list[float] = []
+        misses: list[float] = []
+        by_class: dict[str, list[float]] = {name: [] for name in classes}
         for seed in range(DIVISIONS):
             order = np.random.default_rng(seed).permutation(len(normal))
             limit = bounds.binomial_threshold(normal[order[::2]], rate)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -75,7 +75,7 @@ def main(options: Options) -> None:
     if options.recipe not in RECIPES:
         sys.exit(f"There is no recipe {options.recipe!r}; there are: {', '.join(RECIPES)}.")
     out = options.out or HERE / "results" / f"{options.recipe}.json"
-    record = json.loads(out.read_text()) if out.exists() else {"recipe": options.recipe, "runs": []}
+    record: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {"recipe": options.recipe, "runs": []}
     record |= {"versions": versions(), "machine": machine(torch.device("cpu"))}
     for seed in options.seeds:
         for objective in options.objectives:
@@ -109,7 +109,7 @@ def run_vssl(options: Options, objective: str, seed: int) -> dict[str, Any]:
 
 
 def our_evidence(run: Run, recipe: Recipe, data: Path) -> Evidence:
-    label_from = "folder" if recipe.labels_from == "folder" else None
+    label_from: Literal["folder"] | None = "folder" if recipe.labels_from == "folder" else None
     return evidence_of(
         recipe,
         data,
@@ -206,6 +206,7 @@ def accuracy_of_five(evidence: Evidence) -> float:
 
 def table(runs: list[dict[str, Any]]) -> str:
     """Mean and spread (largest less smallest) over the seeds."""
+    shown: tuple[str, ...]
     shown = ("knn/accuracy", "knn5/accuracy", "linear/accuracy_100", "linear/accuracy_10", "linear/accuracy_1")
     shown += ("retrieval/r_auroc/ambiguity", "retrieval/r_auroc/nn_distance")
     lines = ["| method | seeds | images/s | " + " | ".join(shown) + " |", "|" + "---|" * (len(shown) + 3)]

@@ -61,8 +61,11 @@ def main(options: Options) -> None:
                 found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
                 rows.append({"lines": lines, "mode": mode, **found})
                 print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
-    command = " ".join(["python benchmarks/speed_events.py", *sys.argv[1:]])
-    about = {"command": command, "versions": versions(), "machine": machine(torch.device("cpu"))}
+    about = {
+        "command": " ".join(["python benchmarks/speed_events.py", *sys.argv[1:]]),
+        "versions": versions(),
+        "machine": machine(torch.device("cpu")),
+    }
     write_json(options.out, about | {"rows": rows})
 
 

@@ -12,6 +12,7 @@ import argparse
 import io
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -58,17 +59,16 @@ def parse() -> argparse.Namespace:
 def report(pixels: Tensor, generator: torch.Generator) -> None:
     for name in PRESETS:
         first, second = preset(name, 3)
-        show(
-            f"{name}, two views",
-            lambda first=first, second=second: (
-                make_view(pixels, first, generator),
-                make_view(pixels, second, generator),
-            ),
-        )
+        show(f"{name}, two views", partial(both_views, pixels, first, second, generator))
     nothing = show("one view that changes nothing", lambda: make_view(pixels, ViewConfig(), generator))
     show("  of which drawing", lambda: draw(ViewConfig(), len(pixels), generator))
     for name, config in ONE_BY_ONE.items():
-        show(f"  {name} adds", lambda config=config: make_view(pixels, config, generator), less=nothing)
+        show(f"  {name} adds", partial(make_view, pixels, config, generator), less=nothing)
+
+
+def both_views(pixels: Tensor, first: ViewConfig, second: ViewConfig, generator: torch.Generator) -> None:
+    make_view(pixels, first, generator)
+    make_view(pixels, second, generator)
 
 
 def show(name: str, function: Callable[[], object], less: float = 0.0) -> float:
@@ -109,7 +109,9 @@ def read(path: Path, count: int) -> Tensor:
     with tarfile.open(path, "r|*") as archive:
         for member in archive:
             if len(images) < count and member.name.lower().endswith((".jpg", ".jpeg", ".png")):
-                images.append(Image.open(io.BytesIO(archive.extractfile(member).read())).convert("RGB"))
+                file = archive.extractfile(member)
+                assert file is not None
+                images.append(Image.open(io.BytesIO(file.read())).convert("RGB"))
             elif len(images) == count:
                 break
     if len(images) < count:

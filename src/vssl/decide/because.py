@@ -76,7 +76,6 @@ def because(
 def _by_places(judge: Judge, samples: Embeddings, limits: np.ndarray) -> list[str | None]:
     """How many of the oddest places have to look like the nearest known sample's, in steps of twice as many."""
     fitted = places.fit(places.Config(), judge.bank)
-    assert isinstance(fitted, places.Places)
     heat = fitted.heat(samples).reshape(len(samples), -1)
     order = np.argsort(-heat, axis=1, kind="stable")
     near = neighbours(samples, judge.bank, 1, exclude_same_id=False).rows[:, 0].numpy()
@@ -98,8 +97,10 @@ def _exchange(samples: Embeddings, rows: Int[np.ndarray, "N k"], known: Embeddin
     places[each, rows] = known.numpy("places").reshape(places.shape)[each, rows]
     found = {"places": places}
     if "outline" in samples and "outline" in known:
-        outline = samples.numpy("outline").reshape(len(samples), -1, places.shape[1]).copy()
-        outline[each, :, rows] = known.numpy("outline").reshape(outline.shape)[each, :, rows]
+        outline, other = samples.numpy("outline").copy(), known.numpy("outline")
+        total = places.shape[1]
+        for first in range(0, outline.shape[1] - total + 1, total):  # behind the fields stands what is of the whole
+            outline[each, first + rows] = other[each, first + rows]
         found["outline"] = outline
     for name, values in found.items():
         column = to_arrow(values.reshape(len(samples), -1))

@@ -44,7 +44,6 @@ def heat_of(samples: Embeddings, reference: Reference) -> Heat | None:
     if "places" not in samples or "places" not in reference.bank:
         return None
     score = places.fit(places.Config(), reference.bank)
-    assert isinstance(score, places.Places)
     known = score.heat(reference.normal)
     low, high = np.quantile(known, [0.95, 0.999])
     maps = dict(zip(samples.ids, score.heat(samples), strict=True))

@@ -42,7 +42,7 @@ class Config:
             raise ConfigError(f"places.neighbours is {self.neighbours}; it must be 1 or more.")
 
 
-def fit(config: Config, bank: Embeddings) -> Score:
+def fit(config: Config, bank: Embeddings) -> Places:
     if "places" not in bank:
         raise ConfigError("The run's encoder has no feature maps, so there are no places. Take another score.")
     if not len(bank):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.covariance import LedoitWolf
 
 from vssl.errors import ConfigError, DataError, EmptyDataError, TooManyBrokenError
 from vssl.modalities import images
@@ -230,3 +231,21 @@ def test_a_source_that_is_not_there_is_named(folder: Path) -> None:
     modality = modality_of(folder)
     with pytest.raises(DataError, match="nowhere"):
         modality.load(folder.with_name("nowhere"))
+
+
+def test_a_blank_picture_is_unlike_others_by_its_outline_though_each_field_of_it_is_usual(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    light = rng.uniform(0, 255, (300, 1, 1, 1))
+    raw = np.clip(light + 12 * rng.normal(size=(300, 1, 24, 40)), 0, 255).astype(np.uint8)
+    for number, image in enumerate(raw[:40]):
+        Image.fromarray(image[0]).save(tmp_path / f"{number}.png")
+    modality = modality_of(tmp_path)
+    known, blank = (
+        modality.outline(modality.plain(torch.from_numpy(some))).double()
+        for some in (raw, np.stack([np.full_like(raw[0], level) for level in (0, 128, 255)]))
+    )
+    fitted = LedoitWolf().fit(known)
+    assert fitted.mahalanobis(blank).min() > 3 * fitted.mahalanobis(known).max()
+    fields = slice(0, 64)
+    alone = LedoitWolf().fit(known[:, fields])
+    assert alone.mahalanobis(blank[:, fields]).max() < alone.mahalanobis(known[:, fields]).max()

@@ -12,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from vssl.modalities import sensors
 from vssl.modalities.sensors import index as module
 from vssl.modalities.sensors.modality import SensorModality
 from vssl.modalities.sensors.rows import read
 from vssl.modalities.sensors.times import text
+from vssl.types import Series
 
 
 def built(source: Path, **settings: object) -> SensorModality:
@@ -202,3 +204,24 @@ def test_a_long_file_is_thinned_out_evenly_while_it_is_read(tmp_path: Path, monk
 def test_times_are_written_without_what_says_nothing():
     assert text(0) == "1970-01-01T00:00:00"
     assert text(1_500_000_000) == "1970-01-01T00:00:01.5"
+
+
+def test_the_outline_of_a_window_are_its_values_and_a_channel_that_stands_still_has_no_spread(tmp_path: Path):
+    (tmp_path / "a.csv").write_text(csv(table(200)))
+    modality = built(tmp_path, window="16")
+    view = modality.plain(modality.load(tmp_path).batch(np.arange(3)))
+    still = Series(view.values.clone(), view.known)
+    still.values[:, 1] = 2.0
+    outline, other = modality.outline(view), modality.outline(still)
+    torch.testing.assert_close(outline[:, :32], view.values.flatten(1))
+    assert (other[:, 33] < outline[:, 33] - 5).all()
+    torch.testing.assert_close(other[:, 32], outline[:, 32])
+
+
+def test_a_long_window_of_many_channels_has_an_outline_of_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vssl.modalities.sensors.modality.OUTLINE", 16)
+    (tmp_path / "a.csv").write_text(csv(table(200)))
+    modality = built(tmp_path, window="32")
+    view = modality.plain(modality.load(tmp_path).batch(np.arange(3)))
+    assert modality.outline(view).shape == (3, 2 * 8 + 2)
+    torch.testing.assert_close(modality.outline(view)[:, :8], view.values[:, 0].unflatten(1, (8, 4)).mean(2))

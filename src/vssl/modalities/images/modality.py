@@ -33,7 +33,9 @@ from vssl.types import Images
 SAMPLE = 512
 PICTURE_SIDE = 160
 DRAWS = 4
-OUTLINE = 8
+FIELDS = 8
+FAINT, BLANK = 0.1, 0.001
+"""Contrasts of a field and of a picture, in spreads of the training images, below which all are alike."""
 
 
 def measure(source: str | Path, config: Config) -> Spec:
@@ -110,8 +112,16 @@ class ImageModality(Modality):
         return self._finish(raw.float() / 255)
 
     def outline(self, view: Images) -> Float[Tensor, "B n"]:  # type: ignore[override]
-        """The mean colours of `OUTLINE` x `OUTLINE` fields, channel by channel; the fields are those of the places."""
-        return F.adaptive_avg_pool2d(view.pixels, OUTLINE).flatten(1)
+        """Of each channel the mean and log contrast of `FIELDS` x `FIELDS` fields, and the log contrast of the whole.
+
+        The fields are those of the places. The last tells a blank picture, of which each field alone may be usual.
+        """
+        pixels = view.pixels
+        mean = F.adaptive_avg_pool2d(pixels, FIELDS)
+        contrast = (F.adaptive_avg_pool2d(pixels.square(), FIELDS) - mean.square()).clamp(min=0).sqrt()
+        whole = pixels.std((2, 3), correction=0)
+        parts = (mean.flatten(1), (contrast + FAINT).log().flatten(1), (whole + BLANK).log())
+        return torch.cat(parts, 1)
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
         return corruptions.corrupt(raw, kind, level, generator)

@@ -34,6 +34,8 @@ DRAWS = 3
 QUARTERS = 4
 OUTLINE = 2048
 """So many values of a window, at most, are compared one by one."""
+STILL = 0.001
+"""Spreads of a channel, in those of the training series, below which all are alike."""
 MOST_CHANNELS = 16
 """With more channels than this, each is thought away as a whole only."""
 
@@ -114,9 +116,14 @@ class SensorModality(Modality):
         return Series(bounded * known, known.to(bounded.dtype))
 
     def outline(self, view: Series) -> Float[Tensor, "B n"]:  # type: ignore[override]
-        """The values themselves, one channel after the other; means over some rows where a window has too many."""
+        """The values themselves, channel by channel, and the log spread of each: a channel that stands still has none.
+
+        Where a window has too many values, they are means over some rows.
+        """
         channels, window = self.shape
-        return F.adaptive_avg_pool1d(view.values, min(window, max(QUARTERS, OUTLINE // channels))).flatten(1)
+        values = F.adaptive_avg_pool1d(view.values, min(window, max(QUARTERS, OUTLINE // channels)))
+        spread = view.values.std(2, correction=0)
+        return torch.cat([values.flatten(1), (spread + STILL).log()], 1)
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
         return corruptions.corrupt(raw, self._scale.to(raw.device), kind, level, generator)
