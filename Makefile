@@ -32,7 +32,7 @@ speed: $(READY)  ## speed beside lightly: make speed DATA=cifar10-jpeg.tar.xz; s
 	$(BIN)/python benchmarks/speed_images.py --data $(DATA)
 
 lock:  ## renew requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --no-annotate --no-header --extra onnx --extra timm --group dev \
+	$(BIN)/uv pip compile --quiet --universal --no-annotate --no-header --extra onnx --extra serve --extra timm --group dev \
 		pyproject.toml -o requirements.lock
 
 $(READY): requirements.lock pyproject.toml

@@ -5,6 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from vssl.run import Run
@@ -27,3 +30,27 @@ def exported(decided_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path
     from vssl import api
 
     return api.export(decided_run, out=tmp_path_factory.mktemp("float32") / "export")
+
+
+@pytest.fixture(scope="session")
+def series_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export of a tiny run on series of two channels, with a policy; not to be changed."""
+    from vssl import api
+    from vssl.modalities import sensors
+
+    folder = tmp_path_factory.mktemp("series")
+    for name, rows in (("learn", 600), ("known", 1600)):
+        values = np.random.default_rng(rows).normal(size=(rows, 2))
+        pq.write_table(pa.table({"pressure": values[:, 0], "heat": values[:, 1]}), folder / f"{name}.parquet")
+    run = api.train(
+        folder / "learn.parquet",
+        folder / "run",
+        modality=sensors.Config(window="16", stride="4"),
+        encoder="temporal/tiny",
+        steps=5,
+        batch=32,
+        precision="float32",
+        device="cpu",
+    )
+    api.calibrate(run, folder / "known.parquet", bank="train", false_alarm=0.1, device="cpu")
+    return api.export(run)

@@ -10,7 +10,21 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vssl.api import bench, calibrate, decide, embed, evaluate, export, load, probe, report, resume, train, views
+    from vssl.api import (
+        bench,
+        calibrate,
+        decide,
+        embed,
+        evaluate,
+        export,
+        load,
+        probe,
+        report,
+        resume,
+        serve,
+        train,
+        views,
+    )
     from vssl.decide.promise import Costs
     from vssl.errors import VsslError
     from vssl.run import Run
@@ -29,6 +43,7 @@ _HOMES = {
         "probe",
         "report",
         "resume",
+        "serve",
         "train",
         "views",
     ),

@@ -19,6 +19,7 @@ from vssl import api
 from vssl.cli.decisions import Calibrate, decide, probe
 from vssl.cli.exports import export
 from vssl.cli.members import configurations, with_members
+from vssl.cli.service import serve
 from vssl.cli.terminal import Data, RunFolder, say, terminal
 from vssl.errors import VsslError
 from vssl.run import Run
@@ -46,7 +47,11 @@ vssl decide RUN NEW
 
 For a computer without torch:
 
-vssl export RUN"""
+vssl export RUN
+
+Over HTTP:
+
+vssl serve RUN"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -62,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "decide": decide,
             "probe": probe,
             "export": export,
+            "serve": serve,
             "report": report,
             "views": with_members(Views, arguments, ("modality",)),
             "bench": with_members(Bench, arguments, ("modality", "encoder")),

@@ -23,6 +23,7 @@ from vssl.export.graphs import Encoding, Scoring, joined, to_onnx
 from vssl.export.parity import Decided, Parity, compare, differences, milliseconds
 from vssl.export.recalibrate import Calibration, gather, recalibrate
 from vssl.files import atomic, write_json
+from vssl.run import Run
 from vssl.runtime.folder import FORMAT, GOLDEN, KNOWN, MANIFEST, MODEL, POLICY
 from vssl.train.describe import versions
 from vssl.train.model import Model
@@ -58,13 +59,21 @@ def export(model: Model, out: Path, precision: Precision) -> Parity:
         milliseconds=milliseconds(encoding, Encoded(encoder, threads=1), raw.numpy()),
         megabytes=round(len(files[MODEL]) / 1e6, 2),
     )
-    _write(out, _about(model, precision, parity), files)
+    _write(out, _about(model, precision, parity) | {"made_from": origin(model.run)}, files)
     return parity
 
 
 def backend(precision: Precision) -> str:
     """What computes the numbers, as a policy remembers it."""
     return f"onnxruntime {'.'.join(onnxruntime.__version__.split('.')[:2])}, cpu, {precision}"
+
+
+def origin(run: Run) -> str:
+    """SHA-256 of the run's model and policy: an export of something else is out of date."""
+    found = hashlib.sha256()
+    for path in (run.path / "model.safetensors", run.path / "policy.json"):
+        found.update(_hash(path.read_bytes()).encode() if path.exists() else b"-")
+    return found.hexdigest()
 
 
 def _calibration(model: Model) -> Calibration | None:

@@ -69,6 +69,11 @@ class Decider:
         self._normal = {group: np.array(scores) for group, scores in known["normal"].items()}
         self._bank: list[str] = known["bank"]
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a raw sample; images: channels, height, width."""
+        return tuple(self._session.get_inputs()[0].shape[1:])
+
     def outputs(self, raw: np.ndarray) -> dict[str, np.ndarray]:
         """All outputs of the model for a batch of raw samples, as the modality reads them; images: uint8 [B, C, H, W].
 
@@ -130,15 +135,33 @@ class Decider:
 
     def decide_images(self, files: Iterable[Path], group: str = "") -> Iterator[Decision]:
         """Decide on image files, in their order; one that cannot be read is reviewed, and none is lost."""
-        canvas = self._canvas()
         for file in files:
             try:
-                raw = decode(file.read_bytes(), str(file), canvas)[None]
+                raw = self.image(file.read_bytes(), str(file))[None]
             except (BrokenFileError, OSError) as error:
                 reason = error.reason if isinstance(error, BrokenFileError) else str(error.strerror)
-                yield Decision(str(file), "review", np.nan, np.nan, reason=f"unreadable: {reason}")
+                yield unreadable(str(file), reason)
             else:
                 yield from self.decide(raw, [str(file)], [group])
+
+    def image(self, data: bytes, name: str) -> np.ndarray:
+        """The raw sample of an image file's bytes: uint8 [C, H, W].
+
+        Raises:
+            BrokenFileError: It cannot be read.
+            ExportError: The model takes no images.
+        """
+        if self.about["modality"] != "images":
+            raise ExportError(f"This model takes {self.about['modality']}, no images: give raw samples.")
+        return decode(data, name, Canvas(**self.about["spec"]["canvas"]))
+
+    def check_policy(self) -> None:
+        """See that decisions can be made today.
+
+        Raises:
+            ExportError: There is no policy, or it has expired.
+        """
+        self._in_force()
 
     def _in_force(self) -> dict[str, Any]:
         if self.policy is None:
@@ -165,10 +188,10 @@ class Decider:
         decision = "reject" if score > limits["reject_above"] else "review"
         return Decision(name, "accept" if score <= limits["accept_up_to"] else decision, float(p_value), score, nearest)
 
-    def _canvas(self) -> Canvas:
-        if self.about["modality"] != "images":
-            raise ExportError(f"This model takes {self.about['modality']}, no images: give raw samples.")
-        return Canvas(**self.about["spec"]["canvas"])
+
+def unreadable(name: str, reason: str) -> Decision:
+    """A person has to look at what cannot be read."""
+    return Decision(name, "review", np.nan, np.nan, reason=f"unreadable: {reason}")
 
 
 def load(path: str | Path, threads: int = 1) -> Decider:

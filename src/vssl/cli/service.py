@@ -1,0 +1,43 @@
+"""The verb that answers over HTTP: serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from vssl import api
+from vssl.cli.terminal import terminal
+
+
+def serve(
+    what: Positional[Path],
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    database: str = "",
+    token_file: Path | None = None,
+    threads: int | None = None,
+) -> None:
+    """Decide over HTTP, and keep every decision in a database, until Ctrl-C.
+
+    Needs the extras: pip install 'vssl[onnx,serve]'. A decision is stored before it is answered. /docs describes what
+    can be asked, /v1/health whether it works, /metrics is for Prometheus.
+
+    Example: vssl serve RUN
+
+    Ask it: curl -F files=@part.png http://127.0.0.1:8000/v1/decide
+
+    For other computers: vssl serve RUN --host 0.0.0.0 --token-file token.txt
+
+    Args:
+        what: A run with a policy, of which an export is made if there is no fresh one; or an export folder.
+        host: Address to listen on; any other than this computer's own needs a token.
+        port: Port to listen on.
+        database: Where decisions are stored: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME; by default
+            decisions.sqlite in the export folder.
+        token_file: A file with a word that every request must carry: Authorization: Bearer WORD.
+        threads: Cores for one batch; all by default.
+    """
+    api.serve(
+        what, host=host, port=port, database=database, token_file=token_file, threads=threads, terminal=terminal()
+    )

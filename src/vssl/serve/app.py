@@ -1,0 +1,121 @@
+"""The addresses of the service."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import FastAPI, File, Form, HTTPException, Query, Request, UploadFile
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from vssl.errors import ExportError, StorageError, VsslError
+from vssl.serve.answers import Decided, Decisions, Health, Past, Verdict, Windows
+from vssl.serve.batching import BusyError
+from vssl.serve.limits import Gate, Limits
+from vssl.serve.service import Sample, Service
+
+RETRY_AFTER_S = "1"
+DESCRIPTION = "Decisions by an exported model and its policy. Every decision is stored before it is answered."
+
+
+def build(service: Service, limits: Limits) -> FastAPI:
+    """The application; what `POST /v1/decide` takes depends on the kind of data that the model was trained on."""
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        service.batcher.start()
+        yield
+        await service.batcher.stop()
+        service.store.close()
+
+    app = FastAPI(title="vssl", description=DESCRIPTION, lifespan=life)
+    app.add_middleware(Gate, limits=limits)
+    app.add_exception_handler(VsslError, _failed)
+    files = service.decider.about["files"]
+
+    async def decided(samples: Sequence[Sample]) -> Decisions:
+        try:
+            stored = await asyncio.wait_for(service.batcher(samples), limits.seconds)
+        except BusyError as error:
+            service.metrics.refused.inc()
+            raise HTTPException(429, str(error), {"Retry-After": RETRY_AFTER_S}) from error
+        except TimeoutError as error:
+            message = f"There was no decision within {limits.seconds:g} s; it may be stored later."
+            raise HTTPException(503, message, {"Retry-After": RETRY_AFTER_S}) from error
+        found = [Decided.of(item) for item in stored]
+        return Decisions(decisions=found, model=files["model"]["sha256"], policy=files["policy"]["sha256"])
+
+    def check_count(count: int) -> None:
+        if count > limits.samples:
+            raise HTTPException(413, f"A request may have {limits.samples} samples, and this has {count}.")
+
+    if service.decider.about["modality"] == "images":
+
+        @app.post("/v1/decide")
+        async def decide_images(
+            files: Annotated[list[UploadFile], File(description="Image files: PNG, JPEG, WebP, BMP, TIFF.")],
+            group: Annotated[str, Form(description="Of all of them, where the policy has thresholds by group.")] = "",
+        ) -> Decisions:
+            """Decide on image files. One that cannot be read is reviewed."""
+            check_count(len(files))
+            read = [(await file.read(), file.filename or "") for file in files]
+            # In threads: decoding takes longer than deciding.
+            reading = (asyncio.to_thread(service.image, data, name, group) for data, name in read)
+            return await decided(await asyncio.gather(*reading))
+    else:
+
+        @app.post("/v1/decide")
+        async def decide_windows(windows: Windows) -> Decisions:
+            """Decide on windows of series, as long as those of the training."""
+            check_count(len(windows.samples))
+            channels, rows = service.decider.shape
+            return await decided([_window(window, channels, rows) for window in windows.samples])
+
+    @app.get("/v1/health")
+    def health() -> Health:
+        """Whether decisions can be made and stored; needs no token."""
+        service.decider.check_policy()
+        service.store.check()
+        return Health(status="ok")
+
+    @app.get("/v1/model")
+    def model() -> dict[str, Any]:
+        """The manifest of the export: kind of data, precision, versions, parity with the run."""
+        return service.decider.about
+
+    @app.get("/v1/policy")
+    def policy() -> dict[str, Any]:
+        """The policy in force: thresholds, what is promised, in words too, and until when."""
+        return service.decider.policy or {}
+
+    @app.get("/v1/decisions")
+    def decisions(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100, before: int | None = None, decision: Verdict | None = None
+    ) -> list[Past]:
+        """Decisions in the database, the newest first; go on with `before`, the last number."""
+        return [Past(**row) for row in service.store.latest(limit, before, decision)]
+
+    @app.get("/metrics", include_in_schema=False)
+    def metrics() -> Response:
+        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+def _window(window: Any, channels: int, rows: int) -> Sample:
+    raw = np.array([[np.nan if value is None else value for value in row] for row in window.values], dtype=object)
+    if raw.shape != (channels, rows):
+        raise HTTPException(422, f"{window.id or 'A window'} is not {channels} channels of {rows} rows.")
+    values = raw.astype(np.float32)
+    return Sample(window.id, window.group, hashlib.sha256(values.tobytes()).hexdigest(), values)
+
+
+def _failed(_request: Request, error: Exception) -> JSONResponse:
+    """A policy that has expired and a database that is gone are nothing the asker can mend: 503."""
+    status = 503 if isinstance(error, ExportError | StorageError) else 422
+    return JSONResponse({"detail": str(error)}, status)

@@ -1,0 +1,90 @@
+"""Micro-batching: what arrives while a batch is being decided on waits, and is decided on together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+class BusyError(Exception):
+    """More is waiting already than will be taken."""
+
+
+@dataclass(frozen=True)
+class _Waiting(Generic[Asked, Answer]):
+    asked: Asked
+    answer: asyncio.Future[Answer]
+
+
+class Batcher(Generic[Asked, Answer]):
+    """One thread works on batches; a batch is whatever waits when the thread is free, so nobody waits for company.
+
+    Attributes:
+        waiting: How many wait now.
+    """
+
+    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answer]], most: int = 64, room: int = 512) -> None:
+        """
+        Args:
+            work: One answer for each of a batch, in order; runs in a thread of its own.
+            most: Largest batch.
+            room: So many may wait; more are refused.
+        """
+        self._work, self._most, self._room = work, most, room
+        self._queue: asyncio.Queue[_Waiting[Asked, Answer]] = asyncio.Queue()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="decide")
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        return self._queue.qsize()
+
+    def start(self) -> None:
+        """Begin to work, in the running event loop."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Answer all that wait, then stop."""
+        await self._queue.join()
+        if self._task is not None:
+            self._task.cancel()
+        self._thread.shutdown()
+
+    async def __call__(self, asked: Sequence[Asked]) -> list[Answer]:
+        """The answers, once they are there; all of `asked` are taken or none.
+
+        Raises:
+            BusyError: There is no room for them.
+        """
+        if self.waiting + len(asked) > self._room:
+            raise BusyError(f"{self.waiting} samples are waiting already.")
+        loop = asyncio.get_running_loop()
+        waiting = [_Waiting(item, loop.create_future()) for item in asked]
+        for item in waiting:
+            self._queue.put_nowait(item)
+        return list(await asyncio.gather(*(item.answer for item in waiting)))
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < self._most and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            try:
+                answers = await loop.run_in_executor(self._thread, self._work, [item.asked for item in batch])
+                for item, answer in zip(batch, answers, strict=True):
+                    if not item.answer.done():  # who has gone away needs no answer
+                        item.answer.set_result(answer)
+            except Exception as error:
+                for item in batch:
+                    if not item.answer.done():
+                        item.answer.set_exception(error)
+            finally:
+                for _ in batch:
+                    self._queue.task_done()

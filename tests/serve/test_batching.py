@@ -1,0 +1,119 @@
+"""Micro-batching: what waits is decided on together, in order; no more than there is room for."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from vssl.serve.batching import Batcher, BusyError
+
+
+class Work:
+    """Doubles numbers; the first batch waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.go = threading.Event()
+
+    def __call__(self, asked: Sequence[int]) -> list[int]:
+        self.batches.append(list(asked))
+        assert self.go.wait(10)
+        if 13 in asked:
+            raise ValueError("thirteen")
+        return [2 * number for number in asked]
+
+
+async def started(work: Work, **settings: int) -> Batcher[int, int]:
+    batcher: Batcher[int, int] = Batcher(work, **settings)
+    batcher.start()
+    return batcher
+
+
+async def begun(work: Work) -> None:
+    while not work.batches:
+        await asyncio.sleep(0.001)
+
+
+def test_what_waits_is_decided_on_together_and_answered_in_order():
+    async def scene() -> tuple[list[list[int]], list[list[int]]]:
+        work = Work()
+        batcher = await started(work, most=4)
+        first = asyncio.create_task(batcher([1]))
+        await begun(work)
+        others = [asyncio.create_task(batcher([number, number + 1])) for number in (2, 4, 6)]
+        await asyncio.sleep(0.01)
+        work.go.set()
+        answers = await asyncio.gather(first, *others)
+        await batcher.stop()
+        return answers, work.batches
+
+    answers, batches = asyncio.run(scene())
+    assert answers == [[2], [4, 6], [8, 10], [12, 14]]
+    assert batches == [[1], [2, 3, 4, 5], [6, 7]]
+
+
+def test_what_finds_no_room_is_refused_as_a_whole():
+    async def scene() -> int:
+        work = Work()
+        batcher = await started(work, room=3)
+        first = asyncio.create_task(batcher([1]))
+        await begun(work)
+        waiting = asyncio.create_task(batcher([2, 3]))
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError, match="2 samples are waiting"):
+            await batcher([4, 5])
+        left = batcher.waiting
+        work.go.set()
+        assert await first == [2]
+        assert await waiting == [4, 6]
+        await batcher.stop()
+        return left
+
+    assert asyncio.run(scene()) == 2
+
+
+def test_a_failure_reaches_those_of_its_batch_and_the_next_batch_works():
+    async def scene() -> None:
+        work = Work()
+        work.go.set()
+        batcher = await started(work)
+        with pytest.raises(ValueError, match="thirteen"):
+            await batcher([13])
+        assert await batcher([1]) == [2]
+        await batcher.stop()
+
+    asyncio.run(scene())
+
+
+def test_stopping_answers_all_that_wait():
+    async def scene() -> list[list[int]]:
+        work = Work()
+        batcher = await started(work, most=1)
+        asked = [asyncio.create_task(batcher([number])) for number in range(5)]
+        await begun(work)
+        stopping = asyncio.create_task(batcher.stop())
+        work.go.set()
+        await stopping
+        return await asyncio.gather(*asked)
+
+    assert asyncio.run(scene()) == [[0], [2], [4], [6], [8]]
+
+
+def test_who_has_gone_away_does_not_hold_up_the_others():
+    async def scene() -> list[int]:
+        work = Work()
+        batcher = await started(work)
+        gone = asyncio.create_task(batcher([1]))
+        await begun(work)
+        gone.cancel()
+        stays = asyncio.create_task(batcher([2]))
+        await asyncio.sleep(0)
+        work.go.set()
+        found = await stays
+        await batcher.stop()
+        return found
+
+    assert asyncio.run(scene()) == [4]
