@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +17,12 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from vssl import runtime
+from vssl import api, runtime
+from vssl.cli import main as vssl_main
 from vssl.errors import ConfigError, ExportError, StorageError
+from vssl.run import Run
+from vssl.serve import start
+from vssl.serve.__main__ import main
 from vssl.serve.app import build
 from vssl.serve.limits import Limits
 from vssl.serve.service import Service
@@ -234,3 +242,34 @@ def test_a_window_of_series_is_decided_on_in_the_units_of_the_data(series_export
     assert [item["score"] for item in found] == pytest.approx([d.score for d in service.decider.decide(expected)])
     assert bad.status_code == 422
     assert bad.json()["detail"] == f"short is not {channels} channels of {rows} rows."
+
+
+def test_the_service_needs_no_torch():
+    code = "import sys, vssl.serve.__main__; print(*{'torch', 'scipy', 'sklearn', 'pyarrow'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_what_is_no_export_is_refused_by_either_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main([str(tmp_path)]) == 2
+    assert "ExportError: " in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        vssl_main(["serve", str(tmp_path / "none")])
+    assert "RunNotFoundError: " in capsys.readouterr().err
+
+
+def test_a_run_is_exported_for_the_service_and_again_when_its_policy_is_another(
+    decided_run: Run, line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run, served = Run(shutil.copytree(decided_run.path, tmp_path / "run")), []
+    monkeypatch.setattr(start, "serve", lambda folder, *_: served.append((folder, made(folder))))
+
+    def made(folder: Path) -> str:
+        return json.loads((folder / "manifest.json").read_text())["files"]["policy"]["sha256"]
+
+    api.serve(run)
+    api.serve(run)
+    promise = {"false_alarm": 0.2, "confidence": 0.8, "overwrite": True}
+    api.calibrate(run, f"{line}:label=ok", device="cpu", **promise)
+    api.serve(run)
+    assert {folder for folder, _ in served} == {run.path / "export"}
+    assert served[0] == served[1] != served[2]
