@@ -93,6 +93,13 @@ def test_what_was_measured_survives_json(modality: Modality):
     assert from_dict(type(modality.spec), json.loads(json.dumps(to_dict(modality.spec)))) == modality.spec
 
 
+def test_what_was_measured_is_told_to_a_person(name: str, modality: Modality):
+    facts = find("modalities", name).describe(modality.spec)
+    assert facts.rows
+    assert {len(row) for row in facts.rows} == {len(facts.columns)}
+    assert facts.note.endswith(".")
+
+
 def test_loaded_samples_have_one_name_and_one_row_of_metadata_each(modality: Modality, source: Path):
     dataset = modality.load(source)
     assert len(dataset) == len(set(dataset.ids)) == dataset.metadata.num_rows == 24

@@ -8,7 +8,9 @@ from html.parser import HTMLParser
 import pytest
 
 from made_up_runs import VALUES, no_pictures, noise_pictures, table
+from vssl.config import to_dict
 from vssl.errors import RunVersionError
+from vssl.modalities.events import Lines, Reading, Spec, Template
 from vssl.report import build
 from vssl.run import Run
 
@@ -52,6 +54,20 @@ def test_a_full_run_fills_every_section(make_run: MakeRun) -> None:
         "verdict", "training", "health", "map", "ambiguity", "neighbours", "evaluation", "broken", "configuration",
     ]  # fmt: skip
     assert "truncated JPEG" in section(text, "broken")
+
+
+def test_what_was_measured_on_the_data_can_be_read(make_run: MakeRun) -> None:
+    spec = Spec(
+        reading=Reading("lines", "iso", "", "20", "20", "", "", ""),
+        templates=(Template("door <*> opened", 1200), Template("<script>alert(1)</script>", 3)),
+        unlisted=7,
+        length=64,
+        lines=Lines(1210, 0, 0, 0),
+    )
+    text = section(page(make_run(settings={"seed": 0, "modality": {"name": "events"}}, spec=to_dict(spec))), "data")
+    assert "2 kinds in 1,210 lines. 7 lines of rarer kinds count as unknown." in text
+    assert "<td>1,200</td><td>door &lt;*&gt; opened</td>" in text
+    assert "<script>" not in text
 
 
 def test_sections_without_data_name_the_command_that_fills_them(make_run: MakeRun) -> None:

@@ -2,7 +2,8 @@
 
 A modality's module has a frozen `Config`; `DEFAULT_ENCODER`, the name of the encoder that suits; a frozen dataclass
 `Spec`, stored with the run; `measure(source, config)`, which looks at the training data once and returns as a `Spec`
-what has to be known of them ever after (sizes, ranges, mean and spread); and `build(config, spec) -> Modality`.
+what has to be known of them ever after (sizes, ranges, mean and spread); `describe(spec) -> Facts`, the same for a
+person; and `build(config, spec) -> Modality`.
 """
 
 from __future__ import annotations

@@ -12,8 +12,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from vssl.config import find, from_dict
 from vssl.errors import RunVersionError
 from vssl.files import atomic
+from vssl.modalities.facts import Facts
 from vssl.report.curves import curves
 from vssl.report.decisions import Elsewhere, decided, nowhere
 from vssl.report.gallery import Pictures
@@ -67,6 +69,7 @@ def _content(run: Run, pictures: Pictures, embeddings: str, sample: int, elsewhe
         "name": run.path.resolve().name,
         "info": info,
         "verdict": verdict(info, values, samples.table if samples else None),
+        "facts": _facts(info),
         "curves": curves(metrics),
         "checks": checks(metrics, samples.features if samples else None),
         "samples": samples,
@@ -81,6 +84,14 @@ def _content(run: Run, pictures: Pictures, embeddings: str, sample: int, elsewhe
         "broken": info.get("broken", [])[:BROKEN_SHOWN],
         "commands": _commands(run, embeddings),
     }
+
+
+def _facts(info: dict[str, Any]) -> Facts | None:
+    """What was measured on the training data; None for a run that does not say."""
+    if "modality" not in info.get("settings", {}):
+        return None
+    module = find("modalities", info["settings"]["modality"]["name"])
+    return module.describe(from_dict(module.Spec, info["spec"], "spec"))
 
 
 def _commands(run: Run, embeddings: str) -> dict[str, str]:

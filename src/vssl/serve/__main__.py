@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Answer until interrupted; errors end with status 2 and a message on standard error."""
     parser = argparse.ArgumentParser(
         prog="python -m vssl.serve",
-        description="Decide over HTTP by an export, and keep every decision in a database, until Ctrl-C; without torch.",
+        description="Decide over HTTP by an export, and keep every decision in a database, until Ctrl-C.",
     )
     parser.add_argument("export", type=Path, help="the export folder")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; any other needs a token")

@@ -34,8 +34,9 @@ SAMPLE = 512
 PICTURE_SIDE = 160
 DRAWS = 4
 FIELDS = 8
-FAINT, BLANK = 0.1, 0.001
-"""Contrasts of a field and of a picture, in spreads of the training images, below which all are alike."""
+FAINT, BLANK = 0.1, 1e-6
+"""Contrasts of a field and of a picture, in spreads of the training images, below which all are alike: a field may be
+flat, but a picture without any contrast at all is none."""
 
 
 def measure(source: str | Path, config: Config) -> Spec:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
+from vssl.modalities.facts import Facts
 
 if TYPE_CHECKING:
     from vssl.modalities.sensors.modality import SensorModality
@@ -90,6 +91,16 @@ def measure(source: str | Path, config: Config) -> Spec:
     from vssl.modalities.sensors import measuring
 
     return measuring.measure(source, config)
+
+
+def describe(spec: Spec) -> Facts:
+    """The channels with their middle and spread, and how rows became windows."""
+    values = zip(spec.channels, spec.centre, spec.scale, strict=True)
+    rows = [(channel, f"{centre:.4g}", f"{scale:.4g}") for channel, centre, scale in values]
+    step = f", one every {spec.step_s:g} s" if spec.step_s is not None else ""
+    left_out = f" Left out: {'; '.join(spec.left_out)}." if spec.left_out else ""
+    note = f"Windows of {spec.window} rows{step}; a new one every {spec.stride} rows.{left_out}"
+    return Facts("Channels", ("Channel", "Median", "Spread"), rows, note)
 
 
 def build(config: Config, spec: Spec) -> SensorModality:
