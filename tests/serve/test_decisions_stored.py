@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,7 @@ def test_decisions_come_back_as_they_were_the_newest_first(url: str):
     newest, older = store.latest(2)
     assert (newest["id"], newest["score"], newest["p_value"], newest["nearest"]) == ("c", None, None, [])
     assert newest["reason"] == "unreadable: it is empty"
+    assert abs(datetime.now(UTC) - newest["at"]) < timedelta(minutes=1)
     assert (older["number"], older["id"], older["group"], older["content"]) == (first[1], "b", "north", "hash of b")
     assert (older["decision"], older["score"], older["p_value"]) == ("accept", 1.25, 0.5)
     assert (older["nearest"], older["model"], older["policy"]) == (["k1", "k2"], "model hash", "policy hash")

@@ -115,6 +115,7 @@ def test_the_service_tells_what_it_is_and_what_it_has_done(line: Path, asked, ex
     assert sum(float(row.split()[1]) for row in metrics.splitlines() if row.startswith("vssl_decisions_total")) == 3
     assert "vssl_batch_samples_count 3.0" in metrics
     assert "/v1/decide" in client.get("/openapi.json").json()["paths"]
+    assert client.get("/docs").status_code == 404  # it would load scripts from elsewhere
 
 
 def test_many_clients_share_batches_and_each_gets_its_own_answer(line: Path, asked, service: Service):

@@ -23,7 +23,7 @@ def serve(
     threads: int | None = None,
     terminal: Console | None = None,
 ) -> None:
-    """Decide over HTTP until interrupted: POST /v1/decide; all addresses are described under /docs.
+    """Decide over HTTP until interrupted: POST /v1/decide; /openapi.json describes all addresses.
 
     Args:
         what: A run with a policy, of which an export is made if there is no fresh one; or an export folder.
@@ -48,7 +48,7 @@ def serve(
     def started() -> None:
         if terminal is not None:
             terminal.print(
-                f"http://{host}:{port}/docs describes what can be asked. Stop it with Ctrl-C.", soft_wrap=True
+                f"http://{host}:{port}/openapi.json describes what can be asked. Stop it with Ctrl-C.", soft_wrap=True
             )
 
     token = None if token_file is None else Path(token_file)

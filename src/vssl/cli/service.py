@@ -20,8 +20,8 @@ def serve(
 ) -> None:
     """Decide over HTTP, and keep every decision in a database, until Ctrl-C.
 
-    Needs the extras: pip install 'vssl[onnx,serve]'. A decision is stored before it is answered. /docs describes what
-    can be asked, /v1/health whether it works, /metrics is for Prometheus.
+    Needs the extras: pip install 'vssl[onnx,serve]'. A decision is stored before it is answered.
+    /openapi.json describes what can be asked, /v1/health whether it works, /metrics is for Prometheus.
 
     Example: vssl serve RUN
 

@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def started() -> None:
         print(
-            f"http://{asked.host}:{asked.port}/docs describes what can be asked. Stop it with Ctrl-C.", file=sys.stderr
+            f"http://{asked.host}:{asked.port}/openapi.json describes what can be asked. Stop it with Ctrl-C.",
+            file=sys.stderr,
         )
 
     try:

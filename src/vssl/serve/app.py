@@ -33,7 +33,8 @@ def build(service: Service, limits: Limits) -> FastAPI:
         await service.batcher.stop()
         service.store.close()
 
-    app = FastAPI(title="vssl", description=DESCRIPTION, lifespan=life)
+    # The pages that FastAPI offers load scripts from elsewhere; nothing here does.
+    app = FastAPI(title="vssl", description=DESCRIPTION, lifespan=life, docs_url=None, redoc_url=None)
     app.add_middleware(Gate, limits=limits)
     app.add_exception_handler(VsslError, _failed)
     files = service.decider.about["files"]

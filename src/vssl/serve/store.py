@@ -116,7 +116,8 @@ class Store:
         if decision is not None:
             query = query.where(DECISIONS.c.decision == decision)
         with _failures("read"), self._engine.connect() as connection:
-            return [dict(row._mapping) for row in connection.execute(query)]
+            # SQLite keeps no time zone; what was stored is UTC.
+            return [{**row._mapping, "at": _utc(row.at)} for row in connection.execute(query)]
 
     def check(self) -> None:
         """See whether the database answers.
@@ -149,6 +150,10 @@ def _row(record: Record) -> dict[str, Any]:
         "reason": found.reason,
         "content": record.content,
     }
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _number(value: float) -> float | None:
