@@ -258,6 +258,7 @@ def test_what_is_no_export_is_refused_by_either_command(tmp_path: Path, capsys: 
     assert "RunNotFoundError: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_is_exported_for_the_service_and_again_when_its_policy_is_another(
     decided_run: Run, line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
