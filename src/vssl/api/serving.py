@@ -57,10 +57,11 @@ def serve(
 
 def _export_of(what: Run | Name, terminal: Console | None) -> Path:
     path = what.path if isinstance(what, Run) else Path(what)
-    if (path / "manifest.json").exists():
+    from vssl.runtime.folder import MANIFEST, read
+
+    if (path / MANIFEST).exists():
         return path
     from vssl.export.folder import origin
-    from vssl.runtime.folder import MANIFEST, read
 
     run, folder = Run(path), path / "export"
     if not (folder / MANIFEST).exists() or read(folder).about.get("made_from") != origin(run):
