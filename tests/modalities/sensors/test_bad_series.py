@@ -39,7 +39,7 @@ def replaced(row: int, text: str) -> str:
     [
         (
             swapped(),
-            r"a\.csv: row 21 has an earlier time than the one before it \(2026-01-05T08:19:00\): sort",
+            r"a\.csv: row 21 has an earlier time than the one before it \(2026-01-05T08:20:00\): sort",
         ),
         (replaced(10, lines()[9]), r"row 10 has the same time as the one before it"),
         (replaced(15, "2026-01-05T08:14:00+02:00,1,2"), r"a\.csv.*(time|Row|timestamp)"),

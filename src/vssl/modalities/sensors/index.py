@@ -1,4 +1,4 @@
-"""Which windows a source holds: one pass over its files, of which only times, labels and counts are kept."""
+"""Which windows a source holds: one pass over its files, of which a few numbers a window are kept."""
 
 from __future__ import annotations
 
@@ -14,18 +14,12 @@ from jaxtyping import Int64
 
 from vssl.errors import BrokenFileError, DataError
 from vssl.modalities.sensors import tables
+from vssl.modalities.sensors.cutting import Cut, Cuts, Cutter
 from vssl.modalities.sensors.rows import Layout, read
-from vssl.modalities.sensors.times import stretches, text
+from vssl.modalities.sensors.times import text
 
-
-@dataclass(frozen=True)
-class Cut:
-    """How rows become windows: lengths in rows, and the usual step in nanoseconds or None."""
-
-    window: int
-    stride: int
-    block: int
-    step_ns: float | None
+Picked = slice | Int64[np.ndarray, " k"] | Sequence[int]
+EVERY = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,28 +29,56 @@ class File:
     Attributes:
         path: Where it lies.
         name: Within the source.
-        starts: Row of the first row of each window.
-        metadata: One row a window: series, start, end, block, and the labels.
+        cuts: Where they begin and end, and their labels.
+        block: Rows of a block.
         broken: Why it cannot be read; None if it can.
     """
 
     path: Path
     name: str
-    starts: Int64[np.ndarray, " k"]
-    metadata: pa.Table
+    cuts: Cuts
+    block: int
     broken: str | None = None
 
     @property
-    def samples(self) -> int:
-        """Windows, or one for a file that cannot be read."""
-        return len(self.starts) if self.broken is None else 1
+    def starts(self) -> Int64[np.ndarray, " k"]:
+        """Row of the first row of each window."""
+        return self.cuts.starts
 
     @property
-    def ids(self) -> list[str]:
-        return [f"{self.name}@{start}" for start in self.metadata["start"].to_pylist()]
+    def samples(self) -> int:
+        """How many windows, or one for a file that cannot be read."""
+        return len(self.starts) if self.broken is None else 1
 
-    def ids_of(self, rows: Sequence[int]) -> list[str]:
-        return [f"{self.name}@{start}" for start in self.metadata["start"].take(pa.array(rows, pa.int64())).to_pylist()]
+    def ids(self, rows: Picked = EVERY) -> list[str]:
+        """Names of some windows: that of the file, and where they begin."""
+        return [f"{self.name}@{begin}" for begin in self._shown(self.cuts.begins[rows])]
+
+    def row_of(self, identity: str) -> int | None:
+        """Number of the window with this name, or None."""
+        name, _, begin = identity.rpartition("@")
+        if name != self.name:
+            return None
+        try:
+            place = int(np.datetime64(begin, "ns").astype(np.int64)) if self.cuts.timed else int(begin)
+        except ValueError:
+            return None
+        at = int(np.searchsorted(self.cuts.begins, place))
+        return at if at < len(self.starts) and self.cuts.begins[at] == place else None
+
+    def metadata(self, rows: Picked = EVERY) -> pa.Table:
+        """One row for each of some windows: series, start, end, block, and the labels."""
+        begins = self.cuts.begins[rows]
+        columns = {
+            "series": pa.array([self.name] * len(begins), pa.string()),
+            "start": pa.array(self._shown(begins)),
+            "end": pa.array(self._shown(self.cuts.ends[rows])),
+            "block": pa.array([f"{self.name}#{start // self.block}" for start in self.starts[rows]], pa.string()),
+        }
+        return pa.table(columns | {column: pa.array(values[rows]) for column, values in self.cuts.labels.items()})
+
+    def _shown(self, places: Int64[np.ndarray, " k"]) -> list[str] | list[int]:
+        return [text(time) for time in places] if self.cuts.timed else places.tolist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,59 +111,13 @@ def index(source: str | Path, layout: Layout, cut: Cut) -> Index:
 
 @lru_cache(maxsize=4096)
 def _file(state: tuple[str, int, int], name: str, layout: Layout, cut: Cut) -> File:
-    path = Path(state[0])
+    path, cutter, broken = Path(state[0]), Cutter(name, cut), None
     try:
-        times: list[np.ndarray] = []
-        labels: dict[str, list[np.ndarray]] = {}
-        count = 0
         for rows in read(path, name, layout):
-            count += len(rows)
-            times += [] if rows.times is None else [rows.times]
-            for column, values in rows.labels.items():
-                labels.setdefault(column, []).append(values)
-        return _windows(path, name, count, times, {key: np.concatenate(parts) for key, parts in labels.items()}, cut)
+            cutter.add(rows)
     except BrokenFileError as error:
-        return File(path, name, np.empty(0, np.int64), _metadata(name, [], [], [], {}), error.reason)
-
-
-def _windows(
-    path: Path, name: str, count: int, parts: list[np.ndarray], labels: dict[str, np.ndarray], cut: Cut
-) -> File:
-    times = np.concatenate(parts) if parts else None
-    whole = np.arange(count) if times is None else times
-    starts = np.concatenate(
-        [np.empty(0, np.int64)]
-        + [
-            np.arange(stretch.first, stretch.stop - cut.window + 1, cut.stride)
-            for stretch in stretches(whole, cut.step_ns, name)
-        ]
-    )
-    if times is None:
-        begins, ends = starts.tolist(), (starts + cut.window).tolist()
-    else:
-        step = int(cut.step_ns or 0)
-        begins = [text(time) for time in times[starts]]
-        ends = [text(time + step) for time in times[starts + cut.window - 1]]
-    of_windows = {column: _largest(values, starts, cut.window) for column, values in labels.items()}
-    return File(path, name, starts, _metadata(name, begins, ends, starts // cut.block, of_windows))
-
-
-def _largest(values: np.ndarray, starts: np.ndarray, window: int) -> np.ndarray:
-    if not len(starts):
-        return values[:0]
-    order, codes = np.unique(values, return_inverse=True)
-    views = np.lib.stride_tricks.sliding_window_view(codes, window)
-    return order[np.array([views[start].max() for start in starts])]
-
-
-def _metadata(name: str, begins: list, ends: list, blocks: Int64[np.ndarray, " k"] | list, labels: dict) -> pa.Table:
-    columns = {
-        "series": pa.array([name] * len(begins), pa.string()),
-        "start": pa.array(begins),
-        "end": pa.array(ends),
-        "block": pa.array([f"{name}#{block}" for block in blocks], pa.string()),
-    }
-    return pa.table(columns | {column: pa.array(values) for column, values in labels.items()})
+        cutter, broken = Cutter(name, cut), error.reason
+    return File(path, name, cutter.cuts(), cut.block, broken)
 
 
 def windows(file: File, layout: Layout, window: int, rows: Int64[np.ndarray, " k"]) -> Iterator[np.ndarray]:

@@ -139,12 +139,13 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
 
 
 def _thinned(file: Path, name: str, layout: Layout, every: int) -> tuple[np.ndarray, np.ndarray | None, int]:
-    """Each so many-th row of a file, all of its times, and every how many-th it became: a long file is thinned more."""
+    """Each so many-th row of a file, its first times, and every how many-th it became: a long file is thinned more."""
     values, times, seen = [np.empty((0, len(layout.channels)), np.float32)], [], 0
     for piece in read(file, name, layout):
         # A copy: a view would hold the whole piece.
         values.append(piece.values[-seen % every :: every].copy())
-        times += [] if piece.times is None else [piece.times]
+        if piece.times is not None and seen < SAMPLED_ROWS:
+            times.append(piece.times)
         seen += len(piece)
         if sum(map(len, values)) > 2 * SAMPLED_ROWS:
             values, every = [np.concatenate(values)[::2].copy()], 2 * every

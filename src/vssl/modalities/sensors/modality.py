@@ -21,7 +21,8 @@ from vssl.files import atomic
 from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
 from vssl.modalities.broken import Broken, check_share
 from vssl.modalities.sensors import Config, Spec, corruptions
-from vssl.modalities.sensors.index import Cut, File, Index, index, windows
+from vssl.modalities.sensors.cutting import Cut
+from vssl.modalities.sensors.index import File, Index, index, windows
 from vssl.modalities.sensors.plots import plot, sheet
 from vssl.modalities.sensors.presets import PRESETS
 from vssl.modalities.sensors.rows import Layout, joined, read
@@ -72,8 +73,8 @@ class SensorModality(Modality):
             rows += len(part)
             if on_progress:
                 on_progress(number, len(usable))
-        metadata = pa.concat_tables([file.metadata for file in usable], promote_options="default")
-        ids = [name for file in usable for name in file.ids]
+        metadata = pa.concat_tables([file.metadata() for file in usable], promote_options="default")
+        ids = [name for file in usable for name in file.ids()]
         return Windows(
             ids, metadata, found.fingerprint, broken, np.concatenate(values), np.concatenate(starts), self.spec.window
         )
@@ -153,10 +154,9 @@ class SensorModality(Modality):
             return [None] * len(ids)
         shown: dict[str, Image.Image] = {}
         for file in found.files:
-            own = {name for name in ids if name.startswith(f"{file.name}@")}
-            rows = [row for row, name in enumerate(file.ids) if name in own] if own else []
-            for name, (_, _, window) in zip(file.ids_of(rows), self._windows(file, np.array(rows, int)), strict=True):
-                shown[name] = plot(self._shown(window[None])[0])
+            own = {row: name for name in ids if (row := file.row_of(name)) is not None}
+            for _, row, window in self._windows(file, np.array(sorted(own), int)):
+                shown[own[row]] = plot(self._shown(window[None])[0])
         return [shown.get(name) for name in ids]
 
     def draw(self, source: str | Path, path: Path, samples: int, seed: int) -> Path:
@@ -199,8 +199,8 @@ class SensorModality(Modality):
         tables: list[pa.Table] = []
         for file, own in groupby(good, key=lambda item: item[0]):
             rows = [row for _, row, _ in own]
-            ids += file.ids_of(rows)
-            tables.append(file.metadata.take(rows))
+            ids += file.ids(rows)
+            tables.append(file.metadata(rows))
         metadata = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
         return Chunk(ids, metadata, torch.from_numpy(raw), broken)
 

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import tables
-from vssl.modalities.sensors.times import Times, nanoseconds, stretches
+from vssl.modalities.sensors.times import Times, check_rising, nanoseconds
 
 NUMBER = pa.float64()
 
@@ -130,7 +130,7 @@ def _binned(rows: Rows, layout: Layout, name: str) -> Rows:
         return rows
     if rows.times is None:
         raise BrokenFileError(name, "resampling needs times: name their column with --time")
-    stretches(rows.times, None, name)
+    check_rising(rows.times, name)
     width = int(layout.resample_s * 1e9)
     bins, first, row = np.unique(rows.times // width, return_index=True, return_inverse=True)
     known = np.isfinite(rows.values)

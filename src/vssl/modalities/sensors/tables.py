@@ -76,7 +76,8 @@ def pieces(file: Path, name: str, types: dict[str, pa.DataType]) -> Iterator[pa.
         if not is_parquet:
             yield from _reader(data, file, list(types), types)
             return
-        table = pq.ParquetFile(data)
+        # Without reading ahead, which keeps the whole file in memory.
+        table = pq.ParquetFile(data, pre_buffer=False)
         missing = [column for column in types if column not in table.schema_arrow.names]
         if missing:
             raise BrokenFileError(name, f"it has no column {missing[0]!r}")

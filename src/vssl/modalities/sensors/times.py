@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +13,6 @@ from vssl.errors import BrokenFileError, ConfigError
 from vssl.modalities.spans import parse
 
 NAMES = ("timestamp", "time", "datetime", "date", "ts")
-# A step so many times the usual one is a gap, and no window crosses it.
-GAP = 1.5
 
 Times = Int64[np.ndarray, " n"]
 
@@ -84,30 +80,19 @@ def text(time: int) -> str:
     return re.sub(r"(\.\d*?)0*$", r"\1", str(np.datetime64(int(time), "ns"))).rstrip(".")
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Rows without a gap between them: from `first` on, `stop` excluded."""
-
-    first: int
-    stop: int
-
-
-def stretches(times: Times, step_ns: float | None, name: str) -> list[Stretch]:
-    """Where a series goes on without a gap.
+def check_rising(times: Times, name: str, row: int = 0, before: int | None = None) -> None:
+    """Check that times rise; the first is that of this row, counted from 0, and `before` is the one before it.
 
     Raises:
-        BrokenFileError: The times are not sorted, or one stands twice.
+        BrokenFileError: They are not sorted, or one stands twice.
     """
-    differences = np.diff(times)
+    whole = times if before is None else np.concatenate([[before], times])
+    differences = np.diff(whole)
     wrong = np.flatnonzero(differences <= 0)
     if len(wrong):
-        row = int(wrong[0]) + 2
-        what = "the same time as" if differences[wrong[0]] == 0 else "an earlier time than"
+        at = int(wrong[0])
+        number = row + at + (2 if before is None else 1)
+        what = "the same time as" if differences[at] == 0 else "an earlier time than"
         raise BrokenFileError(
-            name,
-            f"row {row} has {what} the one before it ({text(times[row - 1])}): sort the rows, and keep one of each",
+            name, f"row {number} has {what} the one before it ({text(whole[at])}): sort the rows, and keep one of each"
         )
-    if step_ns is None:
-        return [Stretch(0, len(times))]
-    cuts = [0, *(np.flatnonzero(differences > GAP * step_ns) + 1).tolist(), len(times)]
-    return [Stretch(first, stop) for first, stop in pairwise(cuts)]

@@ -1,0 +1,116 @@
+"""Cutting rows into windows while they are read: no row is kept for longer than a window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from vssl.modalities.sensors.rows import Rows
+from vssl.modalities.sensors.times import check_rising
+
+# A step so many times the usual one is a gap, and no window crosses it.
+GAP = 1.5
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How rows become windows: lengths in rows, and the usual step in nanoseconds or None."""
+
+    window: int
+    stride: int
+    block: int
+    step_ns: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Cuts:
+    """The windows of a series.
+
+    Attributes:
+        starts: Row of the first row of each window.
+        begins: Its time in nanoseconds; without times its number.
+        ends: The time one step after the last row of each window; without times the number of the row after it.
+        timed: Whether there are times.
+        labels: Largest value of each window, by column.
+    """
+
+    starts: Int64[np.ndarray, " k"]
+    begins: Int64[np.ndarray, " k"]
+    ends: Int64[np.ndarray, " k"]
+    timed: bool
+    labels: dict[str, np.ndarray]
+
+
+class Cutter:
+    """Takes the rows of one series in their order, and remembers where its windows begin and end."""
+
+    def __init__(self, name: str, cut: Cut) -> None:
+        self._name, self._cut = name, cut
+        self._rows = 0
+        # The row after the last gap, and the last time.
+        self._first, self._before = 0, None
+        # Rows and times on which a window would begin, and those on which one ends.
+        self._begins: list[tuple[np.ndarray, np.ndarray]] = []
+        self._ends: list[tuple[np.ndarray, np.ndarray]] = []
+        self._labels: dict[str, list[np.ndarray]] = {}
+        self._kept: dict[str, np.ndarray] = {}
+        self._timed = False
+
+    def add(self, rows: Rows) -> None:
+        """Go on with these rows.
+
+        Raises:
+            BrokenFileError: Their times are not sorted, or one stands twice.
+        """
+        if not len(rows):
+            return
+        window, stride = self._cut.window, self._cut.stride
+        numbers = np.arange(self._rows, self._rows + len(rows))
+        places = numbers if rows.times is None else rows.times
+        first = np.maximum.accumulate(np.where(self._gaps(rows), numbers, self._first))
+        passed = numbers - first
+        begins, ends = passed % stride == 0, (passed >= window - 1) & ((passed - window + 1) % stride == 0)
+        self._begins.append((numbers[begins], places[begins]))
+        self._ends.append((numbers[ends], places[ends]))
+        for column, values in rows.labels.items():
+            seen = np.concatenate([self._kept.get(column, values[:0]), values])
+            starts = numbers[ends] - (window - 1) - (self._rows + len(rows) - len(seen))
+            self._labels.setdefault(column, []).append(_largest(seen, starts, window))
+            self._kept[column] = seen[max(0, len(seen) - window + 1) :].copy()
+        self._rows, self._first = self._rows + len(rows), int(first[-1])
+
+    def _gaps(self, rows: Rows) -> Bool[np.ndarray, " n"]:
+        """Before which of these rows there is a gap."""
+        if rows.times is None:
+            return np.zeros(len(rows), bool)
+        self._timed = True
+        check_rising(rows.times, self._name, self._rows, self._before)
+        before = rows.times[0] if self._before is None else self._before
+        self._before = rows.times[-1]
+        steps = np.diff(rows.times, prepend=before)
+        return steps > GAP * self._cut.step_ns if self._cut.step_ns else np.zeros(len(rows), bool)
+
+    def cuts(self) -> Cuts:
+        """The windows of the rows so far."""
+        starts, begins = _joined(self._begins)
+        last, ends = _joined(self._ends)
+        own = last - (self._cut.window - 1)
+        step = int(self._cut.step_ns or 0) if self._timed else 1
+        labels = {column: np.concatenate(parts) for column, parts in self._labels.items()}
+        return Cuts(own, begins[np.searchsorted(starts, own)], ends + step, self._timed, labels)
+
+
+def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    none = np.empty(0, np.int64)
+    numbers, places = zip((none, none), *parts, strict=True)
+    return np.concatenate(numbers), np.concatenate(places)
+
+
+def _largest(values: np.ndarray, starts: np.ndarray, window: int) -> np.ndarray:
+    if not len(starts):
+        return values[:0]
+    order, codes = np.unique(values, return_inverse=True)
+    views = np.lib.stride_tricks.sliding_window_view(codes, window)
+    return order[views[starts].max(1)]
