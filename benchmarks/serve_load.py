@@ -43,8 +43,8 @@ class Options:
         pictures: A folder of pictures to send.
         seconds: For each number of clients.
         turns: How often everything is measured.
-        serve: Only for this script itself: the service to run, and where.
-        port: Of that service.
+        serve: Set by this program itself: the service that one process is.
+        port: Likewise.
         out: Where the record goes.
     """
 
@@ -52,8 +52,8 @@ class Options:
     pictures: tyro.conf.Positional[Path]
     seconds: float = 10.0
     turns: int = 3
-    serve: tyro.conf.Suppress[str] = ""
-    port: tyro.conf.Suppress[int] = 0
+    serve: str = ""
+    port: int = 0
     out: Path = Path(__file__).parent / "results" / "serve_load.json"
 
 
@@ -146,12 +146,14 @@ def _ours(options: Options, folder: Path) -> Any:
     from vssl import runtime
     from vssl.serve.app import build
     from vssl.serve.limits import Limits
+    from vssl.serve.samples import Samples
     from vssl.serve.service import Service
     from vssl.serve.store import Store
 
     decider = runtime.load(options.run / "export", threads=2)
-    store = Store(f"sqlite:///{folder / 'decisions.sqlite'}", "model", "policy")
-    return build(Service(decider, store, most=64 if options.serve == SERVICES[0] else 1), Limits())
+    store = Store(f"sqlite:///{folder / 'decisions.sqlite'}")
+    samples = Samples(folder / "samples")
+    return build(Service(decider, store, samples, 0.02, most=64 if options.serve == SERVICES[0] else 1), Limits())
 
 
 def _plain(run: Path) -> Any:

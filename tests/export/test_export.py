@@ -214,7 +214,18 @@ def test_the_backbone_alone_is_the_encoders_weights(tiny_run: Run, tmp_path: Pat
 def test_the_graph_runs_in_plain_onnxruntime(folder: Path, raw: np.ndarray):
     session = onnxruntime.InferenceSession(_file(folder, "model").read_bytes())
     names = [output.name for output in session.get_outputs()]
-    assert {"features", "mean", "log_variance", "ambiguity", "places", "outline", "score", "nearest"} == set(names)
+    assert {
+        "features",
+        "mean",
+        "log_variance",
+        "ambiguity",
+        "places",
+        "outline",
+        "score",
+        "nearest",
+        "map",
+        "heat",
+    } == set(names)
     assert session.run(["score"], {"raw": raw[:3]})[0].shape == (3,)
 
 

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,14 +61,18 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def records(*names: str) -> list[Record]:
-    return [Record(Decision(name, "accept", 0.5, 1.25, ("k1", "k2")), "north", f"hash of {name}") for name in names]
+    return [record(Decision(name, "accept", 0.5, 1.25, ("k1", "k2")), "north") for name in names]
+
+
+def record(decision: Decision, group: str = "", **more: Any) -> Record:
+    return Record(decision, group, f"hash of {decision.id}", "model hash", "policy hash", **more)
 
 
 def test_decisions_come_back_as_they_were_the_newest_first(url: str):
-    store = Store(url, "model hash", "policy hash")
+    store = Store(url)
     first = store.add(records("a", "b"))
     odd = Decision("c", "review", np.nan, np.nan, reason="unreadable: it is empty")
-    (last,) = store.add([Record(odd, "", "hash of c")])
+    (last,) = store.add([record(odd)])
     assert [*first, last] == sorted({*first, last})
     newest, older = store.latest(2)
     assert (newest["id"], newest["score"], newest["p_value"], newest["nearest"]) == ("c", None, None, [])
@@ -83,7 +88,7 @@ def test_decisions_come_back_as_they_were_the_newest_first(url: str):
 
 
 def test_numbers_are_those_of_the_rows_in_order(url: str):
-    store = Store(url, "m", "p")
+    store = Store(url)
     names = [f"n{number}" for number in range(300)]
     numbers = store.add(records(*names))
     found = {row["number"]: row["id"] for row in store.latest(300)}
@@ -92,10 +97,10 @@ def test_numbers_are_those_of_the_rows_in_order(url: str):
 
 
 def test_another_process_goes_on_where_one_stopped(url: str):
-    first = Store(url, "m", "p")
+    first = Store(url)
     (before,) = first.add(records("a"))
     first.close()
-    second = Store(url, "m", "p")
+    second = Store(url)
     (after,) = second.add(records("b"))
     assert after > before
     second.close()
@@ -104,26 +109,24 @@ def test_another_process_goes_on_where_one_stopped(url: str):
 @pytest.mark.parametrize("url", ["nonsense", "sqlite3:///x", "mysql+nodriver://x/y"])
 def test_an_address_that_makes_no_sense_is_refused(url: str):
     with pytest.raises(ConfigError, match="--database"):
-        Store(url, "m", "p")
+        Store(url)
 
 
 def test_a_database_that_cannot_be_opened_says_so(tmp_path: Path):
     with pytest.raises(StorageError, match="cannot be opened"):
-        Store(f"sqlite:///{tmp_path / 'no' / 'folder' / 'd.sqlite'}", "m", "p")
+        Store(f"sqlite:///{tmp_path / 'no' / 'folder' / 'd.sqlite'}")
     with pytest.raises(StorageError, match="cannot be opened"):
-        Store(f"postgresql+psycopg://vssl@127.0.0.1:{free_port()}/postgres", "m", "p")
+        Store(f"postgresql+psycopg://vssl@127.0.0.1:{free_port()}/postgres")
 
 
 def test_a_full_disk_stores_nothing_and_says_so(tmp_path: Path):
-    store = Store(f"sqlite:///{tmp_path / 'd.sqlite'}", "m", "p")
+    store = Store(f"sqlite:///{tmp_path / 'd.sqlite'}")
     store.add(records("a"))
-    with store._engine.connect() as connection:
+    with store.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
     from sqlalchemy import event
 
-    event.listen(
-        store._engine, "begin", lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
-    )
+    event.listen(store.engine, "begin", lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages}"))
     with pytest.raises(StorageError, match="cannot be written: database or disk is full"):
         store.add(records(*(f"n{number}" for number in range(2000))))
     assert [row["id"] for row in store.latest(10)] == ["a"]

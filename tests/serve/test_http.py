@@ -8,15 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from serving import HERE, files_of, pictures, service_of
 from vssl import api, runtime
 from vssl.cli import main as vssl_main
 from vssl.errors import ConfigError, ExportError, StorageError
@@ -26,47 +25,10 @@ from vssl.serve.__main__ import main
 from vssl.serve.app import build
 from vssl.serve.limits import Limits
 from vssl.serve.service import Service
-from vssl.serve.start import serve
-from vssl.serve.store import DECISIONS, Store
+from vssl.serve.start import Settings, serve
+from vssl.serve.tables import DECISIONS
 
-pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports"]
-
-HERE = "http://127.0.0.1"
-
-
-def service_of(folder: Path, tmp_path: Path, **settings: Any) -> Service:
-    decider = runtime.load(folder)
-    files = decider.about["files"]
-    store = Store(f"sqlite:///{tmp_path / 'd.sqlite'}", files["model"]["sha256"], files["policy"]["sha256"])
-    return Service(decider, store, **settings)
-
-
-@pytest.fixture
-def service(exported: Path, tmp_path: Path) -> Service:
-    return service_of(exported, tmp_path)
-
-
-@pytest.fixture
-def asked(service: Service) -> Iterator[Callable[..., TestClient]]:
-    """`asked(**limits)`: a client of the service."""
-    clients: list[TestClient] = []
-
-    def build_client(**limits: Any) -> TestClient:
-        client = TestClient(build(service, Limits(**limits)), base_url=HERE)
-        clients.append(client)
-        return client.__enter__()
-
-    yield build_client
-    for client in clients:
-        client.__exit__()
-
-
-def pictures(line: Path, count: int) -> list[Path]:
-    return sorted(line.parent.rglob("*.png"))[:count]
-
-
-def files_of(paths: list[Path]) -> list[tuple[str, tuple[str, bytes]]]:
-    return [("files", (path.name, path.read_bytes())) for path in paths]
+pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports", "fixtures_service"]
 
 
 def test_pictures_are_decided_as_the_runtime_decides_them_and_are_stored(
@@ -84,7 +46,7 @@ def test_pictures_are_decided_as_the_runtime_decides_them_and_are_stored(
     rows = service.store.latest(12)[::-1]
     assert [row["number"] for row in rows] == [item["number"] for item in found]
     assert {row["model"] for row in rows} == {answer.json()["model"]}
-    assert {row["policy"] for row in rows} == {answer.json()["policy"]}
+    assert {row["policy"] for row in rows} == {item["policy"] for item in found} == {service.base}
     assert len({row["content"] for row in rows}) == 12
 
 
@@ -193,7 +155,7 @@ def test_pages_of_others_may_not_ask(line: Path, asked):
 
 def test_a_database_that_is_gone_stores_nothing_and_is_answered_with_503(line: Path, asked, service: Service):
     client = asked()
-    with service.store._engine.begin() as connection:
+    with service.store.engine.begin() as connection:
         DECISIONS.drop(connection)
     answer = client.post("/v1/decide", files=files_of(pictures(line, 1)))
     assert answer.status_code == 503
@@ -219,14 +181,16 @@ def test_without_a_policy_there_is_no_service(exported: Path, tmp_path: Path, mo
 
 def test_other_computers_need_a_token(exported: Path, tmp_path: Path):
     with pytest.raises(ConfigError, match="give a --token-file"):
-        serve(exported, "0.0.0.0", 8000, "", None, 1, lambda: None)
+        serve(exported, Settings("0.0.0.0"), print)
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(ConfigError, match="is empty"):
-        serve(exported, "0.0.0.0", 8000, "", tmp_path / "empty", 1, lambda: None)
+        serve(exported, Settings("0.0.0.0", token_file=tmp_path / "empty"), print)
     with pytest.raises(ConfigError, match="cannot be read"):
-        serve(exported, "127.0.0.1", 8000, "", tmp_path / "none", 1, lambda: None)
+        serve(exported, Settings(token_file=tmp_path / "none"), print)
     with pytest.raises(StorageError):
-        serve(exported, "localhost", 8000, f"sqlite:///{tmp_path}/no/d", None, 1, lambda: None)
+        serve(exported, Settings("localhost", database=f"sqlite:///{tmp_path}/no/d"), print)
+    with pytest.raises(ConfigError, match="--audit is 2"):
+        serve(exported, Settings(database=f"sqlite:///{tmp_path}/d", audit=2.0), print)
 
 
 def test_a_window_of_series_is_decided_on_in_the_units_of_the_data(series_export: Path, tmp_path: Path):

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, select
 
-from vssl.serve.store import DECISIONS
+from vssl.serve.tables import DECISIONS
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports"]
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from vssl.api.names import Name, run_of
 from vssl.api.training import load
-from vssl.config import member
+from vssl.config import member, name_of
 from vssl.decide.promise import Costs, Promise
 from vssl.errors import ConfigError
 from vssl.run import Run
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from vssl.decide.policy import Policy
     from vssl.decide.probe import Predictions
     from vssl.decide.run_folder import Decisions
+    from vssl.serve.reviewed import Reviewed
+    from vssl.train.model import Model
 
 
 def calibrate(
     run: Run | Name,
-    normal: Name,
+    normal: Name | None = None,
     *,
+    from_reviews: Name | None = None,
+    samples: Name | None = None,
     defects: Name | None = None,
     bank: Name | None = None,
     false_alarm: float = 0.01,
@@ -44,9 +48,12 @@ def calibrate(
     Args:
         normal: Normal samples that the training has not seen: data as in `train`, or those with a value in a column:
             "parts.csv:label=ok".
+        from_reviews: Instead of `normal` and `defects`: the database of `serve`, a file or an address. Those of its
+            samples count that were drawn at random and judged by people. The bank stays that of the policy there is.
+        samples: Where `serve` kept them; by default the folder `samples` beside the database, or in RUN/export.
         defects: Known defects, as `normal`.
-        bank: What scores measure the distance to, as `normal`, or "train" for the training data. Without it half of the
-            normals.
+        bank: What scores measure the distance to, as `normal`, or "train" for the training data, or "policy" for the
+            bank of the policy there is. Without it half of the normals.
         false_alarm: At most this share of normals is rejected, 0..1.
         miss: At most this share of defects is accepted, 0..1; needs `defects`. What cannot be decided is reviewed.
         confidence: How sure one may be of it, 0..1.
@@ -62,6 +69,7 @@ def calibrate(
     Raises:
         NotEnoughDataError: Too few samples for the promise; says how many it needs.
         DataError: Samples that the training has seen, or scores that tell nothing apart.
+        ConfigError: Neither normals nor reviews, or both.
         PolicyError: There is a policy already.
         VsslError: See `vssl.errors`.
     """
@@ -71,7 +79,25 @@ def calibrate(
 
     promise = Promise(false_alarm, miss, confidence)
     request = Request(promise, member("scores", score), group, block, time, costs, valid_days)
-    return calibrate_run(load(run, device), normal, defects, bank, request, overwrite, terminal)
+    if (normal is None) == (from_reviews is None) or (from_reviews and defects):
+        raise ConfigError("Give known normal samples, --normal DATA (and --defects DATA), or --from-reviews DATABASE.")
+    model = load(run, device)
+    if normal is not None:
+        return calibrate_run(model, normal, defects, bank, request, overwrite, terminal)
+    found = _reviewed(model, str(from_reviews), samples, group)
+    bank = "policy" if bank is None else bank
+    return calibrate_run(model, found.normal, found.defects, bank, request, overwrite, terminal, caveats=found.caveats)
+
+
+def _reviewed(model: Model, database: str, samples: Name | None, group: str | None) -> Reviewed:
+    try:
+        from vssl.serve import reviewed
+    except ImportError as error:
+        raise ConfigError(f"Reviews need the extra serve: pip install 'vssl[serve]' ({error}).") from error
+    beside = model.run.path / "export" if "://" in database else Path(database).parent
+    kept = beside / "samples" if samples is None else Path(samples)
+    modality, spec = name_of(model.modality.config), model.modality.spec
+    return reviewed.gather(reviewed.address(database), kept, modality, spec, group, model.run.path / "reviews")
 
 
 def decide(

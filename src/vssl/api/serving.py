@@ -20,10 +20,12 @@ def serve(
     port: int = 8000,
     database: str = "",
     token_file: Name | None = None,
+    samples: Name | None = None,
+    audit: float = 0.02,
     threads: int | None = None,
     terminal: Console | None = None,
 ) -> None:
-    """Decide over HTTP until interrupted: POST /v1/decide; /openapi.json describes all addresses.
+    """Decide over HTTP until interrupted: POST /v1/decide; / is a page for people, /openapi.json describes the rest.
 
     Args:
         what: A run with a policy, of which an export is made if there is no fresh one; or an export folder.
@@ -31,6 +33,9 @@ def serve(
         port: Port to listen on.
         database: Where decisions are stored, as SQLAlchemy names it; by default decisions.sqlite in the export folder.
         token_file: A file with a word that every request must carry: Authorization: Bearer WORD.
+        samples: Folder where samples are kept that people are asked about; by default in the export folder.
+        audit: Share of the samples, 0..1, that is drawn at random for people to look at, whatever was decided: only
+            from these does a later calibration learn (`calibrate(from_reviews=...)`).
         threads: Cores for one batch; all by default.
         terminal: Where to say that it has started; None is quiet.
 
@@ -40,19 +45,21 @@ def serve(
         StorageError: The database cannot be opened.
     """
     try:
-        from vssl.serve.start import serve as start
+        from vssl.serve import start
     except ImportError as error:
         raise ConfigError(f"The service needs the extras: pip install 'vssl[onnx,serve]' ({error}).") from error
     folder = _export_of(what, terminal)
 
-    def started() -> None:
-        if terminal is not None:
-            terminal.print(
-                f"http://{host}:{port}/openapi.json describes what can be asked. Stop it with Ctrl-C.", soft_wrap=True
-            )
-
-    token = None if token_file is None else Path(token_file)
-    start(folder, host, port, database, token, threads or os.cpu_count() or 1, started)
+    settings = start.Settings(
+        host=host,
+        port=port,
+        database=database,
+        token_file=None if token_file is None else Path(token_file),
+        samples=None if samples is None else Path(samples),
+        audit=audit,
+        threads=threads or os.cpu_count() or 1,
+    )
+    start.serve(folder, settings, lambda message: terminal.print(message, soft_wrap=True) if terminal else None)
 
 
 def _export_of(what: Run | Name, terminal: Console | None) -> Path:

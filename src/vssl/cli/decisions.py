@@ -31,13 +31,18 @@ class Calibrate:
     With known defects, a miss rate too; between the two thresholds a person looks: vssl calibrate RUN --normal
     parts.csv:label=ok --defects parts.csv:label=defect --false-alarm 0.01 --miss 0.02
 
+    From what people said on the page of vssl serve: vssl calibrate RUN --from-reviews RUN/export/decisions.sqlite
+
     Attributes:
         run: The run folder.
         normal: Known normal samples: data as in train, or of a list those with a value in a column,
             parts.csv:label=ok.
+        from_reviews: Instead of both: the database of vssl serve, a file or an address. Only samples that it drew at
+            random count, as people look at odd ones most.
+        samples: Where vssl serve kept them; by default the folder samples beside the database.
         defects: Known defects, likewise.
         bank: What the score measures the distance to, likewise, or train for the training data (good where they hold
-            few defects). Without it half of the normals.
+            few defects), or policy for the bank of the policy there is. Without it half of the normals.
         false_alarm: At most this share of normals is rejected.
         miss: At most this share of defects is accepted; needs --defects.
         confidence: How sure you may be of it; half of the doubt for each of two promises.
@@ -56,7 +61,9 @@ class Calibrate:
     """
 
     run: RunFolder
-    normal: str
+    normal: str | None = None
+    from_reviews: str | None = None
+    samples: str | None = None
     defects: str | None = None
     bank: str | None = None
     false_alarm: float = 0.01

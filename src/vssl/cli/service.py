@@ -16,12 +16,15 @@ def serve(
     port: int = 8000,
     database: str = "",
     token_file: Path | None = None,
+    samples: Path | None = None,
+    audit: float = 0.02,
     threads: int | None = None,
 ) -> None:
     """Decide over HTTP, and keep every decision in a database, until Ctrl-C.
 
     Needs the extras: pip install 'vssl[onnx,serve]'. A decision is stored before it is answered.
-    /openapi.json describes what can be asked, /v1/health whether it works, /metrics is for Prometheus.
+    In a browser it shows what waits for a person. /openapi.json describes what programs can ask, /v1/health whether it
+    works, /metrics is for Prometheus.
 
     Example: vssl serve RUN
 
@@ -36,8 +39,19 @@ def serve(
         database: Where decisions are stored: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME; by default
             decisions.sqlite in the export folder.
         token_file: A file with a word that every request must carry: Authorization: Bearer WORD.
+        samples: Folder where samples are kept that people are asked about; by default in the export folder.
+        audit: Share of the samples, 0 to 1, drawn at random for people to look at whatever was decided. Only these make
+            an honest calibration later: vssl calibrate RUN --from-reviews.
         threads: Cores for one batch; all by default.
     """
     api.serve(
-        what, host=host, port=port, database=database, token_file=token_file, threads=threads, terminal=terminal()
+        what,
+        host=host,
+        port=port,
+        database=database,
+        token_file=token_file,
+        samples=samples,
+        audit=audit,
+        threads=threads,
+        terminal=terminal(),
     )

@@ -130,7 +130,15 @@ class Reference:
 
     def normal_scores(self, group: str) -> np.ndarray:
         """The calibration scores of the normals of a group."""
-        return self.normal.numpy("score")[self.normal.numpy("group") == group]
+        return _scores(self.normal, group)
+
+    def defect_scores(self, group: str) -> np.ndarray:
+        """The calibration scores of the known defects of a group."""
+        return _scores(self.defects, group)
+
+
+def _scores(samples: Embeddings, group: str) -> np.ndarray:
+    return samples.numpy("score")[samples.numpy("group") == group] if len(samples) else np.empty(0)
 
 
 def write(run: Run, policy: Policy, words: list[str]) -> None:

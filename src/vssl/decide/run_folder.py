@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -31,6 +32,7 @@ from vssl.decide.words import words
 from vssl.embed import broken_of, embed, model_hash, name_for, training_contents
 from vssl.errors import ConfigError, DataError, NotEnoughDataError, PolicyError, TooManyBrokenError
 from vssl.files import atomic
+from vssl.run import Run
 from vssl.scores.base import pairs_of
 from vssl.scores.neighbours import neighbours
 from vssl.train.model import Model
@@ -49,8 +51,9 @@ def calibrate_run(
     request: Request,
     overwrite: bool = False,
     terminal: Console | None = None,
+    caveats: Sequence[str] = (),
 ) -> Policy:
-    """Make the policy of a run; see `vssl.api.calibrate`."""
+    """Make the policy of a run; see `vssl.api.calibrate`. `caveats` are what a reader must know besides."""
     run = model.run
     if (run.path / "policy.json").exists() and not overwrite:
         raise PolicyError(
@@ -59,10 +62,13 @@ def calibrate_run(
     pairs = pairs_of(request.score)
     known_normal = take(model, normal, terminal, pairs=pairs)
     known_defects = None if defects is None else take(model, defects, terminal, pairs=pairs)
-    hint, seen, caveats = "", *_seen(model, terminal)
+    seen, doubts = _seen(model, terminal)
+    hint, caveats = "", [*caveats, *doubts]
     if bank is None:
         of_bank, known_normal = divide(known_normal, request.block)
         hint = " Half of the normals are the bank; to use all, name another: --bank DATA, or --bank train."
+    elif str(bank) == "policy":
+        of_bank = _bank_in_force(run)
     else:
         of_bank = take(model, run.info["source"] if str(bank) == "train" else bank, terminal, pairs=pairs)
     known = {"the training data": seen, "the bank": set(of_bank.table["content"].to_pylist())}
@@ -148,6 +154,12 @@ def _seen(model: Model, terminal: Console | None) -> tuple[set[str], list[str]]:
         return training_contents(model, terminal), []
     except DataError as error:
         return set(), [f"Whether samples were seen in the training could not be checked: {error}"]
+
+
+def _bank_in_force(run: Run) -> Embeddings:
+    bank = policies.read(run)[1].bank
+    source = json.dumps({"source": bank.table["source"][0].as_py()})
+    return Embeddings(bank.table.replace_schema_metadata({"vssl": source}))
 
 
 def _drawn(bank: Embeddings) -> Embeddings:

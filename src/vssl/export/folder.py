@@ -21,17 +21,20 @@ from vssl.decide.words import words
 from vssl.export.encoded import Encoded
 from vssl.export.graphs import Encoding, Scoring, joined, to_onnx
 from vssl.export.parity import Decided, Parity, compare, differences, milliseconds
+from vssl.export.pictures import zipped
+from vssl.export.plane import Plane, plane_of
 from vssl.export.recalibrate import Calibration, gather, recalibrate
 from vssl.files import atomic, write_json
 from vssl.run import Run
-from vssl.runtime.folder import FORMAT, GOLDEN, KNOWN, MANIFEST, MODEL, POLICY
+from vssl.runtime.folder import FORMAT, GOLDEN, KNOWN, MANIFEST, MODEL, PICTURES, POLICY
+from vssl.scores import places
 from vssl.train.describe import versions
 from vssl.train.model import Model
 
 Precision = Literal["float32", "int8"]
 
 GOLDEN_SAMPLES = 32
-SUFFIXES = {MODEL: "onnx", POLICY: "json", KNOWN: "json", GOLDEN: "npz"}
+SUFFIXES = {MODEL: "onnx", POLICY: "json", KNOWN: "json", GOLDEN: "npz", PICTURES: "zip"}
 
 
 def export(model: Model, out: Path, precision: Precision) -> Parity:
@@ -49,8 +52,10 @@ def export(model: Model, out: Path, precision: Precision) -> Parity:
     if before is not None:
         binding = Binding(_hash(encoder.SerializeToString()), model.preprocessing, backend(precision))
         after = recalibrate(Encoded(encoder), before, binding)
-        whole = joined(encoder, _scoring(*after, Encoded(encoder)(raw[:2].numpy())))
-        files = {POLICY: _json(policies.sealed(after[0], words(after[0]))), KNOWN: _json(_known(*after))}
+        plane = plane_of(after[1].bank)
+        whole = joined(encoder, _scoring(*after, plane, Encoded(encoder)(raw[:2].numpy())))
+        files = {POLICY: _json(policies.sealed(after[0], words(after[0]))), KNOWN: _json(_known(*after, plane))}
+        files[PICTURES] = zipped(model.modality, before.reference.bank, after[1].bank.ids)
         decided = compare((before.policy, before.reference), after)
     files |= {MODEL: whole.SerializeToString(), GOLDEN: _golden(Encoded(whole), raw[:GOLDEN_SAMPLES].numpy())}
     parity = Parity(
@@ -89,11 +94,11 @@ def _some_raw(model: Model, calibration: Calibration | None) -> torch.Tensor:
     return model.modality.sample(model.run.info["source"], 256, seed=0).raw
 
 
-def _scoring(policy: Policy, reference: Reference, example: dict[str, np.ndarray]) -> onnx.ModelProto:
+def _scoring(policy: Policy, reference: Reference, plane: Plane, example: dict[str, np.ndarray]) -> onnx.ModelProto:
     score = find("scores", name_of(policy.score)).fit(policy.score, reference.bank)
-    module = Scoring(score, reference.bank)
+    module = Scoring(score, reference.bank, plane)
     examples = [torch.from_numpy(example[name]) for name in module.columns]
-    return to_onnx(module, examples, module.columns, ["score", "nearest"])
+    return to_onnx(module, examples, module.columns, module.outputs)
 
 
 def _golden(encoded: Encoded, raw: np.ndarray) -> bytes:
@@ -116,9 +121,14 @@ def _about(model: Model, precision: Precision, parity: Parity) -> dict[str, Any]
     }
 
 
-def _known(policy: Policy, reference: Reference) -> dict[str, Any]:
+def _known(policy: Policy, reference: Reference, plane: Plane) -> dict[str, Any]:
+    """Scores of the calibration samples by group, the bank's names and places on the plane, and which heat is usual."""
     normal = {group: reference.normal_scores(group).tolist() for group in policy.thresholds}
-    return {"normal": normal, "bank": reference.bank.ids}
+    defect = {group: reference.defect_scores(group).tolist() for group in policy.thresholds}
+    known = {"normal": normal, "defect": defect, "bank": reference.bank.ids, "map": plane.known.round(3).tolist()}
+    if "places" in reference.bank:
+        known["heat"] = places.fit(places.Config(), reference.bank).usual(reference.normal)
+    return known
 
 
 def _json(data: Any) -> bytes:

@@ -11,12 +11,13 @@ import onnx
 import onnx.compose
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from vssl.embed import places
 from vssl.errors import ExportError
+from vssl.export.plane import Plane
 from vssl.scores.base import Score
+from vssl.scores.places import Nearby
 from vssl.train.model import Model
 from vssl.types import Embeddings, Gaussian
 
@@ -47,19 +48,32 @@ class Encoding(nn.Module):
 
 
 class Scoring(nn.Module):
-    """From columns of the embeddings, the features first, to the score and the rows of the nearest known samples."""
+    """From columns of the embeddings, features and mean first, to what is said of each sample.
 
-    def __init__(self, score: Score, bank: Embeddings) -> None:
+    Attributes:
+        columns: Those that it takes, in their order.
+        outputs: score; nearest, the rows of the nearest known samples; map, its place on a plane, x and y; and, where
+            the encoder has places, heat, how unlike known ones each of them is.
+    """
+
+    def __init__(self, score: Score, bank: Embeddings, plane: Plane) -> None:
         super().__init__()
-        self.columns = list(dict.fromkeys(["features", *score.columns]))
+        self.columns = list(dict.fromkeys(["features", "mean", *score.columns]))
         self.takes = [self.columns.index(name) for name in score.columns]
         self.score = score.module
         self.known = nn.Buffer(F.normalize(bank.torch("features").float()))
+        self.centre, self.axes = (nn.Buffer(torch.from_numpy(part)) for part in (plane.centre, plane.axes))
+        self.nearby = next((part for part in score.module.modules() if isinstance(part, Nearby)), None)
+        self.outputs = ["score", "nearest", "map"] + ["heat"] * (self.nearby is not None)
 
-    def forward(self, *columns: Tensor) -> tuple[Float[Tensor, " B"], Tensor]:
+    def forward(self, *columns: Tensor) -> tuple[Tensor, ...]:
         cosine = F.normalize(columns[0].float()) @ self.known.T
         nearest = cosine.topk(min(NEAREST, len(self.known))).indices
-        return self.score(*(columns[at] for at in self.takes)).double(), nearest
+        place = (columns[1].float() - self.centre) @ self.axes
+        found = (self.score(*(columns[at] for at in self.takes)).double(), nearest, place)
+        if self.nearby is None:
+            return found
+        return (*found, self.nearby.heat(columns[0], columns[self.columns.index("places")]))
 
 
 def to_onnx(

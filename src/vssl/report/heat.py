@@ -9,11 +9,9 @@ from jaxtyping import Float
 from PIL import Image
 
 from vssl.decide.policy import Reference
+from vssl.report.blend import blend
 from vssl.scores import places
 from vssl.types import Embeddings
-
-WARM = (224, 116, 42)
-STRONGEST = 0.65
 
 
 @dataclass(frozen=True)
@@ -34,9 +32,7 @@ class Heat:
         """The picture with the colour over it; without a picture or a map as it is."""
         if picture is None or name not in self.maps:
             return picture
-        strength = ((self.maps[name] - self.low) / (self.high - self.low)).clip(0, 1) * STRONGEST
-        mask = Image.fromarray((255 * strength).astype(np.uint8)).resize(picture.size, Image.Resampling.BICUBIC)
-        return Image.composite(Image.new("RGB", picture.size, WARM), picture.convert("RGB"), mask)
+        return blend(picture, (self.maps[name] - self.low) / (self.high - self.low))
 
 
 def heat_of(samples: Embeddings, reference: Reference) -> Heat | None:
@@ -44,7 +40,5 @@ def heat_of(samples: Embeddings, reference: Reference) -> Heat | None:
     if "places" not in samples or "places" not in reference.bank:
         return None
     score = places.fit(places.Config(), reference.bank)
-    known = score.heat(reference.normal)
-    low, high = np.quantile(known, [0.95, 0.999])
     maps = dict(zip(samples.ids, score.heat(samples), strict=True))
-    return Heat(maps, float(low), max(float(high), float(low) + 1e-6))
+    return Heat(maps, *score.usual(reference.normal))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -48,6 +48,8 @@ class Decider:
         path: The folder it was read from.
         about: Its manifest.
         policy: The policy as in policy.json; None if the run had none, and then there are no decisions.
+        known: What it stands on: scores of the calibration samples by group, `normal` and `defect`; of the bank the
+            names, `bank`, and the places on the plane, `map`; and the two limits of usual `heat`, if there is any.
     """
 
     def __init__(self, export: Export, threads: int = 1) -> None:
@@ -65,9 +67,8 @@ class Decider:
             raise ExportError(f"{export.path}: the model cannot be loaded: {str(error).splitlines()[0]}") from error
         self._golden = export.contents[GOLDEN]
         self.policy: dict[str, Any] | None = json.loads(export.contents.get(POLICY, b"null"))
-        known = json.loads(export.contents.get(KNOWN, b'{"normal": {}, "bank": []}'))
-        self._normal = {group: np.array(scores) for group, scores in known["normal"].items()}
-        self._bank: list[str] = known["bank"]
+        self.known: dict[str, Any] = json.loads(export.contents.get(KNOWN, b'{"normal": {}, "bank": []}'))
+        self._normal = {group: np.array(scores) for group, scores in self.known["normal"].items()}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -121,16 +122,20 @@ class Decider:
         Raises:
             ExportError: There is no policy, it has expired, or it needs groups.
         """
+        return self.judge(self.outputs(raw), ids, groups)
+
+    def judge(
+        self, found: Mapping[str, np.ndarray], ids: Sequence[str] | None = None, groups: Sequence[str] | None = None
+    ) -> list[Decision]:
+        """Decide by outputs of the model; see `decide`."""
         policy = self._in_force()
         if policy["group"] is not None and groups is None:
             raise ExportError(f"The policy has thresholds by {policy['group']}: name the group of each sample.")
-        found = self.outputs(raw)
-        names = [str(row) for row in range(len(raw))] if ids is None else ids
+        scores, nearest = found["score"], found["nearest"]
+        names = [str(row) for row in range(len(scores))] if ids is None else ids
         return [
             self._decision(name, group, float(score), rows)
-            for name, group, score, rows in zip(
-                names, groups or [""] * len(raw), found["score"], found["nearest"], strict=True
-            )
+            for name, group, score, rows in zip(names, groups or [""] * len(scores), scores, nearest, strict=True)
         ]
 
     def decide_images(self, files: Iterable[Path], group: str = "") -> Iterator[Decision]:
@@ -176,7 +181,7 @@ class Decider:
     def _decision(self, name: str, group: str, score: float, rows: np.ndarray) -> Decision:
         assert self.policy is not None
         limits = self.policy["thresholds"].get(group)
-        nearest = tuple(self._bank[row] for row in rows)
+        nearest = tuple(self.known["bank"][row] for row in rows)
         if not np.isfinite(score):
             return Decision(name, "review", np.nan, score, nearest, "the score is not a finite number")
         if limits is None:

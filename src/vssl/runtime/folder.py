@@ -12,7 +12,7 @@ from vssl.errors import ExportError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-MODEL, POLICY, KNOWN, GOLDEN = "model", "policy", "known", "golden"
+MODEL, POLICY, KNOWN, GOLDEN, PICTURES = "model", "policy", "known", "golden", "pictures"
 """What the files of a folder are for."""
 
 
@@ -23,7 +23,7 @@ class Export:
     Attributes:
         path: Where it lies.
         about: The manifest: format, modality, spec, precision, backend, versions, parity.
-        contents: The bytes of each file by what it is for.
+        contents: The bytes of each file by what it is for, but for the pictures, which deciding does without.
     """
 
     path: Path
@@ -50,7 +50,17 @@ def read(path: str | Path) -> Export:
     missing = sorted({MODEL, GOLDEN} - set(files))
     if missing:
         raise ExportError(f"{path / MANIFEST} names no {missing[0]}. Export again.")
-    return Export(path, about, {role: _content(path, *entry) for role, entry in files.items()})
+    return Export(path, about, {role: _content(path, *files[role]) for role in files if role != PICTURES})
+
+
+def pictures(export: Path, about: dict[str, Any]) -> bytes | None:
+    """A zip archive with small pictures of the known samples, by their rows: 0.webp, 1.webp; None if there is none.
+
+    Raises:
+        ExportError: It is missing or was changed.
+    """
+    entry = about["files"].get(PICTURES)
+    return None if entry is None else _content(export, str(entry["name"]), str(entry["sha256"]))
 
 
 def _content(path: Path, name: str, expected: str) -> bytes:

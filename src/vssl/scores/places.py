@@ -63,6 +63,11 @@ class Places(Score):
         blocks = zip(*(samples.torch(name).split(self.block) for name in self.columns), strict=True)
         return torch.cat([self.module.heat(*block).double() for block in blocks]).numpy()
 
+    def usual(self, normals: Embeddings) -> tuple[float, float]:
+        """What 95 % of the places of normal samples stay below, and what 99.9 % do: between the two it grows odd."""
+        low, high = np.quantile(self.heat(normals), [0.95, 0.999])
+        return float(low), max(float(high), float(low) + 1e-6)
+
 
 class Nearby(nn.Module):
     """Holds the bank: which samples are near, and what is where in them."""

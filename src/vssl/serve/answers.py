@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from vssl.serve.service import Stored
 
-Verdict = Literal["accept", "review", "reject"]
+Outcome = Literal["accept", "review", "reject"]
 
 
 class Window(BaseModel):
@@ -32,11 +32,12 @@ class Decided(BaseModel):
 
     number: int = Field(description="Of the decision in the database.")
     id: str
-    decision: Verdict
+    decision: Outcome
     score: float | None = Field(description="Higher is worse; null for what cannot be read.")
     p_value: float | None = Field(description="Among the normals of the group; null where there is none.")
     nearest: list[str] = Field(description="Ids of the nearest known samples.")
     reason: str = Field(description="Why it is reviewed without a score or a threshold.")
+    policy: str = Field(description="SHA-256 of the policy that it was made by.")
 
     @classmethod
     def of(cls, stored: Stored) -> Decided:
@@ -50,6 +51,7 @@ class Decided(BaseModel):
             p_value=p_value,
             nearest=list(found.nearest),
             reason=found.reason,
+            policy=stored.policy,
         )
 
 
@@ -58,7 +60,6 @@ class Decisions(BaseModel):
 
     decisions: list[Decided]
     model: str = Field(description="SHA-256 of the model's file.")
-    policy: str = Field(description="SHA-256 of the policy's file.")
 
 
 class Past(Decided):
@@ -68,7 +69,6 @@ class Past(Decided):
     group: str
     content: str = Field(description="SHA-256 of what was sent.")
     model: str
-    policy: str
 
 
 class Health(BaseModel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -14,9 +13,10 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from vssl.errors import ExportError, StorageError, VsslError
-from vssl.serve.answers import Decided, Decisions, Health, Past, Verdict, Windows
+from vssl.serve.answers import Decided, Decisions, Health, Outcome, Past, Window, Windows
 from vssl.serve.batching import BusyError
 from vssl.serve.limits import Gate, Limits
+from vssl.serve.pages import routes as pages
 from vssl.serve.service import Sample, Service
 
 RETRY_AFTER_S = "1"
@@ -37,7 +37,6 @@ def build(service: Service, limits: Limits) -> FastAPI:
     app = FastAPI(title="vssl", description=DESCRIPTION, lifespan=life, docs_url=None, redoc_url=None)
     app.add_middleware(Gate, limits=limits)
     app.add_exception_handler(VsslError, _failed)
-    files = service.decider.about["files"]
 
     async def decided(samples: Sequence[Sample]) -> Decisions:
         try:
@@ -48,8 +47,7 @@ def build(service: Service, limits: Limits) -> FastAPI:
         except TimeoutError as error:
             message = f"There was no decision within {limits.seconds:g} s; it may be stored later."
             raise HTTPException(503, message, {"Retry-After": RETRY_AFTER_S}) from error
-        found = [Decided.of(item) for item in stored]
-        return Decisions(decisions=found, model=files["model"]["sha256"], policy=files["policy"]["sha256"])
+        return Decisions(decisions=[Decided.of(item) for item in stored], model=service.model)
 
     def check_count(count: int) -> None:
         if count > limits.samples:
@@ -75,7 +73,7 @@ def build(service: Service, limits: Limits) -> FastAPI:
             """Decide on windows of series, as long as those of the training."""
             check_count(len(windows.samples))
             channels, rows = service.decider.shape
-            return await decided([_window(window, channels, rows) for window in windows.samples])
+            return await decided([_window(service, window, channels, rows) for window in windows.samples])
 
     @app.get("/v1/health")
     def health() -> Health:
@@ -96,10 +94,12 @@ def build(service: Service, limits: Limits) -> FastAPI:
 
     @app.get("/v1/decisions")
     def decisions(
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100, before: int | None = None, decision: Verdict | None = None
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100, before: int | None = None, decision: Outcome | None = None
     ) -> list[Past]:
         """Decisions in the database, the newest first; go on with `before`, the last number."""
         return [Past(**row) for row in service.store.latest(limit, before, decision)]
+
+    app.include_router(pages.build(service, limits))
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:
@@ -108,12 +108,11 @@ def build(service: Service, limits: Limits) -> FastAPI:
     return app
 
 
-def _window(window: Any, channels: int, rows: int) -> Sample:
+def _window(service: Service, window: Window, channels: int, rows: int) -> Sample:
     raw = np.array([[np.nan if value is None else value for value in row] for row in window.values], dtype=object)
     if raw.shape != (channels, rows):
         raise HTTPException(422, f"{window.id or 'A window'} is not {channels} channels of {rows} rows.")
-    values = raw.astype(np.float32)
-    return Sample(window.id, window.group, hashlib.sha256(values.tobytes()).hexdigest(), values)
+    return service.window(raw.astype(np.float32), window.id, window.group)
 
 
 def _failed(_request: Request, error: Exception) -> JSONResponse:

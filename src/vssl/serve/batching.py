@@ -29,14 +29,24 @@ class Batcher(Generic[Asked, Answer]):
         waiting: How many wait now.
     """
 
-    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answer]], most: int = 64, room: int = 512) -> None:
+    def __init__(
+        self,
+        work: Callable[[Sequence[Asked]], Sequence[Answer]],
+        most: int = 64,
+        room: int = 512,
+        size: Callable[[Asked], int] = lambda _asked: 0,
+        room_bytes: int = 2**28,
+    ) -> None:
         """
         Args:
             work: One answer for each of a batch, in order; runs in a thread of its own.
             most: Largest batch.
             room: So many may wait; more are refused.
+            size: Bytes of one.
+            room_bytes: So many bytes may wait; more are refused, unless nothing else waits.
         """
         self._work, self._most, self._room = work, most, room
+        self._size, self._room_bytes, self._bytes = size, room_bytes, 0
         self._queue: asyncio.Queue[_Waiting[Asked, Answer]] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="decide")
         self._task: asyncio.Task[None] | None = None
@@ -62,8 +72,10 @@ class Batcher(Generic[Asked, Answer]):
         Raises:
             BusyError: There is no room for them.
         """
-        if self.waiting + len(asked) > self._room:
+        size = sum(map(self._size, asked))
+        if self.waiting + len(asked) > self._room or (self._bytes and self._bytes + size > self._room_bytes):
             raise BusyError(f"{self.waiting} samples are waiting already.")
+        self._bytes += size
         loop = asyncio.get_running_loop()
         waiting = [_Waiting(item, loop.create_future()) for item in asked]
         for item in waiting:
@@ -86,5 +98,6 @@ class Batcher(Generic[Asked, Answer]):
                     if not item.answer.done():
                         item.answer.set_exception(error)
             finally:
-                for _ in batch:
+                for item in batch:
+                    self._bytes -= self._size(item.asked)
                     self._queue.task_done()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.requests import cookie_parser
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OPEN = ("/v1/health",)
-"""Addresses that need no token: who watches the service has none."""
+OPEN = ("/v1/health", "/sign-in", "/static/page.css", "/static/icon.svg")
+"""Addresses that need no token: who watches the service has none, and who signs in not yet."""
+COOKIE = "vssl-token"
+"""Carries the token from the page on which people sign in."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,9 @@ class Gate:
         refusal = self._refusal(scope["path"], Headers(scope=scope))
         if refusal is not None:
             status, reason = refusal
+            if status == 401 and "text/html" in Headers(scope=scope).get("accept", ""):
+                await RedirectResponse("/sign-in", 303)(scope, receive, send)
+                return
             headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
             await JSONResponse({"detail": reason}, status, headers)(scope, receive, send)
             return
@@ -64,11 +70,13 @@ class Gate:
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self._limits.megabytes * 2**20:
             return 413, self._too_large
-        expected = f"Bearer {self._limits.token}"
-        given = headers.get("authorization", "")
-        if self._limits.token is not None and path not in OPEN and not _same(given, expected):
+        if self._limits.token is not None and path not in OPEN and not self._is_signed(headers, self._limits.token):
             return 401, "This service needs a token: Authorization: Bearer TOKEN."
         return None
+
+    def _is_signed(self, headers: Headers, token: str) -> bool:
+        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        return same(headers.get("authorization", ""), f"Bearer {token}") or same(unquote(cookie), token)
 
     @property
     def _too_large(self) -> str:
@@ -89,5 +97,6 @@ class Gate:
         return counted
 
 
-def _same(given: str, expected: str) -> bool:
+def same(given: str, expected: str) -> bool:
+    """Compare secrets in a time that does not tell how much of them is right."""
     return secrets.compare_digest(given.encode(), expected.encode())

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
+from threading import Lock
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from vssl.errors import BrokenFileError
+from vssl.errors import BrokenFileError, ConfigError
 from vssl.runtime.decider import Decider, Decision, unreadable
 from vssl.serve.batching import Batcher
+from vssl.serve.samples import Samples, is_drawn
 from vssl.serve.store import Record, Store
 
 
@@ -25,6 +29,7 @@ class Sample:
         id: Its name.
         group: Where the policy has thresholds by group.
         content: SHA-256 of what was sent.
+        data: The bytes that were sent.
         raw: As the model takes it; None if it cannot be read.
         reason: Why it cannot.
     """
@@ -32,16 +37,18 @@ class Sample:
     id: str
     group: str
     content: str
+    data: bytes
     raw: np.ndarray | None
     reason: str = ""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A decision with its number in the database."""
+    """A decision with its number in the database, and the SHA-256 of the policy that it was made by."""
 
     number: int
     decision: Decision
+    policy: str
 
 
 class Metrics:
@@ -62,52 +69,106 @@ class Metrics:
 
 
 class Service:
-    """Decides by an export and keeps every decision.
+    """Decides by an export and keeps every decision, and of those that a person is to look at the sample too.
 
     Attributes:
         decider: The export.
         store: The database.
+        samples: What was sent.
         metrics: Counted here.
         batcher: Call it with samples; start and stop it with the event loop.
+        base: SHA-256 of the export's own policy.
+        policy: SHA-256 of the one in force: that, or the last version that a person has made of it.
     """
 
-    def __init__(self, decider: Decider, store: Store, most: int = 64) -> None:
+    def __init__(self, decider: Decider, store: Store, samples: Samples, audit: float = 0.0, most: int = 64) -> None:
         """
         Args:
+            audit: Share of the samples that is drawn at random for a person to look at, 0..1.
             most: Largest batch; 1 decides on one sample after the other.
 
         Raises:
             ExportError: The export has no policy in force.
+            ConfigError: `audit` is no share.
         """
+        if not 0 <= audit <= 1:
+            raise ConfigError(f"--audit is {audit}; it is a share, 0 to 1.")
+        self.decider, self.store, self.samples, self.metrics = decider, store, samples, Metrics()
+        self._audit, self._lock = audit, Lock()
+        files = decider.about["files"]
+        self.model: str = files["model"]["sha256"]
+        self.base: str = files["policy"]["sha256"]
+        self.policy = self.base
+        for version in store.policies(self.base)[:1]:
+            self._put_in_force(version["policy"], version["body"])
         decider.check_policy()
-        self.decider, self.store, self.metrics = decider, store, Metrics()
-        self.batcher: Batcher[Sample, Stored] = Batcher(self._decide, most)
+        self.batcher: Batcher[Sample, Stored] = Batcher(self._decide, most, size=lambda sample: len(sample.data))
         self.metrics.waiting.set_function(lambda: self.batcher.waiting)
 
     def image(self, data: bytes, name: str, group: str) -> Sample:
         """The sample of an image file's bytes, readable or not."""
         content = hashlib.sha256(data).hexdigest()
         try:
-            return Sample(name, group, content, self.decider.image(data, name))
+            return Sample(name, group, content, data, self.decider.image(data, name))
         except BrokenFileError as error:
-            return Sample(name, group, content, None, error.reason)
+            return Sample(name, group, content, data, None, error.reason)
+
+    def window(self, values: np.ndarray, name: str, group: str) -> Sample:
+        """The sample of a window of series, float32 [C, T]."""
+        data = values.astype("<f4").tobytes()
+        return Sample(name, group, hashlib.sha256(data).hexdigest(), data, values)
+
+    def change_policy(self, body: dict[str, Any], by: str, why: str) -> str:
+        """Put a new version of the policy on record and in force; its SHA-256.
+
+        Raises:
+            StorageError: It could not be stored, and the one before stays in force.
+        """
+        policy = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        self.store.add_policy(self.base, policy, body, by, why)
+        self._put_in_force(policy, body)
+        return policy
+
+    def _put_in_force(self, policy: str, body: dict[str, Any]) -> None:
+        with self._lock:
+            self.policy, self.decider.policy = policy, body
 
     def _decide(self, samples: Sequence[Sample]) -> list[Stored]:
         started = monotonic()
-        found: list[Decision] = []
-        for readable, some in groupby(samples, lambda sample: sample.raw is not None):
-            run = list(some)
-            if readable:
-                raw = np.stack([sample.raw for sample in run if sample.raw is not None])
-                found += self.decider.decide(raw, [sample.id for sample in run], [sample.group for sample in run])
-            else:
-                found += [unreadable(sample.id, sample.reason) for sample in run]
-        records = [
-            Record(decision, sample.group, sample.content) for decision, sample in zip(found, samples, strict=True)
-        ]
+        records: list[Record] = []
+        with self._lock:
+            policy = self.policy
+            for readable, some in groupby(samples, lambda sample: sample.raw is not None):
+                run = list(some)
+                records += self._judged(run, policy) if readable else [self._unread(sample, policy) for sample in run]
+        for record, sample in zip(records, samples, strict=True):
+            if record.ask:
+                self.samples.keep(sample.content, sample.data)
         numbers = self.store.add(records)
-        for decision in found:
-            self.metrics.decisions.labels(decision.decision).inc()
+        for record in records:
+            self.metrics.decisions.labels(record.decision.decision).inc()
         self.metrics.batch.observe(len(samples))
         self.metrics.seconds.observe(monotonic() - started)
-        return [Stored(number, decision) for number, decision in zip(numbers, found, strict=True)]
+        return [Stored(number, record.decision, policy) for number, record in zip(numbers, records, strict=True)]
+
+    def _judged(self, samples: Sequence[Sample], policy: str) -> Iterator[Record]:
+        found = self.decider.outputs(np.stack([sample.raw for sample in samples if sample.raw is not None]))
+        decisions = self.decider.judge(found, [s.id for s in samples], [s.group for s in samples])
+        for row, (decision, sample) in enumerate(zip(decisions, samples, strict=True)):
+            x, y = (_number(value) for value in found["map"][row])
+            record = self._record(sample, decision, policy, (x, y))
+            heat = found["heat"][row].round(4).tolist() if record.ask and "heat" in found else None
+            yield replace(record, heat=heat)
+
+    def _unread(self, sample: Sample, policy: str) -> Record:
+        return self._record(sample, unreadable(sample.id, sample.reason), policy, (None, None))
+
+    def _record(
+        self, sample: Sample, decision: Decision, policy: str, place: tuple[float | None, float | None]
+    ) -> Record:
+        drawn = is_drawn(sample.content, self._audit)
+        return Record(decision, sample.group, sample.content, self.model, policy, drawn, place)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -13,6 +14,7 @@ from vssl.errors import ConfigError
 from vssl.runtime.decider import Decider
 from vssl.serve.app import build
 from vssl.serve.limits import Limits
+from vssl.serve.samples import Samples
 from vssl.serve.service import Service
 from vssl.serve.store import Store
 
@@ -20,26 +22,37 @@ SHUTDOWN_S = 30
 SERVED = ("images", "sensors")
 
 
-def serve(
-    export: Path,
-    host: str,
-    port: int,
-    database: str,
-    token_file: Path | None,
-    threads: int,
-    on_start: Callable[[], None],
-) -> None:
-    """Answer until interrupted; see `vssl.api.serve`."""
-    token = _token(token_file)
-    near = _is_loopback(host)
+@dataclass(frozen=True)
+class Settings:
+    """Where the service listens and what it keeps where; see `vssl.api.serve`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    database: str = ""
+    token_file: Path | None = None
+    samples: Path | None = None
+    audit: float = 0.02
+    threads: int = 1
+
+
+def serve(export: Path, settings: Settings, on_start: Callable[[str], None]) -> None:
+    """Answer until interrupted; `on_start` is told what to say to a person."""
+    token = _token(settings.token_file)
+    near = _is_loopback(settings.host)
     if not near and token is None:
-        raise ConfigError(f"--host {host} is seen by other computers: give a --token-file, or take 127.0.0.1.")
+        raise ConfigError(f"--host {settings.host} is seen by other computers: give a --token-file, or take 127.0.0.1.")
     limits = Limits(token=token) if near else Limits(token=token, hosts=None)
-    decider = _decider(export, threads)
-    service = Service(decider, _store(decider, database))
-    on_start()
+    decider = _decider(export, settings.threads)
+    decider.check_policy()  # before a database is made for nothing
+    folder = decider.path.resolve()
+    store = Store(settings.database or f"sqlite:///{folder / 'decisions.sqlite'}")
+    service = Service(decider, store, Samples(settings.samples or folder / "samples"), settings.audit)
+    on_start(
+        f"http://{settings.host}:{settings.port} is the page for people, and its /openapi.json says what programs can "
+        "ask. Stop it with Ctrl-C."
+    )
     app = build(service, limits)
-    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_S)
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_S)
 
 
 def _decider(export: Path, threads: int) -> Decider:
@@ -50,13 +63,6 @@ def _decider(export: Path, threads: int) -> Decider:
             "files: vssl decide RUN DATA."
         )
     return decider
-
-
-def _store(decider: Decider, database: str) -> Store:
-    decider.check_policy()  # before a database is made for nothing
-    files = decider.about["files"]
-    url = database or f"sqlite:///{decider.path.resolve() / 'decisions.sqlite'}"
-    return Store(url, files["model"]["sha256"], files["policy"]["sha256"])
 
 
 def _token(path: Path | None) -> str | None:

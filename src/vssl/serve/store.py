@@ -9,84 +9,75 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import (
-    JSON,
-    Column,
-    DateTime,
-    Engine,
-    Float,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-    insert,
-    select,
-    text,
-)
+from sqlalchemy import Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from vssl.errors import ConfigError, StorageError
 from vssl.runtime.decider import Decision
-
-SCHEMA = MetaData()
-DECISIONS = Table(
-    "decisions",
-    SCHEMA,
-    Column("number", Integer, primary_key=True),
-    Column("at", DateTime(timezone=True), nullable=False, index=True),
-    Column("id", String, nullable=False, index=True),
-    Column("group", String, nullable=False),
-    Column("decision", String(6), nullable=False, index=True),
-    Column("score", Float),
-    Column("p_value", Float),
-    Column("nearest", JSON, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("content", String(64)),
-    Column("model", String(64), nullable=False),
-    Column("policy", String(64), nullable=False),
-)
-"""One row a decision; `content` is the SHA-256 of what was sent, `model` and `policy` are those of their files."""
+from vssl.serve.tables import DECISIONS, POLICIES, SCHEMA
 
 
 @dataclass(frozen=True)
 class Record:
-    """A decision to be stored.
+    """A decision to be stored; see `tables.DECISIONS`.
 
     Attributes:
         decision: As decided.
         group: Of the sample.
         content: SHA-256 of the bytes that were sent.
+        model, policy: SHA-256 of their files.
+        audit: Whether it was drawn at random, to be looked at whatever was decided.
+        place: On the map, or None twice.
+        heat: How unlike known ones its places are, row by row; None if nobody will look.
     """
 
     decision: Decision
     group: str
     content: str
+    model: str
+    policy: str
+    audit: bool = False
+    place: tuple[float | None, float | None] = (None, None)
+    heat: list[list[float]] | None = None
+
+    @property
+    def ask(self) -> str:
+        """The queue that it waits in for a person; empty for none."""
+        if self.audit or self.decision.decision == "review":
+            return "review"
+        return "reject" if self.decision.decision == "reject" else ""
 
 
 class Store:
-    """A database of decisions. What `add` has returned for is in it, also if the process is killed right after."""
+    """A database of decisions. What `add` has returned for is in it, also if the process is killed right after.
 
-    def __init__(self, url: str, model: str, policy: str) -> None:
+    Attributes:
+        engine: SQLAlchemy's.
+    """
+
+    def __init__(self, url: str) -> None:
         """
         Args:
             url: As SQLAlchemy takes it: sqlite:///decisions.sqlite, postgresql+psycopg://user@host/name.
-            model, policy: SHA-256 of their files; they stand beside each decision.
 
         Raises:
-            ConfigError: The URL makes no sense, or its driver is missing.
+            ConfigError: The URL makes no sense, its driver is missing, or another version made the database.
             StorageError: The database cannot be opened.
         """
-        self._same = {"model": model, "policy": policy}
         try:
-            self._engine: Engine = create_engine(url, pool_pre_ping=True)
+            self.engine: Engine = create_engine(url, pool_pre_ping=True)
         except (ArgumentError, ImportError, ValueError) as error:
             raise ConfigError(f"--database {url!r}: {error}") from error
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _durable)
-        with _failures("opened"):
-            SCHEMA.create_all(self._engine)
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "connect", _durable)
+        with failures("opened"):
+            SCHEMA.create_all(self.engine)
+            there = {column["name"] for column in inspect(self.engine).get_columns("decisions")}
+        if missing := set(DECISIONS.columns.keys()) - there:
+            raise ConfigError(
+                f"The database was made by another version of vssl: its decisions have no column {min(missing)!r}. "
+                "Keep it, and give another --database."
+            )
 
     def add(self, records: Sequence[Record]) -> list[int]:
         """Store decisions in one transaction; their numbers, in order.
@@ -95,9 +86,9 @@ class Store:
             StorageError: None of them is stored.
         """
         now = datetime.now(UTC)
-        rows = [self._same | {"at": now, **_row(record)} for record in records]
+        rows = [{"at": now, **_row(record)} for record in records]
         query = insert(DECISIONS).returning(DECISIONS.c.number, sort_by_parameter_order=True)
-        with _failures("written"), self._engine.begin() as connection:
+        with failures("written"), self.engine.begin() as connection:
             return list(connection.scalars(query, rows))
 
     def latest(self, count: int, before: int | None = None, decision: str | None = None) -> list[dict[str, Any]]:
@@ -115,9 +106,32 @@ class Store:
             query = query.where(DECISIONS.c.number < before)
         if decision is not None:
             query = query.where(DECISIONS.c.decision == decision)
-        with _failures("read"), self._engine.connect() as connection:
-            # SQLite keeps no time zone; what was stored is UTC.
-            return [{**row._mapping, "at": _utc(row.at)} for row in connection.execute(query)]
+        with failures("read"), self.engine.connect() as connection:
+            return [plain(row) for row in connection.execute(query)]
+
+    def add_policy(self, base: str, policy: str, body: dict[str, Any], by: str, why: str) -> None:
+        """Put a version of the policy on record; it is in force from now on.
+
+        Args:
+            base: SHA-256 of the export's own policy.
+            policy: SHA-256 of this one.
+
+        Raises:
+            StorageError: It is not stored.
+        """
+        row = {"at": datetime.now(UTC), "by": by, "why": why, "base": base, "policy": policy, "body": body}
+        with failures("written"), self.engine.begin() as connection:
+            connection.execute(insert(POLICIES), row)
+
+    def policies(self, base: str) -> list[dict[str, Any]]:
+        """Versions of the export's policy that people made, the newest first.
+
+        Raises:
+            StorageError: The database cannot be read.
+        """
+        query = select(POLICIES).where(POLICIES.c.base == base).order_by(POLICIES.c.number.desc())
+        with failures("read"), self.engine.connect() as connection:
+            return [plain(row) for row in connection.execute(query)]
 
     def check(self) -> None:
         """See whether the database answers.
@@ -125,11 +139,16 @@ class Store:
         Raises:
             StorageError: It does not.
         """
-        with _failures("reached"), self._engine.connect() as connection:
+        with failures("reached"), self.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
+
+
+def plain(row: Any) -> dict[str, Any]:
+    """A row as a dictionary; SQLite keeps no time zone, and what was stored is UTC."""
+    return {**row._mapping, "at": utc(row.at)}
 
 
 def _durable(connection: Any, _record: Any) -> None:
@@ -149,10 +168,17 @@ def _row(record: Record) -> dict[str, Any]:
         "nearest": list(found.nearest),
         "reason": found.reason,
         "content": record.content,
+        "model": record.model,
+        "policy": record.policy,
+        "audit": record.audit,
+        "ask": record.ask,
+        "x": record.place[0],
+        "y": record.place[1],
+        "heat": record.heat,
     }
 
 
-def _utc(time: datetime) -> datetime:
+def utc(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
@@ -161,7 +187,7 @@ def _number(value: float) -> float | None:
 
 
 @contextmanager
-def _failures(done: str) -> Iterator[None]:
+def failures(done: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:

@@ -1,0 +1,77 @@
+"""What was sent, as a picture for a person: made anew, so that nothing but pixels reaches the browser."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+from PIL import Image
+
+from vssl.errors import BrokenFileError
+from vssl.modalities.images.decode import Canvas, decode, read_header
+from vssl.modalities.sensors.plots import plot
+from vssl.report.blend import blend
+from vssl.runtime import folder
+from vssl.serve.service import Service
+
+LARGEST = 960
+SMALLEST = 320
+PLOT = (640, 400)
+
+
+class Pictures:
+    """Pictures of samples and of the known ones of an export, as WebP."""
+
+    def __init__(self, service: Service) -> None:
+        decider = service.decider
+        self._samples, self._decider, self._spec = service.samples, decider, decider.about["spec"]
+        self._low, self._high = decider.known.get("heat", (0.0, 1.0))
+        archive = folder.pictures(decider.path, decider.about)
+        self._known = None if archive is None else ZipFile(io.BytesIO(archive))
+        self._rows = {name: row for row, name in enumerate(decider.known["bank"])}
+
+    def sample(self, decision: dict[str, Any], heat: bool) -> bytes | None:
+        """A sample that was sent, with colour where it is unlike known ones if asked; None if it cannot be shown."""
+        data = self._samples.get(decision["content"])
+        if data is None:
+            return None
+        try:
+            picture = self._image(data) if self._decider.about["modality"] == "images" else self._plot(data)
+        except BrokenFileError:
+            return None
+        if heat and decision["heat"] is not None:
+            picture = blend(picture, self.strength(decision))
+        return _webp(picture)
+
+    def strength(self, decision: dict[str, Any]) -> np.ndarray:
+        """How unusual each place is: 0 as in 95 % of the known normals' places, 1 as in one of a thousand."""
+        return ((np.array(decision["heat"]) - self._low) / (self._high - self._low)).clip(0, 1)
+
+    def known(self, name: str) -> bytes | None:
+        """A known sample."""
+        entry = f"{self._rows.get(name)}.webp"
+        return self._known.read(entry) if self._known is not None and entry in self._known.namelist() else None
+
+    def _image(self, data: bytes) -> Image.Image:
+        header, canvas = read_header(data, ""), Canvas(**self._spec["canvas"])
+        # As it was sent, not as the model sees it: small defects are to be seen.
+        shrunk = min(1.0, LARGEST / max(header.width, header.height))
+        height, width = (max(1, round(side * shrunk)) for side in (header.height, header.width))
+        pixels = decode(data, "", replace(canvas, height=height, width=width))
+        scale = max(1, SMALLEST // max(height, width))
+        picture = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+        return picture.resize((width * scale, height * scale), Image.Resampling.NEAREST)
+
+    def _plot(self, data: bytes) -> Image.Image:
+        raw = np.frombuffer(data, "<f4").reshape(self._decider.shape)
+        centre, scale = (np.array(self._spec[name])[:, None] for name in ("centre", "scale"))
+        return plot((raw - centre) / scale, PLOT)
+
+
+def _webp(picture: Image.Image) -> bytes:
+    data = io.BytesIO()
+    picture.convert("RGB").save(data, "WEBP", quality=90)
+    return data.getvalue()

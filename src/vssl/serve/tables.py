@@ -1,0 +1,57 @@
+"""The tables of the database. Rows are only ever added: what was decided, said or put in force stays on record."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, DateTime, Float, ForeignKey, Integer, MetaData, String, Table
+
+SCHEMA = MetaData()
+DECISIONS = Table(
+    "decisions",
+    SCHEMA,
+    Column("number", Integer, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, index=True),
+    Column("id", String, nullable=False, index=True),
+    Column("group", String, nullable=False),
+    Column("decision", String(6), nullable=False, index=True),
+    Column("score", Float),
+    Column("p_value", Float),
+    Column("nearest", JSON, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("content", String(64), nullable=False),
+    Column("model", String(64), nullable=False),
+    Column("policy", String(64), nullable=False),
+    Column("audit", Boolean, nullable=False),
+    Column("ask", String(6), nullable=False, index=True),
+    Column("x", Float),
+    Column("y", Float),
+    Column("heat", JSON),
+)
+"""One row a decision.
+
+`content` is the SHA-256 of what was sent, `model` and `policy` are those of their files; `audit`: drawn at random;
+`ask`: the queue for a person, review or reject, or empty; `x`, `y`: its place on the map; `heat`: how unlike known ones
+its places are, of those for a person.
+"""
+VERDICTS = Table(
+    "verdicts",
+    SCHEMA,
+    Column("number", Integer, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, index=True),
+    Column("decision", Integer, ForeignKey("decisions.number"), nullable=False, index=True),
+    Column("verdict", String(6), nullable=False),
+    Column("by", String, nullable=False),
+    Column("note", String, nullable=False),
+)
+"""What a person says of a sample: normal, defect or unsure; of several the last counts."""
+POLICIES = Table(
+    "policies",
+    SCHEMA,
+    Column("number", Integer, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("by", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("base", String(64), nullable=False, index=True),
+    Column("policy", String(64), nullable=False),
+    Column("body", JSON, nullable=False),
+)
+"""Versions of the policy made by people; `base` is the SHA-256 of the export's own, of several the last is in force."""
