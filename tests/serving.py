@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+
 from vssl import runtime
+from vssl.serve.app import build
+from vssl.serve.limits import Limits
 from vssl.serve.samples import Samples
 from vssl.serve.service import Service
 from vssl.serve.store import Store
@@ -24,3 +33,19 @@ def pictures(line: Path, count: int) -> list[Path]:
 
 def files_of(paths: list[Path]) -> list[tuple[str, tuple[str, bytes]]]:
     return [("files", (path.name, path.read_bytes())) for path in paths]
+
+
+@contextmanager
+def running(service: Service) -> Iterator[str]:
+    """The service in a thread, and its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(build(service, Limits()), port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(30)

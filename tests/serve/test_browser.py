@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 
-from serving import files_of, pictures, service_of
-from vssl.serve.app import build
-from vssl.serve.limits import Limits
+from serving import files_of, pictures, running, service_of
 from vssl.serve.reviews import Reviews
 from vssl.serve.service import Service
 
@@ -31,19 +25,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 def served(exported: Path, line: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Service]]:
     """A service in a thread, with fifty samples and more that wait."""
     service = service_of(exported, tmp_path_factory.mktemp("served"), audit=1.0)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(build(service, Limits()), port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    url = f"http://127.0.0.1:{port}"
-    while not server.started:
-        time.sleep(0.05)
-    httpx.post(f"{url}/v1/decide", files=files_of(pictures(line, 60))).raise_for_status()
-    yield url, service
-    server.should_exit = True
-    thread.join(30)
+    with running(service) as url:
+        httpx.post(f"{url}/v1/decide", files=files_of(pictures(line, 60))).raise_for_status()
+        yield url, service
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ def test_a_window_of_series_is_decided_on_in_the_units_of_the_data(series_export
     expected[1, 0, 3] = np.nan
     assert [item["score"] for item in found] == pytest.approx([d.score for d in service.decider.decide(expected)])
     assert bad.status_code == 422
-    assert bad.json()["detail"] == f"short is not {channels} channels of {rows} rows."
+    assert bad.json()["detail"][0]["msg"] == f"short is not {channels} channels of {rows} rows."
 
 
 def test_the_service_needs_no_torch():

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from vssl.serve.service import Stored
+from vssl.serve.tables import LARGEST_NUMBER
 
 Outcome = Literal["accept", "review", "reject"]
+Number = Annotated[int, Query(ge=0, le=LARGEST_NUMBER)]
+"""The number of a decision, in the query of an address."""
 
 
 class Window(BaseModel):

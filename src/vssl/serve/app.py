@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import FastAPI, File, Form, HTTPException, Query, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from vssl.errors import ExportError, StorageError, VsslError
-from vssl.serve.answers import Decided, Decisions, Health, Outcome, Past, Window, Windows
+from vssl.errors import VsslError
+from vssl.serve.answers import Decided, Decisions, Health, Number, Outcome, Past, Window, Windows
 from vssl.serve.batching import BusyError
 from vssl.serve.limits import Gate, Limits
 from vssl.serve.pages import routes as pages
@@ -94,7 +95,7 @@ def build(service: Service, limits: Limits) -> FastAPI:
 
     @app.get("/v1/decisions")
     def decisions(
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100, before: int | None = None, decision: Outcome | None = None
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100, before: Number | None = None, decision: Outcome | None = None
     ) -> list[Past]:
         """Decisions in the database, the newest first; go on with `before`, the last number."""
         return [Past(**row) for row in service.store.latest(limit, before, decision)]
@@ -111,11 +112,11 @@ def build(service: Service, limits: Limits) -> FastAPI:
 def _window(service: Service, window: Window, channels: int, rows: int) -> Sample:
     raw = np.array([[np.nan if value is None else value for value in row] for row in window.values], dtype=object)
     if raw.shape != (channels, rows):
-        raise HTTPException(422, f"{window.id or 'A window'} is not {channels} channels of {rows} rows.")
+        message = f"{window.id or 'A window'} is not {channels} channels of {rows} rows."
+        raise RequestValidationError([{"loc": ("body", "samples"), "msg": message, "type": "value_error"}])
     return service.window(raw.astype(np.float32), window.id, window.group)
 
 
 def _failed(_request: Request, error: Exception) -> JSONResponse:
-    """A policy that has expired and a database that is gone are nothing the asker can mend: 503."""
-    status = 503 if isinstance(error, ExportError | StorageError) else 422
-    return JSONResponse({"detail": str(error)}, status)
+    """A policy that has expired, or a database that is gone, is nothing the asker can mend."""
+    return JSONResponse({"detail": str(error)}, 503)

@@ -18,7 +18,7 @@ from vssl.errors import BrokenFileError, ConfigError
 from vssl.runtime.decider import Decider, Decision, unreadable
 from vssl.serve.batching import Batcher
 from vssl.serve.samples import Samples, is_drawn
-from vssl.serve.store import Record, Store
+from vssl.serve.store import Record, Store, storable
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Service:
 
     def image(self, data: bytes, name: str, group: str) -> Sample:
         """The sample of an image file's bytes, readable or not."""
-        content = hashlib.sha256(data).hexdigest()
+        content, name, group = hashlib.sha256(data).hexdigest(), storable(name), storable(group)
         try:
             return Sample(name, group, content, data, self.decider.image(data, name))
         except BrokenFileError as error:
@@ -116,7 +116,7 @@ class Service:
     def window(self, values: np.ndarray, name: str, group: str) -> Sample:
         """The sample of a window of series, float32 [C, T]."""
         data = values.astype("<f4").tobytes()
-        return Sample(name, group, hashlib.sha256(data).hexdigest(), data, values)
+        return Sample(storable(name), storable(group), hashlib.sha256(data).hexdigest(), data, values)
 
     def change_policy(self, body: dict[str, Any], by: str, why: str) -> str:
         """Put a new version of the policy on record and in force; its SHA-256.

@@ -146,6 +146,11 @@ class Store:
         self.engine.dispose()
 
 
+def storable(text: str) -> str:
+    """Text as every database takes it: without NUL and without halves of a pair of surrogates."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
 def plain(row: Any) -> dict[str, Any]:
     """A row as a dictionary; SQLite keeps no time zone, and what was stored is UTC."""
     return {**row._mapping, "at": utc(row.at)}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, Float, ForeignKey, Integer, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Float, ForeignKey, Integer, MetaData, String, Table
 
 SCHEMA = MetaData()
+# SQLite counts up only what it calls an integer, which has 64 bits there.
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
+LARGEST_NUMBER = 2**63 - 1
 DECISIONS = Table(
     "decisions",
     SCHEMA,
-    Column("number", Integer, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("at", DateTime(timezone=True), nullable=False, index=True),
     Column("id", String, nullable=False, index=True),
     Column("group", String, nullable=False),
@@ -35,9 +38,9 @@ its places are, of those for a person.
 VERDICTS = Table(
     "verdicts",
     SCHEMA,
-    Column("number", Integer, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("at", DateTime(timezone=True), nullable=False, index=True),
-    Column("decision", Integer, ForeignKey("decisions.number"), nullable=False, index=True),
+    Column("decision", NUMBER, ForeignKey("decisions.number"), nullable=False, index=True),
     Column("verdict", String(6), nullable=False),
     Column("by", String, nullable=False),
     Column("note", String, nullable=False),
@@ -46,7 +49,7 @@ VERDICTS = Table(
 POLICIES = Table(
     "policies",
     SCHEMA,
-    Column("number", Integer, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("by", String, nullable=False),
     Column("why", String, nullable=False),

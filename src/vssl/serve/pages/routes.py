@@ -6,22 +6,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from fastapi import APIRouter, Form, HTTPException, Query, Request
+from fastapi import APIRouter, Form, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from vssl.errors import ConfigError, NotEnoughDataError
-from vssl.serve.answers import Outcome
+from vssl.serve.answers import Number, Outcome
 from vssl.serve.limits import COOKIE, Limits, same
 from vssl.serve.pages.pictures import Pictures
 from vssl.serve.pages.rendering import STATIC, Page, figures
 from vssl.serve.pages.texts import LANGUAGES
 from vssl.serve.reviews import Queue, Reviews, Verdict
 from vssl.serve.service import Service
+from vssl.serve.store import storable
+from vssl.serve.tables import LARGEST_NUMBER
 
 YEAR_S = 365 * 86400
 WHO, LANGUAGE = "vssl-who", "vssl-language"
 PAGE_ROWS = 50
 MAP_ROWS = 2000
+Numbered = Annotated[int, Path(ge=0, le=LARGEST_NUMBER)]
 Days = Annotated[int, Query(ge=1, le=366)]
 
 
@@ -53,32 +56,32 @@ def build(service: Service, limits: Limits) -> APIRouter:
         return RedirectResponse("/queue/review", 303)
 
     @router.get("/queue/{queue}")
-    def waiting(request: Request, queue: Queue, after: int = 0, last: int | None = None) -> Response:
+    def waiting(request: Request, queue: Queue, after: Number = 0, last: Number | None = None) -> Response:
         decision = reviews.next(queue, after)
         if decision is None:
             return page(request, "empty", queue=queue)
         return item(request, decision, queue, last)
 
     @router.get("/decisions/{number}")
-    def one(request: Request, number: int) -> Response:
+    def one(request: Request, number: Numbered) -> Response:
         return item(request, found(number), None)
 
     @router.post("/decisions/{number}/verdict")
     def judge(
         request: Request,
-        number: int,
+        number: Numbered,
         verdict: Annotated[Verdict, Form()],
         note: Annotated[str, Form(max_length=1000)] = "",
         queue: Annotated[Queue | None, Form()] = None,
     ) -> Response:
         who = _own(request)
-        reviews.judge(found(number)["number"], verdict, who, note.strip())
+        reviews.judge(found(number)["number"], verdict, who, storable(note.strip()))
         if queue is None:
             return RedirectResponse(f"/decisions/{number}", 303)
         return RedirectResponse(f"/queue/{queue}?" + urlencode({"after": number, "last": number}), 303)
 
     @router.get("/decisions/{number}/picture")
-    def picture(number: int, heat: bool = False) -> Response:
+    def picture(number: Numbered, heat: bool = False) -> Response:
         return _webp(pictures.sample(found(number), heat))
 
     @router.get("/known")
@@ -91,9 +94,9 @@ def build(service: Service, limits: Limits) -> APIRouter:
         search: Annotated[str, Query(max_length=200)] = "",
         decision: Outcome | None = None,
         verdict: Annotated[str, Query(pattern="^(normal|defect|unsure|none|)$")] = "",
-        before: int | None = None,
+        before: Number | None = None,
     ) -> Response:
-        rows = reviews.history(search, decision or "", verdict, before, PAGE_ROWS)
+        rows = reviews.history(storable(search), decision or "", verdict, before, PAGE_ROWS)
         asked = {"search": search, "decision": decision or "", "verdict": verdict}
         more = urlencode(asked | {"before": rows[-1]["number"]}) if len(rows) == PAGE_ROWS else None
         return page(request, "history", rows=rows, asked=asked, more=more)
@@ -131,7 +134,7 @@ def build(service: Service, limits: Limits) -> APIRouter:
             body = changed(policy, service.decider.known, promise, who, now)
         except (ConfigError, NotEnoughDataError) as error:
             return RedirectResponse("/thresholds?" + urlencode({"refused": str(error)}), 303)
-        service.change_policy(body, who, why.strip())
+        service.change_policy(body, who, storable(why.strip()))
         return RedirectResponse("/thresholds", 303)
 
     @router.get("/map")
@@ -151,7 +154,7 @@ def build(service: Service, limits: Limits) -> APIRouter:
     ) -> Response:
         _same_site(request)
         answer = RedirectResponse(_inside(then) if name.strip() else "/", 303)
-        answer.set_cookie(WHO, quote(name.strip()), YEAR_S, httponly=True, samesite="strict")
+        answer.set_cookie(WHO, quote(storable(name.strip())), YEAR_S, httponly=True, samesite="strict")
         return answer
 
     @router.get("/who")
@@ -200,7 +203,7 @@ def _language(request: Request) -> str:
 
 
 def _who(request: Request) -> str | None:
-    return unquote(request.cookies.get(WHO, "")) or None
+    return storable(unquote(request.cookies.get(WHO, ""))) or None
 
 
 def _own(request: Request) -> str:
