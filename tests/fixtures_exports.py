@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from serving import log_lines
 from vssl.run import Run
 
 
@@ -53,4 +54,27 @@ def series_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
         device="cpu",
     )
     api.calibrate(run, folder / "known.parquet", bank="train", false_alarm=0.1, device="cpu")
+    return api.export(run)
+
+
+@pytest.fixture(scope="session")
+def log_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export of a tiny run on a log in windows of 10 lines, with a policy; not to be changed."""
+    from vssl import api
+    from vssl.modalities import events
+
+    folder = tmp_path_factory.mktemp("log")
+    for name, lines in (("learn", 1500), ("known", 3000)):
+        (folder / f"{name}.log").write_text("\n".join(log_lines(lines, seed=lines)) + "\n")
+    run = api.train(
+        folder / "learn.log",
+        folder / "run",
+        modality=events.Config(window="10"),
+        encoder="event_transformer",
+        steps=5,
+        batch=32,
+        precision="float32",
+        device="cpu",
+    )
+    api.calibrate(run, folder / "known.log", bank="train", false_alarm=0.1, device="cpu")
     return api.export(run)

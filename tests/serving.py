@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uvicorn
 
 from vssl import runtime
@@ -49,3 +50,20 @@ def running(service: Service) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(30)
+
+
+def log_lines(count: int, seed: int) -> list[str]:
+    """Lines of a made-up log, a few seconds apart."""
+    rng = np.random.default_rng(seed)
+    times = np.datetime64("2026-03-01T08:00:00") + np.cumsum(rng.integers(1, 5, count)).astype("timedelta64[s]")
+    kinds = (
+        "door {} opened",
+        "door {} closed",
+        "motor {} started at speed {}",
+        "motor {} stopped",
+        "sensor {} read {}",
+    )
+    return [
+        f"{time} INFO {kinds[kind].format(*rng.integers(1, 99, 2))}"
+        for time, kind in zip(times, rng.integers(len(kinds), size=count), strict=True)
+    ]

@@ -41,7 +41,7 @@ def serve(
 
     Raises:
         ExportError: There is no export, no policy, or it has expired.
-        ConfigError: The extra `serve` is not installed, a setting is wrong, or the model takes event logs.
+        ConfigError: The extra `serve` is not installed, or a setting is wrong.
         StorageError: The database cannot be opened.
     """
     try:

@@ -6,16 +6,21 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 
+from vssl.config import from_dict
 from vssl.errors import BrokenFileError, ExportError
 from vssl.modalities.images.decode import Canvas, decode
 from vssl.runtime.folder import GOLDEN, KNOWN, MODEL, POLICY, Export, read
+
+if TYPE_CHECKING:
+    from vssl.modalities.events.encoding import Encoder
 
 BATCH = 64
 
@@ -159,6 +164,30 @@ class Decider:
         if self.about["modality"] != "images":
             raise ExportError(f"This model takes {self.about['modality']}, no images: give raw samples.")
         return decode(data, name, Canvas(**self.about["spec"]["canvas"]))
+
+    def lines(self, texts: Sequence[str], name: str) -> np.ndarray:
+        """The raw sample of the lines of one session or window of a log: int16 [2, T].
+
+        Raises:
+            BrokenFileError: There is no line, or one that cannot be used.
+            ExportError: The model takes no logs.
+        """
+        return self.log_encoder(texts, name)
+
+    @cached_property
+    def log_encoder(self) -> Encoder:
+        """Of the lines of logs.
+
+        Raises:
+            ExportError: The model takes no logs.
+        """
+        if self.about["modality"] != "events":
+            raise ExportError(f"This model takes {self.about['modality']}, no logs: give raw samples.")
+        # Imported here, as other models need none of it.
+        from vssl.modalities.events import Spec
+        from vssl.modalities.events.encoding import Encoder
+
+        return Encoder(from_dict(Spec, self.about["spec"], "spec"))
 
     def check_policy(self) -> None:
         """See that decisions can be made today.

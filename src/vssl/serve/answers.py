@@ -31,6 +31,20 @@ class Windows(BaseModel):
     samples: list[Window] = Field(min_length=1)
 
 
+class Log(BaseModel):
+    """A session or a window of an event log."""
+
+    id: str = Field("", description="Its name.", max_length=1000)
+    lines: list[str] = Field(description="Its lines as in the log; of ready sessions the events.", min_length=1)
+    group: str = Field("", description="Where the policy has thresholds by group.", max_length=1000)
+
+
+class Logs(BaseModel):
+    """Sessions or windows to be decided on."""
+
+    samples: list[Log] = Field(min_length=1)
+
+
 class Decided(BaseModel):
     """What becomes of one sample."""
 

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from vssl.errors import VsslError
-from vssl.serve.answers import Decided, Decisions, Health, Number, Outcome, Past, Window, Windows
+from vssl.serve.answers import Decided, Decisions, Health, Logs, Number, Outcome, Past, Window, Windows
 from vssl.serve.batching import BusyError
 from vssl.serve.limits import Gate, Limits
 from vssl.serve.pages import routes as pages
@@ -67,6 +67,13 @@ def build(service: Service, limits: Limits) -> FastAPI:
             # In threads: decoding takes longer than deciding.
             reading = (asyncio.to_thread(service.image, data, name, group) for data, name in read)
             return await decided(await asyncio.gather(*reading))
+    elif service.decider.about["modality"] == "events":
+
+        @app.post("/v1/decide")
+        async def decide_logs(logs: Logs) -> Decisions:
+            """Decide on sessions or windows of an event log. One with a line that cannot be used is reviewed."""
+            check_count(len(logs.samples))
+            return await decided([service.log(log.lines, log.id, log.group) for log in logs.samples])
     else:
 
         @app.post("/v1/decide")

@@ -83,8 +83,7 @@ def gather(database: str, samples: Path, modality: str, spec: Any, group: str | 
         )
     said = json.dumps([(row["content"], row["verdict"], row["group"]) for row, _ in there])
     folder = out / hashlib.sha256(said.encode()).hexdigest()[:12]
-    write = _images if modality == "images" else _series
-    normal, defects = write(folder, there, spec, group)
+    normal, defects = WRITERS[modality](folder, there, spec, group)
     caveats = [f"Made of {len(there)} samples that were drawn at random in use and judged by people."]
     if unsure := len(rows) - len(judged):
         caveats.append(f"{unsure} more were left out because people were unsure: the promise holds for what is clear.")
@@ -122,6 +121,19 @@ def _series(folder: Path, there: list[tuple[dict[str, Any], bytes]], spec: Any, 
         with atomic(folder / row["verdict"] / f"{row['number']}-{_plain(row['id'])}.parquet") as file:
             pq.write_table(pa.table(columns), file)
     return str(folder / "normal"), str(folder / "defect")
+
+
+def _logs(folder: Path, there: list[tuple[dict[str, Any], bytes]], spec: Any, _group: str | None) -> tuple[str, str]:
+    kind = spec.reading.format
+    for row, data in there:
+        name = f"{row['number']}-{_plain(row['id'])}"
+        text = f"{name},{' '.join(data.decode().splitlines())}".encode() if kind == "sessions" else data
+        with atomic(folder / row["verdict"] / f"{name}.{'jsonl' if kind == 'jsonl' else 'log'}") as file:
+            file.write(text + b"\n")
+    return str(folder / "normal"), str(folder / "defect")
+
+
+WRITERS = {"images": _images, "sensors": _series, "events": _logs}
 
 
 def _plain(name: str) -> str:

@@ -118,6 +118,16 @@ class Service:
         data = values.astype("<f4").tobytes()
         return Sample(storable(name), storable(group), hashlib.sha256(data).hexdigest(), data, values)
 
+    def log(self, lines: Sequence[str], name: str, group: str) -> Sample:
+        """The sample of the lines of a session or window, usable or not."""
+        texts = [storable(" ".join(line.splitlines())) for line in lines]
+        data, name, group = "\n".join(texts).encode(), storable(name), storable(group)
+        content = hashlib.sha256(data).hexdigest()
+        try:
+            return Sample(name, group, content, data, self.decider.lines(texts, name))
+        except BrokenFileError as error:
+            return Sample(name, group, content, data, None, error.reason)
+
     def change_policy(self, body: dict[str, Any], by: str, why: str) -> str:
         """Put a new version of the policy on record and in force; its SHA-256.
 

@@ -11,7 +11,6 @@ import uvicorn
 
 from vssl import runtime
 from vssl.errors import ConfigError
-from vssl.runtime.decider import Decider
 from vssl.serve.app import build
 from vssl.serve.limits import Limits
 from vssl.serve.samples import Samples
@@ -19,7 +18,6 @@ from vssl.serve.service import Service
 from vssl.serve.store import Store
 
 SHUTDOWN_S = 30
-SERVED = ("images", "sensors")
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def serve(export: Path, settings: Settings, on_start: Callable[[str], None]) -> 
     if not near and token is None:
         raise ConfigError(f"--host {settings.host} is seen by other computers: give a --token-file, or take 127.0.0.1.")
     limits = Limits(token=token) if near else Limits(token=token, hosts=None)
-    decider = _decider(export, settings.threads)
+    decider = runtime.load(export, settings.threads)
     decider.check_policy()  # before a database is made for nothing
     folder = decider.path.resolve()
     store = Store(settings.database or f"sqlite:///{folder / 'decisions.sqlite'}")
@@ -53,16 +51,6 @@ def serve(export: Path, settings: Settings, on_start: Callable[[str], None]) -> 
     )
     app = build(service, limits)
     uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_S)
-
-
-def _decider(export: Path, threads: int) -> Decider:
-    decider = runtime.load(export, threads)
-    if decider.about["modality"] not in SERVED:
-        raise ConfigError(
-            f"{export} decides on {decider.about['modality']}; the service takes {' and '.join(SERVED)}. Decide on "
-            "files: vssl decide RUN DATA."
-        )
-    return decider
 
 
 def _token(path: Path | None) -> str | None:

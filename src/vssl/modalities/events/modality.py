@@ -23,11 +23,11 @@ from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
 from vssl.modalities.broken import Broken, check_share
 from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, views
 from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
+from vssl.modalities.events.encoding import padded, tokens_of
 from vssl.modalities.events.files import LogFile, find, fingerprint
 from vssl.modalities.events.grouping import Item, Tokens
 from vssl.modalities.events.reading import items
 from vssl.modalities.events.table import label_column, metadata
-from vssl.modalities.events.templates import Matcher
 from vssl.types import Events
 
 # Ten doublings of a millisecond: a gap of a second is 1.
@@ -73,7 +73,7 @@ class EventModality(Modality):
         files = find(source)
         total = self.contents(source).samples
         drawn = set(np.random.default_rng(seed).permutation(total)[:count].tolist())
-        found = (item for row, item in enumerate(self._items(files, self._tokens())) if row in drawn)
+        found = (item for row, item in enumerate(self._items(files, tokens_of(self.spec))) if row in drawn)
         return self._chunk(list(found), files)
 
     def contents(self, source: str | Path) -> Contents:
@@ -102,7 +102,7 @@ class EventModality(Modality):
         wanted, found = set(ids), {}
         # Data that are gone, or can no longer be read, have no pictures from there on.
         with suppress(DataError):
-            for item in self._items(find(source), self._tokens()):
+            for item in self._items(find(source), tokens_of(self.spec)):
                 if item.id in wanted and isinstance(item, Sample):
                     found[item.id] = drawing.picture(item, self.spec.templates)
                 if len(found) == len(wanted):
@@ -121,18 +121,12 @@ class EventModality(Modality):
     def decoder(self, latent: int) -> CountDecoder:
         return CountDecoder(latent, self.shape)
 
-    def _tokens(self) -> Tokens:
-        if self.spec.reading.format == "sessions":
-            kinds = {item.text: FIRST + row for row, item in enumerate(self.spec.templates)}
-            return lambda event: kinds.get(event, UNKNOWN)
-        return Matcher(self.spec.templates, FIRST, UNKNOWN)
-
     def _items(self, files: Sequence[LogFile], tokens: Tokens) -> Iterator[Item]:
         return items(files, self.spec.reading, tokens, self.spec.length, self.config.keep)
 
     def _chunks(self, files: Sequence[LogFile], start: int, size: int) -> Iterator[Chunk]:
         held: list[Item] = []
-        for item in islice(self._items(files, self._tokens()), start, None):
+        for item in islice(self._items(files, tokens_of(self.spec)), start, None):
             held.append(item)
             if len(held) == size:
                 yield self._chunk(held, files)
@@ -143,14 +137,8 @@ class EventModality(Modality):
     def _chunk(self, held: Sequence[Item], files: Sequence[LogFile]) -> Chunk:
         samples = [item for item in held if isinstance(item, Sample)]
         broken = [item for item in held if isinstance(item, Broken)]
-        raw = torch.from_numpy(self._pad(samples))
+        raw = torch.from_numpy(padded(samples, self.spec.length))
         return Chunk([item.id for item in samples], self._metadata(samples, files), raw, broken)
-
-    def _pad(self, samples: Sequence[Sample]) -> Int16[np.ndarray, "N 2 S+L"]:
-        raw = np.zeros((len(samples), 2, STAMP + self.spec.length), np.int16)
-        for row, item in enumerate(samples):
-            raw[row, :, : item.codes.shape[1]] = item.codes
-        return raw
 
     def _metadata(self, samples: Sequence[Sample], files: Sequence[LogFile]) -> pa.Table:
         timed = bool(self.spec.reading.clock) or self.spec.reading.format == "jsonl"

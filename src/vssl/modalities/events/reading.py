@@ -62,7 +62,7 @@ def items(
         keep: Fields of JSON lines that are kept as metadata.
         counts: As in `files.rows`.
     """
-    sources = ((file, map(_parser(reading, keep), rows(file, counts))) for file in files)
+    sources = ((file, map(parser(reading, keep), rows(file, counts))) for file in files)
     if reading.format == "sessions":
         return grouping.ready(sources, tokens, length)
     if reading.session:
@@ -72,7 +72,8 @@ def items(
     return cut(sources, tokens, length, window, stride)
 
 
-def _parser(reading: Reading, keep: tuple[str, ...]) -> Parser:
+def parser(reading: Reading, keep: tuple[str, ...] = ()) -> Parser:
+    """What makes lines of rows; it remembers the time of the last one, so each log gets one of its own."""
     if reading.format == "jsonl":
         return JsonLines(reading, keep)
     return TextLines(reading) if reading.format == "lines" else _whole

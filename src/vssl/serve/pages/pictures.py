@@ -27,7 +27,8 @@ class Pictures:
 
     def __init__(self, service: Service) -> None:
         decider = service.decider
-        self._samples, self._decider, self._spec = service.samples, decider, decider.about["spec"]
+        self._samples, self._decider = service.samples, decider
+        self._modality, self._spec = decider.about["modality"], decider.about["spec"]
         self._low, self._high = decider.known.get("heat", (0.0, 1.0))
         archive = folder.pictures(decider.path, decider.about)
         self._known = None if archive is None else ZipFile(io.BytesIO(archive))
@@ -36,15 +37,23 @@ class Pictures:
     def sample(self, decision: dict[str, Any], heat: bool) -> bytes | None:
         """A sample that was sent, with colour where it is unlike known ones if asked; None if it cannot be shown."""
         data = self._samples.get(decision["content"])
-        if data is None:
+        if data is None or self._modality == "events":
             return None
         try:
-            picture = self._image(data) if self._decider.about["modality"] == "images" else self._plot(data)
+            picture = self._image(data) if self._modality == "images" else self._plot(data)
         except BrokenFileError:
             return None
         if heat and decision["heat"] is not None:
             picture = blend(picture, self.strength(decision))
         return _webp(picture)
+
+    def lines(self, decision: dict[str, Any]) -> list[tuple[str, bool]] | None:
+        """The lines of a session or window that was sent, and whether the training had their kinds; None without."""
+        data = self._samples.get(decision["content"]) if self._modality == "events" else None
+        if data is None:
+            return None
+        texts = data.decode().split("\n")
+        return list(zip(texts, self._decider.log_encoder.known(texts), strict=True))
 
     def strength(self, decision: dict[str, Any]) -> np.ndarray:
         """How unusual each place is: 0 as in 95 % of the known normals' places, 1 as in one of a thousand."""

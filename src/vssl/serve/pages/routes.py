@@ -49,7 +49,8 @@ def build(service: Service, limits: Limits) -> APIRouter:
         said = reviews.verdicts(decision["number"])
         before = reviews.verdicts(last)[:1] if last is not None else []
         strength = None if decision["heat"] is None else pictures.strength(decision)
-        return page(request, "item", decision=decision, queue=queue, said=said, before=before, strength=strength)
+        shown: dict[str, Any] = {"strength": strength, "lines": pictures.lines(decision)}
+        return page(request, "item", decision=decision, queue=queue, said=said, before=before, **shown)
 
     @router.get("/")
     def start() -> Response:
