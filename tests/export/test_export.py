@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import onnx
@@ -209,6 +210,16 @@ def test_the_backbone_alone_is_the_encoders_weights(tiny_run: Run, tmp_path: Pat
     about = json.loads((out / "backbone.json").read_text())
     assert about["encoder"] == {"name": "convnet", "variant": "tiny"}
     assert about["features"] == encoder.features
+    raw = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, *_shape(tiny_run)), np.uint8))
+    program = torch.export.load(out / "backbone.pt2").module()
+    found = dict(zip(about["columns"], program(raw), strict=True))
+    model = api.load(tiny_run, "cpu")
+    with torch.inference_mode():
+        expected = model.objective.encoder(model.modality.plain(raw))
+    torch.testing.assert_close(found["features"], expected, rtol=1e-4, atol=1e-5)
+    with ZipFile(out / "backbone.pt2") as archive:
+        pickled = [name for name in archive.namelist() if archive.read(name)[:2] in (b"\x80\x02", b"\x80\x04", b"PK")]
+    assert pickled == []
 
 
 def test_the_graph_runs_in_plain_onnxruntime(folder: Path, raw: np.ndarray):
@@ -227,6 +238,10 @@ def test_the_graph_runs_in_plain_onnxruntime(folder: Path, raw: np.ndarray):
         "heat",
     } == set(names)
     assert session.run(["score"], {"raw": raw[:3]})[0].shape == (3,)
+
+
+def _shape(run: Run) -> tuple[int, ...]:
+    return tuple(api.load(run, "cpu").modality.shape)
 
 
 def _file(folder: Path, role: str) -> Path:

@@ -175,7 +175,8 @@ def export(
     Args:
         out: The folder; by default RUN/export, RUN/export-int8 or RUN/backbone.
         precision: int8 computes in 8 bits: several times as fast, a quarter of the size, less exact.
-        backbone_only: The encoder's weights alone, as safetensors (a timm encoder's under timm's names).
+        backbone_only: The encoder alone: its weights as safetensors (a timm encoder's under timm's names), and a
+            program that `torch.export.load` reads.
 
     Raises:
         ExportError: The model or its score has no ONNX form, or the policy's samples are gone.

@@ -32,11 +32,11 @@ def export(
         run: The run folder.
         out: The folder to write; by default RUN/export, RUN/export-int8 or RUN/backbone.
         precision: float32, or int8.
-        backbone_only: Only the encoder's weights, as safetensors.
+        backbone_only: The encoder alone: its weights as safetensors, and a program for torch.export.load.
     """
     folder = api.export(run, out=out, precision=precision, backbone_only=backbone_only)
     if backbone_only:
-        say(f"{folder}/backbone.safetensors holds the weights, backbone.json how samples are prepared.")
+        say(f"{folder}: backbone.safetensors (the weights), backbone.pt2 (for torch.export.load), backbone.json.")
         return
     parity = json.loads((folder / "manifest.json").read_text())["parity"]
     print(json.dumps(parity, indent=2))

@@ -89,7 +89,7 @@ def to_onnx(
     # Names such as `mean` may stand within the graph too: they are given behind a prefix, and changed afterwards.
     given, found = [f"given_{name}" for name in inputs], [f"found_{name}" for name in outputs]
     try:
-        with _quiet(), torch.no_grad():
+        with quiet(), torch.no_grad():
             program = torch.onnx.export(
                 module.eval(),
                 tuple(examples),
@@ -128,7 +128,7 @@ def _renamed(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """The exporter tells the programmer about its inner steps; a user can do nothing about them."""
     log = logging.getLogger("torch.onnx")
     level = log.level
