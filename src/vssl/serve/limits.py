@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -48,16 +47,18 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope["path"], Headers(scope=scope))
-        if refusal is not None:
-            status, reason = refusal
-            if status == 401 and "text/html" in Headers(scope=scope).get("accept", ""):
-                await RedirectResponse("/sign-in", 303)(scope, receive, send)
-                return
-            headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-            await JSONResponse({"detail": reason}, status, headers)(scope, receive, send)
+        headers = Headers(scope=scope)
+        body = _Body(headers, receive, send, self._limits.megabytes)
+        refusal = self._refusal(scope["path"], headers)
+        if refusal is None:
+            await self._app(scope, body.receive, body.send)
             return
-        await self._app(scope, self._counted(receive), send)
+        status, reason = refusal
+        if status == 401 and "text/html" in headers.get("accept", ""):
+            await RedirectResponse("/sign-in", 303)(scope, body.receive, body.send)
+            return
+        challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+        await JSONResponse({"detail": reason}, status, challenge)(scope, body.receive, body.send)
 
     def _refusal(self, path: str, headers: Headers) -> tuple[int, str] | None:
         host = headers.get("host", "")
@@ -69,7 +70,7 @@ class Gate:
             return 403, f"A page of {origin} may not ask this service."
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self._limits.megabytes * 2**20:
-            return 413, self._too_large
+            return 413, too_large(self._limits.megabytes)
         if self._limits.token is not None and path not in OPEN and not self._is_signed(headers, self._limits.token):
             return 401, "This service needs a token: Authorization: Bearer TOKEN."
         return None
@@ -78,23 +79,33 @@ class Gate:
         cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
         return same(headers.get("authorization", ""), f"Bearer {token}") or same(unquote(cookie), token)
 
-    @property
-    def _too_large(self) -> str:
-        return f"A request may have {self._limits.megabytes} MB."
 
-    def _counted(self, receive: Receive) -> Callable[[], Awaitable[Message]]:
-        """A body without a stated length is counted as it comes."""
-        left = self._limits.megabytes * 2**20
+class _Body:
+    """Counts the body of a request as it comes, and hangs up on who is answered before all of it has come."""
 
-        async def counted() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise HTTPException(413, self._too_large)
-            return message
+    def __init__(self, headers: Headers, receive: Receive, send: Send, megabytes: int) -> None:
+        self._receive, self._send, self._megabytes = receive, send, megabytes
+        self._left = megabytes * 2**20
+        self._to_come = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
-        return counted
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._to_come = message.get("more_body", False)
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise HTTPException(413, too_large(self._megabytes))
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and self._to_come:
+            # Otherwise the rest is read to its end, however long it is.
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await self._send(message)
+
+
+def too_large(megabytes: int) -> str:
+    """What is said to who sends too much."""
+    return f"A request may have {megabytes} MB."
 
 
 def same(given: str, expected: str) -> bool:
