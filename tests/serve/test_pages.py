@@ -15,10 +15,12 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from serving import HERE, files_of, pictures, service_of
+from vssl.decide import bounds
 from vssl.decide.promise import Promise
 from vssl.decide.thresholds import thresholds
 from vssl.serve.app import build
 from vssl.serve.limits import Limits
+from vssl.serve.pages.levels import levels
 from vssl.serve.pages.rendering import figures
 from vssl.serve.pages.texts import ENGLISH, JAPANESE, where
 from vssl.serve.reviews import Reviews
@@ -177,6 +179,21 @@ def test_another_level_is_a_new_version_and_the_old_one_stays(
     again = service_of(exported, tmp_path)
     assert (again.policy, again.decider.policy["thresholds"]) == (new, service.decider.policy["thresholds"])
     again.store.close()
+
+
+def test_levels_say_what_they_would_have_done():
+    rng = np.random.default_rng(0)
+    known = {
+        "normal": {"a": rng.normal(size=400).tolist(), "b": rng.normal(size=30).tolist()},
+        "defect": {"a": [], "b": []},
+    }
+    policy = {"promise": {"false_alarm": 0.1, "miss": None, "confidence": 0.9}}
+    recorded = [("a", 9.0, "normal"), ("a", -9.0, "defect"), ("a", 9.0, ""), ("b", 9.0, "defect"), ("c", 9.0, "normal")]
+    found = {level.promise.false_alarm: level for level in levels(policy, known, recorded)}
+    assert found[0.01].needed == bounds.samples_needed(0.01, 0.9) - 30
+    assert found[0.1].decided == {"accept": 1, "review": 0, "reject": 3}
+    assert (found[0.1].false_alarms, found[0.1].misses) == ((1, 1), (1, 2))
+    assert levels(policy, known, [])[-1].decided == {"accept": 0, "review": 0, "reject": 0}
 
 
 def test_a_level_that_the_samples_do_not_allow_changes_nothing(person: TestClient, service: Service):

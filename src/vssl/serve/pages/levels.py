@@ -49,7 +49,9 @@ def levels(
     """
     now = Promise(**policy["promise"])
     rates = sorted({*LEVELS, now.false_alarm})
-    return [_level(Promise(rate, now.miss, now.confidence), known, recorded) for rate in rates]
+    groups, scores, verdicts = zip(*recorded, strict=True) if recorded else ((), (), ())
+    columns = (np.array(groups, dtype=object), np.array(scores, dtype=float), np.array(verdicts, dtype=object))
+    return [_level(Promise(rate, now.miss, now.confidence), known, columns) for rate in rates]
 
 
 def changed(policy: Mapping[str, Any], known: Mapping[str, Any], promise: Promise, by: str, at: datetime) -> dict:
@@ -80,25 +82,21 @@ def changed(policy: Mapping[str, Any], known: Mapping[str, Any], promise: Promis
     }
 
 
-def _level(promise: Promise, known: Mapping[str, Any], recorded: Sequence[tuple[str, float, str]]) -> Level:
+def _level(promise: Promise, known: Mapping[str, Any], recorded: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Level:
     try:
         found = _thresholds(known, promise)
     except NotEnoughDataError as error:
         return Level(promise, {}, error.needed - error.given, {}, (0, 0), (0, 0))
-    decided: dict[str, int] = {ACCEPT: 0, REVIEW: 0, REJECT: 0}
-    mistakes = {("normal", REJECT): 0, ("defect", ACCEPT): 0}
-    said = {"normal": 0, "defect": 0}
+    groups, scores, verdicts = recorded
+    made = np.full(len(scores), "", dtype=object)
     for group, limits in found.items():
-        own = [(score, verdict) for name, score, verdict in recorded if name == group]
-        made = limits.decide(np.array([score for score, _ in own]))
-        for decision, (_, verdict) in zip(made, own, strict=True):
-            decided[decision] += 1
-            if verdict in said:
-                said[verdict] += 1
-            if (verdict, decision) in mistakes:
-                mistakes[verdict, decision] += 1
-    alarms, misses = mistakes.values()
-    return Level(promise, found, 0, decided, (alarms, said["normal"]), (misses, said["defect"]))
+        own = groups == group
+        made[own] = limits.decide(scores[own])
+    decided: dict[str, int] = {decision: int((made == decision).sum()) for decision in (ACCEPT, REVIEW, REJECT)}
+    normal, defect = ((verdicts == name) & (made != "") for name in ("normal", "defect"))
+    alarms = (int((normal & (made == REJECT)).sum()), int(normal.sum()))
+    misses = (int((defect & (made == ACCEPT)).sum()), int(defect.sum()))
+    return Level(promise, found, 0, decided, alarms, misses)
 
 
 def _thresholds(known: Mapping[str, Any], promise: Promise) -> dict[str, Thresholds]:
