@@ -20,6 +20,7 @@ from vssl.serve.reviewed import gather
 from vssl.serve.reviews import Reviews
 
 pytest_plugins = ["fixtures_exports"]
+pytestmark = pytest.mark.slow
 
 LINES = log_lines(60, seed=1)
 WINDOWS = [LINES[start : start + 10] for start in range(0, 60, 10)]

@@ -23,6 +23,7 @@ from vssl.serve.reviews import Reviews
 from vssl.serve.service import Service
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports", "fixtures_service"]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
