@@ -9,14 +9,14 @@ demo: $(READY)  ## a first result in minutes: vssl-demo/run/report.html
 	$(BIN)/vssl demo --out vssl-demo --overwrite
 
 test: $(READY)  ## all tests
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2  # one thread each: on small tensors more cost more
 
 check: $(READY)  ## format, lint, types, import rules, fast tests
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not slow"  # one thread each: on small tensors more cost more
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not slow"
 
 bench: vssl-demo/hold-out/parts.csv  ## a short comparison on the demo's parts: six methods, a minute of training each
 	$(BIN)/vssl bench $< --out vssl-bench --views inspection --methods vssl vssl/paper simclr byol vae supcon \

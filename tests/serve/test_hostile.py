@@ -18,6 +18,7 @@ from vssl.serve.limits import Limits
 from vssl.serve.service import Service
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports", "fixtures_service"]
+pytestmark = pytest.mark.slow  # they need an export, which takes half a minute
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -50,7 +51,6 @@ def test_a_name_that_is_a_path_is_only_a_name(name: str, exported: Path, line: P
     assert written == {"here"}
 
 
-@pytest.mark.slow
 def test_clients_that_send_a_byte_now_and_then_keep_nobody_waiting(service: Service, line: Path):
     with running(service) as url:
         host, port = url.removeprefix("http://").split(":")
@@ -68,7 +68,6 @@ def test_clients_that_send_a_byte_now_and_then_keep_nobody_waiting(service: Serv
         assert httpx.get(f"{url}/v1/health").status_code == 200
 
 
-@pytest.mark.slow
 def test_a_gigabyte_is_refused_before_it_is_read(service: Service):
     sent = 0
 

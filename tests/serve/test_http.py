@@ -29,6 +29,7 @@ from vssl.serve.start import Settings, serve
 from vssl.serve.tables import DECISIONS
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports", "fixtures_service"]
+pytestmark = pytest.mark.slow  # they need an export, which takes half a minute
 
 
 def test_pictures_are_decided_as_the_runtime_decides_them_and_are_stored(
@@ -222,7 +223,6 @@ def test_what_is_no_export_is_refused_by_either_command(tmp_path: Path, capsys: 
     assert "RunNotFoundError: " in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_run_is_exported_for_the_service_and_again_when_its_policy_is_another(
     decided_run: Run, line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

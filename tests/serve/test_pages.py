@@ -28,6 +28,7 @@ from vssl.serve.samples import is_drawn
 from vssl.serve.service import Service
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports", "fixtures_service"]
+pytestmark = pytest.mark.slow  # they need an export, which takes half a minute
 
 SAME = {"Origin": HERE}
 
