@@ -14,7 +14,7 @@ from serving import HERE, service_of
 from vssl import api
 from vssl.cli import main
 from vssl.decide import policy as policies
-from vssl.errors import ConfigError, EmptyDataError
+from vssl.errors import ConfigError, EmptyDataError, NotEnoughDataError
 from vssl.run import Run
 from vssl.serve.app import build
 from vssl.serve.limits import Limits
@@ -69,6 +69,8 @@ def test_a_policy_is_made_of_what_was_drawn_at_random(audited: tuple[Run, Servic
     run, service, truth = audited
     drawn = judge_all(service, truth)
     before = policies.read(run)
+    with pytest.raises(NotEnoughDataError, match="Judge more of the samples that vssl serve draws at random"):
+        api.calibrate(run, from_reviews=tmp_path / "d.sqlite", overwrite=True, device="cpu")
     promise: dict[str, Any] = {"false_alarm": 0.1, "confidence": 0.9, "overwrite": True, "device": "cpu"}
     policy = api.calibrate(run, from_reviews=tmp_path / "d.sqlite", **promise)
     assert policy.samples["normal"] + policy.samples["defect"] == drawn

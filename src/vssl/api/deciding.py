@@ -11,7 +11,7 @@ from vssl.api.names import Name, run_of
 from vssl.api.training import load
 from vssl.config import member, name_of
 from vssl.decide.promise import Costs, Promise
-from vssl.errors import ConfigError
+from vssl.errors import ConfigError, NotEnoughDataError
 from vssl.run import Run
 
 if TYPE_CHECKING:
@@ -86,7 +86,13 @@ def calibrate(
         return calibrate_run(model, normal, defects, bank, request, overwrite, terminal)
     found = _reviewed(model, str(from_reviews), samples, group)
     bank = "policy" if bank is None else bank
-    return calibrate_run(model, found.normal, found.defects, bank, request, overwrite, terminal, caveats=found.caveats)
+    try:
+        return calibrate_run(
+            model, found.normal, found.defects, bank, request, overwrite, terminal, caveats=found.caveats
+        )
+    except NotEnoughDataError as error:
+        hint = " Judge more of the samples that vssl serve draws at random (--audit: their share)."
+        raise NotEnoughDataError(error.given, error.needed, error.promise, hint) from error
 
 
 def _reviewed(model: Model, database: str, samples: Name | None, group: str | None) -> Reviewed:
