@@ -50,7 +50,8 @@ def page(served: tuple[str, Service]) -> Iterator[playwright.Page]:
 def test_fifty_samples_by_the_keyboard_alone(page: playwright.Page, served: tuple[str, Service]):
     url, service = served
     page.goto(url)
-    page.keyboard.type("Kim")  # the field has the focus
+    page.wait_for_selector("input[name=name]:focus")  # it gets the focus by itself, a moment after the page is there
+    page.keyboard.type("Kim")
     page.keyboard.press("Enter")
     keys = np.random.default_rng(0).choice(list("ndu"), 50)
     judged = []
