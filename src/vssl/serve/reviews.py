@@ -13,7 +13,6 @@ from vssl.serve.tables import DECISIONS, POLICIES, VERDICTS
 Queue = Literal["review", "reject"]
 Verdict = Literal["normal", "defect", "unsure"]
 QUEUES: tuple[Queue, ...] = ("review", "reject")
-VERDICT_NAMES: tuple[Verdict, ...] = ("normal", "defect", "unsure")
 
 
 class Reviews:

@@ -39,7 +39,6 @@ class Page:
             "languages": LANGUAGES,
             "who": self._who,
             "path": self._path,
-            "about": decider.about,
             "policy": decider.policy,
             "reasons": lambda decision, strength: self._reasons(decision, strength),
             "percent": percent,
