@@ -6,14 +6,9 @@ import io
 from collections.abc import Sequence
 from zipfile import ZipFile, ZipInfo
 
-from PIL import Image
-
 from vssl.modalities.base import Modality
+from vssl.report.gallery import thumbnail, webp
 from vssl.types import Embeddings
-
-SIDE = 112
-SMALL = 48
-"""Pictures of so many pixels are kept exactly."""
 
 
 def zipped(modality: Modality, bank: Embeddings, ids: Sequence[str]) -> bytes:
@@ -26,13 +21,5 @@ def zipped(modality: Modality, bank: Embeddings, ids: Sequence[str]) -> bytes:
             for row, picture in zip(rows, found, strict=True):
                 if picture is not None:
                     # Without the time, so that the same pictures have the same hash.
-                    file.writestr(ZipInfo(f"{row}.webp"), _webp(picture))
+                    file.writestr(ZipInfo(f"{row}.webp"), webp(thumbnail(picture)))
     return archive.getvalue()
-
-
-def _webp(picture: Image.Image) -> bytes:
-    copy = picture.convert("RGB")
-    copy.thumbnail((SIDE, SIDE))
-    data = io.BytesIO()
-    copy.save(data, "WEBP", lossless=max(copy.size) <= SMALL, quality=80)
-    return data.getvalue()

@@ -54,13 +54,16 @@ def tile(name: str, image: Image.Image | None, value: str = "", label: str | Non
     """The tile of a thumbnail, no larger than `side` pixels."""
     if image is None:
         return Tile(name, None, False, value, label)
-    tiny = max(image.size) <= TINY
-    copy = image.copy()
+    uri = "data:image/webp;base64," + base64.b64encode(webp(image, side)).decode()
+    return Tile(name, uri, max(image.size) <= TINY, value, label)
+
+
+def webp(image: Image.Image, side: int = SIDE) -> bytes:
+    """A thumbnail as WebP, no larger than `side` pixels; one that is tiny already exactly."""
+    copy, buffer = image.copy(), io.BytesIO()
     copy.thumbnail((side, side))
-    buffer = io.BytesIO()
-    copy.save(buffer, "WEBP", lossless=tiny, quality=80)
-    uri = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return Tile(name, uri, tiny, value, label)
+    copy.save(buffer, "WEBP", lossless=max(image.size) <= TINY, quality=80)
+    return buffer.getvalue()
 
 
 def extremes(
