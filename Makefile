@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check bench speed lock
+.PHONY: demo test lint check bench speed lock
 
 demo: $(READY)  ## a first result in minutes: vssl-demo/run/report.html
 	$(BIN)/vssl demo --out vssl-demo --overwrite
@@ -11,11 +11,13 @@ demo: $(READY)  ## a first result in minutes: vssl-demo/run/report.html
 test: $(READY)  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2  # one thread each: on small tensors more cost more
 
-check: $(READY)  ## format, lint, types, import rules, fast tests
+lint: $(READY)  ## format, lint, types, import rules
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: lint  ## before a commit: lint, and the fast tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not slow"
 
 bench: vssl-demo/hold-out/parts.csv  ## a short comparison on the demo's parts: six methods, a minute of training each
