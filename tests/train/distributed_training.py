@@ -1,10 +1,12 @@
-"""Started by torchrun: one training run, from a JSON file of (data, folder, settings)."""
+"""Started by torchrun: training runs one after the other, from a JSON list of (data, folder, settings)."""
 
+import gc
 import json
 import sys
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from vssl.train import loop
 from vssl.train.settings import Settings
@@ -12,5 +14,11 @@ from vssl.train.settings import Settings
 if __name__ == "__main__":
     torch.set_num_threads(1)
     loop.LOG_STEPS = 1
-    source, out, settings = json.loads(Path(sys.argv[1]).read_text())
-    loop.train(source, out, Settings.from_dict(settings))
+    runs = json.loads(Path(sys.argv[1]).read_text())
+    if len(runs) > 1:
+        dist.init_process_group("gloo")
+    for source, out, settings in runs:
+        loop.train(source, out, Settings.from_dict(settings))
+    if len(runs) > 1:
+        gc.collect()  # as in devices.processes
+        dist.destroy_process_group()

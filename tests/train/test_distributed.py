@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -40,56 +39,63 @@ def torchrun(script: str, *arguments: Path) -> None:
     assert process.returncode == 0, errors[-4000:]
 
 
-def train_in_two(source: Path, out: Path, settings: Settings) -> Run:
-    task = out.with_suffix(".json")
-    task.write_text(json.dumps([str(source), str(out), settings.to_dict()]))
+def train_in_two(*runs: tuple[Path, Path, Settings]) -> None:
+    """Train one after the other: from the data, into the folder, with the settings."""
+    task = runs[0][1].with_suffix(".json")
+    task.write_text(json.dumps([[str(source), str(out), settings.to_dict()] for source, out, settings in runs]))
     torchrun("distributed_training.py", task)
-    return Run(out)
 
 
 def test_gradients_and_batch_statistics_cross_the_processes():
     torchrun("distributed_pieces.py")
 
 
-@pytest.mark.parametrize(
-    "objective",
-    [
-        vssl.Config(),
-        vssl.Config(ema_half_life=0.2),
-        vssl.Config(prior="paired", likelihood_trains="all", ema_half_life=0.2),
-        vssl.Config(prior="marginal", likelihood_trains="all"),
-        simclr.Config(),
-        barlow.Config(),
-        vicreg.Config(),
-        lejepa.Config(),
-        mcinfonce.Config(),
-        dino.Config(prototypes=32, teacher_temperature=0.1),
-    ],
-    ids=[
-        "vssl aggregate",
-        "vssl aggregate with a teacher",
-        "vssl paired",
-        "vssl marginal",
-        "simclr",
-        "barlow",
-        "vicreg",
-        "lejepa",
-        "mcinfonce",
-        "dino",
-    ],
-)
+OBJECTIVES = {
+    "vssl aggregate": vssl.Config(),
+    "vssl aggregate with a teacher": vssl.Config(ema_half_life=0.2),
+    "vssl paired": vssl.Config(prior="paired", likelihood_trains="all", ema_half_life=0.2),
+    "vssl marginal": vssl.Config(prior="marginal", likelihood_trains="all"),
+    "simclr": simclr.Config(),
+    "barlow": barlow.Config(),
+    "vicreg": vicreg.Config(),
+    "lejepa": lejepa.Config(),
+    "mcinfonce": mcinfonce.Config(),
+    "dino": dino.Config(prototypes=32, teacher_temperature=0.1),
+}
+
+
+@pytest.fixture(scope="module")
+def trained_in_two(
+    tmp_path_factory: pytest.TempPathFactory, draw_pictures: Callable[..., Path], tiny_settings: Tiny
+) -> dict[str, tuple[Path, Settings, Run]]:
+    """For each objective the data, the settings, and the run of two processes; all from one start of these."""
+    folder = tmp_path_factory.mktemp("in_two")
+    source = draw_pictures(folder / "pictures")
+    settings = {
+        name: tiny_settings(
+            objective=replace(objective, latent=16, hidden=32),
+            # Small, plain steps: a ReLU whose input rounding tips over zero changes the next losses in proportion
+            # to the learning rate, also in one process; AdamW's steps are as large where a gradient is rounding alone.
+            optimiser=Optimiser("sgd", 5e-4, warmup=0.0),
+            budget=Budget(steps=5),
+        )
+        for name, objective in OBJECTIVES.items()
+    }
+    train_in_two(*((source, folder / name, chosen) for name, chosen in settings.items()))
+    return {name: (source, chosen, Run(folder / name)) for name, chosen in settings.items()}
+
+
+@pytest.mark.xdist_group("distributed")
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_two_processes_train_as_one_does(
-    pictures: Path, tmp_path: Path, tiny_settings: Tiny, objective: Any, monkeypatch: pytest.MonkeyPatch
+    trained_in_two: dict[str, tuple[Path, Settings, Run]],
+    objective: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(loop, "LOG_STEPS", 1)
-    settings = tiny_settings(
-        objective=replace(objective, latent=16, hidden=32),
-        # Small, plain steps: a ReLU whose input rounding tips over zero changes the next losses in proportion
-        # to the learning rate, also in one process; AdamW's steps are as large where a gradient is rounding alone.
-        optimiser=Optimiser("sgd", 5e-4, warmup=0.0),
-        budget=Budget(steps=5),
-    )
-    one, two = loop.train(pictures, tmp_path / "one", settings), train_in_two(pictures, tmp_path / "two", settings)
+    source, settings, two = trained_in_two[objective]
+    one = loop.train(source, tmp_path / "one", settings)
     assert two.info["machine"]["processes"] == 2
     losses = [[line["loss"] for line in run.metrics()] for run in (one, two)]
     assert len(losses[0]) == 5
@@ -103,5 +109,5 @@ def test_two_processes_train_as_one_does(
 
 def test_a_checkpoint_of_the_first_process_disturbs_no_other(pictures: Path, tmp_path: Path, tiny_settings: Tiny):
     settings = tiny_settings(budget=Budget(steps=60), checkpoint_minutes=0.01)
-    run = train_in_two(pictures, tmp_path / "run", settings)
-    assert run.info["status"] == "done"
+    train_in_two((pictures, tmp_path / "run", settings))
+    assert Run(tmp_path / "run").info["status"] == "done"

@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float
-from sklearn.covariance import LedoitWolf
 from torch import Tensor, nn
 
 from vssl.errors import ConfigError, DataError
@@ -36,6 +35,9 @@ def fit(config: Config, bank: Embeddings) -> Score:
         raise DataError("One sample has no covariance; the bank needs at least two.")
     if config.space not in bank:
         raise ConfigError(f"These embeddings have no {config.space}: take --space features.")
+    # Imported late: every verb knows the scores' options, and scikit-learn takes long to import.
+    from sklearn.covariance import LedoitWolf
+
     gaussian = LedoitWolf().fit(bank.numpy(config.space).astype(np.float64))
     return Score((config.space,), Mahalanobis(gaussian.location_, gaussian.precision_))
 

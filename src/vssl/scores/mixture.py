@@ -7,17 +7,20 @@ first turned and scaled to unit variance in their main directions (PCA), so that
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from sklearn.decomposition import PCA
-from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 
 from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
 from vssl.types import Embeddings
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
+    from sklearn.mixture import GaussianMixture
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ def fit(config: Config, bank: Embeddings) -> Score:
         raise DataError(
             f"{len(bank)} samples are too few for {config.components} Gaussians; the bank needs two for each."
         )
+    # Imported late: every verb knows the scores' options, and scikit-learn takes long to import.
+    from sklearn.decomposition import PCA
+    from sklearn.mixture import GaussianMixture
+
     features = bank.features.astype(np.float64)
     kept = min(config.dimensions, *features.shape)
     turn = PCA(kept, whiten=True, random_state=config.seed)

@@ -55,8 +55,12 @@ def has_fast_bf16(device: torch.device) -> bool:
 
 @contextmanager
 def processes(device: torch.device) -> Iterator[None]:
-    """The group of processes that `torchrun` started, if it did."""
-    if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
+    """The group of processes that `torchrun` started, if it did.
+
+    A group that is there already is used and stays: whoever trains several times in one process makes and ends it, as
+    torch cannot make a second one from the same `torchrun`.
+    """
+    if dist.is_initialized() or int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
