@@ -4,6 +4,7 @@ The public API: the verbs are functions, with the same names and settings as on 
 is asked for: `vssl.runtime`, which decides on a computer without torch, stands in the same package.
 """
 
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from vssl.run import Run
     from vssl.train.settings import Budget, Optimiser, Settings
     from vssl.types import Embeddings, Gaussian, Point
+
+# onnxruntime, from 1.29 on, tells its maker about models and machines unless this is set before it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _HOMES = {
     "vssl.api": (

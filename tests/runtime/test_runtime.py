@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,16 @@ def test_it_needs_numpy_onnxruntime_and_pillow_and_nothing_else():
     packages = {name for name in found if not name.startswith("_") and name != "vssl"}
     assert packages - {"numpy", "onnxruntime", "PIL", "defusedxml"} == set()
     assert packages >= NEEDED
+
+
+def test_onnxruntime_reports_to_nobody(exported: Path, tmp_path: Path) -> None:
+    """Left to itself, it leaves a name for this computer and a queue of reports in the home folder, once imported."""
+    # What would silence it without us.
+    silent = {"CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "XDG_CACHE_HOME"}
+    environment = {name: value for name, value in os.environ.items() if name not in silent} | {"HOME": str(tmp_path)}
+    code = f"from vssl import runtime; print(runtime.load({str(exported)!r}).check())"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_image_files_are_decided_as_their_raw_samples_are(exported: Path, line: Path):

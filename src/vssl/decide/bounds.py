@@ -10,6 +10,8 @@ Two kinds of promise, not to be confused:
 - with confidence (`binomial_threshold`, `learn_then_test`): it is above alpha for at most a share 1 - confidence of all
   calibration sets, so one may be that confident of the one at hand.
 
+P(Binomial(n, p) <= m) is `scipy.special.bdtr(m, n, p)`; its inverse in p is one of the incomplete beta function.
+
 Legend: n calibration samples, alpha the promised rate, delta = 1 - confidence, m exceedances among the n.
 """
 
@@ -19,7 +21,7 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy import stats
+from scipy import special
 
 from vssl.errors import ConfigError, DataError, NotEnoughDataError
 
@@ -77,9 +79,12 @@ def binomial_threshold(calibration: Scores, alpha: float, confidence: float = 0.
 def allowed_exceedances(n: int, alpha: float, confidence: float = 0.95) -> int:
     """The largest m with P(Binomial(n, alpha) <= m) <= 1 - confidence; -1 if there is none."""
     _check_levels(alpha, confidence)
-    # ppf is the smallest m with cdf >= delta, so what is sought is it or the number before it.
-    m = int(stats.binom.ppf(1 - confidence, n, alpha))
-    return m if stats.binom.cdf(m, n, alpha) <= 1 - confidence else m - 1
+    low, high = -1, n
+    while high - low > 1:
+        middle = (low + high) // 2
+        allowed = special.bdtr(middle, n, alpha) <= 1 - confidence
+        low, high = (middle, high) if allowed else (low, middle)
+    return low
 
 
 def samples_needed(alpha: float, confidence: float = 0.95, exceedances: int = 0) -> int:
@@ -89,11 +94,11 @@ def samples_needed(alpha: float, confidence: float = 0.95, exceedances: int = 0)
     """
     _check_levels(alpha, confidence)
     low, high = exceedances, max(1, exceedances)
-    while stats.binom.cdf(exceedances, high, alpha) > 1 - confidence:
+    while special.bdtr(exceedances, high, alpha) > 1 - confidence:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        enough = stats.binom.cdf(exceedances, middle, alpha) <= 1 - confidence
+        enough = special.bdtr(exceedances, middle, alpha) <= 1 - confidence
         low, high = (low, middle) if enough else (middle, high)
     return high
 
@@ -105,7 +110,7 @@ def upper_rate(exceedances: int, n: int, confidence: float = 0.95) -> float:
     """
     _check_counts(exceedances, n)
     _check_levels(0.5, confidence)
-    return 1.0 if exceedances == n else float(stats.beta.ppf(confidence, exceedances + 1, n - exceedances))
+    return 1.0 if exceedances == n else float(special.betaincinv(exceedances + 1, n - exceedances, confidence))
 
 
 def lower_rate(exceedances: int, n: int, confidence: float = 0.95) -> float:
@@ -154,14 +159,14 @@ def hoeffding_bentkus(mean: float, n: int, alpha: float) -> float:
         return 1.0
     relative_entropy = mean * math.log(mean / alpha) if mean > 0 else 0.0
     relative_entropy += (1 - mean) * math.log((1 - mean) / (1 - alpha))
-    bentkus = math.e * stats.binom.cdf(math.ceil(n * mean * (1 - 1e-12)), n, alpha)
+    bentkus = math.e * special.bdtr(math.ceil(n * mean * (1 - 1e-12)), n, alpha)
     return float(min(1.0, math.exp(-n * relative_entropy), bentkus))
 
 
 def binomial_p_values(exceedances: Int[np.ndarray, " L"], n: int, alpha: float) -> Float[np.ndarray, " L"]:
     """p-values of "the rate is above alpha", one for each count of n: P(Binomial(n, alpha) <= exceedances), exact."""
     _check_counts(exceedances, n)
-    return stats.binom.cdf(exceedances, n, alpha)
+    return special.bdtr(exceedances, n, alpha)
 
 
 def learn_then_test(p_values: Float[np.ndarray, " L"], confidence: float = 0.95) -> int:
@@ -183,6 +188,9 @@ def false_discoveries(p_values: Float[np.ndarray, " k"], alpha: float) -> Bool[n
     allows (Bates et al. 2023).
     """
     _check_levels(alpha)
+    # Imported late: scipy.stats takes ten times as long to import as all that is needed here otherwise.
+    from scipy import stats
+
     return stats.false_discovery_control(p_values) <= alpha if len(p_values) else np.zeros(0, dtype=bool)
 
 

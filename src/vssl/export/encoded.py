@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pyarrow as pa
 import torch
 
 from vssl.embed import content, to_arrow
+from vssl.runtime.sessions import session
 from vssl.types import Embeddings
 
 BATCH = 64
@@ -24,11 +24,7 @@ class Encoded:
     """An exported graph in a session of onnxruntime."""
 
     def __init__(self, graph: onnx.ModelProto, threads: int = 0) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(
-            graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = session(graph.SerializeToString(), threads)
 
     def __call__(self, raw: np.ndarray) -> dict[str, np.ndarray]:
         """All outputs by name for a raw batch of any size."""

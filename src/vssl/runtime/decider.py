@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 
 from vssl.config import from_dict
 from vssl.errors import BrokenFileError, ExportError
 from vssl.modalities.images.decode import Canvas, decode
 from vssl.runtime.folder import GOLDEN, KNOWN, MODEL, POLICY, Export, read
+from vssl.runtime.sessions import session
 
 if TYPE_CHECKING:
     from vssl.modalities.events.encoding import Encoder
@@ -58,16 +58,10 @@ class Decider:
     """
 
     def __init__(self, export: Export, threads: int = 1) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
         self.path, self.about = export.path, export.about
         try:
-            # From the bytes that were checked: a file could be exchanged between the two, and data outside of the
-            # model's own file would not have been checked at all.
-            self._session = onnxruntime.InferenceSession(
-                export.contents[MODEL], options, providers=["CPUExecutionProvider"]
-            )
+            # From the bytes that were checked: data outside of the model's own file would not have been.
+            self._session = session(export.contents[MODEL], threads)
         except Exception as error:  # onnxruntime has no common class of its errors
             raise ExportError(f"{export.path}: the model cannot be loaded: {str(error).splitlines()[0]}") from error
         self._golden = export.contents[GOLDEN]
