@@ -24,12 +24,13 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from series_baselines import RIVALS, Windows
 from vssl import Embeddings, Optimiser, Run, api
+from vssl.bench.methods import method
 from vssl.decide import bounds
 from vssl.decide.exchange import worst_of_each
 from vssl.evaluate.vus import rows_from_windows, vus
 from vssl.files import write_json
 from vssl.modalities import sensors
-from vssl.scores import knn, mahalanobis, novelty, places
+from vssl.scores import ambiguity, knn, mahalanobis, novelty, places
 from vssl.train.describe import machine, versions
 from vssl.types import Series
 
@@ -43,7 +44,10 @@ SCORES: dict[str, tuple[Any, Any]] = {
     "5-NN, features": (knn, knn.Config()),
     "5-NN, latent means": (knn, knn.Config(space="mean")),
     "Mahalanobis, features": (mahalanobis, mahalanobis.Config()),
+    "ambiguity": (ambiguity, ambiguity.Config()),
 }
+NO_OBJECTIVE = "-"
+"""That of a rival, which nothing was trained for."""
 FIGURES = ("vus_pr", "vus_roc", "average_precision", "f1")
 
 
@@ -66,10 +70,11 @@ class Task:
     config: sensors.Config
 
 
-def compare(task: Task, seed: int, steps: int, rivals: bool) -> list[dict[str, Any]]:
+def compare(task: Task, objective: str, seed: int, steps: int, rivals: bool) -> list[dict[str, Any]]:
     """Train on a task and measure every score.
 
     Args:
+        objective: As `vssl bench` takes methods, for example vssl:latent=32.
         steps: Of the training; 1 is a training that learns nothing.
         rivals: Whether to measure them too: they do not depend on the seed.
     """
@@ -79,7 +84,8 @@ def compare(task: Task, seed: int, steps: int, rivals: bool) -> list[dict[str, A
         parts = (task.unlabelled.slice(0, cut), task.unlabelled.slice(cut), task.judged)
         for path, part in zip(names.values(), parts, strict=True):
             pq.write_table(part, path)
-        settings: dict[str, Any] = {"modality": task.config, "seed": seed, "steps": steps, "device": "cpu"}
+        settings: dict[str, Any] = {"modality": task.config, "objective": method(objective)}
+        settings |= {"seed": seed, "steps": steps, "device": "cpu"}
         if steps == 1:
             settings["optimiser"] = Optimiser(learning_rate=1e-9)
         run = api.train(names["learn"], Path(folder) / "run", **settings)
@@ -87,14 +93,24 @@ def compare(task: Task, seed: int, steps: int, rivals: bool) -> list[dict[str, A
         plain = [_windows(run, path) for path in names.values()]
     found = {}
     for name, (module, config) in SCORES.items():
+        if name == "ambiguity" and name not in known:
+            continue
         score = module.fit(config, known)
         found[name] = score(rest), score(test)
     for name, rival in RIVALS.items() if rivals else ():
         found[name] = rival(plain[0], plain[1]), rival(plain[0], plain[2])
     about = {"series": task.name, "seed": seed, "steps": steps, "rows": len(task.truth)}
-    rows = [about | {"score": name} | _judged(*pair, rest, test, task.truth) for name, pair in found.items()]
+    rows = [
+        about
+        | {"objective": NO_OBJECTIVE if name in RIVALS else objective, "score": name}
+        | _judged(*pair, rest, test, task.truth)
+        for name, pair in found.items()
+    ]
     for row in rows:
-        print(f"{task.name} {seed} {steps} {row['score']:28} VUS-PR {row['vus_pr']:.3f} F1 {row['f1']:.3f}", flush=True)
+        print(
+            f"{task.name} {objective} {seed} {steps} {row['score']:28} VUS-PR {row['vus_pr']:.3f} F1 {row['f1']:.3f}",
+            flush=True,
+        )
     return rows
 
 
@@ -137,7 +153,14 @@ def _rows(scores: np.ndarray, starts: np.ndarray, count: int) -> tuple[np.ndarra
     return rows_from_windows(scores, starts, WINDOW, count), np.array([f"{row // WINDOW:06d}" for row in range(count)])
 
 
-def run_all(name: str, tasks: Iterable[Task], seeds: Sequence[int], steps: Sequence[int], out: Path) -> None:
+def run_all(
+    name: str,
+    tasks: Iterable[Task],
+    seeds: Sequence[int],
+    steps: Sequence[int],
+    out: Path,
+    objectives: Sequence[str] = ("vssl",),
+) -> None:
     """Compare on all tasks, seed by seed, and print the table. What is recorded is not repeated.
 
     Args:
@@ -145,30 +168,27 @@ def run_all(name: str, tasks: Iterable[Task], seeds: Sequence[int], steps: Seque
         out: Where the record goes.
     """
     record = json.loads(out.read_text()) if out.exists() else {"rows": []}
-    done = {(row["series"], row["seed"], row["steps"]) for row in record["rows"]}
+    done = {(row["series"], row["objective"], row["seed"], row["steps"]) for row in record["rows"]}
     command = " ".join([f"python benchmarks/{name}", *sys.argv[1:]])
     about = {"command": command, "versions": versions(), "machine": machine(torch.device("cpu"))}
     tasks = list(tasks)
-    for seed, task, count in product(seeds, tasks, steps):
-        if (task.name, seed, count) not in done:
-            record["rows"] += compare(task, seed, count, rivals=(seed, count) == (seeds[0], steps[0]))
+    for seed, objective, task, count in product(seeds, objectives, tasks, steps):
+        if (task.name, objective, seed, count) not in done:
+            first = (seed, objective, count) == (seeds[0], objectives[0], steps[0])
+            record["rows"] += compare(task, objective, seed, count, rivals=first)
             write_json(out, about | {"rows": record["rows"]})
     _show(record["rows"])
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
     """Means over the series, for each seed; smallest and largest of the seeds in brackets."""
-    print(
-        "| Score | Steps | VUS-PR | VUS-ROC | Average precision | F1 at the promise | False alarms in normal blocks |"
-    )
-    print("|---|---|---|---|---|---|---|")
-    for steps in sorted({row["steps"] for row in rows}, reverse=True):
-        for name in dict.fromkeys(row["score"] for row in rows):
-            some = [row for row in rows if (row["score"], row["steps"]) == (name, steps)]
-            if some:
-                alarms, blocks = (sum(row[key] for row in some) for key in ("false_alarms", "normal_blocks"))
-                figures = " | ".join(_spread(some, key) for key in FIGURES)
-                print(f"| {name} | {steps} | {figures} | {alarms / blocks:.1%} |")
+    print("| Objective | Score | Steps | VUS-PR | VUS-ROC | Average precision | F1 at the promise | False alarms |")
+    print("|---|---|---|---|---|---|---|---|")
+    for objective, score, steps in dict.fromkeys((row["objective"], row["score"], row["steps"]) for row in rows):
+        some = [row for row in rows if (row["objective"], row["score"], row["steps"]) == (objective, score, steps)]
+        alarms, blocks = (sum(row[key] for row in some) for key in ("false_alarms", "normal_blocks"))
+        figures = " | ".join(_spread(some, key) for key in FIGURES)
+        print(f"| {objective} | {score} | {steps} | {figures} | {alarms / blocks:.1%} |")
 
 
 def _spread(rows: list[dict[str, Any]], key: str) -> str:

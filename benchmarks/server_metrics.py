@@ -30,6 +30,7 @@ class Options:
         folder: With server-NN.train.parquet and server-NN.test.parquet.
         servers: Which; all by default.
         seeds: Of the trainings.
+        objectives: Methods as `vssl bench` takes them; each is trained on every server.
         steps: Steps of 256 windows; 1 for encoders that have learned nothing.
         out: Where the record goes.
     """
@@ -37,12 +38,13 @@ class Options:
     folder: tyro.conf.Positional[Path]
     servers: tuple[str, ...] = tuple(f"{number:02d}" for number in range(1, 13))
     seeds: tuple[int, ...] = (0, 1, 2)
+    objectives: tuple[str, ...] = ("vssl",)
     steps: tuple[int, ...] = (100,)
     out: Path = Path(__file__).parent / "results" / "server_metrics.json"
 
 
 def main(options: Options) -> None:
-    run_all("server_metrics.py", _tasks(options), options.seeds, options.steps, options.out)
+    run_all("server_metrics.py", _tasks(options), options.seeds, options.steps, options.out, options.objectives)
 
 
 def _tasks(options: Options) -> Iterator[Task]:
