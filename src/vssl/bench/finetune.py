@@ -1,11 +1,13 @@
 """Fine-tuning: the encoder and a linear classifier on it learn together from a tenth of the labels.
 
-The views are those of the pre-training, and the number of steps is fixed, so that it costs every method the same.
+The views are those of the pre-training, and the number of steps hangs on the data alone, so that it costs every method
+the same.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,7 +27,9 @@ from vssl.train.optim import set_learning_rate
 from vssl.train.schedule import learning_rate_factor
 
 PERCENT = 10
-STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY, WARMUP = 200, 128, 1e-3, 0.05, 0.1
+# As many steps, or as many passes over the labelled samples if these are fewer.
+STEPS, PASSES = 200, 50
+BATCH, LEARNING_RATE, WEIGHT_DECAY, WARMUP = 128, 1e-3, 0.05, 0.1
 
 
 def finetuned(model: Model, sources: Sources, evidence: Evidence) -> dict[str, float]:
@@ -53,9 +57,10 @@ def _fit(model: Model, data: Dataset, drawn: Labelled, seed: int) -> nn.Module:
         generator = torch.Generator(device).manual_seed(seed)
         rows, classes = _rows(data, drawn.samples.ids), torch.from_numpy(drawn.classes)
         draws = np.random.default_rng(seed)
+        steps = min(STEPS, PASSES * math.ceil(len(rows) / BATCH))
         classifier.train()
-        for step in range(STEPS):
-            set_learning_rate(optimizer, LEARNING_RATE * learning_rate_factor(step / STEPS, WARMUP))
+        for step in range(steps):
+            set_learning_rate(optimizer, LEARNING_RATE * learning_rate_factor(step / steps, WARMUP))
             picked = draws.choice(len(rows), min(BATCH, len(rows)), replace=False)
             views = model.modality.views(data.batch(rows[picked]).to(device), generator)
             with devices.autocast(device, model.settings.precision):
