@@ -114,7 +114,7 @@ def test_an_unknown_method_is_refused_before_anything_is_trained(asked: Suite, t
 
 @pytest.mark.slow
 def test_a_killed_process_is_said_and_nothing_recorded(asked: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(trial, "run", killed)
+    monkeypatch.setattr(suite, "_run", killed)
     with pytest.raises(RunError, match="the same command goes on"):
         suite.run(asked, tmp_path)
     assert suite.results(tmp_path) == []

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -102,12 +101,23 @@ def run(suite: Suite, out: Path, command: str = "", terminal: Console | None = N
 def _in_a_process_of_its_own(item: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
-            return pool.submit(trial.run, item, folder, talk).result()
+            return pool.submit(_run, item, folder, talk).result()
     except BrokenProcessPool as error:
         raise RunError(
             f"The process of {item.name} was killed, perhaps for want of memory. What is recorded stays: the same "
             "command goes on from there."
         ) from error
+
+
+_ENDED = threading.Event()
+"""In the process of a trial: it has ended, or its run is saved."""
+
+
+def _run(item: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
+    try:
+        return trial.run(item, folder, talk)
+    finally:
+        _ENDED.set()
 
 
 def _end_with_parent() -> None:
@@ -118,7 +128,7 @@ def _end_with_parent() -> None:
     def watch() -> None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(SECONDS_TO_SAVE)
+        _ENDED.wait(SECONDS_TO_SAVE)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
