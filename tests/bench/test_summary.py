@@ -42,6 +42,13 @@ def test_seeds_become_a_mean_and_a_range_and_the_best_comes_first():
     assert str(table.rows[0].figure("linear/accuracy_100")) == "0.600"
 
 
+def test_accuracies_are_held_against_the_largest_class():
+    shared = {"linear/accuracy_100": 0.8, "labels/largest_class": 0.8}
+    (unequal,), (without,) = tables([result("vssl", values=shared)]), tables([result("vssl")])
+    assert "largest class of every sample would be right for 80.0% of them" in text(unequal)
+    assert "largest class" not in text(without)
+
+
 def test_data_and_budgets_have_tables_of_their_own():
     other = {"encoder": {"name": "convnet", "variant": "base"}, "modality": {"views": "natural"}}
     found = tables([result("vssl"), result("vssl", data="parts"), result("vssl", budget="1 epochs", settings=other)])

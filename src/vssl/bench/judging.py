@@ -37,6 +37,8 @@ def judged(model: Model, sources: Sources, seed: int, terminal: Console | None) 
     evidence = Evidence(test, reference, label, seed=seed)
     values = dict(judge(evidence, JUDGES).values)
     if evidence.label_problem is None:
+        classes = evidence.labelled.classes
+        values["labels/largest_class"] = float(np.bincount(classes).max() / len(classes))
         values |= finetuned(model, sources, evidence)
     values |= _on_corrupted(model, train, model.modality.sample(place, CORRUPTED, seed), seed)
     if sources.other is not None:

@@ -91,6 +91,14 @@ class Table:
     def title(self) -> str:
         return f"{self.data}, {self.budget}, {self.encoder}"
 
+    @property
+    def chance(self) -> str:
+        """What accuracies are to be held against, in words; "" if there are none."""
+        shares = [share for row in self.rows for share in row.figure("labels/largest_class").values]
+        if not shares:
+            return ""
+        return f"To say the largest class of every sample would be right for {max(shares):.1%} of them."
+
 
 def tables(results: Sequence[Result]) -> list[Table]:
     """One table for all results under equal conditions: data set, budget, encoder, views."""
@@ -147,6 +155,8 @@ def text(table: Table) -> str:
         figures = [str(row.figure(name)) for name in COLUMNS]
         cost = [str(row.cost(name)) for name in ("images_per_s", "gflops_per_image")]
         lines.append(_line([row.method, str(len(row.results)), *figures, *cost, row.trouble]))
+    if table.chance:
+        lines += ["", table.chance]
     return "\n".join(lines)
 
 
