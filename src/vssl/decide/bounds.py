@@ -188,7 +188,7 @@ def false_discoveries(p_values: Float[np.ndarray, " k"], alpha: float) -> Bool[n
     allows (Bates et al. 2023).
     """
     _check_levels(alpha)
-    # Imported late: scipy.stats takes ten times as long to import as all that is needed here otherwise.
+    # Imported late: scipy.stats takes longer to import than all that is needed here otherwise.
     from scipy import stats
 
     return stats.false_discovery_control(p_values) <= alpha if len(p_values) else np.zeros(0, dtype=bool)
