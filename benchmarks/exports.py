@@ -15,6 +15,7 @@ import dataclasses
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -104,18 +105,28 @@ def _exported(model: Model, options: Options, out: Path, precision: Precision) -
 def _latency(model: Model, out: Path, raw: torch.Tensor, threads: int) -> dict[str, float]:
     """Of the whole decision by the export, beside the encoder alone in torch."""
     encoding, decider = Encoding(model, raw[:2]).eval(), runtime.load(out, threads)
-    times: dict[str, list[float]] = {}
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
+    found = _in_turns(
+        {
+            "torch, encoder": lambda size: encoding(raw[:size]),
+            "export, decision": lambda size: decider.outputs(raw[:size].numpy()),
+        }
+    )
+    torch.set_num_threads(before)
+    return found
+
+
+def _in_turns(runs: Mapping[str, Callable[[int], object]]) -> dict[str, float]:
+    """The median milliseconds of each, for batches of 1 and of 64."""
+    times: dict[str, list[float]] = {}
     for _ in range(TURNS):
         for size in (1, 64):
-            for name, run in (("torch, encoder", encoding), ("export, decision", decider.outputs)):
-                batch: Any = raw[:size] if name.startswith("torch") else raw[:size].numpy()
+            for name, run in runs.items():
                 start = perf_counter()
                 with torch.inference_mode():
-                    run(batch)
+                    run(size)
                 times.setdefault(f"{name}, batch {size}", []).append(1e3 * (perf_counter() - start))
-    torch.set_num_threads(before)
     return {name: round(median(found), 2) for name, found in times.items()}
 
 
@@ -130,17 +141,15 @@ def _float16(options: Options) -> dict[str, Any]:
     graphs = {"float32": to_onnx(encoding, [raw[:2]], ["raw"], encoding.columns)}
     graphs["float16"] = convert_float_to_float16(graphs["float32"], keep_io_types=True)
     encoders = {name: Encoded(graph, threads=1) for name, graph in graphs.items()}
-    times: dict[str, list[float]] = {}
-    for _ in range(TURNS):
-        for size in (1, 64):
-            for name, encoder in encoders.items():
-                start = perf_counter()
-                encoder(raw[:size].numpy())
-                times.setdefault(f"{name}, batch {size}", []).append(1e3 * (perf_counter() - start))
     return {
         "relative_difference": differences(encoding, encoders["float16"], raw),
         "megabytes": {name: round(len(graph.SerializeToString()) / 1e6, 2) for name, graph in graphs.items()},
-        "latency_ms": {name: round(median(found), 2) for name, found in times.items()},
+        "latency_ms": _in_turns(
+            {
+                "float32": lambda size: encoders["float32"](raw[:size].numpy()),
+                "float16": lambda size: encoders["float16"](raw[:size].numpy()),
+            }
+        ),
     }
 
 

@@ -125,18 +125,32 @@ def killed(*_: object) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
 def test_a_trial_does_not_outlive_the_comparison(sources: Sources, tmp_path: Path):
     command = f"-m vssl bench {sources.train} --out {tmp_path} --methods vssl --steps 100000 --batches 16 --device cpu"
     bench = subprocess.Popen([sys.executable, *command.split(), "--encoder", "convnet/tiny"])
     while not (logs := list(tmp_path.glob("runs/*/metrics.jsonl"))):
         assert bench.poll() is None
         time.sleep(0.1)
+    children = Path(f"/proc/{bench.pid}/task/{bench.pid}/children").read_text().split()
     bench.kill()
     bench.wait()
     until = time.monotonic() + 60
     while Run(logs[0].parent).info["status"] != "interrupted":
         assert time.monotonic() < until, "the training goes on"
         time.sleep(0.1)
+    until = time.monotonic() + suite.SECONDS_TO_SAVE / 2
+    while any(map(alive, children)):
+        assert time.monotonic() < until, "its process waits for nothing"
+        time.sleep(0.1)
+
+
+def alive(process: str) -> bool:
+    """Whether it still runs; one that has ended, and that nobody asked for its status, does not."""
+    try:
+        return Path("/proc", process, "stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_a_run_that_diverges_is_a_result(asked: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
