@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,22 +128,41 @@ def killed(*_: object) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
 def test_a_trial_does_not_outlive_the_comparison(sources: Sources, tmp_path: Path):
-    command = f"-m vssl bench {sources.train} --out {tmp_path} --methods vssl --steps 100000 --batches 16 --device cpu"
-    bench = subprocess.Popen([sys.executable, *command.split(), "--encoder", "convnet/tiny"])
-    while not (logs := list(tmp_path.glob("runs/*/metrics.jsonl"))):
-        assert bench.poll() is None
-        time.sleep(0.1)
+    bench, log = training(sources, tmp_path)
     children = Path(f"/proc/{bench.pid}/task/{bench.pid}/children").read_text().split()
     bench.kill()
     bench.wait()
     until = time.monotonic() + 60
-    while Run(logs[0].parent).info["status"] != "interrupted":
+    while Run(log.parent).info["status"] != "interrupted":
         assert time.monotonic() < until, "the training goes on"
         time.sleep(0.1)
     until = time.monotonic() + suite.SECONDS_TO_SAVE / 2
     while any(map(alive, children)):
         assert time.monotonic() < until, "its process waits for nothing"
         time.sleep(0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C in another way")
+def test_ctrl_c_saves_the_run_and_says_how_to_go_on(sources: Sources, tmp_path: Path):
+    bench, log = training(sources, tmp_path, stderr=subprocess.PIPE, start_new_session=True)
+    os.killpg(bench.pid, signal.SIGINT)  # as a terminal does, to all of its processes
+    said = bench.communicate(timeout=60)[1].decode()
+    assert bench.returncode == 130
+    assert "the same command goes on from there" in said
+    assert "Traceback" not in said
+    assert Run(log.parent).info["status"] == "interrupted"
+    assert suite.results(tmp_path) == []
+
+
+def training(sources: Sources, out: Path, **how: Any) -> tuple[subprocess.Popen[bytes], Path]:
+    """A comparison in a process of its own, and the log of the training in progress."""
+    command = f"-m vssl bench {sources.train} --out {out} --methods vssl --steps 100000 --batches 16 --device cpu"
+    bench = subprocess.Popen([sys.executable, *command.split(), "--encoder", "convnet/tiny"], **how)
+    while not (logs := list(out.glob("runs/*/metrics.jsonl"))):
+        assert bench.poll() is None
+        time.sleep(0.1)
+    return bench, logs[0]
 
 
 def alive(process: str) -> bool:

@@ -82,19 +82,24 @@ def run(suite: Suite, out: Path, command: str = "", terminal: Console | None = N
 
     Raises:
         ConfigError: A method does not exist; nothing has been trained then.
+        KeyboardInterrupt: Ctrl-C; the run in progress is saved first.
         VsslError: See `vssl.errors`.
     """
     trials = list(suite.trials())
     say = terminal.print if terminal else lambda *_: None
-    for number, item in enumerate(trials, 1):
-        path = out / "results" / f"{item.name}.json"
-        if path.exists():
-            continue
-        say(f"[bold]{number} of {len(trials)}[/bold] {item.name}")
-        result = _in_a_process_of_its_own(item, out / "runs" / item.name, terminal is not None)
-        if result is None:
-            raise KeyboardInterrupt
-        write_json(path, {"command": command, **result})
+    try:
+        for number, item in enumerate(trials, 1):
+            path = out / "results" / f"{item.name}.json"
+            if path.exists():
+                continue
+            say(f"[bold]{number} of {len(trials)}[/bold] {item.name}")
+            result = _in_a_process_of_its_own(item, out / "runs" / item.name, terminal is not None)
+            if result is None:
+                raise KeyboardInterrupt
+            write_json(path, {"command": command, **result})
+    except KeyboardInterrupt:
+        say("[bold]stopped[/bold] What is recorded stays: the same command goes on from there.")
+        raise
     return results(out)
 
 

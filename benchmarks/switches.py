@@ -1,0 +1,150 @@
+"""What each switch of a method does, and how much learning rate and batch matter: short runs, judged by neighbours.
+
+    python benchmarks/switches.py infrared/infrared-train.csv --test infrared/infrared-test.csv --views inspection \\
+        --epochs 2 --methods vssl vssl:form=euclidean vssl:latent=32 --out benchmarks/results/infrared_switches.json
+    python benchmarks/switches.py digits --label-from folder --views inspection --epochs 10 --methods vssl simclr \\
+        --learning-rates 1e-3 2e-3 4e-3 --batches 128 256 512 --out benchmarks/results/digits_settings.json
+
+It does less than `vssl bench`, which fine-tunes and corrupts too, and takes longer over that than over so short a
+training. Runs that are recorded already are not repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import tyro
+
+from vssl import api
+from vssl.bench.methods import method
+from vssl.errors import DivergedError
+from vssl.evaluate import Evidence, judge
+from vssl.files import write_json
+from vssl.modalities import images
+from vssl.train.describe import machine, versions
+from vssl.train.settings import Optimiser
+
+WITHIN = 0.02
+SHOWN = ("knn/accuracy", "linear/accuracy_100", "linear/accuracy_10")
+PREDICTORS = "retrieval/r_auroc/"
+OWN = ("ambiguity", "posterior_distance")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train and judge every method with every setting.
+
+    Attributes:
+        data: Images to train on.
+        out: Where the record goes.
+        epochs: Passes over the data, whatever the batch is.
+        test: Images to judge; without it the training images, each among the others.
+        methods: As `vssl bench` takes them.
+        seeds: Of the trainings.
+        learning_rates: Each method is tried with each.
+        batches: Each method is tried with each.
+        views: Preset of views.
+        label_from: Whether names of folders are the labels; else the lists have a column `label`.
+    """
+
+    data: tyro.conf.Positional[Path]
+    out: Path
+    epochs: float
+    test: Path | None = None
+    methods: tuple[str, ...] = ("vssl", "simclr")
+    seeds: tuple[int, ...] = (0,)
+    learning_rates: tuple[float, ...] = (Optimiser().learning_rate,)
+    batches: tuple[int, ...] = (256,)
+    views: Literal["natural", "inspection", "texture"] = "natural"
+    label_from: Literal["none", "folder"] = "none"
+
+
+def main(options: Options) -> None:
+    record: dict[str, Any] = json.loads(options.out.read_text()) if options.out.exists() else {"runs": []}
+    command = " ".join(["python benchmarks/switches.py", *sys.argv[1:]])
+    about = {"versions": versions(), "machine": machine(torch.device("cpu")), "threads": torch.get_num_threads()}
+    grid = product(options.seeds, options.methods, options.learning_rates, options.batches)
+    for seed, name, learning_rate, batch in grid:
+        setting = {"method": name, "seed": seed, "learning_rate": learning_rate, "batch": batch}
+        setting |= {"epochs": options.epochs, "data": options.data.name}
+        if not any(setting.items() <= run.items() for run in record["runs"]):
+            run = setting | trained_and_judged(options, name, seed, learning_rate, batch) | {"command": command}
+            record["runs"].append(run)
+            write_json(options.out, about | record)
+            print(name, seed, learning_rate, batch, *(f"{run['values'].get(key, 0):.3f}" for key in SHOWN), flush=True)
+    print(table(record["runs"]))
+
+
+def trained_and_judged(options: Options, name: str, seed: int, learning_rate: float, batch: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            run = api.train(
+                options.data,
+                Path(folder) / "run",
+                objective=method(name),
+                encoder="convnet/tiny",
+                modality=images.Config(views=options.views, label_from=options.label_from),
+                optimiser=Optimiser(learning_rate=learning_rate),
+                epochs=options.epochs,
+                batch=batch,
+                seed=seed,
+                device="cpu",
+            )
+        except DivergedError as error:
+            return {"health": str(error), "values": {}}
+        train = api.embed(run, options.data, name="train", device="cpu")
+        test = None if options.test is None else api.embed(run, options.test, name="test", device="cpu")
+    evidence = Evidence(train if test is None else test, None if test is None else train, "label", seed=seed)
+    values = judge(evidence, ("knn", "linear", "retrieval")).values
+    return {"health": run.info["health"], "progress": run.info["progress"], "values": values}
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """Each method at the learning rate and batch that are best for its neighbours: mean and range over the seeds.
+
+    `Within 2 points`: the share of its settings whose 20-NN accuracy is that near to its best.
+    """
+    lines = ["| Method | Rate, batch | 20-NN | Linear | Linear, 10 % | Ambiguity | With distances | Best stand-in |"]
+    lines[0] += " Within 2 points |"
+    lines.append("|" + "---|" * (lines[0].count("|") - 1))
+    for name in dict.fromkeys(run["method"] for run in runs):
+        settings = [at for at in dict.fromkeys((run["learning_rate"], run["batch"]) for run in runs)]
+        of = {
+            at: [run for run in runs if (run["method"], run["learning_rate"], run["batch"]) == (name, *at)]
+            for at in settings
+        }
+        means = {at: np.mean([run["values"].get(SHOWN[0], 0) for run in some]) for at, some in of.items() if some}
+        best = max(means, key=lambda at: means[at])
+        near = np.mean([mean >= means[best] - WITHIN for mean in means.values()])
+        cells = [spread([run["values"][key] for run in of[best] if key in run["values"]]) for key in SHOWN]
+        cells += [
+            spread([run["values"][PREDICTORS + own] for run in of[best] if PREDICTORS + own in run["values"]])
+            for own in OWN
+        ]
+        cells.append(spread([best_stand_in(run["values"]) for run in of[best] if run["values"]]))
+        lines.append(f"| `{name}` | {best[0]:g}, {best[1]} | {' | '.join(cells)} | {near:.0%} of {len(means)} |")
+    return "\n".join(lines)
+
+
+def best_stand_in(values: dict[str, float]) -> float:
+    names = [name.removeprefix(PREDICTORS) for name in values if name.startswith(PREDICTORS)]
+    return max(values[PREDICTORS + name] for name in names if name not in (*OWN, "elbo_gap"))
+
+
+def spread(values: list[float]) -> str:
+    if not values:
+        return "-"
+    mean = f"{np.mean(values):.3f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.3f} to {max(values):.3f})"
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
