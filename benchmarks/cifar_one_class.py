@@ -19,6 +19,7 @@ import torch
 import tyro
 from sklearn.metrics import roc_auc_score
 
+from training import trained
 from vssl import Embeddings, Run, api
 from vssl.files import write_json
 from vssl.modalities import images
@@ -29,7 +30,8 @@ OUT = Path(__file__).parent / "results" / "cifar_one_class.json"
 SCORES = {
     "novelty": (novelty, novelty.Config()),
     "places": (places, places.Config()),
-    "5-NN, features": (knn, knn.Config()),
+    "5-NN, whitened features": (knn, knn.Config()),
+    "5-NN, features": (knn, knn.Config(space="features")),
     "5-NN, latent means": (knn, knn.Config(space="mean")),
     "Mahalanobis, features": (mahalanobis, mahalanobis.Config()),
     "Mahalanobis, outline": (mahalanobis, mahalanobis.Config("outline")),
@@ -61,7 +63,7 @@ def main(options: Options) -> None:
         path = options.runs / f"cifar-{seed}"
         if not (path.is_dir() and Run(path).info["status"] == "done"):
             views = images.Config(label_from="folder")
-            api.train(options.folder / "train", path, modality=views, steps=options.steps, seed=seed, overwrite=True)
+            trained(options.folder / "train", path, modality=views, steps=options.steps, seed=seed, overwrite=True)
         train = api.embed(path, options.folder / "train", label_from="folder", device="cpu")
         test = api.embed(path, options.folder / "test", label_from="folder", device="cpu")
         for name in SCORES:

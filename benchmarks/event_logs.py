@@ -25,6 +25,7 @@ import tyro
 from sklearn.metrics import roc_auc_score
 
 from event_baselines import BASELINES, Session
+from training import trained
 from vssl import Run, api
 from vssl.decide import bounds
 from vssl.files import write_json
@@ -34,7 +35,8 @@ from vssl.train.describe import machine, versions
 OUT = Path(__file__).parent / "results" / "event_logs.json"
 SCORES = {
     "novelty": (novelty, novelty.Config()),
-    "5-NN, features": (knn, knn.Config()),
+    "5-NN, whitened features": (knn, knn.Config()),
+    "5-NN, features": (knn, knn.Config(space="features")),
     "5-NN, latent means": (knn, knn.Config(space="mean")),
     "Mahalanobis": (mahalanobis, mahalanobis.Config()),
     "mixture of 8 Gaussians": (mixture, mixture.Config()),
@@ -149,9 +151,7 @@ def _ours(options: Options, parts: Parts, seed: int, rows: Sequence[dict[str, An
     path = options.runs / f"{options.data}-{seed}-{name}"
     if not (path.is_dir() and Run(path).info["status"] == "done"):
         budget = {"minutes": options.minutes} if options.steps is None else {"steps": options.steps}
-        api.train(
-            folder / "train", path, modality="events", encoder=options.encoder, seed=seed, overwrite=True, **budget
-        )
+        trained(folder / "train", path, modality="events", encoder=options.encoder, seed=seed, overwrite=True, **budget)
     run = Run(path)
     tables = {part: api.embed(run, folder / part, name=part, device="cpu") for part in parts}
     for score in scores:

@@ -26,6 +26,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from spoilt import rejected
+from training import trained
 from vssl import Embeddings, Optimiser, Run, api
 from vssl.decide import bounds
 from vssl.encoders.base import Decoder
@@ -42,7 +43,8 @@ PAIRS = disagreement.Config().pairs
 FITTED = {
     "novelty": (novelty, novelty.Config()),
     "places": (places, places.Config()),
-    "5-NN, features": (knn, knn.Config()),
+    "5-NN, whitened features": (knn, knn.Config()),
+    "5-NN, features": (knn, knn.Config(space="features")),
     "5-NN, latent means": (knn, knn.Config(space="mean")),
     "Mahalanobis, features": (mahalanobis, mahalanobis.Config()),
     "Mahalanobis, outline": (mahalanobis, mahalanobis.Config("outline")),
@@ -125,7 +127,7 @@ def _trained(options: Options, name: str, data: Path, seed: int, **settings: Any
     path = options.runs / f"{name}-{seed}"
     if not (path.is_dir() and Run(path).info["status"] == "done"):
         views = images.Config(views="inspection")
-        api.train(data, path, modality=views, seed=seed, overwrite=True, **({"steps": options.steps} | settings))
+        trained(data, path, modality=views, seed=seed, overwrite=True, **({"steps": options.steps} | settings))
     return api.load(path, "cpu")
 
 

@@ -23,6 +23,7 @@ import torch
 from sklearn.metrics import average_precision_score, f1_score
 
 from series_baselines import RIVALS, Windows
+from training import trained
 from vssl import Embeddings, Optimiser, Run, api
 from vssl.bench.methods import method
 from vssl.decide import bounds
@@ -41,7 +42,8 @@ TRAINED = 0.6
 SCORES: dict[str, tuple[Any, Any]] = {
     "novelty": (novelty, novelty.Config()),
     "places": (places, places.Config()),
-    "5-NN, features": (knn, knn.Config()),
+    "5-NN, whitened features": (knn, knn.Config()),
+    "5-NN, features": (knn, knn.Config(space="features")),
     "5-NN, latent means": (knn, knn.Config(space="mean")),
     "Mahalanobis, features": (mahalanobis, mahalanobis.Config()),
     "ambiguity": (ambiguity, ambiguity.Config()),
@@ -88,7 +90,7 @@ def compare(task: Task, objective: str, seed: int, steps: int, rivals: bool) -> 
         settings |= {"seed": seed, "steps": steps, "device": "cpu"}
         if steps == 1:
             settings["optimiser"] = Optimiser(learning_rate=1e-9)
-        run = api.train(names["learn"], Path(folder) / "run", **settings)
+        run = trained(names["learn"], Path(folder) / "run", **settings)
         known, rest, test = (api.embed(run, path, name=name, device="cpu") for name, path in names.items())
         plain = [_windows(run, path) for path in names.values()]
     found = {}

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 import tyro
 
+from training import trained
 from vssl import api
 from vssl.bench.methods import method
 from vssl.errors import DivergedError
@@ -33,7 +34,11 @@ from vssl.train.describe import machine, versions
 from vssl.train.settings import Optimiser
 
 WITHIN = 0.02
-SHOWN = ("knn/accuracy", "linear/accuracy_100", "linear/accuracy_10")
+HEADER = (
+    *("Method", "Rate, batch", "20-NN", "20-NN, whitened", "Linear", "Linear, 10 %"),
+    *("Ambiguity", "With distances", "Best stand-in", "Within 2 points"),
+)
+SHOWN = ("knn/accuracy", "knn/whitened_accuracy", "linear/accuracy_100", "linear/accuracy_10")
 PREDICTORS = "retrieval/r_auroc/"
 OWN = ("ambiguity", "posterior_distance")
 
@@ -73,7 +78,7 @@ def main(options: Options) -> None:
     about = {"versions": versions(), "machine": machine(torch.device("cpu")), "threads": torch.get_num_threads()}
     grid = product(options.seeds, options.methods, options.learning_rates, options.batches)
     for seed, name, learning_rate, batch in grid:
-        setting = {"method": name, "seed": seed, "learning_rate": learning_rate, "batch": batch}
+        setting: dict[str, Any] = {"method": name, "seed": seed, "learning_rate": learning_rate, "batch": batch}
         setting |= {"epochs": options.epochs, "data": options.data.name}
         if not any(setting.items() <= run.items() for run in record["runs"]):
             run = setting | trained_and_judged(options, name, seed, learning_rate, batch) | {"command": command}
@@ -86,7 +91,7 @@ def main(options: Options) -> None:
 def trained_and_judged(options: Options, name: str, seed: int, learning_rate: float, batch: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            run = api.train(
+            run = trained(
                 options.data,
                 Path(folder) / "run",
                 objective=method(name),
@@ -112,16 +117,13 @@ def table(runs: list[dict[str, Any]]) -> str:
 
     `Within 2 points`: the share of its settings whose 20-NN accuracy is that near to its best.
     """
-    lines = ["| Method | Rate, batch | 20-NN | Linear | Linear, 10 % | Ambiguity | With distances | Best stand-in |"]
-    lines[0] += " Within 2 points |"
-    lines.append("|" + "---|" * (lines[0].count("|") - 1))
+    lines = [f"| {' | '.join(HEADER)} |", "|---" * len(HEADER) + "|"]
     for name in dict.fromkeys(run["method"] for run in runs):
-        settings = [at for at in dict.fromkeys((run["learning_rate"], run["batch"]) for run in runs)]
-        of = {
-            at: [run for run in runs if (run["method"], run["learning_rate"], run["batch"]) == (name, *at)]
-            for at in settings
-        }
-        means = {at: np.mean([run["values"].get(SHOWN[0], 0) for run in some]) for at, some in of.items() if some}
+        of: dict[tuple[float, int], list[dict[str, Any]]] = {}
+        for run in runs:
+            if run["method"] == name:
+                of.setdefault((run["learning_rate"], run["batch"]), []).append(run)
+        means = {at: np.mean([run["values"].get(SHOWN[0], 0) for run in some]) for at, some in of.items()}
         best = max(means, key=lambda at: means[at])
         near = np.mean([mean >= means[best] - WITHIN for mean in means.values()])
         cells = [spread([run["values"][key] for run in of[best] if key in run["values"]]) for key in SHOWN]

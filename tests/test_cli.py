@@ -104,7 +104,7 @@ def test_from_known_normals_to_decisions(
     output = capsys.readouterr()
     assert output.out.startswith("At most 10 % of normal samples like the 32 it was made with are rejected.")
     assert f"vssl decide {trained.path} DATA" in output.err
-    assert json.loads(policy.read_text())["score"] == {"name": "knn", "neighbours": 3, "space": "features"}
+    assert json.loads(policy.read_text())["score"] == {"name": "knn", "neighbours": 3, "space": "whitened"}
 
     assert vssl("decide", trained.path, new, "--device", "cpu") == 0
     output = capsys.readouterr()

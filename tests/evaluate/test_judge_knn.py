@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.covariance import LedoitWolf
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -23,6 +24,20 @@ def test_accuracy_equals_scikit_learns_weighted_cosine_neighbours(embeddings_fro
     values = dict(run(evidence))
     assert values["knn/accuracy"] == pytest.approx(np.mean(expected == truth))
     assert values["knn/balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, expected))
+
+
+def test_whitened_neighbours_are_those_of_scikit_learns_whitened_vectors(embeddings_from):
+    (query, truth), (reference, known) = blobs(0, 200), blobs(1, 300)
+    stretch = np.diag([30.0, 10, 3, 1, 1, 1])
+    query, reference = query @ stretch, reference @ stretch
+    gaussian = LedoitWolf().fit(reference)
+    root = np.linalg.cholesky(gaussian.precision_)
+    model = KNeighborsClassifier(20, metric="cosine", weights=lambda distance: np.exp((1 - distance) / 0.07))
+    expected = model.fit((reference - gaussian.location_) @ root, known).predict((query - gaussian.location_) @ root)
+    evidence = Evidence(embeddings_from("q", query, y=truth), embeddings_from("r", reference, y=known), "y")
+    values = dict(run(evidence))
+    assert values["knn/whitened_accuracy"] == pytest.approx(np.mean(expected == truth))
+    assert values["knn/whitened_accuracy"] > values["knn/accuracy"] + 0.05
 
 
 def test_without_a_reference_each_sample_is_classified_by_the_others(embeddings_from):

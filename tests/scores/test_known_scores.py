@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from vssl.embed import DEPTH, GRID, SPANS, to_arrow
 from vssl.errors import ConfigError, DataError
@@ -15,11 +16,30 @@ from vssl.types import Embeddings
 def test_knn_is_the_mean_distance_to_the_nearest_of_the_bank(embeddings_from):
     angles = np.deg2rad([0, 10, 90, 180])
     bank = embeddings_from("b", np.stack([np.cos(angles), np.sin(angles)], axis=1))
-    score = knn.fit(knn.Config(neighbours=2), bank)
+    score = knn.fit(knn.Config(neighbours=2, space="features"), bank)
     expected = 1 - (np.cos(np.deg2rad(5)) + np.cos(np.deg2rad(15))) / 2
     assert score(embeddings_from("s", [[np.cos(np.deg2rad(-5)), np.sin(np.deg2rad(-5))]])) == pytest.approx(
         expected, abs=1e-6
     )
+
+
+def test_whitened_neighbours_hear_a_direction_in_which_the_bank_hardly_spreads(embeddings_from):
+    rng = np.random.default_rng(0)
+    spread, shift = [20.0] * 8 + [1.0], [0.0] * 8 + [8.0]
+    bank = embeddings_from("b", rng.normal(size=(4000, 9)) * spread)
+    known, odd = rng.normal(size=(200, 9)) * spread, rng.normal(size=(200, 9)) * spread + shift
+    both = embeddings_from("s", np.concatenate([known, odd]))
+    right = np.repeat([0, 1], 200)
+    plain, whitened = (knn.fit(knn.Config(space=space), bank)(both) for space in ("features", "whitened"))
+    assert roc_auc_score(right, plain) < 0.7
+    assert roc_auc_score(right, whitened) > 0.95
+
+
+def test_one_sample_cannot_whiten(embeddings_from):
+    alone = embeddings_from("b", [[1.0, 0.0]])
+    with pytest.raises(DataError, match="no covariance"):
+        knn.fit(knn.Config(), alone)
+    assert knn.fit(knn.Config(space="features"), alone)(alone) == pytest.approx(0, abs=1e-6)
 
 
 def test_mahalanobis_measures_in_deviations_of_the_bank(embeddings_from):

@@ -58,7 +58,7 @@ def _on_corrupted(model: Model, train: Embeddings, chunk: Chunk, seed: int) -> d
     """
     known = Embeddings(train.table.take(np.random.default_rng(seed).permutation(len(train))[:KNOWN]))
     fitted = {
-        "nn_distance": knn.fit(knn.Config(neighbours=1), known),
+        "nn_distance": knn.fit(knn.Config(neighbours=1, space="features"), known),
         "mahalanobis": mahalanobis.fit(mahalanobis.Config(), known),
     }
     raw = chunk.raw.to(model.device)

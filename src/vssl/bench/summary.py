@@ -16,6 +16,7 @@ WITHIN = 0.02
 """A setting is as good as the method's best if it reaches within 2 points of it."""
 QUALITY = {
     "knn/accuracy": "kNN",
+    "knn/whitened_accuracy": "kNN, whitened",
     "linear/accuracy_100": "linear",
     "linear/accuracy_10": "linear, 10 %",
     "linear/accuracy_1": "linear, 1 %",
@@ -26,7 +27,14 @@ COLUMNS = QUALITY | {
     "retrieval/r_auroc/posterior_distance": "with distance",
     "retrieval/r_auroc/best_stand_in": "best stand-in",
 }
-STAND_INS = ("nn_distance", "knn_distance", "feature_norm", "disagreement", "latent_nn_distance")
+STAND_INS = (
+    "nn_distance",
+    "knn_distance",
+    "whitened_nn_distance",
+    "latent_nn_distance",
+    "feature_norm",
+    "disagreement",
+)
 
 
 @dataclass(frozen=True)

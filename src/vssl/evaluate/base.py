@@ -117,7 +117,7 @@ class Evidence:
     def latent_near_within(self) -> Neighbours | None:
         """The nearest of `near_within` in the latent space, by the means; None if the embeddings have none."""
         samples = self.labelled.samples
-        return neighbours(samples, samples, 1, exclude_same_id=True, column="mean") if "mean" in samples else None
+        return neighbours(samples, samples, 1, exclude_same_id=True, space="mean") if "mean" in samples else None
 
     @cached_property
     def latent_near_examples(self) -> Neighbours | None:
@@ -125,7 +125,21 @@ class Evidence:
         samples, examples = self.labelled.samples, self.examples.samples
         if self.reference is None or "mean" not in samples or "mean" not in examples:
             return self.latent_near_within if self.reference is None else None
-        return neighbours(samples, examples, 1, exclude_same_id=False, column="mean")
+        return neighbours(samples, examples, 1, exclude_same_id=False, space="mean")
+
+    @cached_property
+    def whitened_near_within(self) -> Neighbours:
+        """As `near_within`, of features whitened by the labelled query."""
+        samples = self.labelled.samples
+        return neighbours(samples, samples, NEIGHBOURS, exclude_same_id=True, space="whitened")
+
+    @cached_property
+    def whitened_near_examples(self) -> Neighbours:
+        """As `near_examples`, of features whitened by the examples."""
+        if self.reference is None:
+            return self.whitened_near_within
+        samples, examples = self.labelled.samples, self.examples.samples
+        return neighbours(samples, examples, NEIGHBOURS, exclude_same_id=False, space="whitened")
 
     @cached_property
     def near_examples(self) -> Neighbours:

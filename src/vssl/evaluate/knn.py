@@ -2,7 +2,7 @@
 
 The weighted vote of Wu et al., "Unsupervised Feature Learning via Non-Parametric Instance Discrimination" (CVPR 2018):
 cosine similarity s, weight exp(s / 0.07); their temperature, with k = 20 instead of their 200. Without a reference each
-sample is classified by all others.
+sample is classified by all others. The same once more with whitened features (extension).
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ TEMPERATURE = 0.07
 def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
     """Yield the share of right answers, and its mean over the classes (defects are rare)."""
     truth = evidence.labelled.classes
-    predicted = classify(evidence.near_examples, evidence.examples.classes)
-    yield "knn/accuracy", float(np.mean(predicted == truth))
-    yield "knn/balanced_accuracy", balanced_accuracy(truth, predicted)
+    for kind, near in (("", evidence.near_examples), ("whitened_", evidence.whitened_near_examples)):
+        predicted = classify(near, evidence.examples.classes)
+        yield f"knn/{kind}accuracy", float(np.mean(predicted == truth))
+        yield f"knn/{kind}balanced_accuracy", balanced_accuracy(truth, predicted)
 
 
 def classify(near: Neighbours, classes: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
     samples = (inside, evidence.outliers)
     if all("ambiguity" in part for part in samples):
         yield from _measure("ambiguity", *(part.numpy("ambiguity") for part in samples))
-    nearest = knn.fit(knn.Config(neighbours=1), reference)
+    nearest = knn.fit(knn.Config(neighbours=1, space="features"), reference)
     yield from _measure("nn_distance", *map(nearest, samples))
     if len(reference) < 2:
         yield "ood/auroc/mahalanobis", Skip("one sample to fit on has no covariance")

@@ -28,12 +28,15 @@ def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
     labelled, near = evidence.labelled, evidence.near_within
     wrong = labelled.classes[near.rows[:, 0].numpy()] != labelled.classes
     yield "retrieval/recall@1", float(np.mean(~wrong))
+    whitened = labelled.classes[evidence.whitened_near_within.rows[:, 0].numpy()]
+    yield "retrieval/whitened_recall@1", float(np.mean(whitened == labelled.classes))
     if wrong.all() or not wrong.any():
         which = "another" if wrong.all() else "the same"
         yield "retrieval/r_auroc", Skip(f"every nearest neighbour has {which} class: there is nothing to tell apart")
         return
     share_wrong = np.mean(labelled.classes[near.rows.numpy()] != labelled.classes[:, None], axis=1)
-    for name, uncertainty in uncertainties(labelled.samples, near, evidence.latent_near_within).items():
+    found = uncertainties(labelled.samples, near, evidence.whitened_near_within, evidence.latent_near_within)
+    for name, uncertainty in found.items():
         yield f"retrieval/r_auroc/{name}", float(roc_auc_score(wrong, uncertainty))
         yield f"retrieval/wrong_neighbours/{name}", _rank_correlation(uncertainty, share_wrong)
 

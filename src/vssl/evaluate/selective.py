@@ -22,7 +22,8 @@ def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
     """Yield AURC, E-AURC and AUGRC for each uncertainty."""
     near = evidence.near_examples
     wrong = classify(near, evidence.examples.classes) != evidence.labelled.classes
-    for name, uncertainty in uncertainties(evidence.labelled.samples, near, evidence.latent_near_examples).items():
+    others = evidence.whitened_near_examples, evidence.latent_near_examples
+    for name, uncertainty in uncertainties(evidence.labelled.samples, near, *others).items():
         yield f"selective/aurc/{name}", aurc(wrong, uncertainty)
         yield f"selective/e_aurc/{name}", excess_aurc(wrong, uncertainty)
         yield f"selective/augrc/{name}", augrc(wrong, uncertainty)

@@ -12,12 +12,13 @@ SMALLEST_DISTANCE = 1e-6
 
 
 def uncertainties(
-    samples: Embeddings, near: Neighbours, latent_near: Neighbours | None = None
+    samples: Embeddings, near: Neighbours, whitened_near: Neighbours, latent_near: Neighbours | None = None
 ) -> dict[str, np.ndarray]:
     """Uncertainties [N] by name; higher means less to be trusted.
 
     `nn_distance` is 1 - cosine to the nearest neighbour, `knn_distance` its mean over all neighbours found,
-    `feature_norm` the negative Euclidean norm of the features, `latent_nn_distance` is taken in the latent space.
+    `whitened_nn_distance` is that of whitened features, `latent_nn_distance` is taken in the latent space,
+    `feature_norm` is the negative Euclidean norm of the features.
     `ambiguity` is there if the method has a variance, `disagreement` and `elbo_gap` if the samples' views have been
     compared.
 
@@ -28,12 +29,14 @@ def uncertainties(
 
     Args:
         near: The samples' neighbours by their features.
+        whitened_near: By their whitened features.
         latent_near: Their nearest by the means of the latent, where there are means.
     """
     distance = 1 - near.similarity.numpy()
     found = {
         "nn_distance": distance[:, 0],
         "knn_distance": distance.mean(axis=1),
+        "whitened_nn_distance": 1 - whitened_near.similarity[:, 0].numpy(),
         "feature_norm": -np.linalg.norm(samples.features, axis=1),
     }
     found |= {name: samples.numpy(name) for name in ("ambiguity", "disagreement", "elbo_gap") if name in samples}

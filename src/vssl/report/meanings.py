@@ -31,10 +31,16 @@ MEANINGS = (
         "Share of samples whose label the 20 nearest neighbours predict rightly, without any training.",
     ),
     (
+        "knn/whitened_accuracy",
+        "higher",
+        "The same vote with whitened features: all directions of the embedding count alike.",
+    ),
+    (
         "linear/accuracy_100",
         "higher",
         "Accuracy of a linear classifier on the frozen embedding, taught with all labels.",
     ),
+    ("whitened_recall@1", "higher", "As recall@1, with whitened features: all directions count alike."),
     ("recall@1", "higher", "Share of samples whose nearest neighbour has the same label: how good a search is."),
     (
         "r_auroc/ambiguity",
@@ -48,6 +54,7 @@ MEANINGS = (
         "higher",
         "Accuracy of the neighbours' vote for each class by itself, averaged: rare classes count.",
     ),
+    ("knn/whitened_balanced", "higher", "The whitened vote's accuracy for each class by itself, averaged."),
     ("linear/accuracy", "higher", "Accuracy of a linear classifier taught with the percentage of labels in the name."),
     (
         "linear/balanced",
@@ -100,6 +107,7 @@ SCORES = {
     "nn_distance": "Score: distance to the nearest neighbour, a stand-in that needs no variance.",
     "knn_distance": "Score: mean distance to the 20 nearest neighbours, a stand-in that needs no variance.",
     "feature_norm": "Score: length of the feature vector, a stand-in that needs no variance.",
+    "whitened_nn_distance": "Score: distance to the nearest neighbour by whitened features, which needs no variance.",
     "latent_nn_distance": "Score: distance to the nearest neighbour in the latent space, which needs no variance.",
     "posterior_distance": "Score: ambiguity and both distances to the nearest neighbour together.",
     "disagreement": "Score: how far the features of several views differ, a stand-in that needs no variance.",

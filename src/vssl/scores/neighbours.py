@@ -1,18 +1,23 @@
-"""Nearest neighbours by cosine similarity, exact and in bounded memory."""
+"""Nearest neighbours by cosine similarity, plain or of whitened features: exact and in bounded memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor
-from torch.nn.functional import normalize
+from torch import Tensor, nn
 
 from vssl.errors import DataError
+from vssl.stats import whitening
 from vssl.types import Embeddings
 
 BLOCK = 2**25  # similarities held at once: 128 MiB in float32
+
+Space = Literal["whitened", "features", "mean"]
+"""What is compared: features; whitened, the same after `vssl.stats.whitening`; or mean, for the latent space."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +29,14 @@ class Neighbours:
 
 
 def neighbours(
-    query: Embeddings, reference: Embeddings, k: int, exclude_same_id: bool, column: str = "features"
+    query: Embeddings, reference: Embeddings, k: int, exclude_same_id: bool, space: Space = "features"
 ) -> Neighbours:
-    """Find the k most similar reference samples by the cosine of the features, in [-1, 1].
+    """Find the k most similar reference samples by the cosine, in [-1, 1].
 
     Args:
         k: Clipped to the number of samples that may be neighbours.
         exclude_same_id: A sample is no neighbour of itself. By id and not by rank, because a duplicate may rank first.
-        column: The vectors to compare: features, or mean for the latent space.
+        space: The vectors to compare; they are whitened by the reference.
 
     Raises:
         DataError: There is nobody who could be a neighbour.
@@ -40,18 +45,37 @@ def neighbours(
     if k < 1:
         raise DataError(f"No neighbours among {len(reference)} reference samples; give at least two.")
     own = _own_rows(query, reference) if exclude_same_id else torch.full((len(query),), -1)
-    candidates = normalize(reference.torch(column).float()).T.contiguous()
+    known = reference.torch(column_of(space))
+    directions = directions_of(known, space)
+    candidates = directions(known).T.contiguous()
     rows, similarity = [], []
-    samples = normalize(query.torch(column).float())
+    samples = directions(query.torch(column_of(space)))
     step = max(1, BLOCK // len(reference))
     for part, own_part in zip(samples.split(step), own.split(step), strict=True):
         cosine = part @ candidates
-        known = (own_part >= 0).nonzero().squeeze(1)
-        cosine[known, own_part[known]] = -torch.inf
+        itself = (own_part >= 0).nonzero().squeeze(1)
+        cosine[itself, own_part[itself]] = -torch.inf
         best = cosine.topk(k)
         rows.append(best.indices)
         similarity.append(best.values)
     return Neighbours(torch.cat(rows), torch.cat(similarity))
+
+
+def column_of(space: Space) -> Literal["features", "mean"]:
+    """The column of the embeddings that holds the vectors."""
+    return "mean" if space == "mean" else "features"
+
+
+def directions_of(known: Float[Tensor, "N F"], space: Space) -> nn.Module:
+    """What makes vectors directions of length 1, by known vectors if the space is whitened."""
+    return whitening.fit(known) if space == "whitened" else Directions()
+
+
+class Directions(nn.Module):
+    """Vectors at length 1."""
+
+    def forward(self, vectors: Float[Tensor, "B F"]) -> Float[Tensor, "B F"]:
+        return F.normalize(vectors.float())
 
 
 def _own_rows(query: Embeddings, reference: Embeddings) -> Int[Tensor, " N"]:
