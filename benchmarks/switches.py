@@ -34,6 +34,7 @@ from vssl.train.describe import machine, versions
 from vssl.train.settings import Optimiser
 
 WITHIN = 0.02
+UNTRAINED = "untrained"
 HEADER = (
     *("Method", "Rate, batch", "20-NN", "20-NN, whitened", "Linear", "Linear, 10 %"),
     *("Ambiguity", "With distances", "Best stand-in", "Within 2 points"),
@@ -52,7 +53,7 @@ class Options:
         out: Where the record goes.
         epochs: Passes over the data, whatever the batch is.
         test: Images to judge; without it the training images, each among the others.
-        methods: As `vssl bench` takes them.
+        methods: As `vssl bench` takes them; or untrained, an encoder that has learned nothing.
         seeds: Of the trainings.
         learning_rates: Each method is tried with each.
         batches: Each method is tried with each.
@@ -89,16 +90,18 @@ def main(options: Options) -> None:
 
 
 def trained_and_judged(options: Options, name: str, seed: int, learning_rate: float, batch: int) -> dict[str, Any]:
+    untrained = name == UNTRAINED
     with tempfile.TemporaryDirectory() as folder:
         try:
             run = trained(
                 options.data,
                 Path(folder) / "run",
-                objective=method(name),
+                objective=method("vssl" if untrained else name),
                 encoder="convnet/tiny",
                 modality=images.Config(views=options.views, label_from=options.label_from),
-                optimiser=Optimiser(learning_rate=learning_rate),
-                epochs=options.epochs,
+                optimiser=Optimiser(learning_rate=1e-9 if untrained else learning_rate),
+                epochs=None if untrained else options.epochs,
+                steps=1 if untrained else None,
                 batch=batch,
                 seed=seed,
                 device="cpu",
