@@ -1,7 +1,7 @@
 """Novelty by neighbours: the mean distance to the nearest samples of the bank (Sun et al. 2022, arXiv 2204.06507).
 
-The distance is 1 - cosine, in 0..2, by default of whitened features (extension): measured on pictures, logs and series
-in `benchmarks/whitening.py`. A sample of the bank itself finds itself at distance 0.
+The distance is 1 - cosine, in 0..2, by default of whitened features (extension): measured on logs in
+`benchmarks/event_logs.py`. A sample of the bank itself finds itself at distance 0.
 """
 
 from __future__ import annotations
