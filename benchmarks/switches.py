@@ -26,6 +26,7 @@ import tyro
 from training import trained
 from vssl import api
 from vssl.bench.methods import method
+from vssl.bench.summary import STAND_INS, WITHIN, Spread
 from vssl.errors import DivergedError
 from vssl.evaluate import Evidence, judge
 from vssl.files import write_json
@@ -33,7 +34,6 @@ from vssl.modalities import images
 from vssl.train.describe import machine, versions
 from vssl.train.settings import Optimiser
 
-WITHIN = 0.02
 UNTRAINED = "untrained"
 HEADER = (
     *("Method", "Rate, batch", "20-NN", "20-NN, whitened", "Linear", "Linear, 10 %"),
@@ -129,26 +129,16 @@ def table(runs: list[dict[str, Any]]) -> str:
         means = {at: np.mean([run["values"].get(SHOWN[0], 0) for run in some]) for at, some in of.items()}
         best = max(means, key=lambda at: means[at])
         near = np.mean([mean >= means[best] - WITHIN for mean in means.values()])
-        cells = [spread([run["values"][key] for run in of[best] if key in run["values"]]) for key in SHOWN]
-        cells += [
-            spread([run["values"][PREDICTORS + own] for run in of[best] if PREDICTORS + own in run["values"]])
-            for own in OWN
-        ]
-        cells.append(spread([best_stand_in(run["values"]) for run in of[best] if run["values"]]))
+        found = [run["values"] for run in of[best] if run["values"]]
+        names = (*SHOWN, *(PREDICTORS + own for own in OWN))
+        cells = [str(Spread(tuple(values[key] for values in found if key in values))) for key in names]
+        cells.append(str(Spread(tuple(best_stand_in(values) for values in found))))
         lines.append(f"| `{name}` | {best[0]:g}, {best[1]} | {' | '.join(cells)} | {near:.0%} of {len(means)} |")
     return "\n".join(lines)
 
 
 def best_stand_in(values: dict[str, float]) -> float:
-    names = [name.removeprefix(PREDICTORS) for name in values if name.startswith(PREDICTORS)]
-    return max(values[PREDICTORS + name] for name in names if name not in (*OWN, "elbo_gap"))
-
-
-def spread(values: list[float]) -> str:
-    if not values:
-        return "-"
-    mean = f"{np.mean(values):.3f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.3f} to {max(values):.3f})"
+    return max(values[PREDICTORS + name] for name in STAND_INS if PREDICTORS + name in values)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def allowed_exceedances(n: int, alpha: float, confidence: float = 0.95) -> int:
     low, high = -1, n
     while high - low > 1:
         middle = (low + high) // 2
-        allowed = special.bdtr(middle, n, alpha) <= 1 - confidence
+        allowed = _keeps(middle, n, alpha, confidence)
         low, high = (middle, high) if allowed else (low, middle)
     return low
 
@@ -94,13 +94,18 @@ def samples_needed(alpha: float, confidence: float = 0.95, exceedances: int = 0)
     """
     _check_levels(alpha, confidence)
     low, high = exceedances, max(1, exceedances)
-    while special.bdtr(exceedances, high, alpha) > 1 - confidence:
+    while not _keeps(exceedances, high, alpha, confidence):
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        enough = special.bdtr(exceedances, middle, alpha) <= 1 - confidence
+        enough = _keeps(exceedances, middle, alpha, confidence)
         low, high = (low, middle) if enough else (middle, high)
     return high
+
+
+def _keeps(exceedances: int, n: int, alpha: float, confidence: float) -> bool:
+    """Whether P(Binomial(n, alpha) <= exceedances) <= 1 - confidence; rounding must not spoil a tail that is equal."""
+    return bool(special.bdtr(exceedances, n, alpha) <= (1 - confidence) * (1 + 1e-12))
 
 
 def upper_rate(exceedances: int, n: int, confidence: float = 0.95) -> float:
