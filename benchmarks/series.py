@@ -162,12 +162,14 @@ def run_all(
     steps: Sequence[int],
     out: Path,
     objectives: Sequence[str] = ("vssl",),
+    rivals: bool = True,
 ) -> None:
     """Compare on all tasks, seed by seed, and print the table. What is recorded is not repeated.
 
     Args:
         name: Of the benchmark's file.
         out: Where the record goes.
+        rivals: Whether to measure them too, once on each task.
     """
     record = json.loads(out.read_text()) if out.exists() else {"rows": []}
     done = {(row["series"], row["objective"], row["seed"], row["steps"]) for row in record["rows"]}
@@ -177,7 +179,7 @@ def run_all(
     for seed, objective, task, count in product(seeds, objectives, tasks, steps):
         if (task.name, objective, seed, count) not in done:
             first = (seed, objective, count) == (seeds[0], objectives[0], steps[0])
-            record["rows"] += compare(task, objective, seed, count, rivals=first)
+            record["rows"] += compare(task, objective, seed, count, rivals=rivals and first)
             write_json(out, about | {"rows": record["rows"]})
     _show(record["rows"])
 

@@ -32,6 +32,7 @@ class Options:
         seeds: Of the trainings.
         objectives: Methods as `vssl bench` takes them; each is trained on every server.
         steps: Steps of 256 windows; 1 for encoders that have learned nothing.
+        rivals: Whether the detectors that learn no encoder are measured too.
         out: Where the record goes.
     """
 
@@ -40,11 +41,20 @@ class Options:
     seeds: tuple[int, ...] = (0, 1, 2)
     objectives: tuple[str, ...] = ("vssl",)
     steps: tuple[int, ...] = (100,)
+    rivals: bool = True
     out: Path = Path(__file__).parent / "results" / "server_metrics.json"
 
 
 def main(options: Options) -> None:
-    run_all("server_metrics.py", _tasks(options), options.seeds, options.steps, options.out, options.objectives)
+    run_all(
+        "server_metrics.py",
+        _tasks(options),
+        options.seeds,
+        options.steps,
+        options.out,
+        options.objectives,
+        options.rivals,
+    )
 
 
 def _tasks(options: Options) -> Iterator[Task]:

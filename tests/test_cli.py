@@ -1,3 +1,4 @@
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -34,6 +35,11 @@ def settings_of(run: Path) -> dict:
 @pytest.fixture(autouse=True)
 def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert vssl("--version") == 0
+    assert capsys.readouterr().out == f"vssl {importlib.metadata.version('vssl')}\n"
 
 
 @pytest.mark.parametrize("verb", VERBS)

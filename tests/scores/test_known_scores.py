@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
@@ -33,6 +34,22 @@ def test_whitened_neighbours_hear_a_direction_in_which_the_bank_hardly_spreads(e
     plain, whitened = (knn.fit(knn.Config(space=space), bank)(both) for space in ("features", "whitened"))
     assert roc_auc_score(right, plain) < 0.7
     assert roc_auc_score(right, whitened) > 0.95
+
+
+def test_a_stranger_far_outside_is_novel_though_it_lies_in_the_direction_of_known_samples(embeddings_from):
+    known = np.random.default_rng(0).normal(size=(400, 8))
+    score = knn.fit(knn.Config(neighbours=1), embeddings_from("b", known))
+    ordinary = np.random.default_rng(1).normal(size=(400, 8))
+    assert (score(embeddings_from("s", known[:50] * 30)) > score(embeddings_from("t", ordinary)).max()).all()
+
+
+def test_whitened_distances_take_square_roots_of_lengths(embeddings_from):
+    known = np.random.default_rng(0).normal(size=(50_000, 2)) * [1, 10]
+    pair = np.array([[3.0, 0.0], [0.0, 40.0]])
+    score = knn.fit(knn.Config(neighbours=1), embeddings_from("b", np.concatenate([known, pair[:1]])))
+    only = knn.KNN(score.module.vectors, torch.tensor(pair[:1]).float(), neighbours=1)
+    # In deviations the two have the lengths 3 and 4 and lie at a right angle.
+    assert only(torch.tensor(pair).float()).tolist() == pytest.approx([0, (3 + 4) / 2], rel=0.02, abs=1e-5)
 
 
 def test_one_sample_cannot_whiten(embeddings_from):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import json
 import shlex
 import sys
@@ -51,12 +52,17 @@ vssl export RUN
 
 Over HTTP:
 
-vssl serve RUN"""
+vssl serve RUN
+
+Which version this is: vssl --version"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; user errors end with status 2 and one clear message on standard error."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments == ["--version"]:
+        print(f"vssl {importlib.metadata.version('vssl')}")
+        return
     try:
         verbs: dict[str, Callable[..., Any]] = {
             "train": with_members(Train, arguments, ("modality", "encoder", "objective")),

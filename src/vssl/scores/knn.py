@@ -1,7 +1,9 @@
 """Novelty by neighbours: the mean distance to the nearest samples of the bank (Sun et al. 2022, arXiv 2204.06507).
 
-The distance is 1 - cosine, in 0..2, by default of whitened features (extension): measured on logs in
-`benchmarks/event_logs.py`. A sample of the bank itself finds itself at distance 0.
+The distance is 1 - cosine, in 0..2, or by default half the squared distance of whitened features (extension), whose
+lengths count by their square roots: by their directions alone a stranger far from all of the bank may seem near to a
+part of it, and in full the lengths drown the directions. Measured in `benchmarks/`. A sample of the bank finds itself
+at distance 0.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ from torch import Tensor, nn
 
 from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
-from vssl.scores.neighbours import BLOCK, Space, column_of, directions_of
+from vssl.scores.neighbours import BLOCK, Directions, Space, column_of
+from vssl.stats import whitening
 from vssl.types import Embeddings
+
+LENGTH = 0.5
 
 
 @dataclass(frozen=True)
@@ -42,19 +47,25 @@ def fit(config: Config, bank: Embeddings) -> Score:
         raise DataError("One sample has no covariance; give the bank two, or take --space features.")
     column = column_of(config.space)
     known = bank.torch(column)
-    module = KNN(directions_of(known, config.space), known, config.neighbours)
-    return Score((column,), module, max(1, BLOCK // len(bank)))
+    vectors = whitening.fit(known, LENGTH) if config.space == "whitened" else Directions()
+    return Score((column,), KNN(vectors, known, config.neighbours), max(1, BLOCK // len(bank)))
 
 
 class KNN(nn.Module):
-    """Holds the directions of the bank."""
+    """Holds the vectors of the bank."""
 
-    def __init__(self, directions: nn.Module, bank: Float[Tensor, "N F"], neighbours: int) -> None:
+    def __init__(self, vectors: nn.Module, bank: Float[Tensor, "N F"], neighbours: int) -> None:
         super().__init__()
-        self.directions = directions
+        self.vectors = vectors
         self.neighbours = min(neighbours, len(bank))
-        self.known = nn.Buffer(directions(bank))
+        self.known = nn.Buffer(vectors(bank))
 
-    def forward(self, vectors: Float[Tensor, "B F"]) -> Float[Tensor, " B"]:
-        cosine = self.directions(vectors) @ self.known.T
-        return 1 - cosine.topk(self.neighbours).values.double().mean(1)
+    def forward(self, samples: Float[Tensor, "B F"]) -> Float[Tensor, " B"]:
+        vectors = self.vectors(samples)
+        nearness = vectors @ self.known.T - _half_square(self.known)
+        nearest = nearness.topk(self.neighbours).values.double().mean(1)
+        return (_half_square(vectors).double() - nearest).clamp(min=0)
+
+
+def _half_square(vectors: Float[Tensor, "B F"]) -> Float[Tensor, " B"]:
+    return vectors.square().sum(1) / 2

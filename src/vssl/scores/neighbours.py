@@ -46,7 +46,7 @@ def neighbours(
         raise DataError(f"No neighbours among {len(reference)} reference samples; give at least two.")
     own = _own_rows(query, reference) if exclude_same_id else torch.full((len(query),), -1)
     known = reference.torch(column_of(space))
-    directions = directions_of(known, space)
+    directions = whitening.fit(known) if space == "whitened" else Directions()
     candidates = directions(known).T.contiguous()
     rows, similarity = [], []
     samples = directions(query.torch(column_of(space)))
@@ -64,11 +64,6 @@ def neighbours(
 def column_of(space: Space) -> Literal["features", "mean"]:
     """The column of the embeddings that holds the vectors."""
     return "mean" if space == "mean" else "features"
-
-
-def directions_of(known: Float[Tensor, "N F"], space: Space) -> nn.Module:
-    """What makes vectors directions of length 1, by known vectors if the space is whitened."""
-    return whitening.fit(known) if space == "whitened" else Directions()
 
 
 class Directions(nn.Module):
