@@ -2,8 +2,8 @@
 
 The distance is 1 - cosine, in 0..2, or by default half the squared distance of whitened features (extension), whose
 lengths count by their square roots: by their directions alone a stranger far from all of the bank may seem near to a
-part of it, and in full the lengths drown the directions. Measured in `benchmarks/`. A sample of the bank finds itself
-at distance 0.
+part of it, and in full the lengths drown the directions (`docs/explanation/uncertainty.md`, "Whitened distances"). A
+sample of the bank finds itself at distance 0.
 """
 
 from __future__ import annotations
