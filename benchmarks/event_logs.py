@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +27,7 @@ import tyro
 from sklearn.metrics import roc_auc_score
 
 from event_baselines import BASELINES, Session
-from training import trained
+from training import learner, trained
 from vssl import Run, api
 from vssl.decide import bounds
 from vssl.files import write_json
@@ -59,6 +61,7 @@ class Options:
         minutes: Of each training.
         steps: Steps of each training, in place of minutes.
         encoder: As in vssl train.
+        objectives: Methods as `vssl bench` takes them; or untrained, an encoder that has learned nothing.
         out: Where the record goes.
     """
 
@@ -69,6 +72,7 @@ class Options:
     minutes: float = 3.0
     steps: int | None = None
     encoder: str = "event_transformer"
+    objectives: tuple[str, ...] = ("vssl",)
     out: Path = OUT
 
 
@@ -81,11 +85,11 @@ def main(options: Options) -> None:
     rows: list[dict[str, Any]] = record["rows"]
     for seed in options.seeds:
         parts = _hdfs(options.folder, seed) if options.data == "hdfs" else _hadoop(options.folder)
-        for make in (_rivals, _ours):
-            for row in make(options, parts, seed, rows):
-                rows.append({"data": options.data, "seed": seed, **row})
-                print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
-                write_json(options.out, record)
+        ours = (_ours(options, parts, seed, objective, rows) for objective in options.objectives)
+        for row in chain(_rivals(options, parts, seed, rows), *ours):
+            rows.append({"data": options.data, "seed": seed, **row})
+            print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
+            write_json(options.out, record)
     write_json(options.out, record | {"versions": versions(), "machine": machine(torch.device("cpu"))})
 
 
@@ -142,20 +146,23 @@ def _rates(alarms: int, normals: int, hits: int, abnormals: int) -> dict[str, fl
     return {"f1": f1, "false_alarm": alarms / normals, "miss": 1 - hits / abnormals}
 
 
-def _ours(options: Options, parts: Parts, seed: int, rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    name = options.encoder.replace("/", "-")
+def _ours(
+    options: Options, parts: Parts, seed: int, objective: str, rows: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    name = options.encoder if objective == "vssl" else f"{options.encoder}, {objective}"
     scores = [score for score in SCORES if options.data == "hdfs" or score not in TOO_FEW]
-    if all(_done(rows, options.data, seed, f"{options.encoder}: {score}") for score in scores):
+    if all(_done(rows, options.data, seed, f"{name}: {score}") for score in scores):
         return
     folder = _written(options.runs / f"{options.data}-{seed}", parts)
-    path = options.runs / f"{options.data}-{seed}-{name}"
+    path = options.runs / f"{options.data}-{seed}-{re.sub('[^A-Za-z0-9_=.]+', '-', name)}"
     if not (path.is_dir() and Run(path).info["status"] == "done"):
         budget = {"minutes": options.minutes} if options.steps is None else {"steps": options.steps}
-        trained(folder / "train", path, modality="events", encoder=options.encoder, seed=seed, overwrite=True, **budget)
+        settings = {"modality": "events", "encoder": options.encoder, "seed": seed} | budget | learner(objective)
+        trained(folder / "train", path, overwrite=True, **settings)
     run = Run(path)
     tables = {part: api.embed(run, folder / part, name=part, device="cpu") for part in parts}
     for score in scores:
-        method, (module, config) = f"{options.encoder}: {score}", SCORES[score]
+        method, (module, config) = f"{name}: {score}", SCORES[score]
         if _done(rows, options.data, seed, method):
             continue
         fitted = module.fit(config, tables["train"])

@@ -26,8 +26,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from spoilt import rejected
-from training import trained
-from vssl import Embeddings, Optimiser, Run, api
+from training import UNTRAINED, learner, trained
+from vssl import Embeddings, Run, api
 from vssl.decide import bounds
 from vssl.encoders.base import Decoder
 from vssl.files import write_json
@@ -120,7 +120,7 @@ def _models(options: Options, normals: Path) -> Iterator[tuple[str, int, Model]]
         yield "mixture", seed, _trained(options, "mixture", mixed, seed)
         yield "normals", seed, _trained(options, "normals", normals, seed)
     yield "VAE, mixture", 0, _trained(options, "vae", mixed, 0, objective="vae")
-    yield "nothing", 0, _trained(options, "untrained", mixed, 0, steps=1, optimiser=Optimiser(learning_rate=1e-9))
+    yield "nothing", 0, _trained(options, UNTRAINED, mixed, 0, **learner(UNTRAINED))
 
 
 def _trained(options: Options, name: str, data: Path, seed: int, **settings: Any) -> Model:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -55,7 +56,7 @@ class Options:
     Attributes:
         recipe: One of `vssl.bench.recipes.RECIPES`, for example cifar10_cpu10.
         data: Folder that holds the data sets' archives.
-        objectives: Methods: vssl, vssl/paper, simclr, lightly; or pixels, which learns nothing.
+        objectives: Methods as `vssl bench` takes them; or lightly; or pixels, which learns nothing.
         seeds: Seeds.
         steps: Steps instead of the recipe's minutes.
         runs: Where the run folders go.
@@ -99,7 +100,7 @@ def run_vssl(options: Options, objective: str, seed: int) -> dict[str, Any]:
     settings = recipe.settings
     if options.steps:
         settings = dataclasses.replace(settings, budget=Budget(steps=options.steps))
-    folder = options.runs / options.recipe / f"{objective.replace('/', '-')}-{seed}"
+    folder = options.runs / options.recipe / f"{re.sub('[/:,]', '-', objective)}-{seed}"
     train = options.data / recipe.train
     run = loop.train(train, folder, settings, overwrite=True, command=" ".join(sys.argv), terminal=console())
     if run.info["status"] != "done":

@@ -23,9 +23,8 @@ import torch
 from sklearn.metrics import average_precision_score, f1_score
 
 from series_baselines import RIVALS, Windows
-from training import trained
-from vssl import Embeddings, Optimiser, Run, api
-from vssl.bench.methods import method
+from training import UNTRAINED, learner, trained
+from vssl import Embeddings, Run, api
 from vssl.decide import bounds
 from vssl.decide.exchange import worst_of_each
 from vssl.evaluate.vus import rows_from_windows, vus
@@ -86,10 +85,8 @@ def compare(task: Task, objective: str, seed: int, steps: int, rivals: bool) -> 
         parts = (task.unlabelled.slice(0, cut), task.unlabelled.slice(cut), task.judged)
         for path, part in zip(names.values(), parts, strict=True):
             pq.write_table(part, path)
-        settings: dict[str, Any] = {"modality": task.config, "objective": method(objective)}
-        settings |= {"seed": seed, "steps": steps, "device": "cpu"}
-        if steps == 1:
-            settings["optimiser"] = Optimiser(learning_rate=1e-9)
+        settings = {"modality": task.config, "seed": seed, "steps": steps, "device": "cpu"}
+        settings |= learner(UNTRAINED if steps == 1 else objective)
         run = trained(names["learn"], Path(folder) / "run", **settings)
         known, rest, test = (api.embed(run, path, name=name, device="cpu") for name, path in names.items())
         plain = [_windows(run, path) for path in names.values()]

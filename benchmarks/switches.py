@@ -23,9 +23,8 @@ import numpy as np
 import torch
 import tyro
 
-from training import trained
+from training import learner, trained
 from vssl import api
-from vssl.bench.methods import method
 from vssl.bench.summary import STAND_INS, WITHIN, Spread
 from vssl.errors import DivergedError
 from vssl.evaluate import Evidence, judge
@@ -34,7 +33,6 @@ from vssl.modalities import images
 from vssl.train.describe import machine, versions
 from vssl.train.settings import Optimiser
 
-UNTRAINED = "untrained"
 HEADER = (
     *("Method", "Rate, batch", "20-NN", "20-NN, whitened", "Linear", "Linear, 10 %"),
     *("Ambiguity", "With distances", "Best stand-in", "Within 2 points"),
@@ -90,21 +88,18 @@ def main(options: Options) -> None:
 
 
 def trained_and_judged(options: Options, name: str, seed: int, learning_rate: float, batch: int) -> dict[str, Any]:
-    untrained = name == UNTRAINED
+    settings = {"epochs": options.epochs, "optimiser": Optimiser(learning_rate=learning_rate)} | learner(name)
     with tempfile.TemporaryDirectory() as folder:
         try:
             run = trained(
                 options.data,
                 Path(folder) / "run",
-                objective=method("vssl" if untrained else name),
                 encoder="convnet/tiny",
                 modality=images.Config(views=options.views, label_from=options.label_from),
-                optimiser=Optimiser(learning_rate=1e-9 if untrained else learning_rate),
-                epochs=None if untrained else options.epochs,
-                steps=1 if untrained else None,
                 batch=batch,
                 seed=seed,
                 device="cpu",
+                **settings,
             )
         except DivergedError as error:
             return {"health": str(error), "values": {}}

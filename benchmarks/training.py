@@ -6,8 +6,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vssl import api
+from vssl import Optimiser, api
+from vssl.bench.methods import method
 from vssl.run import Run
+
+UNTRAINED = "untrained"
+
+
+def learner(name: str) -> dict[str, Any]:
+    """The settings of a method as `vssl bench` takes it; or of untrained, an encoder that has learned nothing."""
+    if name != UNTRAINED:
+        return {"objective": method(name)}
+    return {"minutes": None, "epochs": None, "steps": 1, "optimiser": Optimiser(learning_rate=1e-9)}
 
 
 def trained(data: Path, out: Path, **settings: Any) -> Run:

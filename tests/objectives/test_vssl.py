@@ -41,6 +41,14 @@ def both(two_views: Callable[..., list[Images]]) -> list[Images]:
     return two_views(BATCH)
 
 
+@pytest.fixture(params=[2, 4])
+def some(request: pytest.FixtureRequest, both: list[Images]) -> list[Images]:
+    """Two views of each sample, or four."""
+    generator = torch.Generator().manual_seed(1)
+    changed = [Images(view.pixels + 0.1 * torch.randn(view.pixels.shape, generator=generator)) for view in both]
+    return [*both, *changed][: request.param]
+
+
 def student(objective: VSSL, views: list[Images]) -> Gaussian:
     return objective.head(objective.encoder(Images.cat(views)))
 
@@ -58,20 +66,22 @@ def normal(mean: Tensor, log_variance: Tensor) -> Independent:
     return Independent(Normal(mean, (log_variance / 2).exp().expand_as(mean)), 1)
 
 
-def pairs() -> list[tuple[int, int]]:
-    """The row of each view, and the row of the other view of the same sample."""
-    return [(row, (row + BATCH) % (2 * BATCH)) for row in range(2 * BATCH)]
+def pairs(views: int = 2) -> list[tuple[int, int]]:
+    """The row of each view with that of each other view of the same sample."""
+    rows = range(views * BATCH)
+    return [(row, other) for row in rows for other in rows if row != other and row % BATCH == other % BATCH]
 
 
 def aggregate_reference(objective: VSSL, views: list[Images]) -> Tensor:
-    """-ln overlap(i, i') / sum over j but i of overlap(i, j), with variances T D / 2 on each side."""
+    """-ln overlap(i, i') / (overlap(i, i') + sum over all views j of other samples), variances T D / 2 on each side."""
     place = on_sphere if objective.config.form == "cosine" else torch.Tensor.clone
     queries, keys = place(student(objective, views).mean), place(teacher(objective, views).mean)
     overlap_variance = 2 * objective.log_temperature.exp() * LATENT / 2
     centred = normal(torch.zeros(LATENT), overlap_variance.log())
     bounds = []
-    for i, other in pairs():
-        overlaps = {j: centred.log_prob(queries[i] - keys[j]) for j in range(len(keys)) if j != i}
+    for i, other in pairs(len(views)):
+        candidates = [other, *(j for j in range(len(keys)) if j % BATCH != i % BATCH)]
+        overlaps = {j: centred.log_prob(queries[i] - keys[j]) for j in candidates}
         bounds.append(overlaps[other] - torch.logsumexp(torch.stack(list(overlaps.values())), 0))
     return -torch.stack(bounds).mean()
 
@@ -79,37 +89,36 @@ def aggregate_reference(objective: VSSL, views: list[Images]) -> Tensor:
 @pytest.mark.parametrize("form", ["cosine", "euclidean"])
 @pytest.mark.parametrize("ema_half_life", [0.0, 0.2])
 def test_the_aggregate_prior_is_a_ratio_of_overlap_integrals(
-    build: Callable[..., VSSL], both: list[Images], form: Any, ema_half_life: float
+    build: Callable[..., VSSL], some: list[Images], form: Any, ema_half_life: float
 ):
-    objective = build(Config(form=form, ema_half_life=ema_half_life, likelihood_weight=0))
-    expected = aggregate_reference(objective, both)
-    torch.testing.assert_close(objective(both).total, expected, atol=1e-4, rtol=1e-4)
+    objective = build(Config(form=form, ema_half_life=ema_half_life, likelihood_weight=0, views=len(some)))
+    expected = aggregate_reference(objective, some)
+    torch.testing.assert_close(objective(some).total, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_the_gradient_of_the_aggregate_prior_is_the_references(build: Callable[..., VSSL], both: list[Images]):
-    objective = build(Config(likelihood_weight=0))
+def test_the_gradient_of_the_aggregate_prior_is_the_references(build: Callable[..., VSSL], some: list[Images]):
+    objective = build(Config(likelihood_weight=0, views=len(some)))
     watched = [objective.encoder.stem.weight, objective.log_temperature]
-    expected = torch.autograd.grad(aggregate_reference(objective, both), watched)
-    torch.testing.assert_close(torch.autograd.grad(objective(both).total, watched), expected, atol=1e-4, rtol=1e-3)
+    expected = torch.autograd.grad(aggregate_reference(objective, some), watched)
+    torch.testing.assert_close(torch.autograd.grad(objective(some).total, watched), expected, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("variance", ["isotropic", "diagonal"])
 @pytest.mark.parametrize("form", ["cosine", "euclidean"])
 @pytest.mark.parametrize("ema_half_life", [0.0, 0.2])
 def test_the_paired_prior_is_the_kl_to_the_teacher_of_the_other_view(
-    build: Callable[..., VSSL], both: list[Images], variance: Any, form: Any, ema_half_life: float
+    build: Callable[..., VSSL], some: list[Images], variance: Any, form: Any, ema_half_life: float
 ):
-    objective = build(
-        Config(prior="paired", form=form, variance=variance, ema_half_life=ema_half_life, likelihood_weight=0)
-    )
+    prior = Config(prior="paired", form=form, variance=variance, ema_half_life=ema_half_life, views=len(some))
+    objective = build(replace(prior, likelihood_weight=0))
     place = on_sphere if form == "cosine" else torch.Tensor.clone
-    q, p = student(objective, both), teacher(objective, both).detach()
+    q, p = student(objective, some), teacher(objective, some).detach()
     kl = [
         kl_divergence(normal(place(q.mean[i]), q.log_variance[i]), normal(place(p.mean[other]), p.log_variance[other]))
-        for i, other in pairs()
+        for i, other in pairs(len(some))
     ]
     expected = torch.stack(kl).mean() / LATENT
-    total = objective(both).total
+    total = objective(some).total
     torch.testing.assert_close(total, expected)
     watched = [objective.encoder.stem.weight, *objective.head.parameters()]
     torch.testing.assert_close(
@@ -150,31 +159,31 @@ def test_a_likelihood_that_trains_all_trains_the_means_too(build: Callable[..., 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])
 def test_the_likelihood_is_weighted_by_a_power_of_the_variance(
-    build: Callable[..., VSSL], both: list[Images], beta: float
+    build: Callable[..., VSSL], some: list[Images], beta: float
 ):
-    objective = build(Config(prior_weight=0, beta=beta, neighbour_weight=0))
-    q = student(objective, both).detach()
+    objective = build(Config(prior_weight=0, beta=beta, neighbour_weight=0, views=len(some)))
+    q = student(objective, some).detach()
     mean = on_sphere(q.mean)
     terms = [
         q.log_variance[i].exp() ** beta * normal(mean[i], q.log_variance[i]).log_prob(mean[other])
-        for i, other in pairs()
+        for i, other in pairs(len(some))
     ]
-    torch.testing.assert_close(objective(both).total.detach(), -torch.stack(terms).mean() / LATENT)
+    torch.testing.assert_close(objective(some).total.detach(), -torch.stack(terms).mean() / LATENT)
 
 
 def test_the_share_of_neighbours_has_the_nearest_other_sample_as_its_target(
-    build: Callable[..., VSSL], both: list[Images]
+    build: Callable[..., VSSL], some: list[Images]
 ):
-    objective = build(Config(prior_weight=0, neighbour_weight=1))
-    posterior = objective.latent(objective.encoder(Images.cat(both)))
+    objective = build(Config(prior_weight=0, neighbour_weight=1, views=len(some)))
+    posterior = objective.latent(objective.encoder(Images.cat(some)))
     place = gaussian.to_sphere(posterior.mean).detach()
     terms = []
     for row in range(len(place)):
-        others = [other for other in range(len(place)) if other % len(both[0]) != row % len(both[0])]
+        others = [other for other in range(len(place)) if other % BATCH != row % BATCH]
         nearest = min(others, key=lambda other: float((place[row] - place[other]).norm()))
         scale = (0.5 * posterior.log_variance[row]).exp().expand(LATENT)
         terms.append(Normal(place[row], scale).log_prob(place[nearest]).sum())
-    torch.testing.assert_close(objective(both).total.detach(), -torch.stack(terms).mean().detach() / LATENT)
+    torch.testing.assert_close(objective(some).total.detach(), -torch.stack(terms).mean().detach() / LATENT)
 
 
 @pytest.mark.parametrize("likelihood_trains", ["all", "variance"])
@@ -203,6 +212,7 @@ def test_the_configuration_called_paper_is_the_papers():
         predictor=True,
         temperature=0.1,
         ema_half_life=0.01,
+        views=2,
     )
 
 
@@ -261,6 +271,8 @@ def test_the_mean_term_of_the_cosine_form_is_d_times_one_minus_cosine():
         ({"ema_half_life": 1.5}, "vssl.ema_half_life is a share of the run"),
         ({"ema_half_life": -0.1}, "vssl.ema_half_life is a share of the run"),
         ({"beta": 1.1}, "vssl.beta must be in 0 to 1"),
+        ({"views": 3}, "vssl.views must be an even number"),
+        ({"views": 0}, "vssl.views must be an even number"),
         ({"prior": "marginal"}, "vssl.prior=marginal needs likelihood_trains=all"),
     ],
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -145,8 +147,26 @@ def test_a_batch_that_the_processes_cannot_share_is_refused(
     pictures: Path, tmp_path: Path, tiny_settings: Tiny, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(loop, "world_size", lambda: 3)
-    with pytest.raises(ConfigError, match="batch 16 cannot be divided among 3 processes"):
+    with pytest.raises(ConfigError, match=r"batch 16 makes 16 samples .* divisible among 3"):
         loop.train(pictures, tmp_path / "run", tiny_settings())
+
+
+def with_views(settings: Settings, views: int, **changes: Any) -> Settings:
+    return replace(settings, objective=replace(settings.objective, views=views), **changes)
+
+
+def test_more_views_of_a_sample_make_a_step_of_as_many_samples_fewer(
+    pictures: Path, tmp_path: Path, tiny_settings: Tiny
+):
+    run = loop.train(pictures, tmp_path / "run", with_views(tiny_settings(), 4))
+    assert run.info["progress"]["step"] == 12
+    assert run.info["progress"]["images"] == 12 * 8
+
+
+def test_a_batch_too_small_for_its_views_is_refused(pictures: Path, tmp_path: Path, tiny_settings: Tiny):
+    with pytest.raises(ConfigError, match="batch 3 makes 1 samples of 4 views a step; they must be 2 or more"):
+        loop.train(pictures, tmp_path / "run", with_views(tiny_settings(), 4, batch=3))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.fixture

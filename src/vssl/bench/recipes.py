@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from vssl.bench.methods import method
 from vssl.config import member
 from vssl.modalities import images
 from vssl.objectives import simclr
@@ -32,7 +33,7 @@ class Recipe:
 
 def _tuned(objective: str) -> Any:
     """The method's configuration; a rival gets the temperature that did best in short trials on CIFAR-10."""
-    return simclr.Config(temperature=0.05) if objective == "simclr" else member("objectives", objective)
+    return simclr.Config(temperature=0.05) if objective == "simclr" else method(objective)
 
 
 def cifar10_cpu10(seed: int = 0, objective: str = "vssl", minutes: float = 10) -> Recipe:

@@ -111,7 +111,7 @@ def gflops_per_image(model: Model, source: str) -> float:
     """10^9 floating-point operations of a training step (forward, teacher, backward) a sample, by torch's counter."""
     chunk = model.modality.sample(source, FLOPS_BATCH, seed=0)
     generator = torch.Generator(model.device).manual_seed(0)
-    views = model.modality.views(chunk.raw.to(model.device), generator)
+    views = model.modality.many_views(model.objective.views, chunk.raw.to(model.device), generator)
     model.objective.train()
     with FlopCounterMode(display=False) as counter:
         model.objective(views, generator).total.backward()

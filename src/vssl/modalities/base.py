@@ -147,12 +147,18 @@ class Modality(ABC):
 
     @abstractmethod
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> Sequence[View]:
-        """The augmented views of a raw batch, on its device.
+        """A pair of augmented views of a raw batch, on its device.
 
         Args:
             part: In distributed training, the rows of the raw batch that are this process's own. The randomness of a
                 row depends on the whole batch and the generator alone, not on how the batch is divided.
         """
+
+    def many_views(
+        self, count: int, raw: Tensor, generator: torch.Generator, part: slice = slice(None)
+    ) -> Sequence[View]:
+        """`count` augmented views, an even number: the pair of `views`, drawn again and again."""
+        return [view for _ in range(count // 2) for view in self.views(raw, generator, part)]
 
     @abstractmethod
     def plain(self, raw: Tensor) -> View:

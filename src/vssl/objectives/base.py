@@ -22,12 +22,14 @@ class Objective(nn.Module, ABC):
         head: What stands on the encoder and gives the latent.
         teacher: The moving average of encoder and head, where the method has one.
         label: Column of the metadata that `forward` takes as `labels`; None for all methods that learn without.
+        views: How many views of each sample `forward` takes in a step, an even number.
     """
 
     encoder: Encoder
     head: nn.Module
     teacher: Teacher | None
     label: str | None = None
+    views: int = 2
 
     def __init__(self) -> None:
         super().__init__()

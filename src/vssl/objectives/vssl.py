@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from vssl.encoders.base import Encoder
@@ -59,6 +58,8 @@ class Config:
             without it the prediction is the posterior's mean.
         temperature: Start of the learned temperature of the aggregate prior, above 0.
         ema_half_life: Half-life of the teacher as a share of the run; 0: the student is its own teacher.
+        views: Views of each sample in a step, an even number; each is held against every other one of its sample. A
+            step of four takes half as many samples as one of two, and as long (Shidani et al. 2024, arXiv 2403.05490).
     """
 
     prior: Literal["paired", "aggregate", "marginal"] = "aggregate"
@@ -75,6 +76,7 @@ class Config:
     predictor: bool = False
     temperature: float = 0.1
     ema_half_life: float = 0.0
+    views: int = 2
 
     def __post_init__(self) -> None:
         low, high = self.log_variance_range
@@ -84,6 +86,7 @@ class Config:
             "vssl.ema_half_life is a share of the run, 0 to 1": 0 <= self.ema_half_life <= 1,
             "vssl.beta must be in 0 to 1": 0 <= self.beta <= 1,
             "vssl.neighbour_weight must be in 0 to 1": 0 <= self.neighbour_weight <= 1,
+            "vssl.views must be an even number, 2 or more": self.views >= 2 and self.views % 2 == 0,
             "vssl.prior=marginal needs likelihood_trains=all, or nothing pulls the views together": (
                 self.prior != "marginal" or self.likelihood_trains == "all"
             ),
@@ -106,6 +109,7 @@ def paper() -> Config:
         neighbour_weight=0.0,
         predictor=True,
         ema_half_life=0.01,
+        views=2,
     )
 
 
@@ -122,6 +126,7 @@ class VSSL(Objective):
     def __init__(self, config: Config, encoder: Encoder) -> None:
         super().__init__()
         self.config = config
+        self.views = config.views
         self.encoder = encoder
         variances = config.latent if config.variance == "diagonal" else 1
         self.head = GaussianHead(encoder.features, config.hidden, config.latent, variances, config.log_variance_range)
@@ -131,10 +136,9 @@ class VSSL(Objective):
         self.teacher = Teacher(self.student(), config.ema_half_life) if config.ema_half_life > 0 else None
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
-        first, second = views
-        both = type(first).cat([first, second])
-        posterior = self.latent(self.encoder(both))
-        prior = self._prior(both, posterior)
+        everything = type(views[0]).cat(views)
+        posterior = self.latent(self.encoder(everything))
+        prior = self._prior(everything, posterior)
         prior_term = self._prior_term(posterior, prior)
         log_likelihood = self._log_likelihood(posterior, prior.detach(), generator)
         total = self.config.prior_weight * prior_term - self.config.likelihood_weight * log_likelihood
@@ -154,13 +158,12 @@ class VSSL(Objective):
         The paired bound, of the sample alone, whatever prior it was trained with: an aggregate depends on the batch.
         """
         assert isinstance(latent, Gaussian)
-        other = _swap(self._prior(both, latent))
+        (other,) = _others(self._prior(both, latent), 2)
         prediction = latent.mean if self.predictor is None else self.predictor(latent.mean).float()
-        kl = gaussian.kl_cosine if self.config.form == "cosine" else gaussian.kl_euclidean
-        return (self._explains(other.mean, prediction, latent) - kl(latent, other)) / self.config.latent
+        return (self._explains(other.mean, prediction, latent) - self._kl(latent, other)) / self.config.latent
 
-    def _prior(self, both: View, posterior: Gaussian) -> Gaussian:
-        return posterior if self.teacher is None else self.teacher(both)
+    def _prior(self, views: View, posterior: Gaussian) -> Gaussian:
+        return posterior if self.teacher is None else self.teacher(views)
 
     def _prior_term(self, posterior: Gaussian, prior: Gaussian) -> Float[Tensor, ""]:
         """The KL to the prior in nats: per latent dimension for paired and marginal, per sample for aggregate."""
@@ -169,29 +172,36 @@ class VSSL(Objective):
         if self.config.prior == "marginal":
             everyone = Gaussian(gather(posterior.mean), gather(posterior.log_variance))
             return gaussian.marginal_kl(everyone) / self.config.latent
-        kl = gaussian.kl_cosine if self.config.form == "cosine" else gaussian.kl_euclidean
-        return kl(posterior, _swap(prior.detach())).mean() / self.config.latent
+        others = _others(prior.detach(), self.views)
+        return _mean([self._kl(posterior, other).mean() for other in others]) / self.config.latent
 
     def _aggregate_elbo(self, posterior: Gaussian, prior: Gaussian) -> Float[Tensor, "V*B"]:
-        """ln overlap(i, other view of i) / sum_j overlap(i, j) over all views j but i itself, in nats.
+        """ln overlap(i, i') / (overlap(i, i') + sum_j overlap(i, j)), in nats, averaged over the other views i' of i.
 
-        All overlaps have one learned variance, T D / 2 on each side, so that the temperature and each sample's own
-        variance, which the likelihood trains, stay apart.
+        j runs over all views of all other samples. All overlaps have one learned variance, T D / 2 on each side, so
+        that the temperature and each sample's own variance, which the likelihood trains, stay apart.
         """
         shared = (self.log_temperature + math.log(self.config.latent / 2)).expand(len(posterior), 1)
         queries = Gaussian(self._place(posterior.mean), shared)
         keys = Gaussian(gather(self._place(prior.mean)), gather(shared))
         overlaps = gaussian.log_overlap_matrix(queries, keys)
-        own = torch.arange(len(posterior), device=overlaps.device) + rank() * len(posterior)
-        overlaps = overlaps.scatter(1, own[:, None], -torch.inf)
-        return -F.cross_entropy(overlaps, own.roll(len(posterior) // 2), reduction="none")
+        same = self._same_sample(len(posterior), overlaps.device)
+        strangers = overlaps.scatter(1, same, -torch.inf).logsumexp(1, keepdim=True)
+        own = overlaps.gather(1, same[:, 1:])
+        return (own - torch.logaddexp(own, strangers)).mean(1)
+
+    def _same_sample(self, rows: int, device: torch.device) -> Int64[Tensor, "V*B V"]:
+        """For each row the numbers of the views of its sample among those of all processes, its own first."""
+        own = torch.arange(rows, device=device)
+        turns = [own.roll(-turn * (rows // self.views)) for turn in range(self.views)]
+        return torch.stack(turns, 1) + rank() * rows
 
     def _log_likelihood(
         self, posterior: Gaussian, prior: Gaussian, generator: torch.Generator | None
     ) -> Float[Tensor, ""]:
         """ln N(target; prediction, variance) in nats per latent dimension, weighted by variance^beta.
 
-        The target is the teacher's latent of the other view, and for a share of the nearest other sample.
+        The targets are the teacher's latents of the other views, and for a share that of the nearest other sample.
         """
         prediction = posterior.mean
         if self.predictor is not None:
@@ -199,7 +209,8 @@ class VSSL(Objective):
         if self.config.likelihood_trains == "variance":
             prediction = prediction.detach()
         share = self.config.neighbour_weight
-        log_likelihood = (1 - share) * self._explains(_swap(prior).mean, prediction, posterior)
+        others = [self._explains(other.mean, prediction, posterior) for other in _others(prior, self.views)]
+        log_likelihood = (1 - share) * _mean(others)
         if share:
             log_likelihood = log_likelihood + share * self._explains(
                 self._nearest(prior.mean), prediction.detach(), posterior
@@ -214,15 +225,20 @@ class VSSL(Objective):
         """For each latent that of the nearest other sample, among all processes."""
         everyone = gather(mean)
         distances = torch.cdist(self._place(mean), self._place(everyone))
-        own = torch.arange(len(mean), device=mean.device)
-        both_views = torch.stack([own, own.roll(len(mean) // 2)], 1) + rank() * len(mean)
-        return everyone[distances.scatter(1, both_views, torch.inf).argmin(1)]
+        return everyone[distances.scatter(1, self._same_sample(len(mean), mean.device), torch.inf).argmin(1)]
+
+    def _kl(self, q: Gaussian, p: Gaussian) -> Float[Tensor, "V*B"]:
+        return gaussian.kl_cosine(q, p) if self.config.form == "cosine" else gaussian.kl_euclidean(q, p)
 
     def _place(self, mean: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
         return gaussian.to_sphere(mean) if self.config.form == "cosine" else mean
 
 
-def _swap(both: Gaussian) -> Gaussian:
-    """Exchange the first and the last half: each view meets the other one."""
-    half = len(both) // 2
-    return Gaussian(both.mean.roll(half, 0), both.log_variance.roll(half, 0))
+def _others(latents: Gaussian, views: int) -> list[Gaussian]:
+    """The latents in as many other orders as there are other views: in each, every row meets another of its sample."""
+    shifts = [turn * (len(latents) // views) for turn in range(1, views)]
+    return [Gaussian(latents.mean.roll(shift, 0), latents.log_variance.roll(shift, 0)) for shift in shifts]
+
+
+def _mean(terms: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(terms)).mean(0)

@@ -64,8 +64,8 @@ def train(
         Run.check_free(out, overwrite)
         spec = find("modalities", name_of(settings.modality)).measure(source, settings.modality)
         modality = model.build_modality(settings.modality, spec)
-        dataset = _load(modality, source, settings.batch, terminal)
         objective = _objective(settings, modality, device)
+        dataset = _load(modality, source, terminal)
         info = {
             "source": str(Path(source).absolute()),
             "command": command,
@@ -91,21 +91,31 @@ def resume(out: str | Path, *, terminal: Console | None = None) -> Run:
         module = find("modalities", name_of(settings.modality))
         spec = from_dict(module.Spec, run.info["spec"], "spec")
         modality = model.build_modality(settings.modality, spec)
-        dataset = _load(modality, run.info["source"], settings.batch, terminal)
+        objective = _objective(settings, modality, device)
+        dataset = _load(modality, run.info["source"], terminal)
         if dataset.fingerprint != run.info["fingerprint"]:
             raise RunError(f"The data in {run.info['source']} have changed since {out} began. Train anew: vssl train.")
-        objective = _objective(settings, modality, device)
         return _fit(run, settings, modality, objective, dataset, device, terminal)
 
 
 def _objective(settings: Settings, modality: Modality, device: torch.device) -> Objective:
     objective = model.build_objective(settings, modality)
+    _samples_a_step(settings, objective)
     return objective.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _load(modality: Modality, source: str | Path, batch: int, terminal: Console | None) -> Dataset:
-    if batch % world_size():
-        raise ConfigError(f"batch {batch} cannot be divided among {world_size()} processes.")
+def _samples_a_step(settings: Settings, objective: Objective) -> int:
+    """As many as give `settings.batch` pairs of views: a step is as long, however many views of a sample there are."""
+    samples = settings.batch * 2 // objective.views
+    if samples < 2 or samples % world_size():
+        raise ConfigError(
+            f"batch {settings.batch} makes {samples} samples of {objective.views} views a step; they must be 2 or "
+            f"more, and divisible among {world_size()} processes."
+        )
+    return samples
+
+
+def _load(modality: Modality, source: str | Path, terminal: Console | None) -> Dataset:
     with devices.first_process_first(), counting("reading", terminal if rank() == 0 else None) as on_progress:
         dataset = modality.load(source, on_progress)
     clash = sorted(set(dataset.metadata.column_names) & set(Embeddings.COLUMNS))
@@ -126,7 +136,7 @@ def _fit(
     terminal: Console | None,
 ) -> Run:
     dataset = dataset.to(device)
-    batch = min(settings.batch, len(dataset) // world_size() * world_size())
+    batch = min(_samples_a_step(settings, objective), len(dataset)) // world_size() * world_size()
     mine = devices.my_rows(batch)
     labels = None if objective.label is None else _labels(dataset, objective.label).to(device)
     optimizer = optim.build(settings.optimiser, objective)
@@ -157,7 +167,7 @@ def _fit(
 
                 with clock.waiting():
                     raw = dataset.batch(rows).to(device, non_blocking=True)
-                views = modality.views(raw, generator, mine)
+                views = modality.many_views(objective.views, raw, generator, mine)
                 known = () if labels is None else (labels[rows[mine]],)
                 with devices.autocast(device, settings.precision):
                     loss = module(views, generator, *known)
