@@ -71,18 +71,25 @@ def pictures(tmp_path: Path, draw_pictures: Callable[..., Path]) -> Path:
     return draw_pictures(tmp_path / "pictures")
 
 
+def some_views(count: int, batch: int, seed: int) -> list[Images]:
+    """Structured images with as many kinds of noise and brightness, float32."""
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.from_numpy(gratings(batch, seed=seed)).float() / 128 - 1
+    brightness = torch.randn(count, batch, 1, 1, 1, generator=generator) * 0.2
+    noise = torch.randn(count, *pixels.shape, generator=generator) * 0.1
+    return [Images(pixels + brightness[view] + noise[view]) for view in range(count)]
+
+
 @pytest.fixture(scope="session")
 def two_views() -> Callable[..., list[Images]]:
-    """`two_views(batch=16, seed=0)`: structured images and the same with other noise and brightness, float32."""
+    """`two_views(batch=16, seed=0)`: the same images twice, a little different."""
+    return lambda batch=16, seed=0: some_views(2, batch, seed)
 
-    def make(batch: int = 16, seed: int = 0) -> list[Images]:
-        generator = torch.Generator().manual_seed(seed)
-        pixels = torch.from_numpy(gratings(batch, seed=seed)).float() / 128 - 1
-        brightness = torch.randn(2, batch, 1, 1, 1, generator=generator) * 0.2
-        noise = torch.randn(2, *pixels.shape, generator=generator) * 0.1
-        return [Images(pixels + brightness[view] + noise[view]) for view in (0, 1)]
 
-    return make
+@pytest.fixture(scope="session")
+def views_of() -> Callable[[Objective], list[Images]]:
+    """`views_of(objective)`: 16 images, each as often as the objective wants to see it."""
+    return lambda objective: some_views(objective.views, batch=16, seed=0)
 
 
 @pytest.fixture(scope="session")

@@ -24,13 +24,21 @@ def test_a_recipe_survives_a_file_of_json(name: str) -> None:
     assert Settings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
+def views_or_minutes(settings: Settings) -> float:
+    """What a training costs: its minutes, or how often it looks at each image."""
+    if settings.budget.minutes is not None:
+        return settings.budget.minutes
+    return settings.budget.epochs * getattr(settings.objective, "views", 2)
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_takes_a_seed_and_another_method_and_leaves_the_rest(name: str) -> None:
     base, other = RECIPES[name](), RECIPES[name](seed=3, objective="simclr")
     assert other.settings.seed == 3
     assert type(other.settings.objective) is not type(base.settings.objective)
-    for shared in ("modality", "encoder", "budget", "optimiser", "batch"):
+    for shared in ("modality", "encoder", "optimiser", "batch"):
         assert getattr(other.settings, shared) == getattr(base.settings, shared)
+    assert views_or_minutes(other.settings) == views_or_minutes(base.settings)
     assert (other.train, other.test) == (base.train, base.test)
 
 

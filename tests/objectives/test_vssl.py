@@ -26,8 +26,8 @@ BATCH, LATENT = 6, 8
 def build(make_objective: Callable[..., VSSL]) -> Callable[..., VSSL]:
     """An objective whose teacher, if it has one, is a little behind the student."""
 
-    def make(config: Config) -> VSSL:
-        objective = make_objective(replace(config, latent=LATENT, hidden=16))
+    def make(config: Config, views: int = 2) -> VSSL:
+        objective = make_objective(replace(config, latent=LATENT, hidden=16, views=views))
         torch.manual_seed(5)
         for parameter in objective.teacher.parameters() if objective.teacher else ():
             parameter.data += 0.05 * torch.randn_like(parameter)
@@ -91,13 +91,13 @@ def aggregate_reference(objective: VSSL, views: list[Images]) -> Tensor:
 def test_the_aggregate_prior_is_a_ratio_of_overlap_integrals(
     build: Callable[..., VSSL], some: list[Images], form: Any, ema_half_life: float
 ):
-    objective = build(Config(form=form, ema_half_life=ema_half_life, likelihood_weight=0, views=len(some)))
+    objective = build(Config(form=form, ema_half_life=ema_half_life, likelihood_weight=0), len(some))
     expected = aggregate_reference(objective, some)
     torch.testing.assert_close(objective(some).total, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_the_gradient_of_the_aggregate_prior_is_the_references(build: Callable[..., VSSL], some: list[Images]):
-    objective = build(Config(likelihood_weight=0, views=len(some)))
+    objective = build(Config(likelihood_weight=0), len(some))
     watched = [objective.encoder.stem.weight, objective.log_temperature]
     expected = torch.autograd.grad(aggregate_reference(objective, some), watched)
     torch.testing.assert_close(torch.autograd.grad(objective(some).total, watched), expected, atol=1e-4, rtol=1e-3)
@@ -109,8 +109,8 @@ def test_the_gradient_of_the_aggregate_prior_is_the_references(build: Callable[.
 def test_the_paired_prior_is_the_kl_to_the_teacher_of_the_other_view(
     build: Callable[..., VSSL], some: list[Images], variance: Any, form: Any, ema_half_life: float
 ):
-    prior = Config(prior="paired", form=form, variance=variance, ema_half_life=ema_half_life, views=len(some))
-    objective = build(replace(prior, likelihood_weight=0))
+    prior = Config(prior="paired", form=form, variance=variance, ema_half_life=ema_half_life)
+    objective = build(replace(prior, likelihood_weight=0), len(some))
     place = on_sphere if form == "cosine" else torch.Tensor.clone
     q, p = student(objective, some), teacher(objective, some).detach()
     kl = [
@@ -161,7 +161,7 @@ def test_a_likelihood_that_trains_all_trains_the_means_too(build: Callable[..., 
 def test_the_likelihood_is_weighted_by_a_power_of_the_variance(
     build: Callable[..., VSSL], some: list[Images], beta: float
 ):
-    objective = build(Config(prior_weight=0, beta=beta, neighbour_weight=0, views=len(some)))
+    objective = build(Config(prior_weight=0, beta=beta, neighbour_weight=0), len(some))
     q = student(objective, some).detach()
     mean = on_sphere(q.mean)
     terms = [
@@ -174,7 +174,7 @@ def test_the_likelihood_is_weighted_by_a_power_of_the_variance(
 def test_the_share_of_neighbours_has_the_nearest_other_sample_as_its_target(
     build: Callable[..., VSSL], some: list[Images]
 ):
-    objective = build(Config(prior_weight=0, neighbour_weight=1, views=len(some)))
+    objective = build(Config(prior_weight=0, neighbour_weight=1), len(some))
     posterior = objective.latent(objective.encoder(Images.cat(some)))
     place = gaussian.to_sphere(posterior.mean).detach()
     terms = []

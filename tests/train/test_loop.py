@@ -29,7 +29,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_a_finished_run_says_what_it_did(tiny_run: Run):
     assert tiny_run.info["status"] == "done"
-    assert tiny_run.info["progress"].items() >= {"step": 12, "steps": 12, "images": 192}.items()
+    assert tiny_run.info["progress"].items() >= {"step": 12, "steps": 12, "images": 96}.items()
     assert tiny_run.info["samples"] == 64
     assert tiny_run.info["broken"] == []
     assert tiny_run.info["settings"]["encoder"] == {"name": "convnet", "variant": "tiny"}
@@ -155,12 +155,12 @@ def with_views(settings: Settings, views: int, **changes: Any) -> Settings:
     return replace(settings, objective=replace(settings.objective, views=views), **changes)
 
 
+@pytest.mark.parametrize("views", [2, 8])
 def test_more_views_of_a_sample_make_a_step_of_as_many_samples_fewer(
-    pictures: Path, tmp_path: Path, tiny_settings: Tiny
+    pictures: Path, tmp_path: Path, tiny_settings: Tiny, views: int
 ):
-    run = loop.train(pictures, tmp_path / "run", with_views(tiny_settings(), 4))
-    assert run.info["progress"]["step"] == 12
-    assert run.info["progress"]["images"] == 12 * 8
+    run = loop.train(pictures, tmp_path / "run", with_views(tiny_settings(), views))
+    assert run.info["progress"].items() >= {"step": 12, "images": 12 * 16 * 2 // views}.items()
 
 
 def test_a_batch_too_small_for_its_views_is_refused(pictures: Path, tmp_path: Path, tiny_settings: Tiny):

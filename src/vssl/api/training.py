@@ -47,7 +47,7 @@ def train(
             as encoder, "auto" takes the one that suits the modality.
         minutes, epochs, steps: How long to train: at most one of them; 10 minutes if none is given.
         optimiser: How to step.
-        batch: Samples a step, each in two views; with more views of each (vssl.views) as many fewer.
+        batch: Pairs of views a step: as many samples, or half as many where a method takes four views of each.
         seed: Of everything random.
         device: auto, cpu, cuda or one GPU such as cuda:1.
         precision: auto takes bfloat16 where the hardware is fast at it.

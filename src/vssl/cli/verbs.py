@@ -119,7 +119,8 @@ class Train:
             convnet/tiny, convnet/small, convnet/base, convnet/resnet18 or any of timm, such as timm/resnet50.
         objective: Method: vssl, vssl/paper (the paper's own form), or one to compare with: barlow, byol, dino, lejepa,
             mcinfonce, mocov3, simclr, simsiam, supcon (reads labels), vae, vicreg. Its settings stand below.
-        batch: Samples a step, each in two views, over all processes together.
+        batch: Pairs of views a step, over all processes together: as many samples, or half as many where a method
+            takes four views of each, as vssl does.
         seed: Of everything random.
         device: auto, cpu, cuda or one GPU such as cuda:1.
         precision: auto takes bfloat16 where the hardware is fast at it.

@@ -76,7 +76,7 @@ class Config:
     predictor: bool = False
     temperature: float = 0.1
     ema_half_life: float = 0.0
-    views: int = 2
+    views: int = 4
 
     def __post_init__(self) -> None:
         low, high = self.log_variance_range
@@ -136,6 +136,7 @@ class VSSL(Objective):
         self.teacher = Teacher(self.student(), config.ema_half_life) if config.ema_half_life > 0 else None
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
+        assert len(views) == self.views
         everything = type(views[0]).cat(views)
         posterior = self.latent(self.encoder(everything))
         prior = self._prior(everything, posterior)

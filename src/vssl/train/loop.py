@@ -7,6 +7,7 @@ equals an uninterrupted one: bit for bit on the CPU, where the budget is in step
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -81,11 +82,15 @@ def resume(out: str | Path, *, terminal: Console | None = None) -> Run:
     """Go on with an interrupted run from its last checkpoint, with its own settings and data.
 
     Raises:
-        RunError: There is no run, or its data have changed since.
+        RunError: There is no run, its data have changed since, or another version began it, which had other settings.
         DivergedError: As in `train`.
     """
     run = Run(out)
     settings = Settings.from_dict(run.info["settings"])
+    # Settings have tuples where their JSON has lists.
+    if json.loads(json.dumps(settings.to_dict())) != run.info["settings"]:
+        begun = run.info.get("versions", {}).get("vssl", "?")
+        raise RunError(f"{out} was begun by vssl {begun}, which had other settings. Go on with that, or train anew.")
     device = devices.choose(settings.device)
     with devices.processes(device), torch.random.fork_rng():
         module = find("modalities", name_of(settings.modality))

@@ -65,8 +65,8 @@ class Settings:
         modality, encoder, objective: Configurations of one member each; their modules' names are their names.
         budget: How long to train.
         optimiser: How to step.
-        batch: Samples a step, each in two views, over all processes together. A method that takes more views of each
-            takes as many samples fewer: a step is as long.
+        batch: Pairs of views a step, over all processes together: as many samples, or half as many where a method
+            takes four views of each.
         seed: Of weights, order, views and everything else random.
         device: auto, cpu, cuda, or one GPU such as cuda:1.
         precision: auto (bfloat16 where the hardware has it), bf16 or float32.
