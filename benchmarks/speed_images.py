@@ -29,6 +29,7 @@ from vssl.files import write_json
 from vssl.train.describe import machine, versions
 
 HERE = Path(__file__).parent
+TWO_VIEWS = "vssl:views=2"
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,13 @@ def lightly(data: Path, encoder: str, steps: int, workers: int, flag: str) -> di
 
 
 def train(data: Path, encoder: str, steps: int) -> dict[str, float]:
-    """Training as `vssl train` does it; the first ten steps are left out."""
+    """Training as `vssl train` does it, with two views of each image, as lightly; the first ten steps are left out."""
     from vssl import api
+    from vssl.bench.methods import method
 
+    objective = method(TWO_VIEWS)
     with tempfile.TemporaryDirectory() as folder:
-        run = api.train(data / "train", Path(folder) / "run", encoder=encoder, steps=steps)
+        run = api.train(data / "train", Path(folder) / "run", objective=objective, encoder=encoder, steps=steps)
         lines = run.metrics()
     # The first line is that of the first step, in which everything is set up.
     first, last = lines[1], lines[-1]
@@ -143,7 +146,7 @@ def views(data: Path, encoder: str, _: int) -> dict[str, float]:
     from vssl.modalities import images
     from vssl.train import devices, model
 
-    settings = dataclasses.replace(cifar10_cpu10().settings, encoder=member("encoders", encoder))
+    settings = dataclasses.replace(cifar10_cpu10(objective=TWO_VIEWS).settings, encoder=member("encoders", encoder))
     modality = model.build_modality(settings.modality, images.measure(data / "test", settings.modality))
     raw = modality.sample(data / "test", settings.batch, seed=0).raw
     objective = model.build_objective(settings, modality)
