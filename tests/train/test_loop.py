@@ -147,7 +147,7 @@ def test_a_batch_that_the_processes_cannot_share_is_refused(
     pictures: Path, tmp_path: Path, tiny_settings: Tiny, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(loop, "world_size", lambda: 3)
-    with pytest.raises(ConfigError, match=r"batch 16 makes 16 samples .* divisible among 3"):
+    with pytest.raises(ConfigError, match=r"batch 16 makes 8 samples of 4 views .* divisible among 3"):
         loop.train(pictures, tmp_path / "run", tiny_settings())
 
 
