@@ -88,8 +88,7 @@ def _train(trial: Trial, folder: Path, talk: bool) -> Run:
         earlier = Run(folder)
     except RunNotFoundError:
         earlier = None
-    # Settings have tuples where their JSON has lists.
-    if earlier is not None and earlier.info["settings"] == json.loads(json.dumps(trial.settings.to_dict())):
+    if earlier is not None and earlier.info["settings"] == trial.settings.to_dict():
         return earlier if earlier.info["status"] == "done" else loop.resume(folder, terminal=terminal)
     return loop.train(trial.sources.train, folder, trial.settings, overwrite=True, terminal=terminal)
 

@@ -7,7 +7,6 @@ equals an uninterrupted one: bit for bit on the CPU, where the budget is in step
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -87,8 +86,7 @@ def resume(out: str | Path, *, terminal: Console | None = None) -> Run:
     """
     run = Run(out)
     settings = Settings.from_dict(run.info["settings"])
-    # Settings have tuples where their JSON has lists.
-    if json.loads(json.dumps(settings.to_dict())) != run.info["settings"]:
+    if settings.to_dict() != run.info["settings"]:
         begun = run.info.get("versions", {}).get("vssl", "?")
         raise RunError(f"{out} was begun by vssl {begun}, which had other settings. Go on with that, or train anew.")
     device = devices.choose(settings.device)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from vssl.config import MEMBER_FOLDERS, find, from_dict, name_of
 from vssl.errors import ConfigError
@@ -93,7 +94,8 @@ class Settings:
         data = asdict(self)
         for kind in MEMBER_FOLDERS:
             data[kind] = {"name": name_of(getattr(self, kind)), **data[kind]}
-        return data
+        # Lists where the settings have tuples, so that it equals what a file gives back.
+        return cast(dict[str, Any], json.loads(json.dumps(data)))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Settings:
