@@ -19,7 +19,7 @@ import torch
 import tyro
 from sklearn.metrics import roc_auc_score
 
-from training import trained
+from training import learner, trained
 from vssl import Embeddings, Run, api
 from vssl.files import write_json
 from vssl.modalities import images
@@ -47,6 +47,7 @@ class Options:
         runs: Where the runs are kept; those that are done are not trained again.
         seeds: Of the trainings.
         steps: Steps of 256 images: 1,130 is what five quiet minutes on two cores make.
+        objective: As `vssl bench` takes methods, for example vssl:views=2.
         out: Where the record goes.
     """
 
@@ -54,6 +55,7 @@ class Options:
     runs: Path = Path("runs")
     seeds: tuple[int, ...] = (0,)
     steps: int = 1130
+    objective: str = "vssl"
     out: Path = OUT
 
 
@@ -62,8 +64,8 @@ def main(options: Options) -> None:
     for seed in options.seeds:
         path = options.runs / f"cifar-{seed}"
         if not (path.is_dir() and Run(path).info["status"] == "done"):
-            views = images.Config(label_from="folder")
-            trained(options.folder / "train", path, modality=views, steps=options.steps, seed=seed, overwrite=True)
+            settings = {"modality": images.Config(label_from="folder"), "steps": options.steps, "seed": seed}
+            trained(options.folder / "train", path, overwrite=True, **settings, **learner(options.objective))
         train = api.embed(path, options.folder / "train", label_from="folder", device="cpu")
         test = api.embed(path, options.folder / "test", label_from="folder", device="cpu")
         for name in SCORES:

@@ -35,17 +35,19 @@ class Options:
         folder: With data/realKnownCause/*.csv and labels/combined_windows.json.
         seeds: Of the trainings.
         steps: Steps of the training; 1 for encoders that have learned nothing.
+        objectives: Methods as `vssl bench` takes them.
         out: Where the record goes.
     """
 
     folder: tyro.conf.Positional[Path]
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: tuple[int, ...] = (100,)
+    objectives: tuple[str, ...] = ("vssl",)
     out: Path = Path(__file__).parent / "results" / "nab.json"
 
 
 def main(options: Options) -> None:
-    run_all("nab.py", _tasks(options.folder), options.seeds, options.steps, options.out)
+    run_all("nab.py", _tasks(options.folder), options.seeds, options.steps, options.out, options.objectives)
 
 
 def _tasks(folder: Path) -> Iterator[Task]:

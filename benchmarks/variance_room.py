@@ -1,11 +1,11 @@
-"""How well could any function of a sample alone predict that its nearest neighbour has another label?
+"""How much room is there for a function of the sample alone to predict that its nearest neighbour has another label?
 
-    python benchmarks/cifar_one_class.py cifar10 --seeds 0 --steps 130
-    python benchmarks/variance_ceiling.py runs/cifar-0/embeddings/train.parquet runs/cifar-0/embeddings/test.parquet
+    python benchmarks/cifar_one_class.py cifar10 --seeds 0 --steps 130 --objective vssl:views=2
+    python benchmarks/variance_room.py runs/cifar-0/embeddings/train.parquet runs/cifar-0/embeddings/test.parquet
 
 A variance is a function of the sample alone; a distance to the nearest neighbour is not, it knows the neighbour. So
 two functions of the features are *taught by labels*, which no variance is: one what is wrong on as many other samples,
-one the classes themselves. Their R-AUROC is about what a learned variance could reach on these embeddings at best.
+one the classes themselves. Their R-AUROC shows how much room there is above the distances; it is no upper limit.
 Reads tables of `vssl embed` that have labels.
 """
 

@@ -1,0 +1,96 @@
+"""What a step of each method costs: their steps in turn on one batch, so that a machine whose speed drifts slows all.
+
+    python benchmarks/speed_objectives.py cifar10/test
+
+Views, forward and backward pass, the optimiser and the teacher; the images are in memory.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import tyro
+
+from vssl.bench.methods import method
+from vssl.config import member
+from vssl.files import write_json
+from vssl.modalities import images
+from vssl.train import devices, model, optim
+from vssl.train.describe import machine, versions
+from vssl.train.settings import Budget, Optimiser, Settings
+
+
+@dataclass(frozen=True)
+class Options:
+    """Steps of methods in turn; the ratios are to the first.
+
+    Attributes:
+        data: Images.
+        methods: As `vssl bench` takes them.
+        encoder: As in vssl train.
+        turns: How many steps of each; the first two are left out.
+        out: Where the record goes.
+    """
+
+    data: tyro.conf.Positional[Path]
+    methods: tuple[str, ...] = ("vssl", "vssl:views=2", "vssl/paper", "simclr", "byol", "vae")
+    encoder: Literal["convnet/tiny", "convnet/small"] = "convnet/tiny"
+    turns: int = 22
+    out: Path = Path(__file__).parent / "results" / "speed_objectives.json"
+
+
+def main(options: Options) -> None:
+    steps = {name: Step(name, options) for name in options.methods}
+    seconds = np.array([[step() for step in steps.values()] for _ in range(options.turns)])[2:]
+    ratios = seconds / seconds[:, :1]
+    rows = [
+        {"method": name, "seconds": float(np.median(own)), "ratio": np.quantile(ratio, [0.5, 0.25, 0.75]).tolist()}
+        for name, own, ratio in zip(steps, seconds.T, ratios.T, strict=True)
+    ]
+    command = " ".join(["python benchmarks/speed_objectives.py", *sys.argv[1:]])
+    about = {
+        "command": command,
+        "versions": versions(),
+        "machine": machine(torch.device("cpu")),
+        "threads": torch.get_num_threads(),
+    }
+    write_json(options.out, about | {"encoder": options.encoder, "turns": len(seconds), "rows": rows})
+    for row in rows:
+        print("{method}: {seconds:.3f} s, {ratio[0]:.2f} ({ratio[1]:.2f} to {ratio[2]:.2f})".format(**row))
+
+
+class Step:
+    """A step of the training loop, with what belongs to it."""
+
+    def __init__(self, name: str, options: Options) -> None:
+        encoder = member("encoders", options.encoder)
+        self.settings = Settings(images.Config(), encoder, method(name), Budget(steps=1), device="cpu")
+        spec = images.measure(options.data, self.settings.modality)
+        self.modality = model.build_modality(self.settings.modality, spec)
+        self.objective = model.build_objective(self.settings, self.modality).train()
+        self.objective.to(memory_format=torch.channels_last)
+        self.optimiser = optim.build(Optimiser(), self.objective)
+        samples = self.settings.batch * 2 // self.objective.views
+        self.generator = torch.Generator().manual_seed(0)
+        self.raw = self.modality.sample(options.data, samples, seed=0).raw
+
+    def __call__(self) -> float:
+        start = time.perf_counter()
+        views = self.modality.many_views(self.objective.views, self.raw, self.generator)
+        with devices.autocast(torch.device("cpu"), self.settings.precision):
+            loss = self.objective(views, self.generator)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.total.backward()
+        self.optimiser.step()
+        self.objective.update(1e-3, 0.5)
+        return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
