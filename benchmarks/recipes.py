@@ -59,6 +59,7 @@ class Options:
         objectives: Methods as `vssl bench` takes them; or lightly; or pixels, which learns nothing.
         seeds: Seeds.
         steps: Steps instead of the recipe's minutes.
+        batch: Instead of the recipe's.
         runs: Where the run folders go.
         out: Where the record goes; benchmarks/results/RECIPE.json by default.
     """
@@ -68,6 +69,7 @@ class Options:
     objectives: tuple[str, ...] = ("vssl", "simclr")
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: int | None = None
+    batch: int | None = None
     runs: Path = Path("runs")
     out: Path | None = None
 
@@ -80,10 +82,11 @@ def main(options: Options) -> None:
     record |= {"versions": versions(), "machine": machine(torch.device("cpu"))}
     for seed in options.seeds:
         for objective in options.objectives:
-            if any((run["objective"], run["seed"]) == (objective, seed) for run in record["runs"]):
+            name = objective if options.batch is None else f"{objective}, batch {options.batch}"
+            if any((run["objective"], run["seed"]) == (name, seed) for run in record["runs"]):
                 continue
             measured = RIVALS.get(objective, run_vssl)(options, objective, seed)
-            run = {"objective": objective, "seed": seed, "command": command_of(options, objective, seed), **measured}
+            run = {"objective": name, "seed": seed, "command": command_of(options, objective, seed), **measured}
             record["runs"].append(run)
             write_json(out, record)
     print(table(record["runs"]))
@@ -91,7 +94,8 @@ def main(options: Options) -> None:
 
 def command_of(options: Options, objective: str, seed: int) -> str:
     command = f"python benchmarks/recipes.py {options.recipe} --data DATA --objectives {objective} --seeds {seed}"
-    return command + (f" --steps {options.steps}" if options.steps else "")
+    given = {"steps": options.steps, "batch": options.batch}
+    return command + "".join(f" --{name} {value}" for name, value in given.items() if value)
 
 
 def run_vssl(options: Options, objective: str, seed: int) -> dict[str, Any]:
@@ -100,6 +104,8 @@ def run_vssl(options: Options, objective: str, seed: int) -> dict[str, Any]:
     settings = recipe.settings
     if options.steps:
         settings = dataclasses.replace(settings, budget=Budget(steps=options.steps))
+    if options.batch:
+        settings = dataclasses.replace(settings, batch=options.batch)
     folder = options.runs / options.recipe / f"{re.sub('[/:,]', '-', objective)}-{seed}"
     train = options.data / recipe.train
     run = loop.train(train, folder, settings, overwrite=True, command=" ".join(sys.argv), terminal=console())

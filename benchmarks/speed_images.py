@@ -25,6 +25,7 @@ import numpy as np
 import torch
 import tyro
 
+from training import BATCH
 from vssl.files import write_json
 from vssl.train.describe import machine, versions
 
@@ -131,11 +132,13 @@ def train(data: Path, encoder: str, steps: int) -> dict[str, float]:
 
     objective = method(TWO_VIEWS)
     with tempfile.TemporaryDirectory() as folder:
-        run = api.train(data / "train", Path(folder) / "run", objective=objective, encoder=encoder, steps=steps)
+        run = api.train(
+            data / "train", Path(folder) / "run", objective=objective, encoder=encoder, steps=steps, batch=BATCH
+        )
         lines = run.metrics()
     # The first line is that of the first step, in which everything is set up.
     first, last = lines[1], lines[-1]
-    rate = (last["step"] - first["step"]) * 256 / (last["seconds"] - first["seconds"])
+    rate = (last["step"] - first["step"]) * BATCH / (last["seconds"] - first["seconds"])
     return {"images_per_s": rate, "data_wait_share": float(np.mean([line["data_wait"] for line in lines[1:]]))}
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 import tyro
 
-from training import learner, trained
+from training import BATCH, learner, trained
 from vssl import api
 from vssl.bench.summary import STAND_INS, WITHIN, Spread
 from vssl.errors import DivergedError
@@ -66,7 +66,7 @@ class Options:
     methods: tuple[str, ...] = ("vssl", "simclr")
     seeds: tuple[int, ...] = (0,)
     learning_rates: tuple[float, ...] = (Optimiser().learning_rate,)
-    batches: tuple[int, ...] = (256,)
+    batches: tuple[int, ...] = (BATCH,)
     views: Literal["natural", "inspection", "texture"] = "natural"
     label_from: Literal["none", "folder"] = "none"
 

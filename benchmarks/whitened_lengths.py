@@ -4,7 +4,7 @@
     python benchmarks/whitened_lengths.py runs/cifar-0/embeddings/train.parquet runs/cifar-0/embeddings/test.parquet
 
     vssl train infrared/infrared-train.csv --out run --views inspection --encoder convnet/tiny --vssl.views 2 \\
-        --epochs 2 --seed 1
+        --batch 256 --epochs 2 --seed 1
     vssl embed run infrared/infrared-train.csv --name train && vssl embed run infrared/infrared-test.csv --name test
     python benchmarks/whitened_lengths.py run/embeddings/train.parquet run/embeddings/test.parquet --normal No-Anomaly
 

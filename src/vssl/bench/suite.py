@@ -52,7 +52,7 @@ class Suite:
     encoder: Any
     seeds: tuple[int, ...] = (0, 1, 2)
     learning_rates: tuple[float, ...] = field(default=(Optimiser().learning_rate,))
-    batches: tuple[int, ...] = (256,)
+    batches: tuple[int, ...] = (Settings.batch,)
     device: str = "auto"
 
     def __post_init__(self) -> None:

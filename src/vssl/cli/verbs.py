@@ -24,7 +24,7 @@ from vssl.cli.service import serve
 from vssl.cli.terminal import Data, RunFolder, say, terminal
 from vssl.errors import VsslError
 from vssl.run import Run
-from vssl.train.settings import Optimiser
+from vssl.train.settings import Optimiser, Settings
 
 DESCRIPTION = """Representations with usable uncertainty from unlabelled data. Nothing leaves this computer.
 
@@ -135,7 +135,7 @@ class Train:
     modality: str = "images"
     encoder: str = "auto"
     objective: str = "vssl"
-    batch: int = 256
+    batch: int = Settings.batch
     seed: int = 0
     device: str = "auto"
     precision: Literal["auto", "bf16", "float32"] = "auto"
@@ -218,7 +218,7 @@ class Bench:
     epochs: float | None = None
     steps: int | None = None
     learning_rates: tuple[float, ...] = (Optimiser().learning_rate,)
-    batches: tuple[int, ...] = (256,)
+    batches: tuple[int, ...] = (Settings.batch,)
     modality: str = "images"
     encoder: str = "auto"
     device: str = "auto"

@@ -79,7 +79,7 @@ class Settings:
     objective: Any
     budget: Budget
     optimiser: Optimiser = field(default_factory=Optimiser)
-    batch: int = 256
+    batch: int = 128
     seed: int = 0
     device: str = "auto"
     precision: Literal["auto", "bf16", "float32"] = "auto"
