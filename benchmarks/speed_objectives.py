@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import tyro
 
+from training import BATCH
 from vssl.bench.methods import method
 from vssl.config import member
 from vssl.files import write_json
@@ -70,7 +71,7 @@ class Step:
 
     def __init__(self, name: str, options: Options) -> None:
         encoder = member("encoders", options.encoder)
-        self.settings = Settings(images.Config(), encoder, method(name), Budget(steps=1), device="cpu")
+        self.settings = Settings(images.Config(), encoder, method(name), Budget(steps=1), batch=BATCH, device="cpu")
         spec = images.measure(options.data, self.settings.modality)
         self.modality = model.build_modality(self.settings.modality, spec)
         self.objective = model.build_objective(self.settings, self.modality).train()
