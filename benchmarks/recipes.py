@@ -59,7 +59,7 @@ class Options:
         objectives: Methods as `vssl bench` takes them; or lightly; or pixels, which learns nothing.
         seeds: Seeds.
         steps: Steps instead of the recipe's minutes.
-        batch: Instead of the recipe's.
+        batch: Of our methods, instead of the recipe's.
         runs: Where the run folders go.
         out: Where the record goes; benchmarks/results/RECIPE.json by default.
     """
@@ -82,7 +82,7 @@ def main(options: Options) -> None:
     record |= {"versions": versions(), "machine": machine(torch.device("cpu"))}
     for seed in options.seeds:
         for objective in options.objectives:
-            name = objective if options.batch is None else f"{objective}, batch {options.batch}"
+            name = objective if options.batch is None or objective in RIVALS else f"{objective}, batch {options.batch}"
             if any((run["objective"], run["seed"]) == (name, seed) for run in record["runs"]):
                 continue
             measured = RIVALS.get(objective, run_vssl)(options, objective, seed)
