@@ -2,9 +2,10 @@
 
     python benchmarks/recipes.py cifar10_cpu10 --data DATA --objectives vssl simclr lightly --seeds 0 1 2
 
-Runs that are recorded already are not repeated, so that a stopped comparison goes on where it was. `--steps` replaces
-the recipe's minutes by a number of steps, for machines whose speed other work disturbs: take the steps that an
-undisturbed run makes in the recipe's minutes; the record keeps both.
+The same command goes on with a comparison that was stopped: what is recorded is not repeated, a run that was trained is
+judged, and one that was begun goes on from its last checkpoint. `--steps` replaces the recipe's minutes by a number of
+steps, for machines whose speed other work disturbs: take the steps that an undisturbed run makes in the recipe's
+minutes; the record keeps both.
 """
 
 from __future__ import annotations
@@ -108,9 +109,9 @@ def run_vssl(options: Options, objective: str, seed: int) -> dict[str, Any]:
         settings = dataclasses.replace(settings, batch=options.batch)
     folder = options.runs / options.recipe / f"{re.sub('[/:,]', '-', objective)}-{seed}"
     train = options.data / recipe.train
-    run = loop.train(train, folder, settings, overwrite=True, command=" ".join(sys.argv), terminal=console())
+    run = loop.complete(train, folder, settings, command=" ".join(sys.argv), terminal=console())
     if run.info["status"] != "done":
-        sys.exit(f"{folder} is {run.info['status']}: not recorded.")
+        sys.exit(f"{folder} is {run.info['status']}: not recorded. The same command goes on with it.")
     measured = {"budget": dataclasses.asdict(settings.budget), **run.info["progress"]}
     return measured | judged(our_evidence(run, recipe, options.data))
 

@@ -112,6 +112,13 @@ def test_an_address_that_makes_no_sense_is_refused(url: str):
         Store(url)
 
 
+@pytest.mark.parametrize("url", ["secret", "mysql+nodriver://u:secret@x/y", "postgresql+psycopg://u:secret"])
+def test_an_address_that_is_refused_is_not_repeated_for_its_password(url: str):
+    with pytest.raises(ConfigError, match="names no database") as refused:
+        Store(url)
+    assert "secret" not in str(refused.value)
+
+
 def test_a_database_that_cannot_be_opened_says_so(tmp_path: Path):
     with pytest.raises(StorageError, match="cannot be opened"):
         Store(f"sqlite:///{tmp_path / 'no' / 'folder' / 'd.sqlite'}")

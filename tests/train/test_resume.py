@@ -88,6 +88,23 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(
     assert_same(whole, loop.resume(stopped.path))
 
 
+def test_complete_trains_resumes_and_leaves_what_is_done_and_begins_anew_with_other_settings_or_data(
+    pictures: Path, tmp_path: Path, tiny_settings: Tiny, at_step: Stop
+):
+    out, settings = tmp_path / "run", tiny_settings()
+    whole = loop.train(pictures, tmp_path / "whole", settings)
+    at_step(3, press_ctrl_c)
+    assert loop.complete(pictures, out, settings).info["progress"]["step"] == 4
+    done = loop.complete(pictures, out, settings)
+    assert_same(whole, done)
+    written = (out / "run.json").stat().st_mtime_ns
+    assert loop.complete(pictures, out, settings).info == done.info
+    assert (out / "run.json").stat().st_mtime_ns == written
+    assert loop.complete(pictures, out, tiny_settings(seed=1)).info["settings"]["seed"] == 1
+    copy = shutil.copytree(pictures, tmp_path / "copy")
+    assert loop.complete(copy, out, tiny_settings(seed=1)).info["source"] == str(copy)
+
+
 def test_ctrl_c_leaves_a_run_that_can_be_used(pictures: Path, tmp_path: Path, tiny_settings: Tiny, at_step: Stop):
     at_step(3, press_ctrl_c)
     run = loop.train(pictures, tmp_path / "run", tiny_settings())

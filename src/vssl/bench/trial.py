@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vssl.bench.judging import judged
 from vssl.bench.sources import Sources
-from vssl.errors import DivergedError, RunNotFoundError
+from vssl.errors import DivergedError
 from vssl.run import Run
 from vssl.train import devices, loop
 from vssl.train.describe import machine, versions
@@ -67,7 +67,7 @@ def run(trial: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
         "machine": machine(devices.choose(trial.settings.device)),
     }
     try:
-        trained = _train(trial, folder, talk)
+        trained = loop.complete(trial.sources.train, folder, trial.settings, terminal=console(quiet=not talk))
     except DivergedError as error:
         return head | {"outcome": "diverged", "health": str(error), "values": {}, "cost": {}}
     if trained.info["status"] != "done":
@@ -80,17 +80,6 @@ def run(trial: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
     cost = _cost(model, trial) | {"peak_mb": peak_mb, "judging_seconds": time.monotonic() - started}
     stability = {"health": trained.info["health"], "loss_spikes": loss_spikes(trained)}
     return head | {"outcome": "done", **stability, "values": values, "cost": cost}
-
-
-def _train(trial: Trial, folder: Path, talk: bool) -> Run:
-    terminal = console(quiet=not talk)
-    try:
-        earlier = Run(folder)
-    except RunNotFoundError:
-        earlier = None
-    if earlier is not None and earlier.info["settings"] == trial.settings.to_dict():
-        return earlier if earlier.info["status"] == "done" else loop.resume(folder, terminal=terminal)
-    return loop.train(trial.sources.train, folder, trial.settings, overwrite=True, terminal=terminal)
 
 
 def _cost(model: Model, trial: Trial) -> dict[str, float]:

@@ -67,7 +67,12 @@ class Store:
         try:
             self.engine: Engine = create_engine(url, pool_pre_ping=True)
         except (ArgumentError, ImportError, ValueError) as error:
-            raise ConfigError(f"--database {url!r}: {error}") from error
+            # The address is not repeated, nor what stands where its port should: a password may be in it.
+            reason = "its port is not a number" if isinstance(error, ValueError) else error
+            raise ConfigError(
+                f"--database: the address names no database ({reason}). "
+                "Write sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME."
+            ) from error
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _durable)
         with failures("opened"):

@@ -17,7 +17,7 @@ from rich.console import Console
 from torch import Tensor
 
 from vssl.config import find, from_dict, name_of
-from vssl.errors import ConfigError, DataError, DivergedError, EmptyDataError, RunError
+from vssl.errors import ConfigError, DataError, DivergedError, EmptyDataError, RunError, RunNotFoundError
 from vssl.modalities.base import Dataset, Modality
 from vssl.objectives.base import Objective
 from vssl.run import Run
@@ -99,6 +99,24 @@ def resume(out: str | Path, *, terminal: Console | None = None) -> Run:
         if dataset.fingerprint != run.info["fingerprint"]:
             raise RunError(f"The data in {run.info['source']} have changed since {out} began. Train anew: vssl train.")
         return _fit(run, settings, modality, objective, dataset, device, terminal)
+
+
+def complete(
+    source: str | Path, out: str | Path, settings: Settings, *, command: str = "", terminal: Console | None = None
+) -> Run:
+    """The run of `settings` on `source` in `out`: as it is if it is done, resumed if begun, else trained anew.
+
+    Raises:
+        VsslError: As in `train` and `resume`.
+    """
+    try:
+        earlier = Run(out)
+    except RunNotFoundError:
+        earlier = None
+    asked = {"source": str(Path(source).absolute()), "settings": settings.to_dict()}
+    if earlier is not None and asked.items() <= earlier.info.items():
+        return earlier if earlier.info["status"] == "done" else resume(out, terminal=terminal)
+    return train(source, out, settings, overwrite=True, command=command, terminal=terminal)
 
 
 def _objective(settings: Settings, modality: Modality, device: torch.device) -> Objective:
