@@ -80,14 +80,15 @@ def main(options: Options) -> None:
         sys.exit(f"There is no recipe {options.recipe!r}; there are: {', '.join(RECIPES)}.")
     out = options.out or HERE / "results" / f"{options.recipe}.json"
     record: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {"recipe": options.recipe, "runs": []}
-    record |= {"versions": versions(), "machine": machine(torch.device("cpu"))}
     for seed in options.seeds:
         for objective in options.objectives:
             name = objective if options.batch is None or objective in RIVALS else f"{objective}, batch {options.batch}"
             if any((run["objective"], run["seed"]) == (name, seed) for run in record["runs"]):
+                print(f"{name}, seed {seed}: recorded in {out}")
                 continue
             measured = RIVALS.get(objective, run_vssl)(options, objective, seed)
             run = {"objective": name, "seed": seed, "command": command_of(options, objective, seed), **measured}
+            run |= {"versions": versions(), "machine": machine(torch.device("cpu"))}
             record["runs"].append(run)
             write_json(out, record)
     print(table(record["runs"]))

@@ -25,7 +25,7 @@ import tyro
 
 from training import BATCH, learner, trained
 from vssl import api
-from vssl.bench.summary import STAND_INS, WITHIN, Spread
+from vssl.bench.summary import WITHIN, Row, Spread
 from vssl.errors import DivergedError
 from vssl.evaluate import Evidence, judge
 from vssl.files import write_json
@@ -34,7 +34,7 @@ from vssl.train.describe import machine, versions
 from vssl.train.settings import Optimiser
 
 HEADER = (
-    *("Method", "Rate, batch", "20-NN", "20-NN, whitened", "Linear", "Linear, 10 %"),
+    *("Method", "Data, passes", "Rate, batch", "20-NN", "20-NN, whitened", "Linear", "Linear, 10 %"),
     *("Ambiguity", "With distances", "Best stand-in", "Within 2 points"),
 )
 SHOWN = ("knn/accuracy", "knn/whitened_accuracy", "linear/accuracy_100", "linear/accuracy_10")
@@ -78,11 +78,12 @@ def main(options: Options) -> None:
     grid = product(options.seeds, options.methods, options.learning_rates, options.batches)
     for seed, name, learning_rate, batch in grid:
         setting: dict[str, Any] = {"method": name, "seed": seed, "learning_rate": learning_rate, "batch": batch}
-        setting |= {"epochs": options.epochs, "data": options.data.name}
+        setting |= {"epochs": options.epochs, "data": options.data.as_posix(), "views": options.views}
+        setting |= {"test": None if options.test is None else options.test.as_posix(), "label_from": options.label_from}
         if not any(setting.items() <= run.items() for run in record["runs"]):
-            run = setting | trained_and_judged(options, name, seed, learning_rate, batch) | {"command": command}
+            run = setting | trained_and_judged(options, name, seed, learning_rate, batch) | {"command": command} | about
             record["runs"].append(run)
-            write_json(options.out, about | record)
+            write_json(options.out, record)
             print(name, seed, learning_rate, batch, *(f"{run['values'].get(key, 0):.3f}" for key in SHOWN), flush=True)
     print(table(record["runs"]))
 
@@ -116,24 +117,23 @@ def table(runs: list[dict[str, Any]]) -> str:
     `Within 2 points`: the share of its settings whose 20-NN accuracy is that near to its best.
     """
     lines = [f"| {' | '.join(HEADER)} |", "|---" * len(HEADER) + "|"]
-    for name in dict.fromkeys(run["method"] for run in runs):
+    grouped: dict[tuple[str, str, float], list[dict[str, Any]]] = {}
+    for run in runs:
+        grouped.setdefault((run["data"], run["method"], run["epochs"]), []).append(run)
+    for (data, name, epochs), members in grouped.items():
         of: dict[tuple[float, int], list[dict[str, Any]]] = {}
-        for run in runs:
-            if run["method"] == name:
-                of.setdefault((run["learning_rate"], run["batch"]), []).append(run)
+        for run in members:
+            of.setdefault((run["learning_rate"], run["batch"]), []).append(run)
         means = {at: np.mean([run["values"].get(SHOWN[0], 0) for run in some]) for at, some in of.items()}
         best = max(means, key=lambda at: means[at])
         near = np.mean([mean >= means[best] - WITHIN for mean in means.values()])
         found = [run["values"] for run in of[best] if run["values"]]
         names = (*SHOWN, *(PREDICTORS + own for own in OWN))
         cells = [str(Spread(tuple(values[key] for values in found if key in values))) for key in names]
-        cells.append(str(Spread(tuple(best_stand_in(values) for values in found))))
-        lines.append(f"| `{name}` | {best[0]:g}, {best[1]} | {' | '.join(cells)} | {near:.0%} of {len(means)} |")
+        cells.append(str(Row(name, tuple({"values": values} for values in found)).figure(PREDICTORS + "best_stand_in")))
+        setting = f"{data}, {epochs:g} | {best[0]:g}, {best[1]}"
+        lines.append(f"| `{name}` | {setting} | {' | '.join(cells)} | {near:.0%} of {len(means)} |")
     return "\n".join(lines)
-
-
-def best_stand_in(values: dict[str, float]) -> float:
-    return max(values[PREDICTORS + name] for name in STAND_INS if PREDICTORS + name in values)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,20 @@ def test_other_views_are_other_conditions():
     assert len(tables([result("vssl"), result("vssl", settings=other)])) == 2
 
 
+def test_data_of_the_same_name_are_told_apart_and_so_are_settings_of_other_versions():
+    there, here = ({"train": f"{place}/train", "test": f"{place}/test", "other": None} for place in ("there", "here"))
+    first, second = tables([result("vssl", sources=there), result("vssl", 1, sources=here)])
+    assert first.data == "train there/train, test there/test"
+    assert len(first.rows[0].results) == len(second.rows[0].results) == 1
+    old = result("vssl")["settings"] | {"objective": {"name": "vssl", "views": 2}, "seed": 1}
+    new = old | {"objective": {"name": "vssl", "views": 4}, "seed": 2}
+    versions = [{"vssl": number, "torch": "2.0"} for number in ("0.3.0", "0.4.0")]
+    (table,) = tables([result("vssl", settings=s, versions=v) for s, v in zip((old, new), versions, strict=True)])
+    assert {row.method for row in table.rows} == {"vssl (vssl 0.3.0)", "vssl (vssl 0.4.0)"}
+    (table,) = tables([result("vssl", settings=old), result("vssl", settings=old | {"seed": 2})])
+    assert [row.method for row in table.rows] == ["vssl"]
+
+
 def test_the_best_stand_in_is_the_one_with_the_best_mean():
     scores = {"retrieval/r_auroc/nn_distance": 0.6, "retrieval/r_auroc/disagreement": 0.7}
     (table,) = tables([result("vssl", values=scores)])

@@ -146,7 +146,7 @@ def test_a_promise_of_blocks_counts_blocks(trained: Run, line: Path, ask: Ask):
     # Each lot holds two defects, so none is normal as a whole.
     with pytest.raises(DataError, match="no normal"):
         decide(trained, line, normal="label=ok")
-    with pytest.raises(NotEnoughDataError, match="20 samples"):
+    with pytest.raises(NotEnoughDataError, match=r"20 samples.*counted in blocks by block"):
         calibrate(trained, f"{line}:label=ok", ask, block="block", bank="train", overwrite=True)
 
 
@@ -189,6 +189,10 @@ def test_an_unreadable_sample_is_not_lost_but_reviewed(calibrated: Run, line: Pa
     last = table.slice(199).to_pylist()[0]
     assert last["decision"] == REVIEW
     assert last["reason"].startswith("unreadable")
+    some = decide(calibrated, f"{folder / 'line.parquet'}:camera=cam-2").table
+    assert some.num_rows == 101
+    assert some["id"].to_pylist()[-1] == last["id"]
+    assert some["reason"].to_pylist()[-1] == last["reason"] + "; not known whether camera=cam-2"
 
 
 def test_however_many_cannot_be_read_the_others_are_decided(calibrated: Run, draw_pictures, tmp_path: Path):

@@ -23,3 +23,13 @@ def test_the_latent_is_float32_even_where_the_features_are_not():
     with torch.autocast("cpu", torch.bfloat16):
         latent = head(torch.randn(4, 12))
     assert latent.mean.dtype == latent.log_variance.dtype == torch.float32
+
+
+def test_under_bfloat16_near_samples_still_differ_in_their_variance():
+    torch.manual_seed(0)
+    head = GaussianHead(12, 16, latent=8, variances=1, log_variance_range=(-6.0, 2.0)).eval()
+    features = torch.randn(1, 12) + 0.1 * torch.randn(1000, 12)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        found = head(features)
+    assert found.mean.dtype == found.log_variance.dtype == torch.float32
+    assert len(found.log_variance.unique()) > 900

@@ -109,6 +109,14 @@ def test_without_labels_the_judges_that_need_them_say_why_not(embedded: Run) -> 
     assert "rank/effective_rank" in verdict.values
 
 
+def test_without_labels_in_the_reference_what_needs_none_is_judged(embedded: Run) -> None:
+    verdict = evaluate(embedded, "train", reference="plain", only=["knn", "rank"])
+    assert "label" in verdict.skipped["knn"]
+    assert "rank/effective_rank" in verdict.values
+    with pytest.raises(ConfigError, match="The reference has no label column"):
+        evaluate(embedded, "train", reference="plain", label="label")
+
+
 def test_a_reference_that_holds_the_judged_samples_is_refused(embedded: Run) -> None:
     with pytest.raises(DataError, match="stand in both query and reference"):
         evaluate(embedded, "other", reference="plain", label=None, only=["rank"])

@@ -196,6 +196,27 @@ def test_neighbours_are_not_pulled_together(
     assert all(gradient is None or not gradient.any() for gradient in gradients)
 
 
+@pytest.mark.parametrize("config", [Config(predictor=True, prior_weight=0), vssl.paper()])
+def test_what_there_is_learns_but_the_mean_where_the_likelihood_trains_the_variance(
+    build: Callable[..., VSSL], both: list[Images], config: Config
+):
+    objective = build(config)
+    objective(both).total.backward()
+    assert all(parameter.grad.any() for parameter in objective.predictor.parameters())
+    assert all(parameter.grad.any() for parameter in objective.head.log_variance.parameters())
+    learns = [parameter.grad is not None and parameter.grad.any() for parameter in objective.head.mean.parameters()]
+    assert any(learns) == (config.likelihood_trains == "all")
+
+
+def test_the_length_of_the_means_is_nothing_to_the_papers_loss(build: Callable[..., VSSL], both: list[Images]):
+    objective = build(vssl.paper())
+    before = objective(both, torch.Generator().manual_seed(3)).total
+    for mean in (objective.head.mean, objective.teacher.networks[-1].mean):
+        mean[-1].weight.data *= 100
+        mean[-1].bias.data *= 100
+    torch.testing.assert_close(objective(both, torch.Generator().manual_seed(3)).total, before, rtol=1e-4, atol=1e-4)
+
+
 def test_the_configuration_called_paper_is_the_papers():
     assert vssl.paper() == Config(
         prior="paired",
@@ -222,7 +243,7 @@ def test_the_loss_of_the_paper_is_kl_minus_denoising_likelihood_averaged_over_bo
     objective = build(vssl.paper())
     q, p = student(objective, both), teacher(objective, both).detach()
     noise = torch.randn(q.mean.shape, generator=torch.Generator().manual_seed(3))
-    prediction = objective.predictor(q.mean + noise * (q.log_variance / 2).exp())
+    prediction = objective.predictor(on_sphere(q.mean) + noise * (q.log_variance / 2).exp())
     losses = []
     for i, other in pairs():
         posterior = normal(on_sphere(q.mean[i]), q.log_variance[i])
@@ -245,7 +266,7 @@ def test_the_elbo_of_a_pair_is_the_likelihood_of_the_other_view_less_the_kl_to_i
     objective = build(config).eval()
     place = on_sphere if config.form == "cosine" else torch.Tensor.clone
     q, p = student(objective, both), teacher(objective, both)
-    prediction = q.mean if objective.predictor is None else objective.predictor(q.mean)
+    prediction = q.mean if objective.predictor is None else objective.predictor(place(q.mean))
     expected = []
     for i, other in pairs():
         posterior = normal(place(q.mean[i]), q.log_variance[i])

@@ -31,6 +31,10 @@ def test_latents_on_a_line_are_a_dimensional_collapse():
     assert verdict.endswith("of 32")
 
 
+def test_a_small_batch_in_many_dimensions_is_no_collapse():
+    assert examine(Point(random(16, 1024)), share=0.5).verdict == "healthy"
+
+
 def test_one_variance_for_all_samples_is_a_variance_collapse():
     health = examine(Gaussian(random(256, 32), torch.full((256, 1), -6.0)), share=0.5)
     assert health.verdict.startswith("variance collapse")

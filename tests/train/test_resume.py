@@ -142,7 +142,15 @@ def test_resuming_a_finished_run_changes_nothing(tiny_run: Run, tmp_path: Path):
     again = loop.resume(out)
     assert_same(tiny_run, again)
     assert again.info["status"] == "done"
+    assert again.info["health"] == tiny_run.info["health"]
     assert [line["step"] for line in again.metrics()] == [line["step"] for line in tiny_run.metrics()]
+
+
+def test_resuming_does_not_forget_that_a_run_was_not_healthy(tiny_run: Run, tmp_path: Path):
+    out = shutil.copytree(tiny_run.path, tmp_path / "run")
+    lines = (out / "metrics.jsonl").read_text()
+    (out / "metrics.jsonl").write_text(lines.replace('"healthy"', '"complete collapse"'))
+    assert loop.resume(out).info["health"] == "complete collapse"
 
 
 def test_a_run_of_a_version_with_other_settings_is_not_resumed(

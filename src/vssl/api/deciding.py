@@ -99,7 +99,9 @@ def _reviewed(model: Model, database: str, samples: Name | None, group: str | No
     try:
         from vssl.serve import reviewed
     except ImportError as error:
-        raise ConfigError(f"Reviews need the extra serve: pip install 'vssl[serve]' ({error}).") from error
+        raise ConfigError(
+            f"Reviews need the extra serve: pip install '.[serve]' in the folder of vssl ({error})."
+        ) from error
     beside = model.run.path / "export" if "://" in database else Path(database).parent
     kept = beside / "samples" if samples is None else Path(samples)
     modality, spec = name_of(model.modality.config), model.modality.spec
@@ -199,7 +201,9 @@ def export(
     try:
         from vssl.export import folder as exports
     except ImportError as error:
-        raise ConfigError(f"Exports need the extra onnx: pip install 'vssl[onnx]' ({error}).") from error
+        raise ConfigError(
+            f"Exports need the extra onnx: pip install '.[onnx]' in the folder of vssl ({error})."
+        ) from error
     folder = Path(out or model.run.path / ("export" if precision == "float32" else f"export-{precision}"))
     exports.export(model, folder, precision)
     return folder

@@ -47,7 +47,9 @@ def serve(
     try:
         from vssl.serve import start
     except ImportError as error:
-        raise ConfigError(f"The service needs the extras: pip install 'vssl[onnx,serve]' ({error}).") from error
+        raise ConfigError(
+            f"The service needs the extras: pip install '.[onnx,serve]' in the folder of vssl ({error})."
+        ) from error
     folder = _export_of(what, terminal)
 
     settings = start.Settings(

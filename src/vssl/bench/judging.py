@@ -33,14 +33,14 @@ def judged(model: Model, sources: Sources, seed: int, terminal: Console | None) 
     test = embed(model, place, "train" if sources.test is None else "test", terminal, pairs=PAIRS)
     train = test if sources.test is None else embed(model, sources.train, "train", terminal)
     reference = None if sources.test is None else train
-    label = sources.label if sources.label in test else None
+    label = sources.label if all(sources.label in part for part in (test, train)) else None
     evidence = Evidence(test, reference, label, seed=seed)
     values = dict(judge(evidence, JUDGES).values)
     if evidence.label_problem is None:
         classes = evidence.labelled.classes
         values["labels/largest_class"] = float(np.bincount(classes).max() / len(classes))
         values |= finetuned(model, sources, evidence)
-    values |= _on_corrupted(model, train, model.modality.sample(place, CORRUPTED, seed), seed)
+    values |= _on_corrupted(model, *_known_and_judged(model, sources, train, seed), seed)
     if sources.other is not None:
         other = embed(model, sources.other, "other", terminal)
         values |= judge(Evidence(test, reference, outliers=other, seed=seed), ("ood",)).values
@@ -48,6 +48,15 @@ def judged(model: Model, sources: Sources, seed: int, terminal: Console | None) 
             found = judge(Evidence(other, label=sources.label, seed=seed), TRANSFER).values
             values |= {f"transfer/{name}": value for name, value in found.items()}
     return values
+
+
+def _known_and_judged(model: Model, sources: Sources, train: Embeddings, seed: int) -> tuple[Embeddings, Chunk]:
+    """Samples to measure distances to, and others to corrupt."""
+    if sources.test is not None:
+        return train, model.modality.sample(sources.test, CORRUPTED, seed)
+    chunk = model.modality.sample(sources.train, min(CORRUPTED, len(train) // 2), seed)
+    judged = set(chunk.ids)
+    return train.where(np.array([name not in judged for name in train.ids])), chunk
 
 
 def _on_corrupted(model: Model, train: Embeddings, chunk: Chunk, seed: int) -> dict[str, float]:

@@ -44,7 +44,7 @@ def build(results: Sequence[Result], out: Path) -> Path:
         r_auroc={table: r_auroc(table) for table in found},
         corruptions={table: corruptions(table) for table in found},
         sensitivity={table: sensitivity(table) for table in found},
-        over_time=[over_time(data, found) for data in dict.fromkeys(table.data for table in found)],
+        over_time=[over_time(found, conditions) for conditions in dict.fromkeys(table.conditions for table in found)],
         commands=list(dict.fromkeys(result["command"] for result in results if result["command"])),
         machines=list(dict.fromkeys(_machine(result) for result in results)),
     )
@@ -71,14 +71,15 @@ def dots(table: Table, figure: str, title: str) -> Markup | None:
         return svg(canvas)
 
 
-def over_time(data: str, found: Sequence[Table]) -> tuple[str, Markup] | None:
-    """What each method reaches with how many seconds of training; None with one budget only.
+def over_time(found: Sequence[Table], conditions: str) -> tuple[str, Markup] | None:
+    """What each method reaches with how much training under the same conditions; None with one budget only.
 
     Each point is a finished run with its own schedule, not a moment of a longer one.
     """
+    alike = [table for table in found if table.conditions == conditions]
     lines: dict[str, list[tuple[float, float]]] = {}
-    for table in found:
-        for row in table.rows if table.data == data else ():
+    for table in alike:
+        for row in table.rows:
             reached, seconds = row.figure("knn/accuracy"), row.cost("seconds")
             if reached.values:
                 lines.setdefault(row.method, []).append((seconds.mean / 60, reached.mean))
@@ -92,7 +93,7 @@ def over_time(data: str, found: Sequence[Table]) -> tuple[str, Markup] | None:
         axes.set(xlabel="minutes of training", ylabel="kNN accuracy")
         axes.spines["top"].set_visible(False)
         canvas.legend(loc="outside right upper", frameon=False)
-        return data, svg(canvas)
+        return f"{alike[0].data}, {alike[0].encoder}", svg(canvas)
 
 
 def r_auroc(table: Table) -> list[tuple[str, list[Spread]]]:

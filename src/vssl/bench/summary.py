@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,11 +89,17 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """All rows of one data set, budget, encoder and setting of the views, the best first."""
+    """All rows under the same conditions and with the same budget, the best first.
+
+    Attributes:
+        data: Name of the data, or their paths where others have the same name.
+        conditions: All that is equal in all rows but the budget, as JSON.
+    """
 
     data: str
     budget: str
     encoder: str
+    conditions: str
     rows: tuple[Row, ...]
 
     @property
@@ -109,16 +116,28 @@ class Table:
 
 
 def tables(results: Sequence[Result]) -> list[Table]:
-    """One table for all results under equal conditions: data set, budget, encoder, views."""
-    groups: dict[str, list[Result]] = {}
+    """One table for all results under equal conditions: data, label, budget, encoder, views, device."""
+    groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
-        settings = result["settings"]
-        conditions = [result["data"], result["budget"], settings["encoder"], settings["modality"]]
-        groups.setdefault(json.dumps(conditions), []).append(result)
+        equal = [result["settings"].get(name) for name in ("encoder", "modality", "device")]
+        conditions = json.dumps([_sources(result), *equal], sort_keys=True)
+        groups.setdefault((conditions, result["budget"]), []).append(result)
+    alike = Counter(name for name, _ in {(result["data"], str(_sources(result))) for result in results})
     return [
-        Table(members[0]["data"], members[0]["budget"], _encoder(members[0]), _rows(members))
-        for members in groups.values()
+        Table(_data(members[0], alike), budget, _encoder(members[0]), conditions, _rows(members))
+        for (conditions, budget), members in groups.items()
     ]
+
+
+def _sources(result: Result) -> dict[str, Any]:
+    """Where the data lie; of results before 0.5 the name alone."""
+    return result.get("sources", {"train": result["data"]})
+
+
+def _data(result: Result, alike: Mapping[str, int]) -> str:
+    if alike[result["data"]] == 1:
+        return result["data"]
+    return ", ".join(f"{role} {where}" for role, where in _sources(result).items() if where)
 
 
 def _encoder(result: Result) -> str:
@@ -128,11 +147,17 @@ def _encoder(result: Result) -> str:
 
 def _rows(results: Sequence[Result]) -> tuple[Row, ...]:
     varied = len({(result["learning_rate"], result["batch"]) for result in results}) > 1
-    named: dict[str, list[Result]] = {}
+    groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         suffix = f", lr {result['learning_rate']:g}, batch {result['batch']}" if varied else ""
-        named.setdefault(result["method"] + suffix, []).append(result)
-    rows = [Row(name, tuple(members)) for name, members in named.items()]
+        settings = {name: value for name, value in result["settings"].items() if name != "seed"}
+        groups.setdefault((result["method"] + suffix, json.dumps(settings, sort_keys=True)), []).append(result)
+    alike = Counter(name for name, _ in groups)
+    rows = []
+    for (name, _), members in groups.items():
+        # The same words meant other settings to another version.
+        version = f" (vssl {members[0]['versions']['vssl']})" if alike[name] > 1 else ""
+        rows.append(Row(name + version, tuple(members)))
     return tuple(sorted(rows, key=lambda row: -_mean_or_least(row.figure("linear/accuracy_100"))))
 
 

@@ -57,6 +57,7 @@ def run(trial: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
     """Train, embed and judge; None if it was interrupted, to go on another time."""
     head = {
         "data": trial.sources.name,
+        "sources": asdict(trial.sources),
         "method": trial.method,
         "budget": trial.budget,
         "seed": trial.settings.seed,

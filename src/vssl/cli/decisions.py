@@ -26,7 +26,7 @@ class Calibrate:
     allow: with 299 normals at most 1 % of false alarms with 95 % confidence, with 2,995 at most 0.1 %. They must be
     samples that the training has not seen.
 
-    Example: vssl calibrate RUN --normal photos/good --false-alarm 0.01
+    Example: vssl calibrate RUN --normal known-good --false-alarm 0.01
 
     With known defects, a miss rate too; between the two thresholds a person looks: vssl calibrate RUN --normal
     parts.csv:label=ok --defects parts.csv:label=defect --false-alarm 0.01 --miss 0.02
@@ -109,9 +109,9 @@ def decide(
     counts as JSON on standard output. Refused where the policy does not belong: another model, preprocessing or
     numeric back end, or after its time.
 
-    Example: vssl decide RUN photos/today
+    Example: vssl decide RUN today
 
-    In a pipeline, status 1 if anything is rejected: vssl decide RUN photos/today --fail-if-reject
+    In a pipeline, status 1 if anything is rejected: vssl decide RUN today --fail-if-reject
 
     Where the truth is known, is the promise kept? vssl decide RUN parts.csv --normal label=ok
 

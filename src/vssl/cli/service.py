@@ -22,7 +22,7 @@ def serve(
 ) -> None:
     """Decide over HTTP, and keep every decision in a database, until Ctrl-C.
 
-    Needs the extras: pip install 'vssl[onnx,serve]'. A decision is stored before it is answered.
+    Needs the extras: pip install '.[onnx,serve]' in the folder of vssl. A decision is stored before it is answered.
     In a browser it shows what waits for a person. /openapi.json describes what programs can ask, /v1/health whether it
     works, /metrics is for Prometheus.
 

@@ -254,7 +254,7 @@ def embed(
 ) -> None:
     """Embed data: writes RUN/embeddings/NAME.parquet with id, features, mean, log_variance, ambiguity and metadata.
 
-    Example: vssl embed RUN photos/new --name new
+    Example: vssl embed RUN new-photos --name new
 
     Args:
         run: The run folder.

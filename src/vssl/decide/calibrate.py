@@ -161,10 +161,9 @@ def _by_group(request: Request, known: dict[str, Known], groups: dict[str, np.nd
         try:
             found[group] = thresholds(scores[NORMAL], scores.get(DEFECT), request.promise)
         except NotEnoughDataError as error:
-            if request.group is None:
-                raise
-            promise = f"{error.promise} in the group {request.group} = {group}"
-            raise NotEnoughDataError(error.given, error.needed, promise) from error
+            counted = "" if request.block is None else f", counted in blocks by {request.block},"
+            where = "" if request.group is None else f" in the group {request.group} = {group}"
+            raise NotEnoughDataError(error.given, error.needed, error.promise + counted + where) from error
     return found
 
 

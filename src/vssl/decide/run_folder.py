@@ -122,9 +122,8 @@ def decide_run(
     measured = None if truth is None else _measured(policy, samples, table, scores, truth, source)
     known = set(reference.table["content"].to_pylist())
     own = sum(content in known for content in samples.table["content"].to_pylist())
-    broken = broken_of(run, name) if condition is None else []
     found = episodes(samples, table)
-    table = pa.concat_tables([table, _unreadable(broken, table.schema)])
+    table = pa.concat_tables([table, _unreadable(broken_of(run, name), condition, table.schema)])
     decisions = Decisions(table, policy, measured, own, found, run.path / "decisions" / f"{name}.parquet")
     _write(decisions, source)
     return decisions
@@ -229,9 +228,11 @@ def _reason(policy: Policy, group: str, score: float) -> str:
     return "" if group in policy.thresholds else f"no threshold for {policy.group} = {group}"
 
 
-def _unreadable(broken: list[dict[str, str]], schema: pa.Schema) -> pa.Table:
+def _unreadable(broken: list[dict[str, str]], condition: Condition | None, schema: pa.Schema) -> pa.Table:
     shared: dict[str, Any] = {"decision": REVIEW, "reported": False}
-    rows = [shared | {"id": item["id"], "reason": f"unreadable: {item['reason']}"} for item in broken]
+    # Their metadata are not kept: one too many is looked at, and none is lost.
+    unknown = "" if condition is None else f"; not known whether {condition.column}={condition.value}"
+    rows = [shared | {"id": item["id"], "reason": f"unreadable: {item['reason']}{unknown}"} for item in broken]
     return pa.Table.from_pylist(rows, schema)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -46,4 +47,12 @@ class GaussianHead(nn.Module):
         self.log_variance = projector(inputs, hidden, variances)
 
     def forward(self, features: Float[Tensor, "B F"]) -> Gaussian:
-        return Gaussian(self.mean(features).float(), bound(self.log_variance(features).float(), *self.range))
+        return Gaussian(self.mean(features).float(), bound(self._log_variance(features), *self.range))
+
+    def _log_variance(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B V"]:
+        """The last layer in float32: in bfloat16, near -1.5, only every 0.008th number can be told from the next."""
+        hidden, kind = self.log_variance[:-1](features), features.device.type
+        if not torch.is_autocast_enabled(kind):
+            return self.log_variance[-1](hidden).float()
+        with torch.autocast(kind, enabled=False):
+            return self.log_variance[-1](hidden.float())

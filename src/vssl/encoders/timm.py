@@ -39,7 +39,9 @@ def build(config: Config, shape: tuple[int, int, int]) -> Encoder:
     try:
         import timm
     except ImportError as error:
-        raise ConfigError("The encoder timm/... needs the extra: pip install 'vssl[timm]'.") from error
+        raise ConfigError(
+            "The encoder timm/... needs the extra: pip install '.[timm]' in the folder of vssl."
+        ) from error
     if not timm.is_model(config.variant):
         close = difflib.get_close_matches(config.variant, timm.list_models(), n=5)
         raise ConfigError(f"timm has no model {config.variant!r}. Near it: {', '.join(close) or 'nothing'}.")

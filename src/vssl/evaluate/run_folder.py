@@ -31,12 +31,14 @@ def evaluate(
     twin: Run | None = None,
     only: Sequence[str] | None = None,
 ) -> Verdict:
-    """Run the judges; see `vssl.api.evaluate`. A column named `label` is used when no other is named."""
+    """Run the judges; see `vssl.api.evaluate`. Without `label`, a column of that name in all tables."""
     query = run.embeddings(on)
+    known = None if reference is None else run.embeddings(reference)
+    everywhere = all("label" in part for part in (query, known) if part is not None)
     evidence = Evidence(
         query=query,
-        reference=None if reference is None else run.embeddings(reference),
-        label=label or ("label" if "label" in query else None),
+        reference=known,
+        label=label or ("label" if everywhere else None),
         outliers=None if outliers is None else run.embeddings(outliers),
         twin=None if twin is None else twin.embeddings(on),
     )

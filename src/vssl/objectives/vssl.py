@@ -49,7 +49,7 @@ class Config:
         prior_weight: Weight of the prior term (the beta of a beta-VAE).
         likelihood_weight: Weight of the denoising likelihood.
         likelihood_trains: all, or only the variance: then the squared error is a fixed target, and of the heads only
-            that of the variance learns from the likelihood.
+            that of the variance learns from the likelihood (and the predictor, if there is one).
         beta: The likelihood is weighted by the detached variance to this power (Seitzer et al. 2022, arXiv 2203.09168):
             0 is the plain likelihood, 1 gives the means the gradient of a squared error.
         neighbour_weight: Share of the likelihood, 0..1, whose target is the nearest other sample of the batch, not the
@@ -160,7 +160,7 @@ class VSSL(Objective):
         """
         assert isinstance(latent, Gaussian)
         (other,) = _others(self._prior(both, latent), 2)
-        prediction = latent.mean if self.predictor is None else self.predictor(latent.mean).float()
+        prediction = latent.mean if self.predictor is None else self.predictor(self._place(latent.mean)).float()
         return (self._explains(other.mean, prediction, latent) - self._kl(latent, other)) / self.config.latent
 
     def _prior(self, views: View, posterior: Gaussian) -> Gaussian:
@@ -204,11 +204,11 @@ class VSSL(Objective):
 
         The targets are the teacher's latents of the other views, and for a share that of the nearest other sample.
         """
-        prediction = posterior.mean
-        if self.predictor is not None:
-            prediction = self.predictor(gaussian.sample(posterior, generator)).float()
+        prediction = posterior.mean if self.predictor is None else self._sample(posterior, generator)
         if self.config.likelihood_trains == "variance":
             prediction = prediction.detach()
+        if self.predictor is not None:
+            prediction = self.predictor(prediction).float()
         share = self.config.neighbour_weight
         others = [self._explains(other.mean, prediction, posterior) for other in _others(prior, self.views)]
         log_likelihood = (1 - share) * _mean(others)
@@ -218,6 +218,9 @@ class VSSL(Objective):
             )
         weight = (self.config.beta * posterior.log_variance.detach().mean(1)).exp()
         return (weight * log_likelihood).mean() / self.config.latent
+
+    def _sample(self, posterior: Gaussian, generator: torch.Generator | None) -> Float[Tensor, "V*B D"]:
+        return gaussian.sample(Gaussian(self._place(posterior.mean), posterior.log_variance), generator)
 
     def _explains(self, target: Float[Tensor, "V*B D"], prediction: Tensor, posterior: Gaussian) -> Tensor:
         return gaussian.log_likelihood(target, prediction, posterior.log_variance, self.config.form)

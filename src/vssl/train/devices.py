@@ -143,7 +143,7 @@ class _GlobalBatchNorm:
         sums = _all_reduce(torch.cat([wide.sum(axes), wide.square().sum(axes)]))
         total = count * world_size()
         mean, squares = (sums / total).chunk(2)
-        variance = squares - mean.square()
+        variance = (squares - mean.square()).clamp(min=0)
         self._remember(mean.detach(), variance.detach() * total / (total - 1))
         shape = [1, -1] + [1] * (x.ndim - 2)
         normal = (wide - mean.view(shape)) * (variance + norm.eps).rsqrt().view(shape)

@@ -34,21 +34,20 @@ class Health:
 def examine(latent: Latent, share: float) -> Health:
     """The health of a batch of latents at `share` of the run."""
     mean = latent.mean.float()
-    dimensions = mean.shape[1]
     rank = float(effective_rank(mean))
     spread = float(dimension_std(F.normalize(mean, dim=1)).square().sum().sqrt())
     log_variance = latent.log_variance.float() if isinstance(latent, Gaussian) else None
     verdict = "healthy"
     if share >= GRACE:
-        verdict = _name_the_collapse(rank, spread, dimensions, log_variance)
+        verdict = _name_the_collapse(rank, spread, mean.shape, log_variance)
     return Health(rank, spread, None if log_variance is None else float(log_variance.mean()), verdict)
 
 
-def _name_the_collapse(rank: float, spread: float, dimensions: int, log_variance: torch.Tensor | None) -> str:
+def _name_the_collapse(rank: float, spread: float, shape: torch.Size, log_variance: torch.Tensor | None) -> str:
     if spread < 0.1:
         return f"complete collapse: all samples have nearly the same latent (spread {spread:.3f} of 1)"
-    if rank < max(2.0, 0.02 * dimensions):
-        return f"dimensional collapse: effective rank {rank:.1f} of {dimensions}"
+    if rank < max(2.0, 0.02 * min(shape)):  # n samples cannot have a rank above n, however many dimensions there are
+        return f"dimensional collapse: effective rank {rank:.1f} of {shape[1]}"
     if log_variance is not None and float(log_variance.mean(1).std(correction=0)) < 1e-4:
         return "variance collapse: all samples have the same variance, so it tells nothing"
     return "healthy"

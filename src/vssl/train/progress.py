@@ -42,8 +42,8 @@ class Journal:
         self.path = None if folder is None else folder / "metrics.jsonl"
         self.verdict = "healthy"
         self._next_line = 0.0
-        if self.path is not None:
-            _keep_until(self.path, after)
+        if self.path is not None and (last := _keep_until(self.path, after)):
+            self.verdict = last["health"]
         self.bar = Progress(
             TextColumn("training"),
             BarColumn(bar_width=24),
@@ -115,11 +115,13 @@ def _append(path: Path, text: str) -> None:
         ) from error
 
 
-def _keep_until(path: Path, step: int) -> None:
+def _keep_until(path: Path, step: int) -> dict[str, Any] | None:
+    """Keep the whole lines up to `step`, and return what the last of them says."""
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
     with atomic(path) as file:
         file.write("".join(kept).encode())
+    return json.loads(kept[-1]) if kept else None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
@@ -31,8 +32,8 @@ class Budget:
             stated = ", ".join(f"{name}={value}" for name, value in given.items()) or "none"
             raise ConfigError(f"Give exactly one of --epochs, --steps and --minutes; given: {stated}.")
         ((name, value),) = given.items()
-        if value <= 0:
-            raise ConfigError(f"--{name} is {value}; it must be above 0.")
+        if not 0 < value < math.inf:
+            raise ConfigError(f"--{name} is {value}; it must be a number above 0.")
 
 
 @dataclass(frozen=True)
