@@ -46,7 +46,7 @@ def series_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = api.train(
         folder / "learn.parquet",
         folder / "run",
-        modality=sensors.Config(window="16", stride="4"),
+        modality=sensors.Config(window="16", stride="16"),
         encoder="temporal/tiny",
         steps=5,
         batch=32,

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from vssl.decide import calibrate
 from vssl.decide.exchange import differing_groups, serial_dependence, unseen, worst_of_each
 from vssl.errors import DataError
 
@@ -51,3 +52,13 @@ def test_a_group_that_raises_more_alarms_is_named(embeddings_from):
 def test_the_worst_of_each_block():
     blocks = np.array(["b", "a", "b", "c"])
     np.testing.assert_array_equal(worst_of_each(np.array([1.0, 5.0, 3.0, -2.0]), blocks), [5.0, 3.0, -2.0])
+
+
+@pytest.mark.parametrize(("starts", "overlap"), [([0, 8, 16], False), ([0, 4, 16], True), ([16, 0, 4], True)])
+def test_windows_that_share_rows_are_noticed(embeddings_from, starts: list[int], overlap: bool):
+    ends = pa.array([start + 8 for start in starts])
+    samples = embeddings_from("w", np.eye(3), series=pa.array(["a"] * 3), start=pa.array(starts), end=ends)
+    assert calibrate._overlap(samples) == overlap
+    apart = embeddings_from("w", np.eye(3), series=pa.array(list("abc")), start=pa.array(starts), end=ends)
+    assert not calibrate._overlap(apart)
+    assert not calibrate._overlap(embeddings_from("w", np.eye(3), start=pa.array(starts)))

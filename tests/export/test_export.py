@@ -159,6 +159,24 @@ def test_a_second_export_replaces_the_first_and_a_kill_leaves_it(run: Run, tmp_p
     assert len(list(out.iterdir())) == len(files)
 
 
+def test_files_that_are_not_of_an_export_stay(run: Run, tmp_path: Path):
+    api.export(run, out=tmp_path)
+    others = ("model-v1.onnx", "golden-set.csv", "policy-0123456789ab.pdf")
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "known-good").mkdir()
+    (tmp_path / "model-0123456789ab.onnx").write_text("of an export before")
+    api.export(run, out=tmp_path)
+    assert all((tmp_path / name).exists() for name in (*others, "known-good"))
+    assert not (tmp_path / "model-0123456789ab.onnx").exists()
+
+
+def test_the_bank_needs_no_column_of_the_groups(trained: Run, line: Path, photos: Path, tmp_path: Path):
+    promise = {"false_alarm": 0.1, "confidence": 0.8}
+    api.calibrate(trained, f"{line}:label=ok", bank="train", group="camera", device="cpu", **promise)
+    assert runtime.load(api.export(trained, out=tmp_path / "export")).policy["group"] == "camera"
+
+
 def test_without_a_policy_there_are_numbers_and_no_decisions(tiny_run: Run, tmp_path: Path, raw: np.ndarray):
     decider = runtime.load(api.export(tiny_run, out=tmp_path / "export"))
     assert "score" not in decider.outputs(raw)

@@ -152,6 +152,8 @@ def test_pages_of_others_may_not_ask(line: Path, asked):
     assert client.post("/v1/decide", files=files, headers={"Origin": "https://elsewhere.example"}).status_code == 403
     assert client.post("/v1/decide", files=files, headers={"Origin": HERE}).status_code == 200
     assert client.get("/v1/decisions", headers={"Host": "rebound.example"}).status_code == 421
+    assert client.get("/v1/decisions", headers={"Host": "["}).status_code == 421
+    assert client.post("/v1/decide", files=files, headers={"Origin": "http://["}).status_code == 403
 
 
 def test_a_database_that_is_gone_stores_nothing_and_is_answered_with_503(line: Path, asked, service: Service):

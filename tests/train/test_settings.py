@@ -46,6 +46,7 @@ def test_a_setting_that_is_gone_is_refused_with_its_place(tiny_settings: Callabl
         ({"epochs": 2, "steps": 3}, "given: epochs=2, steps=3"),
         ({"minutes": 0}, "--minutes is 0; it must be above 0"),
         ({"steps": -1}, "--steps is -1; it must be above 0"),
+        ({"minutes": float("nan")}, "--minutes is nan; it must be above 0 and finite"),
     ],
 )
 def test_a_budget_is_one_positive_number(given: dict[str, Any], message: str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,14 @@ def _units(request: Request, known: Known, own: np.ndarray, role: str) -> np.nda
 
 
 def _dependence(request: Request, normal: Known) -> list[str]:
-    if request.time is None or request.block is not None:
+    if request.block is not None:
+        return []
+    if _overlap(normal.samples):
+        return [
+            "The samples are windows that overlap, so they are not independent. Take each stretch of time as one: "
+            "--block block."
+        ]
+    if request.time is None:
         return []
     order = (
         normal.samples.numpy(request.time)
@@ -191,6 +199,15 @@ def _dependence(request: Request, normal: Known) -> list[str]:
         "those before them or with time. Name the column of what belongs together (a shift, an episode, a lot): "
         "--block COLUMN."
     ]
+
+
+def _overlap(samples: Embeddings) -> bool:
+    """Whether some of them are windows of one series that share rows."""
+    names = ["series", "start", "end"]
+    if not all(name in samples for name in names):
+        return False
+    rows = samples.table.select(names).sort_by([("series", "ascending"), ("start", "ascending")]).to_pylist()
+    return any(one["series"] == next_["series"] and next_["start"] < one["end"] for one, next_ in pairwise(rows))
 
 
 def _differences(request: Request, normal: Known, decisions: np.ndarray) -> list[str]:

@@ -32,10 +32,11 @@ class Thresholds:
     reject_above: float
 
     def decide(self, scores: Float[np.ndarray, " N"]) -> np.ndarray:
-        """accept, review or reject for each score; one that is not a number is never accepted, but reviewed."""
+        """accept, review or reject for each score; one that is not a finite number is reviewed."""
         decisions = np.full(len(scores), REVIEW, dtype=object)
         decisions[scores <= self.accept_up_to] = ACCEPT
         decisions[scores > self.reject_above] = REJECT
+        decisions[~np.isfinite(scores)] = REVIEW
         return decisions
 
 

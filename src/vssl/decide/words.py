@@ -30,7 +30,7 @@ def _promise(policy: Policy) -> list[str]:
     if not policy.guaranteed:
         return ["NO GUARANTEE: the rates below were aimed at, and are not promised."]
     unit = "samples" if policy.block is None else f"blocks (by {policy.block})"
-    each = f" In each group by {policy.group}:" if policy.group else ""
+    each = f" In each group by {policy.group}, taken by itself:" if policy.group else ""
     promise = policy.promise
     normal = f"{policy.samples[NORMAL if policy.block is None else f'{NORMAL} blocks']:,}"
     alarms = f"at most {percent(promise.false_alarm)} of normal {unit} like the {normal} it was made with "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -35,6 +36,7 @@ Precision = Literal["float32", "int8"]
 
 GOLDEN_SAMPLES = 32
 SUFFIXES = {MODEL: "onnx", POLICY: "json", KNOWN: "json", GOLDEN: "npz", PICTURES: "zip"}
+OURS = re.compile("|".join(rf"{role}-[0-9a-f]{{12}}\.{suffix}" for role, suffix in SUFFIXES.items()))
 
 
 def export(model: Model, out: Path, precision: Precision) -> Parity:
@@ -148,7 +150,7 @@ def _write(out: Path, about: dict[str, Any], files: dict[str, bytes]) -> None:
         with atomic(out / name) as file:
             file.write(data)
     write_json(out / MANIFEST, {"format": FORMAT, "files": entries} | about)
-    kept = {MANIFEST, *(entry["name"] for entry in entries.values())}
+    kept = {entry["name"] for entry in entries.values()}
     for path in out.iterdir():
-        if path.name not in kept and path.name.split("-")[0] in SUFFIXES:
+        if path.name not in kept and OURS.fullmatch(path.name):
             path.unlink()

@@ -75,7 +75,7 @@ def recalibrate(encoded: Encoded, before: Calibration, binding: Binding) -> tupl
     old = before.policy
     request = Request(old.promise, old.score, old.group, old.block, costs=old.costs)
     kept = tuple(name for name in (old.group, old.block) if name is not None)
-    known = {role: encoded.embeddings(raw, kept) for role, raw in before.raw.items() if raw}
+    known = {role: encoded.embeddings(raw, () if role == BANK else kept) for role, raw in before.raw.items() if raw}
     made = date.fromisoformat(old.made)
     policy, reference = calibrate(request, known[BANK], known[NORMAL], known.get(DEFECT), [], made)
     policy = replace(policy, guaranteed=old.guaranteed, caveats=old.caveats, expires=old.expires, binding=binding)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -62,11 +62,11 @@ class Gate:
 
     def _refusal(self, path: str, headers: Headers) -> tuple[int, str] | None:
         host = headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname or ""
+        name = _split(f"//{host}").hostname or ""
         if self._limits.hosts is not None and name not in self._limits.hosts:
             return 421, f"This service is not {name!r}."
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _split(origin).netloc != host:
             return 403, f"A page of {origin} may not ask this service."
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self._limits.megabytes * 2**20:
@@ -111,3 +111,11 @@ def too_large(megabytes: int) -> str:
 def same(given: str, expected: str) -> bool:
     """Compare secrets in a time that does not tell how much of them is right."""
     return secrets.compare_digest(given.encode(), expected.encode())
+
+
+def _split(address: str) -> SplitResult:
+    """The parts of an address; none of one that makes no sense."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")

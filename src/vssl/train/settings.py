@@ -33,7 +33,7 @@ class Budget:
             raise ConfigError(f"Give exactly one of --epochs, --steps and --minutes; given: {stated}.")
         ((name, value),) = given.items()
         if not 0 < value < math.inf:
-            raise ConfigError(f"--{name} is {value}; it must be a number above 0.")
+            raise ConfigError(f"--{name} is {value}; it must be above 0 and finite.")
 
 
 @dataclass(frozen=True)

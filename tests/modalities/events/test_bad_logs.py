@@ -114,9 +114,12 @@ def test_a_broken_json_line_is_named_by_file_and_row(tmp_path: Path):
     lines = [json.dumps({"message": f"job {row} done"}) for row in range(3000)]
     lines[41] = '{"message": "job 4'
     lines[42] = '{"text_of_it": 1}'
+    lines[43] = '{"message": "job 43 done", "ts": ' + "9" * 5000 + "}"
+    lines[44] = '{"message": "job 44 done", "ts": ' + "9" * 400 + "}"
+    lines[45] = '{"message": "job 45 done", "ts": 1e999}'
     path = write(tmp_path / "app.jsonl", "\n".join(lines))
     dataset = modality(path, replace(CONFIG, max_broken=0.02)).load(path)
-    assert [item.id for item in dataset.broken] == ["app.jsonl@42", "app.jsonl@43"]
+    assert [item.id for item in dataset.broken] == ["app.jsonl@42", "app.jsonl@43", "app.jsonl@44"]
     assert "no JSON" in dataset.broken[0].reason
     assert "no field message" in dataset.broken[1].reason
 

@@ -109,13 +109,14 @@ def test_no_window_crosses_the_border_of_two_files(tmp_path: Path):
 
 
 def test_a_session_goes_on_in_the_younger_of_two_rotated_files(tmp_path: Path):
-    for names in (("a.log.2.gz", "a.log.1", "a.log"), ("b.log-20250130", "b.log-20250131", "b.log")):
+    dated = ("c.log.2025-01-30.gz", "c.log.2025-01-31", "c.log")
+    for names in (("a.log.2.gz", "a.log.1", "a.log"), ("b.log-20250130", "b.log-20250131", "b.log"), dated):
         lines = [f"2024-01-01 10:00:0{row} blk_{names[2][0]} step {'abc'[row]}" for row in range(3)]
         for name, line in zip(names, lines, strict=True):
             data = f"{line}\n".encode()
             (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
-    _, found = read(tmp_path, replace(CONFIG, session="blk_[ab]"))
-    assert found.metadata["source"].to_pylist() == ["a.log.2.gz", "b.log-20250130"]
+    _, found = read(tmp_path, replace(CONFIG, session="blk_[abc]"))
+    assert found.metadata["source"].to_pylist() == ["a.log.2.gz", "b.log-20250130", dated[0]]
     assert (found.raw[:, 1, STAMP + 1 : STAMP + 3] == code(1000)).all()
 
 
@@ -214,3 +215,9 @@ def test_a_log_four_times_as_long_needs_no_more_memory(tmp_path: Path):
 
     peak(1000)  # what is imported and remembered once
     assert peak(8000) < 1.2 * peak(2000)
+
+
+def test_a_long_word_between_commas_is_looked_at_once(tmp_path: Path):
+    write(tmp_path / "a.log", [f"INFO,request={'0123456789abcdef' * 8},done {row}" for row in range(40)])
+    _, found = read(tmp_path, replace(CONFIG, window="10", format="auto"))
+    assert len(found) > 0

@@ -7,7 +7,7 @@ import pytest
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors.cutting import Cut, Cuts, Cutter
-from vssl.modalities.sensors.rows import Rows
+from vssl.modalities.sensors.rows import Rows, largest
 
 STEP = 1_000_000_000
 
@@ -31,9 +31,9 @@ def slowly(times: np.ndarray | None, labels: dict[str, np.ndarray], rows: int, c
         begin = row - cut.window + 1
         if begin < first or (begin - first) % cut.stride:
             continue
-        largest = tuple(max(values[begin : row + 1].tolist()) for values in labels.values())
+        most = tuple(max(values[begin : row + 1].tolist()) for values in labels.values())
         span = (begin, row + 1) if times is None else (int(times[begin]), int(times[row]) + STEP)
-        found.append((begin, *span, *largest))
+        found.append((begin, *span, *most))
     return found
 
 
@@ -60,3 +60,12 @@ def test_a_time_that_is_wrong_at_the_border_of_two_pieces_is_named():
 
 def test_no_rows_have_no_windows():
     assert cut_in_pieces(None, {}, 0, 10, Cut(4, 2, 8, None)).starts.tolist() == []
+
+
+def test_a_label_that_is_missing_in_a_row_does_not_hide_that_of_another():
+    values = np.array([0.0, np.nan, 1.0, np.nan, np.nan, 0.0])
+    found = largest(values, np.array([0, 3]), 6)
+    assert found.tolist() == [1.0, 0.0]
+    assert np.isnan(largest(np.array([np.nan, np.nan]), np.array([0]), 2)).all()
+    cuts = cut_in_pieces(None, {"fault": values}, 6, 6, Cut(3, 3, 3, None))
+    assert cuts.labels["fault"].tolist() == [1.0, 0.0]

@@ -225,3 +225,12 @@ def test_a_long_window_of_many_channels_has_an_outline_of_means(tmp_path: Path, 
     view = modality.plain(modality.load(tmp_path).batch(np.arange(3)))
     assert modality.outline(view).shape == (3, 2 * 8 + 2)
     torch.testing.assert_close(modality.outline(view)[:, :8], view.values[:, 0].unflatten(1, (8, 4)).mean(2))
+
+
+def test_an_infinite_value_does_not_set_the_scale_of_its_channel(tmp_path: Path):
+    values = np.random.default_rng(0).normal(0, 1e4, 400)
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": values, "b": values}), path)
+    plain = built(path).spec.scale[0]
+    pq.write_table(pa.table({"a": np.where(np.arange(400) == 7, np.inf, values), "b": values}), path)
+    assert built(path).spec.scale[0] == pytest.approx(plain, rel=0.05)

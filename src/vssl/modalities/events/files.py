@@ -21,8 +21,8 @@ from vssl.modalities.images.folders import is_hidden
 SUFFIXES = (".log", ".txt", ".jsonl", ".ndjson", ".json", ".csv", ".out")
 LONGEST_LINE = 2**16
 PEEK = 2**12
-# What logrotate leaves behind: app.log.1, app.log-20250131.
-_ROTATED = re.compile(r"[.-](\d+)$")
+# What logrotate and Python's TimedRotatingFileHandler leave behind: app.log.1, app.log-20250131, app.log.2025-01-31.
+_ROTATED = re.compile(r"[.-](\d{4}-\d\d-\d\d(?:[_-]\d\d)*|\d+)$")
 _LARGEST_AGE = 999
 
 
@@ -93,7 +93,7 @@ def _in_time(name: str) -> tuple[str, bool, int, str]:
     """
     plain = _unpacked(name)
     rotated = _ROTATED.search(plain)
-    number = int(rotated[1]) if rotated else 0
+    number = int(re.sub(r"\D", "", rotated[1])) if rotated else 0
     stem = plain[: rotated.start()] if rotated else plain
     base = re.sub(r"\d+", lambda digits: digits[0].zfill(20), stem)
     return base, rotated is None, -number if number <= _LARGEST_AGE else number, name

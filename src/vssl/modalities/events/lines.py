@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,7 +84,7 @@ class JsonLines:
     def __call__(self, row: Row) -> Line:
         try:
             data = json.loads(row.text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # also for a number of more than 4,300 digits
             return Line(row.number, row.text, f"no JSON: {error}", broken=True)
         if not isinstance(data, dict):
             return Line(row.number, row.text, "no JSON object: it must stand in {...}", broken=True)
@@ -147,5 +148,5 @@ def _seconds(value: Any) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return times.epoch(float(value))
+        return times.epoch(float(value)) if abs(value) < sys.float_info.max else None
     return times.anyhow(value) if isinstance(value, str) else None

@@ -17,7 +17,8 @@ from vssl.modalities.events.grouping import Item, Tokens
 from vssl.modalities.events.lines import JsonLines, Line, TextLines
 
 LOOKED_AT = 200
-_SESSION = re.compile(r"[^\s,]+,(?:\s*[^\s,]+)*\s*")
+# Each word behind a blank of its own: otherwise a long word can be divided in too many ways to be tried.
+_SESSION = re.compile(r"[^\s,]+,\s*(?:[^\s,]+(?:\s+[^\s,]+)*\s*)?")
 
 Parser = Callable[[Row], Line]
 
@@ -101,7 +102,7 @@ def _is_object(text: str) -> bool:
         return False
     try:
         json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return False
     return True
 

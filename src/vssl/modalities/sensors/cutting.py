@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from vssl.modalities.sensors.rows import Rows
+from vssl.modalities.sensors.rows import Rows, ranked
 from vssl.modalities.sensors.times import check_rising
 
 # A step so many times the usual one is a gap, and no window crosses it.
@@ -111,6 +111,6 @@ def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.
 def _largest(values: np.ndarray, starts: np.ndarray, window: int) -> np.ndarray:
     if not len(starts):
         return values[:0]
-    order, codes = np.unique(values, return_inverse=True)
+    order, codes = ranked(values)
     views = np.lib.stride_tricks.sliding_window_view(codes, window)
     return order[views[starts].max(1)]

@@ -149,7 +149,10 @@ def _thinned(file: Path, name: str, layout: Layout, every: int) -> tuple[np.ndar
         seen += len(piece)
         if sum(map(len, values)) > 2 * SAMPLED_ROWS:
             values, every = [np.concatenate(values)[::2].copy()], 2 * every
-    return np.concatenate(values), np.concatenate(times) if times else None, every
+    sampled = np.concatenate(values)
+    # An infinite value would be the spread of its channel.
+    sampled[np.isinf(sampled)] = np.nan
+    return sampled, np.concatenate(times) if times else None, every
 
 
 def _spread(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -144,5 +144,13 @@ def _binned(rows: Rows, layout: Layout, name: str) -> Rows:
 
 def largest(column: np.ndarray, first: np.ndarray, stop: int) -> np.ndarray:
     """The largest value of each stretch of rows that begins at `first`; of texts the last in their order."""
-    values, codes = np.unique(column[:stop], return_inverse=True)
+    values, codes = ranked(column[:stop])
     return values[np.maximum.reduceat(codes, first)]
+
+
+def ranked(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different values in their order, one that is missing (NaN) as the least, and the place of each in it."""
+    values, codes = np.unique(column, return_inverse=True)
+    if values.dtype.kind == "f" and len(values) and np.isnan(values[-1]):
+        return np.roll(values, 1), (codes + 1) % len(values)
+    return values, codes
