@@ -18,7 +18,7 @@ from PIL import Image
 from vssl import api
 from vssl.decide import policy as policies
 from vssl.decide.promise import Costs
-from vssl.decide.thresholds import ACCEPT, REJECT, REVIEW
+from vssl.decide.thresholds import ACCEPT, REJECT, REVIEW, thresholds
 from vssl.decide.words import words
 from vssl.errors import ConfigError, DataError, EmptyDataError, NotEnoughDataError, PolicyError
 from vssl.run import Run
@@ -148,6 +148,21 @@ def test_a_promise_of_blocks_counts_blocks(trained: Run, line: Path, ask: Ask):
         decide(trained, line, normal="label=ok")
     with pytest.raises(NotEnoughDataError, match=r"20 samples.*counted in blocks by block"):
         calibrate(trained, f"{line}:label=ok", ask, block="block", bank="train", overwrite=True)
+
+
+def test_a_promise_of_misses_counts_blocks_of_which_every_defect_is_accepted(trained: Run, line: Path, rows: pa.Table):
+    ask = {"false_alarm": 0.2, "miss": 0.2, "confidence": 0.9}
+    policy = calibrate(trained, f"{line}:label=ok", ask, defects=f"{line}:label=defect", block="block", bank="train")
+    assert "of blocks (by block) with defects like the 20 known ones have all accepted" in words(policy)[0]
+    found = decide(trained, line).table
+    scores, blocks, labels = (
+        table[name].to_numpy() for table, name in ((found, "score"), (rows, "block"), (rows, "label"))
+    )
+    worst = {
+        label: np.array([scores[(blocks == name) & (labels == label)].max() for name in np.unique(blocks)])
+        for label in ("ok", "defect")
+    }
+    assert policy.thresholds[""] == thresholds(worst["ok"], worst["defect"], policy.promise)
 
 
 def test_with_blocks_the_bank_is_the_earlier_half_of_them(trained: Run, line: Path, rows: pa.Table):

@@ -47,9 +47,10 @@ def test_without_normals_there_is_no_false_alarm_rate():
 def test_of_a_block_the_worst_counts():
     blocks = np.array(["a", "a", "b", "b", "b", "c", "d", "d"], dtype=object)
     judged = Judged(SCORES, Thresholds(1.0, 2.6).decide(SCORES), NORMAL, CLASSES).by_block(blocks)
-    assert judged.scores.tolist() == [1.0, 3.0, 2.5, 5.0]
-    assert judged.decisions.tolist() == [ACCEPT, REJECT, REVIEW, REJECT]
-    # b holds two normals and a dent.
+    # b holds two normals, one of which is rejected, and an accepted dent: that is a miss.
+    assert judged.scores.tolist() == [1.0, 1.0, 2.5, 5.0]
+    assert judged.decisions.tolist() == [ACCEPT, ACCEPT, REVIEW, REJECT]
     assert judged.is_normal.tolist() == [True, False, False, False]
     assert judged.classes.tolist() == ["ok", "dent", "dent", "crack"]
-    assert measure(judged).false_alarm.of == 1
+    measured = measure(judged)
+    assert (measured.false_alarm.of, measured.miss["all"].count, measured.miss["all"].of) == (1, 1, 3)

@@ -169,11 +169,10 @@ def _by_group(request: Request, known: dict[str, Known], groups: dict[str, np.nd
 
 
 def _units(request: Request, known: Known, own: np.ndarray, role: str) -> np.ndarray:
-    """The scores of what the promise counts: samples, or the worst sample of each block."""
+    """The scores of what the promise counts: samples, or blocks, each by its worst sample."""
     if request.block is None:
         return known.scores[own]
-    sign = 1 if role == NORMAL else -1
-    return sign * worst_of_each(sign * known.scores, known.column(request.block, f"The list of {role} samples"))
+    return worst_of_each(known.scores, known.column(request.block, f"The list of {role} samples"))
 
 
 def _dependence(request: Request, normal: Known) -> list[str]:

@@ -89,14 +89,15 @@ class Judged:
     classes: np.ndarray
 
     def by_block(self, blocks: np.ndarray) -> Judged:
-        """The worst of each block: one that holds a defect is one, and of the class of its first defect."""
+        """The worst of each block; one that holds a defect stands for its defects: an alarm beside them finds none."""
         severity = np.array([SEVERITY.index(decision) for decision in self.decisions], dtype=int)
         rows = [np.flatnonzero(blocks == name) for name in dict.fromkeys(blocks)]
-        first = [row[np.argmin(self.is_normal[row])] for row in rows]
+        rows = [row if self.is_normal[row].all() else row[~self.is_normal[row]] for row in rows]
+        first = [row[0] for row in rows]
         return Judged(
             np.array([self.scores[row].max() for row in rows]),
             np.array([SEVERITY[severity[row].max()] for row in rows], dtype=object),
-            np.array([self.is_normal[row].all() for row in rows], dtype=bool),
+            self.is_normal[first],
             self.classes[first],
         )
 

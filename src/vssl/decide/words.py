@@ -37,8 +37,12 @@ def _promise(policy: Policy) -> list[str]:
     alarms += "are rejected" if policy.block is None else "have a rejected sample in them"
     sentences = [f"{each} {alarms}".strip()]
     if promise.miss is not None:
-        defects = f"{policy.samples[DEFECT]:,}"
-        sentences.append(f"at most {percent(promise.miss)} of defects like the {defects} known ones are accepted")
+        share = percent(promise.miss)
+        if policy.block is None:
+            sentences.append(f"at most {share} of defects like the {policy.samples[DEFECT]:,} known ones are accepted")
+        else:
+            blocks = f"{policy.samples[f'{DEFECT} blocks']:,}"
+            sentences.append(f"at most {share} of {unit} with defects like the {blocks} known ones have all accepted")
     kept = "Both" if len(sentences) == 2 else "This"
     text = ", and ".join(sentences)
     return [
