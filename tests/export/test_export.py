@@ -29,7 +29,7 @@ from vssl.types import Embeddings
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports"]
 
 
-@pytest.fixture(scope="module", params=["float32", "int8"])
+@pytest.fixture(scope="module", params=["float32", pytest.param("int8", marks=pytest.mark.slow)])
 def precision(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -159,6 +159,7 @@ def test_a_second_export_replaces_the_first_and_a_kill_leaves_it(run: Run, tmp_p
     assert len(list(out.iterdir())) == len(files)
 
 
+@pytest.mark.slow
 def test_files_that_are_not_of_an_export_stay(run: Run, tmp_path: Path):
     api.export(run, out=tmp_path)
     others = ("model-v1.onnx", "golden-set.csv", "policy-0123456789ab.pdf")
@@ -171,12 +172,14 @@ def test_files_that_are_not_of_an_export_stay(run: Run, tmp_path: Path):
     assert not (tmp_path / "model-0123456789ab.onnx").exists()
 
 
+@pytest.mark.slow
 def test_the_bank_needs_no_column_of_the_groups(trained: Run, line: Path, photos: Path, tmp_path: Path):
     promise = {"false_alarm": 0.1, "confidence": 0.8}
     api.calibrate(trained, f"{line}:label=ok", bank="train", group="camera", device="cpu", **promise)
     assert runtime.load(api.export(trained, out=tmp_path / "export")).policy["group"] == "camera"
 
 
+@pytest.mark.slow
 def test_without_a_policy_there_are_numbers_and_no_decisions(tiny_run: Run, tmp_path: Path, raw: np.ndarray):
     decider = runtime.load(api.export(tiny_run, out=tmp_path / "export"))
     assert "score" not in decider.outputs(raw)

@@ -170,6 +170,20 @@ def test_an_expired_policy_decides_nothing(copy: Path, rewrite, line: Path):
         list(runtime.load(copy).decide_images(pictures(line)[:1]))
 
 
+def test_another_onnxruntime_is_taken_if_its_numbers_are_alike_and_refused_otherwise(
+    copy: Path, line: Path, monkeypatch: pytest.MonkeyPatch
+):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["versions"]["onnxruntime"] = "0.9.1"
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert len(list(runtime.load(copy).decide_images(pictures(line)[:1]))) == 1
+    for far in (0.02, np.nan):
+        decider = runtime.load(copy)
+        monkeypatch.setattr(decider, "check", lambda far=far: {"mean": 0.0, "score": far})
+        with pytest.raises(ExportError, match=r"from those of 0\.9\.1.*Install that version"):
+            decider.check_policy()
+
+
 def test_a_group_needs_thresholds_and_an_unknown_one_is_reviewed(copy: Path, rewrite, line: Path):
     rewrite("policy", lambda policy: policy | {"group": "camera", "thresholds": {"cam-1": policy["thresholds"][""]}})
     rewrite("known", lambda known: known | {"normal": {"cam-1": known["normal"][""]}})

@@ -28,6 +28,7 @@ from vssl.export.recalibrate import Calibration, gather, recalibrate
 from vssl.files import atomic, write_json
 from vssl.run import Run
 from vssl.runtime.folder import FORMAT, GOLDEN, KNOWN, MANIFEST, MODEL, PICTURES, POLICY
+from vssl.runtime.sessions import VERSION
 from vssl.scores import places
 from vssl.train.describe import versions
 from vssl.train.model import Model
@@ -72,7 +73,7 @@ def export(model: Model, out: Path, precision: Precision) -> Parity:
 
 def backend(precision: Precision) -> str:
     """What computes the numbers, as a policy remembers it."""
-    return f"onnxruntime {'.'.join(onnxruntime.__version__.split('.')[:2])}, cpu, {precision}"
+    return f"onnxruntime {VERSION}, cpu, {precision}"
 
 
 def origin(run: Run) -> str:

@@ -17,12 +17,13 @@ from vssl.config import from_dict
 from vssl.errors import BrokenFileError, ExportError
 from vssl.modalities.images.decode import Canvas, decode
 from vssl.runtime.folder import GOLDEN, KNOWN, MODEL, POLICY, Export, read
-from vssl.runtime.sessions import session
+from vssl.runtime.sessions import VERSION, session
 
 if TYPE_CHECKING:
     from vssl.modalities.events.encoding import Encoder
 
 BATCH = 64
+ALIKE = 1e-3  # how far another version of onnxruntime may be from the numbers that the policy was made with
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Decider:
             groups: The group of each, where the policy has thresholds by group.
 
         Raises:
-            ExportError: There is no policy, it has expired, or it needs groups.
+            ExportError: As `check_policy`; or the policy needs groups.
         """
         return self.judge(self.outputs(raw), ids, groups)
 
@@ -184,10 +185,10 @@ class Decider:
         return Encoder(from_dict(Spec, self.about["spec"], "spec"))
 
     def check_policy(self) -> None:
-        """See that decisions can be made today.
+        """See that decisions can be made here and today.
 
         Raises:
-            ExportError: There is no policy, or it has expired.
+            ExportError: There is no policy, it has expired, or this version of onnxruntime computes other numbers.
         """
         self._in_force()
 
@@ -199,7 +200,20 @@ class Decider:
                 f"The policy of {self.policy['made']} expired on {self.policy['expires']}: the process may have "
                 "changed since. Calibrate the run again with fresh samples, then export it again."
             )
+        if not self._strayed <= ALIKE:  # NaN is no agreement
+            raise ExportError(
+                f"The numbers of onnxruntime {VERSION} differ by {self._strayed:.2g} of the largest from those of "
+                f"{self.about['versions']['onnxruntime']}, with which the policy was made. Install that version, or "
+                "export the run again with this one."
+            )
         return self.policy
+
+    @cached_property
+    def _strayed(self) -> float:
+        """How far another version of onnxruntime is from the exporter's numbers, on the golden samples; see `check`."""
+        if self.about["versions"]["onnxruntime"].startswith(f"{VERSION}."):
+            return 0.0
+        return float(np.max(list(self.check().values())))
 
     def _decision(self, name: str, group: str, score: float, rows: np.ndarray) -> Decision:
         assert self.policy is not None

@@ -8,6 +8,8 @@ import onnxruntime
 # variable that must be set before it is imported, which `vssl/__init__.py` does.
 onnxruntime.disable_telemetry_events()
 
+VERSION = ".".join(onnxruntime.__version__.split(".")[:2])  # what a policy remembers of it
+
 
 def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     """A session on the processor, of a model that stands in these bytes alone.

@@ -64,6 +64,7 @@ def test_a_log_that_grows_or_shrinks_while_it_is_read_is_refused(
         embed(model, made / "known", "growing")
 
 
+@pytest.mark.slow
 def test_an_export_takes_sessions_of_any_length_in_batches_of_any_size(run: Run, made: Path, tmp_path: Path):
     decider = runtime.load(api.export(run, out=tmp_path / "export"))
     model = api.load(run, "cpu")

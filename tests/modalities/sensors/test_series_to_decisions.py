@@ -85,6 +85,7 @@ def test_the_page_shows_windows_as_plots(run: Run, judged: Path):
     assert "data:image/" in html
 
 
+@pytest.mark.slow
 def test_an_export_takes_windows_with_missing_values(run: Run, judged: Path, tmp_path: Path):
     decider = runtime.load(api.export(run, out=tmp_path / "export"))
     model = api.load(run, "cpu")
