@@ -83,8 +83,9 @@ def main(options: Options) -> None:
     for seed in options.seeds:
         for objective in options.objectives:
             name = objective if options.batch is None or objective in RIVALS else f"{objective}, batch {options.batch}"
-            if any((run["objective"], run["seed"]) == (name, seed) for run in record["runs"]):
-                print(f"{name}, seed {seed}: recorded in {out}")
+            done = [run for run in record["runs"] if (run["objective"], run["seed"]) == (name, seed)]
+            if done:
+                print(f"{name}, seed {seed}: recorded in {out}, of {done[0]['command']}")
                 continue
             measured = RIVALS.get(objective, run_vssl)(options, objective, seed)
             run = {"objective": name, "seed": seed, "command": command_of(options, objective, seed), **measured}
