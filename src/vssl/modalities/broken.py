@@ -13,10 +13,15 @@ from vssl.errors import TooManyBrokenError
 
 @dataclass(frozen=True)
 class Broken:
-    """A sample that could not be read, and why."""
+    """A sample that could not be read, and why.
+
+    Attributes:
+        passing: Whether its bytes did not come, as without permission or on a failing disk: another time they may.
+    """
 
     id: str
     reason: str
+    passing: bool = False
 
 
 def check_share(broken: Sequence[Broken], total: int, allowed: float, what: str = "files") -> None:

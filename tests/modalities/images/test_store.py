@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vssl.errors import DataError, StorageError, TooManyBrokenError
+from vssl.errors import BrokenFileError, DataError, StorageError, TooManyBrokenError
 from vssl.modalities.images import cache, store
 from vssl.modalities.images.decode import Canvas
-from vssl.modalities.images.index import measure, open_index
+from vssl.modalities.images.index import Files, measure, open_index
 from vssl.modalities.images.store import Broken, load, stream
 
 CANVAS = Canvas(4, 4, 1)
@@ -138,6 +138,23 @@ def test_another_canvas_or_a_file_replaced_in_place_is_decoded_anew(folder):
     Image.new("L", (4, 4), 200).save(folder / "0.png")
     assert folder.stat().st_mtime_ns == before
     assert load(open_index(folder), CANVAS, 0.2).pixels[0, 0, 0, 0] == 200
+
+
+def test_a_file_that_could_not_be_read_is_tried_again_at_the_next_start(folder, monkeypatch):
+    index, read = open_index(folder), Files.read
+
+    def denied(files, name, offset, size):
+        if name in ("5.png", "7.png"):
+            raise BrokenFileError(name, "Permission denied")
+        return read(files, name, offset, size)
+
+    monkeypatch.setattr(Files, "read", denied)
+    for _ in range(2):
+        assert [item.id for item in load(index, CANVAS, 0.2).broken] == ["3.png", "5.png", "7.png", "11.png"]
+    monkeypatch.setattr(Files, "read", read)
+    assert load(index, CANVAS, 0.2).pixels[:, 0, 0, 0].tolist() == GOOD
+    monkeypatch.setattr(store, "stream", lambda *_, **__: pytest.fail("it was decoded again"))
+    assert len(load(index, CANVAS, 0.2)) == 18
 
 
 def test_writing_to_the_pixels_leaves_the_cache_as_it_is(folder):

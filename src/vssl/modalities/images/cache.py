@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from vssl.errors import StorageError
 
 LIMIT_BYTES = 50 * 10**9
+STALE_S = 86400.0
+"""A draft that nobody wrote to for so long belongs to a process that was killed: a living one writes all the time."""
+
+_OURS = re.compile(r"\.?(pixels|archive)-[0-9a-f]{32}(\.\w+)?")
+"""Entries and drafts. The folder may be one that the user keeps other things in."""
 
 _in_use: set[Path] = set()
 
@@ -36,7 +44,7 @@ def entry(name: str, build: Callable[[Path], None], refresh: bool = False) -> Pa
     """The folder of a finished entry; made first, where it is missing, by `build(folder)`.
 
     An entry appears whole or not at all, also when two processes build it at once. The entries used longest ago go
-    when all together pass `LIMIT_BYTES`, never those that this process uses.
+    when all together pass `LIMIT_BYTES`, never those that this process uses; so do drafts that a kill left behind.
 
     Raises:
         StorageError: The entry cannot be written: no permission, or the disk is full.
@@ -47,6 +55,7 @@ def entry(name: str, build: Callable[[Path], None], refresh: bool = False) -> Pa
         if refresh:
             _discard(final)
         if not final.exists():
+            _sweep(final.parent)
             _make(final, build)
             _evict(final.parent)
         os.utime(final)
@@ -86,20 +95,39 @@ def _to_disk(path: Path) -> None:
 
 def _discard(folder: Path) -> None:
     """Remove an entry so that nobody ever sees half of it."""
-    if folder.exists():
-        with tempfile.TemporaryDirectory(prefix=".old.", dir=folder.parent) as grave:
-            folder.rename(Path(grave) / folder.name)
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as grave,
+        suppress(FileNotFoundError),  # another process was first
+    ):
+        folder.rename(Path(grave) / folder.name)
 
 
 def _evict(root: Path) -> None:
-    entries = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    entries = {path for path in _ours(root) if not path.name.startswith(".")}
     sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for path in entries}
     total = sum(sizes.values())
-    for path in sorted(set(entries) - _in_use, key=lambda path: path.stat().st_mtime_ns):
+    for path in sorted(entries - _in_use, key=lambda path: path.stat().st_mtime_ns):
         if total <= LIMIT_BYTES:
             break
         _discard(path)
         total -= sizes[path]
+
+
+def _sweep(root: Path) -> None:
+    for draft in _ours(root):
+        if draft.name.startswith(".") and time.time() - _last_written(draft) > STALE_S:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _ours(root: Path) -> list[Path]:
+    return [path for path in root.iterdir() if path.is_dir() and _OURS.fullmatch(path.name)]
+
+
+def _last_written(draft: Path) -> float:
+    try:
+        return max(path.stat().st_mtime for path in [draft, *draft.iterdir()])
+    except FileNotFoundError:  # it has just been finished
+        return time.time()
 
 
 def _unwritable(folder: Path, error: OSError) -> StorageError:

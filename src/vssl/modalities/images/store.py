@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -79,6 +79,8 @@ def load(
 ) -> PixelData:
     """All pixels of a data set, decoded once and kept in the cache under the index' fingerprint and the canvas.
 
+    They are decoded again when a file that could not be read then can be read now.
+
     Args:
         max_broken: Share of the files, 0 to 1, that may be broken. Broken files are left out of the result and listed.
         on_progress: Called with the number of files done and of all files, when something has to be decoded.
@@ -93,8 +95,12 @@ def load(
         _write(folder, index, canvas, stream(index, canvas, workers=workers), on_progress)
 
     identity = f"{index.fingerprint} {index.source} {dataclasses.astuple(canvas)} {DECODER}"
-    folder = entry(f"pixels-{hashlib.sha256(identity.encode()).hexdigest()[:32]}", build)
-    broken = [Broken(**item) for item in json.loads((folder / "broken.json").read_text())]
+    name = f"pixels-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
+    folder = entry(name, build)
+    broken = _broken(folder)
+    if _readable_now(index, {item.id for item in broken if item.passing}):
+        folder = entry(name, build, refresh=True)
+        broken = _broken(folder)
     check_share(broken, len(index), max_broken)
     kept = index.select(np.load(folder / "rows.npy"))
     # Copy on write: torch warns of arrays that are read-only, and the file must not change.
@@ -124,6 +130,18 @@ def _write(
     (folder / "broken.json").write_text(json.dumps([dataclasses.asdict(item) for item in broken]))
 
 
+def _broken(folder: Path) -> list[Broken]:
+    return [Broken(**item) for item in json.loads((folder / "broken.json").read_text())]
+
+
+def _readable_now(index: Index, names: set[str]) -> bool:
+    for row, name in enumerate(index.ids) if names else ():
+        with suppress(BrokenFileError):
+            if name in names and index.read(row):
+                return True
+    return False
+
+
 def _write_header(file: BinaryIO, images: int, canvas: Canvas) -> None:
     # NumPy leaves room for a growing first axis, so that the final number of images fits where the first guess was.
     shape = (images, canvas.channels, canvas.height, canvas.width)
@@ -135,11 +153,13 @@ def _decode_rows(part: Index, rows: np.ndarray, canvas: Canvas) -> Chunk:
     kept: list[int] = []
     broken: list[Broken] = []
     for position, name in enumerate(part.ids):
+        data = None
         try:
-            pixels[len(kept)] = decode(part.read(position), name, canvas)
+            data = part.read(position)
+            pixels[len(kept)] = decode(data, name, canvas)
             kept.append(position)
         except BrokenFileError as error:
-            broken.append(Broken(error.name, error.reason))
+            broken.append(Broken(error.name, error.reason, passing=data is None))
     return Chunk(rows[kept], pixels[: len(kept)], broken)
 
 
