@@ -1,3 +1,4 @@
+import errno
 import io
 import os
 import pickle
@@ -132,6 +133,35 @@ def test_a_truncated_archive_is_refused_and_leaves_nothing_in_the_cache(tmp_path
     assert list(cache.cache_folder().iterdir()) == []
 
 
+@pytest.mark.parametrize("damage", [b"x", bytes(512)], ids=["changed", "zeroed"])
+def test_a_tar_with_a_damaged_header_in_the_middle_does_not_lose_its_tail(tmp_path, damage):
+    path = make_tar(tmp_path / "x.tar", content={f"{i}.png": b"\1" * 512 for i in range(3)})
+    data = path.read_bytes()
+    path.write_bytes(data[:1024] + damage + data[1024 + len(damage) :])
+    with pytest.raises(DataError, match=r"x\.tar is damaged.*no header at byte 1,024, behind 1 files"):
+        open_archive(path)
+
+
+def test_a_tar_may_end_without_the_zeros_that_end_it(tmp_path):
+    path = make_tar(tmp_path / "x.tar", content={"a.png": bytes(512)})
+    path.write_bytes(path.read_bytes()[:1024])
+    assert read_all(path) == {"a.png": bytes(512)}
+
+
+@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.zip"])
+def test_an_archive_that_may_not_be_read_is_no_cache_that_may_not_be_written(tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    path.touch()
+
+    def forbidden(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("io.open", forbidden)  # where pathlib opens, as of Python 3.11
+    monkeypatch.setattr("builtins.open", forbidden)
+    with pytest.raises(DataError, match=rf"{name} cannot be read: Permission denied"):
+        archives._build(path, tmp_path)
+
+
 def test_a_text_file_named_tar_is_refused(tmp_path):
     for name in ("x.tar", "x.tar.gz", "x.tar.bz2", "x.zip"):
         (tmp_path / name).write_text("just text")
@@ -166,8 +196,9 @@ def test_a_damaged_member_is_named(tmp_path):
         reader.read("a.png", 0, 256 * 40)
 
 
-def test_an_archive_that_vanished_is_no_broken_image(tmp_path):
-    path = make_tar(tmp_path / "x.tar")
+@pytest.mark.parametrize("make", [make_tar, make_zip])
+def test_an_archive_that_vanished_is_no_broken_image(tmp_path, make):
+    path = make(tmp_path / ("x.tar" if make is make_tar else "x.zip"))
     reader, table = open_archive(path)
     path.unlink()
     with pytest.raises(DataError, match="cannot be read any more") as caught:
@@ -175,19 +206,38 @@ def test_an_archive_that_vanished_is_no_broken_image(tmp_path):
     assert not isinstance(caught.value, BrokenFileError)
 
 
-def test_the_cache_drops_what_was_used_longest_ago_and_never_what_is_in_use(tmp_path, monkeypatch):
-    def fill(name):
-        return cache.entry(name, lambda folder: (folder / "data").write_bytes(bytes(100)) and None)
+def fill(number):
+    """An entry of 100 bytes."""
+    return cache.entry(f"pixels-{number:032x}", lambda folder: (folder / "data").write_bytes(bytes(100)) and None)
 
-    old, other = fill("old"), fill("other")
+
+def test_the_cache_drops_what_was_used_longest_ago_and_never_what_is_in_use(tmp_path, monkeypatch):
+    others = cache.cache_folder() / "photos"
+    others.mkdir()
+    (others / "own.png").write_bytes(bytes(1000))
+    old, other = fill(1), fill(2)
     os.utime(old, (1, 1))
     os.utime(other, (2, 2))
-    fill("old")
+    fill(1)
     monkeypatch.setattr(cache, "_in_use", set())
     monkeypatch.setattr(cache, "LIMIT_BYTES", 250)
-    mine = fill("mine")
+    mine = fill(3)
     assert (old.exists(), other.exists(), mine.exists()) == (True, False, True)
     monkeypatch.setattr(cache, "LIMIT_BYTES", 50)
-    fill("another")
+    fill(4)
     assert mine.exists()
     assert not old.exists()
+    assert (others / "own.png").exists()
+
+
+def test_the_drafts_of_a_process_that_was_killed_go_and_those_of_a_living_one_stay(tmp_path):
+    root = cache.cache_folder()
+    killed, living, others = (root / name for name in (f".archive-{1:032x}.abc_", f".pixels-{2:032x}.abc_", ".ssh"))
+    for folder in (killed, living, others):
+        folder.mkdir()
+        (folder / "data").touch()
+        os.utime(folder, (1, 1))
+    os.utime(killed / "data", (1, 1))
+    os.utime(others / "data", (1, 1))
+    fill(1)
+    assert (killed.exists(), living.exists(), others.exists()) == (False, True, True)

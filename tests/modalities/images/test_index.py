@@ -105,6 +105,17 @@ def test_a_link_that_points_nowhere_is_kept_and_broken_when_read(data):
         index.read(1)
 
 
+def test_links_to_themselves_are_broken_images_or_no_images(data):
+    put(data / "1.png")
+    (data / "2.png").symlink_to("2.png")
+    (data / "all").symlink_to("all")
+    index = open_index(data)
+    assert index.ids == ["1.png", "2.png"]
+    assert index.ignored == {"": 1}
+    with pytest.raises(BrokenFileError, match=r"2\.png: Too many levels of symbolic links"):
+        index.read(1)
+
+
 def test_a_pipe_named_png_is_passed_over(data):
     put(data / "1.png")
     os.mkfifo(data / "2.png")
@@ -203,14 +214,31 @@ def test_a_list_of_paths_alone_has_a_row_of_metadata_for_each(data):
         ("path,gain\na.png,-inf\n", "row 1: the column 'gain' holds -inf"),
         ("file\na.png\n", "needs one column named 'path'.*file"),
         ("", "cannot be read"),
-        ("path,x\na.png\n", "cannot be read"),
+        ("path,x\na.png,1\nb.png\n", r"cannot be read: .*Row #3: Expected 2 columns, got 1.* Row #1 is the heading"),
+        ("path,x\na.png,1,\n", r"Row #2: Expected 2 columns, got 3"),
+        ("path,x,x\na.png,1,2\n", r"has 2 columns named 'x'"),
+        ("path\nself.png\n", r"row 1: 'self\.png' cannot be looked up: .*symbolic links"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_refused_with_row_and_column(data, text, message):
     put(data / "a.png")
+    (data / "self.png").symlink_to("self.png")
     with pytest.raises(DataError, match=message) as caught:
         open_index(write_csv(data, text))
     assert "list.csv" in str(caught.value)
+
+
+def test_commas_at_the_ends_of_all_rows_are_no_columns(data):
+    put(data / "a.png")
+    index = open_index(write_csv(data, "path,label,,\na.png,good,,\n"))
+    assert index.metadata.to_pydict() == {"label": ["good"]}
+
+
+def test_a_list_that_is_not_utf_8_is_refused_with_its_column(data):
+    put(data / "a.png")
+    (data / "list.csv").write_bytes("path,label\na.png,größer\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"column 'label' of .*list\.csv is no UTF-8"):
+        open_index(data / "list.csv")
 
 
 def test_a_list_without_rows_is_empty(data):

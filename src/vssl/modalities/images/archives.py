@@ -11,7 +11,8 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -67,10 +68,12 @@ class Zip:
 
     def read(self, name: str, offset: int, size: int) -> bytes:
         try:
-            with _open_zip(self.path, self.version, os.getpid()).open(name) as member:
+            archive = _open_zip(self.path, self.version, os.getpid())
+        except OSError as error:
+            raise DataError(f"The archive {self.path} cannot be read any more: {error.strerror}.") from error
+        try:
+            with archive.open(name) as member:
                 return member.read(size)
-        except FileNotFoundError as error:
-            raise DataError(f"The archive {self.path} is no longer there.") from error
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError) as error:
             raise BrokenFileError(name, f"its place in the archive is damaged: {error}") from error
 
@@ -129,7 +132,7 @@ def _is_zip(path: Path) -> bool:
 
 
 def _zip_members(path: Path) -> list[Member]:
-    with zipfile.ZipFile(path) as archive:
+    with _reading(path), zipfile.ZipFile(path) as archive:
         members = [
             info for info in archive.infolist() if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16)
         ]
@@ -140,7 +143,7 @@ def _zip_members(path: Path) -> list[Member]:
 
 def _tar_members(path: Path) -> list[Member]:
     found: dict[str, Member] = {}
-    with tarfile.open(path, "r:") as archive:
+    with _reading(path), path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
         for info in archive:
             name = info.name.removeprefix("./")
             if info.isreg() and not info.issparse():
@@ -148,6 +151,10 @@ def _tar_members(path: Path) -> list[Member]:
             elif info.islnk() and (target := found.get(info.linkname.removeprefix("./"))):
                 found[name] = (name, *target[1:])
             archive.members.clear()  # type: ignore[attr-defined]  # tarfile keeps every header otherwise: gigabytes for millions of files
+        # To tarfile a header that it cannot read is the end; a true end is zeros, or nothing more.
+        file.seek(archive.offset)
+        if file.read(2 * tarfile.BLOCKSIZE).strip(b"\0"):
+            raise tarfile.ReadError(f"no header at byte {archive.offset:,}, behind {len(found):,} files")
     return list(found.values())
 
 
@@ -160,7 +167,9 @@ def _uncompressed(path: Path, copy: Path) -> Path:
     opener = _decompressor(path)
     if opener is None:
         return path
-    with opener(path, "rb") as packed, copy.open("wb") as plain:
+    with _reading(path):
+        packed = opener(path, "rb")
+    with packed, copy.open("wb") as plain:
         _copy(path, packed, plain)
     return copy
 
@@ -176,7 +185,16 @@ def _copy(path: Path, packed: BinaryIO, plain: BinaryIO) -> None:
 
 
 def _next_block(path: Path, packed: BinaryIO) -> bytes:
-    try:
+    with _reading(path):
         return packed.read(4 * 2**20)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:  # gzip reports damage so, which must not look like a full disk
-        raise DataError(f"The archive {path} cannot be read: {error}. Copy or download it again.") from error
+        reason = error.strerror or str(error)
+        raise DataError(
+            f"The archive {path} cannot be read: {reason}. Get permission to read it, or copy or download it again."
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -19,11 +20,11 @@ _DANGLING: FileState = (0, 0)
 def scan(root: Path) -> tuple[list[str], list[FileState], Counter[str]]:
     """Names (relative to root, with /) and states of all images below root, and the other files' suffixes, counted.
 
-    Hidden files and folders are passed over. Links are followed; one that points nowhere keeps its name, so that it is
-    counted as a broken file later and does not vanish.
+    Hidden files and folders are passed over. Links are followed; one that points nowhere, or to itself, keeps its name,
+    so that it is counted as a broken file later and does not vanish.
 
     Raises:
-        DataError: A folder cannot be listed.
+        DataError: A folder cannot be listed, or a link not be followed.
     """
     names: list[str] = []
     states: list[FileState] = []
@@ -38,7 +39,7 @@ def scan(root: Path) -> tuple[list[str], list[FileState], Counter[str]]:
         for item in items:
             if item.name.startswith("."):
                 continue
-            if item.is_dir():
+            if _is_folder(item):
                 pending.append(f"{folder}{item.name}/")
             elif not is_image(item.name):
                 ignored[suffix(item.name)] += 1
@@ -84,9 +85,18 @@ def _listing(folder: Path) -> tuple[tuple[int, int], list[os.DirEntry[str]]]:
         raise DataError(f"The folder {folder} cannot be listed: {error.strerror}.") from error
 
 
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_dir()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise DataError(f"The link {item.path} cannot be followed: {error.strerror}.") from error
+
+
 def _item_state(item: os.DirEntry[str]) -> FileState | None:
     try:
         status = item.stat()
-    except FileNotFoundError:
+    except OSError:  # what it was is said when it is read
         return _DANGLING
     return state(status) if stat.S_ISREG(status.st_mode) else None

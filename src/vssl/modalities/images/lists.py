@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +20,36 @@ from vssl.modalities.images.folders import FileState, state
 def read_list(path: Path) -> pa.Table:
     """The table of a list, with the text column `path`; rows are counted from 1, the heading not counted.
 
+    Columns without a name and without a value are left out: commas at the ends of all rows make them.
+
     Raises:
-        DataError: It cannot be read, or has no such column, an empty or repeated path, or NaN or infinite numbers.
+        DataError: It cannot be read, or has no such column, two of one name, an empty or repeated path, or NaN or
+            infinite numbers.
     """
     as_text = pa.csv.ConvertOptions(column_types={"path": pa.string()}, null_values=["", "NA", "N/A", "null", "NULL"])
     try:
         table = (
-            pq.read_table(path) if path.suffix.lower() == ".parquet" else pa.csv.read_csv(path, convert_options=as_text)
+            pq.read_table(path)
+            if path.suffix.lower() == ".parquet"
+            # Not in parallel: only then does an error name its row.
+            else pa.csv.read_csv(path, pa.csv.ReadOptions(use_threads=False), convert_options=as_text)
         )
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"The list {path} cannot be read: {error}.") from error
+        heading = " Row #1 is the heading." if "Row #" in str(error) else ""
+        raise DataError(f"The list {path} cannot be read: {error}.{heading}") from error
+    names = enumerate(table.column_names)
+    table = table.select([place for place, name in names if name or table.column(place).null_count < len(table)])
     if table.column_names.count("path") != 1:
         raise DataError(f"The list {path} needs one column named 'path'; its columns are {table.column_names}.")
     if not (pa.types.is_string(table["path"].type) or pa.types.is_large_string(table["path"].type)):
         raise DataError(f"The column 'path' of {path} holds {table['path'].type}; it must hold text.")
+    for name, count in Counter(table.column_names).items():
+        if count > 1:
+            raise DataError(f"The list {path} has {count} columns named {name!r}; each needs a name of its own.")
     _check_paths(path, table["path"].to_pylist())
     for column in table.column_names:
+        if path.suffix.lower() == ".csv" and pa.types.is_binary(table[column].type):
+            raise DataError(f"The column {column!r} of {path} is no UTF-8 text: save the list as UTF-8.")
         _check_numbers(path, column, table[column])
     return table
 
@@ -63,11 +78,14 @@ def file_states(source: Path, names: list[str]) -> list[FileState]:
     """Size and time of change of each file of a list; relative paths start at the folder of the list.
 
     Raises:
-        DataError: Files are missing; the message counts them and names the first rows.
+        DataError: Files are missing, or one cannot be looked up; the message names the rows.
     """
     states, missing = [], []
     for row, name in enumerate(names, start=1):
-        status = _status(source.parent / name)
+        try:
+            status = _status(source.parent / name)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{source}, row {row}: {name!r} cannot be looked up: {error}.") from error
         if status is None or not stat.S_ISREG(status.st_mode):
             missing.append(f"row {row}: {name}")
         else:
@@ -85,5 +103,3 @@ def _status(path: Path) -> os.stat_result | None:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be looked up: {error}.") from error
