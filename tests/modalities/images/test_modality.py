@@ -217,6 +217,12 @@ def test_drawing_shows_each_sample_with_four_draws_of_both_views(folder: Path, t
     assert again.read_bytes() == path.read_bytes()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_batch_of_which_nothing_was_readable_has_an_empty_outline(folder: Path) -> None:
+    modality = modality_of(folder)
+    assert modality.outline(modality.plain(torch.zeros(0, *modality.shape, dtype=torch.uint8))).shape[0] == 0
+
+
 def test_folders_are_labels_only_when_asked(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)

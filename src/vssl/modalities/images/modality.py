@@ -120,7 +120,8 @@ class ImageModality(Modality):
         pixels = view.pixels
         mean = F.adaptive_avg_pool2d(pixels, FIELDS)
         contrast = (F.adaptive_avg_pool2d(pixels.square(), FIELDS) - mean.square()).clamp(min=0).sqrt()
-        whole = pixels.std((2, 3), correction=0)
+        # Not `std`, which warns of an empty batch.
+        whole = (pixels - pixels.mean((2, 3), keepdim=True)).square().mean((2, 3)).sqrt()
         parts = (mean.flatten(1), (contrast + FAINT).log().flatten(1), (whole + BLANK).log())
         return torch.cat(parts, 1)
 
