@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import os
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +123,25 @@ def test_a_broken_json_line_is_named_by_file_and_row(tmp_path: Path):
     assert [item.id for item in dataset.broken] == ["app.jsonl@42", "app.jsonl@43", "app.jsonl@44"]
     assert "no JSON" in dataset.broken[0].reason
     assert "no field message" in dataset.broken[1].reason
+
+
+def test_half_a_character_of_json_is_replaced_and_counted(tmp_path: Path):
+    row = {"msg": "bad \ud800 text", "job": "j\udfff", "level": "\ud83d", "host": {"na\ud800me": 1}}
+    path = write(tmp_path / "a.jsonl", json.dumps(row) + "\n" + json.dumps({"msg": "good \U0001f600", "job": "k"}))
+    config = replace(CONFIG, session="job", line_label="level", keep=("host",))
+    data = modality(path, config).load(path)
+    assert list(data.ids) == ["j\ufffd", "k"]
+    assert data.metadata["damaged"].to_pylist() == [1, 0]
+    assert data.metadata["label"].to_pylist() == ["\ufffd", None]
+    assert data.metadata["host"].to_pylist() == ['{"na\ufffdme": 1}', None]
+    assert [item.text for item in modality(path, config).spec.templates] == ["bad \ufffd text", "good \U0001f600"]
+
+
+def test_a_file_name_that_is_not_text_is_refused_by_name(tmp_path: Path):
+    with open(os.fsencode(tmp_path) + b"/bad\xff.log", "wb"):  # noqa: PTH123 - a path of bytes
+        pass
+    with pytest.raises(DataError, match=r"bad\\udcff\.log"):
+        events.measure(tmp_path, CONFIG)
 
 
 def test_a_binary_file_is_refused_under_its_name(tmp_path: Path):

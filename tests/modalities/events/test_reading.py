@@ -17,6 +17,8 @@ import pytest
 from vssl.modalities import events
 from vssl.modalities.events import times
 from vssl.modalities.events.collect import FIRST, HIDDEN, STAMP, code
+from vssl.modalities.events.files import Row
+from vssl.modalities.events.lines import JsonLines, TextLines
 from vssl.modalities.events.modality import EventModality, Sessions
 
 CONFIG = events.Config()
@@ -130,6 +132,28 @@ def test_a_session_key_brings_lines_together_wherever_they_stand(tmp_path: Path)
     assert {template.text for template in modality.spec.templates} == {
         "open <session> now", "close <session>", "read <session>",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "left"),
+    [
+        ("1", "job 1 took 1.5 s, 11 at 10.1.2.1:80 (1)", "job <session> took 1.5 s, 11 at 10.1.2.1:80 (<session>)"),
+        ("blk_-1", "blk_-1 blk_-12 /data/blk_-1 blk_-1_7", "<session> blk_-12 /data/<session> <session>_7"),
+        ("ok", "ok: token ok, broken", "<session>: token <session>, broken"),
+        ("a-a", "xa-a-a", "xa-<session>"),
+        ("[7]", "x[7]y", "x<session>y"),
+    ],
+)  # fmt: skip
+def test_a_sessions_name_is_no_part_of_other_words_and_numbers(name: str, text: str, left: str):
+    reading = events.Reading("jsonl", "", "id", "20", "20", "", "", "")
+    line = JsonLines(reading)(Row(1, json.dumps({"id": name, "text": text}), False, False))
+    assert (line.session, line.message) == (name, left)
+
+
+def test_where_the_expression_found_the_session_its_name_may_be_part_of_a_word():
+    reading = events.Reading("lines", "", r"job(\w+)", "20", "20", r"INFO: (.*)", "", "")
+    line = TextLines(reading)(Row(1, "a INFO: jobab by abba", False, False))
+    assert (line.session, line.message) == ("ab", "job<session> by abba")
 
 
 def test_json_fields_give_message_session_time_label_and_metadata(tmp_path: Path):

@@ -48,12 +48,12 @@ def find(source: str | Path) -> list[LogFile]:
     """The log files of a folder (any depth, the oldest first), or the one file; hidden ones are left aside.
 
     Raises:
-        DataError: There is no such path, or it cannot be listed.
+        DataError: There is no such path, it cannot be listed, or a file's name is not UTF-8.
         EmptyDataError: The folder holds no log file.
     """
     path = Path(source).expanduser().absolute()
     if path.is_file():
-        return [LogFile(path.name, path)]
+        return [_log(path.name, path)]
     if not path.is_dir():
         raise DataError(f"{path} does not exist. Give a log file, or a folder of them.")
     names = [name for name in _below(path) if not is_hidden(name)]
@@ -62,7 +62,15 @@ def find(source: str | Path) -> list[LogFile]:
         others = ", ".join(sorted(names)[:5]) or "no file at all"
         known = " ".join((*SUFFIXES, *COMPRESSED))
         raise EmptyDataError(f"There is no log file in {path}: looked for {known}; it holds {others}.")
-    return [LogFile(name, path / name) for name in sorted(logs, key=_in_time)]
+    return [_log(name, path / name) for name in sorted(logs, key=_in_time)]
+
+
+def _log(name: str, path: Path) -> LogFile:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{path.parent} has a file name that is not UTF-8: {name!a}. Rename the file.") from error
+    return LogFile(name, path)
 
 
 def _below(folder: Path) -> Iterator[str]:

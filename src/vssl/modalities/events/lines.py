@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from vssl.modalities.events.patterns import compiled, group_of
 SESSION = "<session>"
 MESSAGES = ("message", "msg", "log", "event", "text")
 TIMES = ("timestamp", "@timestamp", "time", "ts", "datetime")
+# JSON can spell half a character, \ud800, which nothing can be written down with.
+_HALF = re.compile("[\ud800-\udfff]")
+# A place with letters or digits on both sides, or with a dot, comma or colon within a number.
+_INSIDE = re.compile(r"(?<=[^\W_])[^\W_]|(?<=\d[.,:])\d|(?<=\d)[.,:]\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class Line:
         time_s: Seconds since 1970; None where the line has no time.
         session: What it belongs to; empty where it says nothing of it.
         label: As it stands in the line; None where no label was asked for, or the line has none.
-        damaged: Whether it was cut, or held bytes that are no UTF-8.
+        damaged: Whether it was cut, or held what is no character: bytes that are no UTF-8, half a character of JSON.
         broken: Whether it cannot be used at all.
         fields: Further fields that are kept as metadata.
     """
@@ -56,7 +61,7 @@ class TextLines:
         self._ticks = Ticks()
 
     def __call__(self, row: Row) -> Line:
-        text, label, time_s, session = row.text, None, None, ""
+        text, label, time_s, session, at = row.text, None, None, "", -1
         if self._label and (found := self._label.search(text)):
             start, end = found.span(group_of(found))
             label, text = text[start:end], text[:start] + text[end:]
@@ -64,11 +69,10 @@ class TextLines:
             time_s = times.read(found, self._clock)
             text = text[: found.start()] + text[found.end() :]
         if self._session and (found := self._session.search(text)):
-            session = found[group_of(found)] or ""
+            session, at = found[group_of(found)] or "", found.start(group_of(found))
         if self._message and (found := self._message.search(text)):
-            text = found[group_of(found)] or ""
-        if session:
-            text = text.replace(session, SESSION)
+            text, at = found[group_of(found)] or "", at - found.start(group_of(found))
+        text = _without(text, session, at)
         time_s = self._ticks(time_s)
         return Line(row.number, row.text, text.strip(), time_s, session, label, row.cut or row.undecodable)
 
@@ -92,19 +96,18 @@ class JsonLines:
         if message is None:
             names = " or ".join(self._messages)
             return Line(row.number, row.text, f"there is no field {names} (--message FIELD)", broken=True)
-        session = _field(data, self._session) if self._session else None
+        found = _field(data, self._session) if self._session else None
+        session = "" if found is None else _text(found)
         label = _field(data, self._label) if self._label else None
         text = _text(message)
-        if session is not None and _text(session):
-            text = text.replace(_text(session), SESSION)
         return Line(
             number=row.number,
             text=row.text,
-            message=text.strip(),
+            message=_without(text, session).strip(),
             time_s=_seconds(_first(data, self._times)),
-            session="" if session is None else _text(session),
+            session=session,
             label=None if label is None else _text(label),
-            damaged=row.cut or row.undecodable,
+            damaged=row.cut or row.undecodable or "\ufffd" in text,
             fields={name: _text(value) for name in self._keep if (value := _field(data, name)) is not None},
         )
 
@@ -127,6 +130,21 @@ class Ticks:
         return self._last
 
 
+def _without(text: str, session: str, at: int = -1) -> str:
+    """The text without its session's name, which stands at `at` and is not sought inside other words and numbers."""
+    pieces, kept = [], 0
+    place = text.find(session) if session else -1
+    while place >= 0:
+        end = place + len(session)
+        if place != at and (_INSIDE.match(text, place) or _INSIDE.match(text, end)):
+            end = place + 1
+        else:
+            pieces += [text[kept:place], SESSION]
+            kept = end
+        place = text.find(session, end)
+    return "".join([*pieces, text[kept:]])
+
+
 def _first(data: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     return next((value for name in names if (value := _field(data, name)) is not None), None)
 
@@ -141,7 +159,8 @@ def _field(data: Mapping[str, Any], name: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _HALF.sub("\ufffd", text)
 
 
 def _seconds(value: Any) -> float | None:
