@@ -12,14 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
+from vssl.decide import calibrate
+from vssl.decide.episodes import SPAN
 from vssl.modalities import events
 from vssl.modalities.events import times
 from vssl.modalities.events.collect import FIRST, HIDDEN, STAMP, code
 from vssl.modalities.events.files import Row
 from vssl.modalities.events.lines import JsonLines, TextLines
 from vssl.modalities.events.modality import EventModality, Sessions
+from vssl.types import Embeddings
 
 CONFIG = events.Config()
 
@@ -101,6 +105,20 @@ def test_windows_of_time_hold_the_lines_of_their_time_and_are_not_empty(tmp_path
     _, overlapping = read(path, replace(CONFIG, window="1min", stride="30s"))
     assert spans(overlapping) == [(1, 3), (3, 5), (4, 5), (6, 6)]
     assert list(overlapping.ids) == ["a.log@1-3", "a.log@3-5", "a.log@4-5", "a.log@6-6"]
+
+
+def test_windows_that_overlap_say_so_as_those_of_series_do_and_have_blocks(tmp_path: Path):
+    path = write(tmp_path / "a.log", [f"2024-01-01 00:{row:02d}:00 INFO tick" for row in range(40)])
+    for window, stride in (("4", "2"), ("4min", "2min")):
+        data = read(path, replace(CONFIG, window=window, stride=stride))[1].metadata
+        assert set(SPAN) < set(data.column_names)
+        assert data["series"].to_pylist() == data["source"].to_pylist()
+        assert list(zip(data["start"].to_pylist(), data["end"].to_pylist(), strict=True))[:2] == [(1, 5), (3, 7)]
+        assert calibrate._overlap(Embeddings(data))
+        first = data.filter(pc.equal(data["block"], data["block"][0]))
+        assert first["start"].to_pylist() == list(range(1, 8 * 4 + 1, 2))
+    for config in (CONFIG, replace(CONFIG, stride="2", session="INFO (.*)")):
+        assert not {*SPAN, "block"} & set(read(path, config)[1].metadata.column_names)
 
 
 def test_no_window_crosses_the_border_of_two_files(tmp_path: Path):

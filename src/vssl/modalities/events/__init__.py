@@ -29,7 +29,8 @@ class Config:
         session: What keeps the lines of a session together: a regular expression such as blk_-?[0-9]+ (its first
             group, if it has one, is the session's name), or a field of JSON lines. Without it, windows are cut.
         window: Length of a window where there is no session: lines (20) or time (30s, 5min, 2h, 1d).
-        stride: Step from window to window, as window; by default its length, so that windows do not overlap.
+        stride: Step from window to window, as window; by default its length, so that windows do not overlap. If they
+            do, stretches of 8 windows are the column `block`: vssl calibrate --block block.
         message: Field of JSON lines that holds the text; or, in raw lines, a regular expression whose first group does.
         time_field: Field of JSON lines that holds the time.
         line_label: A regular expression whose first group is a line's label, or a field of JSON lines. It is taken out

@@ -26,7 +26,7 @@ from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
 from vssl.modalities.events.encoding import padded, tokens_of
 from vssl.modalities.events.files import LogFile, find, fingerprint
 from vssl.modalities.events.grouping import Item, Tokens
-from vssl.modalities.events.reading import items
+from vssl.modalities.events.reading import items, overlap
 from vssl.modalities.events.table import label_column, metadata
 from vssl.types import Events
 
@@ -143,7 +143,7 @@ class EventModality(Modality):
     def _metadata(self, samples: Sequence[Sample], files: Sequence[LogFile]) -> pa.Table:
         timed = bool(self.spec.reading.clock) or self.spec.reading.format == "jsonl"
         labels = label_column(samples, files, self.config.label_from, bool(self.spec.reading.line_label))
-        return metadata(samples, labels, self.config.keep, timed)
+        return metadata(samples, labels, self.config.keep, timed, overlap(self.spec.reading))
 
 
 def _events(codes: Int16[Tensor, "B 2 L"]) -> Events:

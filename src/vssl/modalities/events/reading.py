@@ -68,9 +68,19 @@ def items(
         return grouping.ready(sources, tokens, length)
     if reading.session:
         return grouping.by_key(sources, tokens, length)
-    window, stride = spans.parse(reading.window, "window"), spans.parse(reading.stride, "stride")
+    window, stride = _steps(reading)
     cut = grouping.by_time if window.seconds else grouping.by_lines
     return cut(sources, tokens, length, window, stride)
+
+
+def overlap(reading: Reading) -> spans.Span | None:
+    """The length of the windows where they overlap, and None where they do not, or where there are sessions."""
+    window, stride = _steps(reading)
+    return None if reading.format == "sessions" or reading.session or stride.size >= window.size else window
+
+
+def _steps(reading: Reading) -> tuple[spans.Span, spans.Span]:
+    return spans.parse(reading.window, "window"), spans.parse(reading.stride, "stride")
 
 
 def parser(reading: Reading, keep: tuple[str, ...] = ()) -> Parser:
