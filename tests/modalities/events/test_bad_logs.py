@@ -39,8 +39,9 @@ def test_an_empty_file_is_named(tmp_path: Path):
 
 
 def test_a_folder_without_logs_says_what_it_holds(tmp_path: Path):
-    write(tmp_path / "picture.png", "x")
-    with pytest.raises(EmptyDataError, match=r"no log file .*picture\.png"):
+    for name in ("syslog", "picture.png"):
+        write(tmp_path / name, "x")
+    with pytest.raises(EmptyDataError, match=r"no log file .*holds 2 other files, such as picture\.png, syslog"):
         events.measure(tmp_path, CONFIG)
 
 

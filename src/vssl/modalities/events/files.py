@@ -59,7 +59,8 @@ def find(source: str | Path) -> list[LogFile]:
     names = [name for name in _below(path) if not is_hidden(name)]
     logs = [name for name in names if is_log(name)]
     if not logs:
-        others = ", ".join(sorted(names)[:5]) or "no file at all"
+        examples = ", ".join(sorted(names)[:5])
+        others = f"{len(names):,} other files, such as {examples}" if names else "no file at all"
         known = " ".join((*SUFFIXES, *COMPRESSED))
         raise EmptyDataError(f"There is no log file in {path}: looked for {known}; it holds {others}.")
     return [_log(name, path / name) for name in sorted(logs, key=_in_time)]
