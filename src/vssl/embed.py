@@ -26,7 +26,7 @@ from torch import Tensor
 
 from vssl.errors import ConfigError, DataError, TooManyBrokenError
 from vssl.files import atomic, write_json
-from vssl.modalities.base import Chunk
+from vssl.modalities.base import Chunk, Contents
 from vssl.run import Run
 from vssl.train import devices
 from vssl.train.model import Model
@@ -80,7 +80,7 @@ def embed(
         DataError: The data cannot be read, too many samples are broken, or a metadata column has a reserved name.
         StorageError: The table cannot be written; finished parts stay for the next start.
     """
-    identity, total = _identity(model, source, pairs)
+    identity, contents = _identity(model, source, pairs)
     name = name or ("train" if identity.fingerprint == model.run.info["fingerprint"] else default_name(source))
     if not name or Path(name).name != name or name.startswith("."):
         raise ConfigError(f"--name {name!r}: a table's name is a plain file name without folders.")
@@ -92,23 +92,24 @@ def embed(
     folder = model.run.path / "embeddings"
     if not stored.serves(identity) or not (folder / f"{name}.parquet").exists():
         parts = _parts_folder(folder, name, identity)
-        _write_missing_parts(model, source, total, identity.pairs, parts, terminal)
+        _write_missing_parts(model, source, contents.samples, identity.pairs, parts, terminal)
         _join(parts, folder / f"{name}.parquet", identity)
         shutil.rmtree(parts)
     broken = broken_of(model.run, name)
+    total, what = (contents.samples, "samples") if contents.files is None else (contents.files, "files")
     if len(broken) > model.modality.max_broken * total:
         first = "; ".join(f"{item['id']}: {item['reason']}" for item in broken[:5])
         raise TooManyBrokenError(
-            f"{len(broken)} of {total} samples of {source} are broken. The table of the others is kept. First: {first}."
+            f"{len(broken)} of {total} {what} of {source} are broken. The table of the others is kept. First: {first}."
         )
     return model.run.embeddings(name)
 
 
-def _identity(model: Model, source: str | Path, pairs: int = 0) -> tuple[Identity, int]:
+def _identity(model: Model, source: str | Path, pairs: int = 0) -> tuple[Identity, Contents]:
     contents = model.modality.contents(source)
     place = str(Path(source).absolute())
     hashes = (contents.fingerprint, contents.metadata, model_hash(model), model.preprocessing)
-    return Identity(place, *hashes, model.backend, pairs), contents.samples
+    return Identity(place, *hashes, model.backend, pairs), contents
 
 
 def identity_of(run: Run, name: str) -> Identity:
@@ -215,7 +216,7 @@ def training_contents(model: Model, terminal: Console | None = None) -> set[str]
         DataError: The training data are no longer there, or have changed.
     """
     run, source = model.run, model.run.info["source"]
-    identity, total = _identity(model, source)
+    identity, contents = _identity(model, source)
     if identity.fingerprint != run.info["fingerprint"]:
         raise DataError(f"The training data in {source} have changed since the training.")
     if "train" in run.embedding_names() and identity_of(run, "train").serves(identity):
@@ -224,7 +225,7 @@ def training_contents(model: Model, terminal: Console | None = None) -> set[str]
     with counting("reading the training data", terminal) as on_progress:
         for done, chunk in enumerate(model.modality.stream(source, size=BATCH), 1):
             found |= set(content(chunk.raw))
-            on_progress(min(done * BATCH, total), total)
+            on_progress(min(done * BATCH, contents.samples), contents.samples)
     return found
 
 

@@ -84,11 +84,13 @@ class Contents:
         samples: How many, broken ones included.
         fingerprint: Changes whenever the samples do.
         metadata: Fingerprint of their metadata.
+        files: How many files, where what breaks is a file of many samples; else None.
     """
 
     samples: int
     fingerprint: str
     metadata: str
+    files: int | None = None
 
 
 def check_corruption(kinds: Collection[str], kind: str, level: int) -> None:
@@ -106,7 +108,7 @@ class Modality(ABC):
 
     Attributes:
         shape: What an encoder has to know of a sample; images: (channels, height, width).
-        max_broken: Share of the samples that may be broken, 0..1.
+        max_broken: Share of the samples, or of the files where they break as a whole, that may be broken, 0..1.
         corruptions: What `corrupt` can do; none where nothing is known of the way the data are taken.
         config: Its settings.
         spec: What was measured on the training data.

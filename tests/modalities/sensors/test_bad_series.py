@@ -134,6 +134,46 @@ def test_a_channel_that_is_missing_later_is_named(tmp_path: Path):
         load(tmp_path)
 
 
+def every(seconds: int, rows: int = 40) -> str:
+    times = np.datetime64("2026-01-05T08:00:00") + np.arange(rows) * np.timedelta64(seconds, "s")
+    return "time,x,y\n" + "\n".join(f"{time},{row},{row % 7}" for row, time in enumerate(times))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (every(60, rows=3), r"3 rows hold no window of 4 rows without a gap"),
+        ("time,x,y\n", r"0 rows hold no window"),
+        (every(600), r"a row every 600 s, but one every 60 s in the series trained on: .* --resample"),
+        (every(20), r"a row every 20 s, but one every 60 s"),
+    ],
+    ids=["short", "empty", "slower", "faster"],
+)
+def test_a_series_that_gives_no_window_or_other_ones_is_named(tmp_path: Path, content: str, reason: str):
+    (tmp_path / "a.csv").write_text(GOOD)
+    config = sensors.Config(window="4", stride="4")
+    modality = sensors.build(config, sensors.measure(tmp_path, config))
+    (tmp_path / "b.csv").write_text(content)
+    with pytest.raises(TooManyBrokenError, match=rf"1 of 2 files .* b\.csv: .*{reason}"):
+        modality.load(tmp_path)
+    assert modality.contents(tmp_path).samples == 11
+    (chunk,) = modality.stream(tmp_path)
+    assert [(len(chunk.ids), [item.id for item in chunk.broken])] == [(10, ["b.csv"])]
+
+
+def test_a_rate_that_only_trembles_is_the_same_rate(tmp_path: Path):
+    (tmp_path / "a.csv").write_text(every(60))
+    (tmp_path / "b.csv").write_text(every(66))
+    assert len(load(tmp_path)) == 20
+
+
+@pytest.mark.parametrize("window", ["4", "10min"])
+def test_times_that_stand_still_are_named_and_no_step_of_zero(tmp_path: Path, window: str):
+    (tmp_path / "a.csv").write_text(every(0))
+    with pytest.raises(DataError, match=r"a\.csv: row 2 has the same time as the one before it"):
+        load(tmp_path, window=window)
+
+
 @pytest.mark.parametrize("name", ["nowhere", "notes.md"])
 def test_no_series_at_all_is_said(tmp_path: Path, name: str):
     (tmp_path / "notes.md").write_text("no series")

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from vssl import api, runtime
+from vssl.errors import TooManyBrokenError
 from vssl.modalities import sensors
 from vssl.run import Run
 
@@ -71,6 +72,22 @@ def test_what_would_have_to_change_is_said_in_channels_and_times(run: Run, judge
     worst = max(table.to_pylist(), key=lambda row: row["score"])
     assert "pressure" in worst["because"]
     assert "heat" not in worst["because"]
+
+
+def test_a_file_without_a_window_is_not_lost_and_counts_as_one_of_the_files(run: Run, judged: Path, tmp_path: Path):
+    (tmp_path / judged.name).write_bytes(judged.read_bytes())
+    line(tmp_path, "stub", 20, 4)
+    table = api.decide(run, tmp_path, name="two", device="cpu").table
+    last = table.to_pylist()[-1]
+    assert (last["id"], last["decision"]) == ("stub.parquet", "review")
+    assert "20 rows hold no window of 32 rows" in last["reason"]
+    with pytest.raises(TooManyBrokenError, match="1 of 2 files"):
+        api.embed(run, tmp_path, name="two", device="cpu")
+
+
+def test_where_no_file_has_a_window_each_is_reviewed(run: Run, tmp_path: Path):
+    decisions = api.decide(run, line(tmp_path, "alone", 20, 4), device="cpu")
+    assert decisions.table["decision"].to_pylist() == ["review"]
 
 
 def test_the_promise_is_one_of_blocks(run: Run):

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from vssl.errors import BrokenFileError
 from vssl.modalities.sensors.rows import Rows, ranked
-from vssl.modalities.sensors.times import check_rising
+from vssl.modalities.sensors.times import ENOUGH_ROWS, check_rising
 
 # A step so many times the usual one is a gap, and no window crosses it.
 GAP = 1.5
+# Usual steps that differ by more than this factor are other rates, and windows of as many rows another length of time.
+SAME_RATE = 1.25
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Cutter:
         self._labels: dict[str, list[np.ndarray]] = {}
         self._kept: dict[str, np.ndarray] = {}
         self._timed = False
+        self._steps = np.empty(0, np.int64)
 
     def add(self, rows: Rows) -> None:
         """Go on with these rows.
@@ -90,7 +94,30 @@ class Cutter:
         before = rows.times[0] if self._before is None else self._before
         self._before = rows.times[-1]
         steps = np.diff(rows.times, prepend=before)
+        if self._rows < ENOUGH_ROWS:
+            # Before the very first row there is no step.
+            self._steps = np.concatenate([self._steps, steps if self._rows else steps[1:]])
         return steps > GAP * self._cut.step_ns if self._cut.step_ns else np.zeros(len(rows), bool)
+
+    def check(self) -> None:
+        """Check that the rows so far have the usual step, and a window.
+
+        Raises:
+            BrokenFileError: They have not; the reason names both steps.
+        """
+        usual, found = self._cut.step_ns, float(np.median(self._steps)) if len(self._steps) else None
+        if usual and found and not 1 / SAME_RATE <= found / usual <= SAME_RATE:
+            raise BrokenFileError(
+                self._name,
+                f"there is a row every {found / 1e9:g} s, but one every {usual / 1e9:g} s in the series trained on: "
+                "bring all to one step, or train with --resample",
+            )
+        if not sum(len(numbers) for numbers, _ in self._ends):
+            raise BrokenFileError(
+                self._name,
+                f"{self._rows} rows hold no window of {self._cut.window} rows without a gap: give a shorter --window "
+                "in training, or close gaps with --resample",
+            )
 
     def cuts(self) -> Cuts:
         """The windows of the rows so far."""

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Int64
 
-from vssl.errors import BrokenFileError, DataError
+from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import tables
 from vssl.modalities.sensors.cutting import Cut, Cuts, Cutter
 from vssl.modalities.sensors.rows import Layout, read
@@ -31,7 +31,7 @@ class File:
         name: Within the source.
         cuts: Where they begin and end, and their labels.
         block: Rows of a block.
-        broken: Why it cannot be read; None if it can.
+        broken: Why it cannot be used; None if it can.
     """
 
     path: Path
@@ -47,7 +47,7 @@ class File:
 
     @property
     def samples(self) -> int:
-        """How many windows, or one for a file that cannot be read."""
+        """How many windows, or one for a file that cannot be used."""
         return len(self.starts) if self.broken is None else 1
 
     def ids(self, rows: Picked = EVERY) -> list[str]:
@@ -96,15 +96,10 @@ def index(source: str | Path, layout: Layout, cut: Cut) -> Index:
     """Look through all files of a source.
 
     Raises:
-        DataError: There are no files, or no file has a window.
+        DataError: There are no files.
     """
     paths = tables.files_of(source)
     files = [_file(tables.state(path), tables.name_in(source, path), layout, cut) for path in paths]
-    if not sum(file.samples for file in files):
-        raise DataError(
-            f"{source} holds no window of {cut.window} rows without a gap: give a shorter --window, or close gaps with "
-            "--resample."
-        )
     identity = repr(([(file.name, *tables.state(file.path)[1:]) for file in files], layout, cut))
     return Index(files, hashlib.sha256(identity.encode()).hexdigest())
 
@@ -115,6 +110,7 @@ def _file(state: tuple[str, int, int], name: str, layout: Layout, cut: Cut) -> F
     try:
         for rows in read(path, name, layout):
             cutter.add(rows)
+        cutter.check()
     except BrokenFileError as error:
         cutter, broken = Cutter(name, cut), error.reason
     return File(path, name, cutter.cuts(), cut.block, broken)

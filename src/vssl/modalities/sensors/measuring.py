@@ -10,7 +10,7 @@ import pyarrow as pa
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.modalities.sensors import Config, Spec, tables
 from vssl.modalities.sensors.rows import Layout, read
-from vssl.modalities.sensors.times import duration_s, is_time, rows
+from vssl.modalities.sensors.times import ENOUGH_ROWS, check_rising, duration_s, is_time, rows
 
 SAMPLED_ROWS = 200_000
 """Enough for the quarters of every channel."""
@@ -144,11 +144,14 @@ def _thinned(file: Path, name: str, layout: Layout, every: int) -> tuple[np.ndar
     for piece in read(file, name, layout):
         # A copy: a view would hold the whole piece.
         values.append(piece.values[-seen % every :: every].copy())
-        if piece.times is not None and seen < SAMPLED_ROWS:
+        if piece.times is not None and seen < ENOUGH_ROWS:
             times.append(piece.times)
         seen += len(piece)
         if sum(map(len, values)) > 2 * SAMPLED_ROWS:
             values, every = [np.concatenate(values)[::2].copy()], 2 * every
+    if times:
+        # Of times that stand still no step can be told, and of others a wrong one.
+        check_rising(np.concatenate(times), name)
     sampled = np.concatenate(values)
     # An infinite value would be the spread of its channel.
     sampled[np.isinf(sampled)] = np.nan

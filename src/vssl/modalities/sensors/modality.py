@@ -42,7 +42,7 @@ MOST_CHANNELS = 16
 
 
 Item = tuple[File, int, np.ndarray] | Broken
-"""A window: its file, its number in it, and its values; or a file that cannot be read."""
+"""A window: its file, its number in it, and its values; or a file that cannot be used."""
 
 
 class SensorModality(Modality):
@@ -64,7 +64,7 @@ class SensorModality(Modality):
         found = self._index(source)
         broken = _broken(found)
         check_share(broken, len(found.files), self.max_broken, f"files of {source}")
-        usable = [file for file in found.files if file.broken is None and len(file.starts)]
+        usable = [file for file in found.files if file.broken is None]
         values, starts, rows = [], [], 0
         for number, file in enumerate(usable, 1):
             part = joined(list(read(file.path, file.name, self._layout)), len(self.spec.channels)).values
@@ -97,7 +97,7 @@ class SensorModality(Modality):
 
     def contents(self, source: str | Path) -> Contents:
         found = self._index(source)
-        return Contents(len(found), found.fingerprint, f"{found.fingerprint} {self.config.labels}")
+        return Contents(len(found), found.fingerprint, f"{found.fingerprint} {self.config.labels}", len(found.files))
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Series]:
         plain, strengths = self.plain(raw), PRESETS[self.config.views]()

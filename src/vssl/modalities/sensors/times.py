@@ -12,6 +12,8 @@ from jaxtyping import Int64
 from vssl.errors import BrokenFileError, ConfigError
 from vssl.modalities.spans import parse
 
+ENOUGH_ROWS = 200_000
+"""Of a long series so many rows tell the usual step."""
 NAMES = ("timestamp", "time", "datetime", "date", "ts")
 
 Times = Int64[np.ndarray, " n"]
