@@ -321,7 +321,8 @@ def _join(parts: Path, path: Path, identity: Identity) -> None:
     header = {"vssl": json.dumps({**asdict(identity), "broken": broken})}
     with atomic(path) as file, pq.ParquetWriter(file, schema.with_metadata(header)) as writer:
         for table in _tables(files):
-            writer.write_table(table.cast(schema))
+            # A part may lack a column that another has.
+            writer.write_table(pa.concat_tables([schema.empty_table(), table], promote_options="permissive"))
 
 
 def _tables(files: list[Path]) -> Iterator[pa.Table]:

@@ -134,6 +134,42 @@ def test_a_channel_that_is_missing_later_is_named(tmp_path: Path):
         load(tmp_path)
 
 
+def test_labels_of_different_kinds_are_refused_with_both_files(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("x,fault\n" + "1,0\n" * 4)
+    (tmp_path / "b.csv").write_text("x,fault\n" + "1,stuck\n" * 4)
+    with pytest.raises(DataError, match=r"'fault' of --labels holds numbers in a\.csv and texts in b\.csv"):
+        load(tmp_path, labels=("fault",))
+
+
+def test_a_misspelt_label_is_refused_and_one_that_the_training_lacks_is_not(tmp_path: Path):
+    (tmp_path / "a.csv").write_text(GOOD.replace("time,x,y", "time,x,Anomaly"))
+    with pytest.raises(DataError, match=r"a\.csv has no column 'anomly' for --labels; it has: time, x, Anomaly\. If"):
+        load(tmp_path, labels=("anomly",))
+    config = sensors.Config(window="4", labels=("fault",))
+    assert sensors.measure(tmp_path, config).left_out == ("fault: named with --labels, but in no file",)
+
+
+@pytest.mark.parametrize("heading", ["time,x,x", "time,,"])
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, heading: str):
+    (tmp_path / "a.csv").write_text(GOOD.replace("time,x,y", heading))
+    with pytest.raises(DataError, match=r"a\.csv: 2 columns are called '.?': rename or remove all but one"):
+        load(tmp_path)
+
+
+def test_empty_columns_without_a_name_do_no_harm(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("\n".join(f"{line},," for line in lines()))
+    assert len(load(tmp_path)) == 10
+
+
+@pytest.mark.parametrize("content", ["time,sensor,value,fault\n", "when,sensor,value\n2026-01-05T08:00:00,x,1\n"])
+def test_a_file_with_one_value_a_row_and_no_rows_or_times_is_named(tmp_path: Path, content: str):
+    rows = [f"2026-01-05T08:{minute:02d}:00,x,{minute}" for minute in range(40)]
+    (tmp_path / "a.csv").write_text("\n".join(["time,sensor,value", *rows]))
+    (tmp_path / "b.csv").write_text(content)
+    with pytest.raises(TooManyBrokenError, match=r"b\.csv: (it has no column 'time'|0 rows)"):
+        load(tmp_path, long="sensor:value", labels=("fault",))
+
+
 def every(seconds: int, rows: int = 40) -> str:
     times = np.datetime64("2026-01-05T08:00:00") + np.arange(rows) * np.timedelta64(seconds, "s")
     return "time,x,y\n" + "\n".join(f"{time},{row},{row % 7}" for row, time in enumerate(times))

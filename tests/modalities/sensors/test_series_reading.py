@@ -123,6 +123,67 @@ def test_one_value_a_row_is_brought_to_one_row_a_time(tmp_path: Path):
     assert np.isnan(first[1]).tolist() == [False, True, False, False]
 
 
+def long(rows: int, *sensors: str, fault: int) -> str:
+    times = [f"2026-01-05T08:{minute:02d}:00" for minute in range(rows)]
+    values = [f"{time},{name},{minute},{fault * minute}" for minute, time in enumerate(times) for name in sensors]
+    return "time,sensor,value,fault\n" + "\n".join(values)
+
+
+def test_one_value_a_row_may_have_labels_and_a_channel_only_in_a_later_file(tmp_path: Path):
+    (tmp_path / "a.csv").write_text(long(8, "heat", fault=0))
+    (tmp_path / "b.csv").write_text(long(8, "speed", "heat", fault=1))
+    modality = built(tmp_path, long="sensor:value", labels=("fault",), stride="4")
+    assert modality.spec.channels == ("heat", "speed")
+    dataset = modality.load(tmp_path)
+    assert dataset.metadata["fault"].to_pylist() == [0, 0, 3, 7]
+    assert dataset.batch(np.array([1, 3]))[:, 1, 3].tolist() == pytest.approx([np.nan, 7], nan_ok=True)
+
+
+def test_a_column_that_is_empty_at_first_is_a_channel_or_a_label_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 64)
+    late = [",,," if row < 20 else f"{row / 2},{row // 30},true,kim" for row in range(40)]
+    rows = [f"{row},{more}" for row, more in enumerate(late)]
+    (tmp_path / "a.csv").write_text("x,y,fault,on,who\n" + "\n".join(rows))
+    modality = built(tmp_path, labels=("fault",), stride="4")
+    assert modality.spec.channels == ("x", "y", "on")
+    assert modality.spec.left_out == ("who: not numeric (string)",)
+    dataset = modality.load(tmp_path)
+    assert dataset.metadata["fault"].to_pylist() == [None] * 5 + [0, 0, 1, 1, 1]
+    assert dataset.batch(np.array([9]))[0].tolist() == [[36, 37, 38, 39], [18, 18.5, 19, 19.5], [1, 1, 1, 1]]
+
+
+def test_a_column_that_is_empty_in_the_first_file_is_a_channel_and_one_that_is_not_there_is_named(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("x,y\n" + "1,\n" * 8)
+    (tmp_path / "b.csv").write_text("x,y,z\n" + "1,2,3\n" * 8)
+    spec = built(tmp_path).spec
+    assert spec.channels == ("x", "y")
+    assert spec.left_out == ("z: not in a.csv",)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_true_and_false_are_the_channels_1_and_0(tmp_path: Path, name: str):
+    on = [True, False, None, True]
+    (tmp_path / "a.csv").write_text("x,on\n1,true\n2,false\n3,\n4,true\n")
+    pq.write_table(pa.table({"x": [1, 2, 3, 4], "on": on}), tmp_path / "a.parquet")
+    modality = built(tmp_path / name)
+    assert modality.spec.channels == ("x", "on")
+    values = modality.load(tmp_path / name).batch(np.array([0]))[0, 1]
+    assert values.tolist() == pytest.approx([1, 0, np.nan, 1], nan_ok=True)
+
+
+def test_labels_of_files_are_brought_together_and_whole_numbers_stay_whole(tmp_path: Path):
+    for name, fault in {"a": "0", "b": "", "c": "1", "d": None}.items():
+        header, field = ("x", "") if fault is None else ("x,fault", f",{fault}")
+        (tmp_path / f"{name}.csv").write_text(f"{header}\n" + "".join(f"{row}{field}\n" for row in range(4)))
+    (tmp_path / "c.csv").write_text("x,fault\n1,\n2,1\n3,0\n4,\n")
+    modality = built(tmp_path, labels=("fault",))
+    for metadata in (modality.load(tmp_path).metadata, next(modality.stream(tmp_path)).metadata):
+        assert metadata["fault"].to_pylist() == [0, None, 1, None]
+        assert metadata["fault"].type == pa.int64()
+
+
 def test_rows_are_averaged_in_bins_only_when_asked(tmp_path: Path):
     whole = table(24, step=10).append_column("fault", pa.array([False] * 23 + [True]))
     pq.write_table(whole, tmp_path / "a.parquet")

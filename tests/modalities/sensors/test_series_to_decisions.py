@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from vssl import api, runtime
 from vssl.errors import TooManyBrokenError
 from vssl.modalities import sensors
 from vssl.run import Run
+
+# By its full name: `vssl.embed` is also the verb.
+embed_module = importlib.import_module("vssl.embed")
 
 
 def line(folder: Path, name: str, rows: int, seed: int, fault: slice | None = None) -> Path:
@@ -88,6 +92,19 @@ def test_a_file_without_a_window_is_not_lost_and_counts_as_one_of_the_files(run:
 def test_where_no_file_has_a_window_each_is_reviewed(run: Run, tmp_path: Path):
     decisions = api.decide(run, line(tmp_path, "alone", 20, 4), device="cpu")
     assert decisions.table["decision"].to_pylist() == ["review"]
+
+
+def test_a_label_that_only_some_files_have_is_kept_over_the_parts_of_a_table(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(embed_module, "PART", 16)
+    monkeypatch.setattr(embed_module, "BATCH", 16)
+    for name, labels in (("a", None), ("b", [1] * 160), ("c", [0.5] * 160), ("d", [None] * 160)):
+        path = line(tmp_path, name, 160, 4)
+        table = pq.read_table(path).drop_columns("label")
+        pq.write_table(table if labels is None else table.append_column("label", pa.array(labels)), path)
+    table = api.embed(run, tmp_path, name="parts", device="cpu").table
+    assert table["label"].to_pylist() == [None] * 17 + [1] * 17 + [0.5] * 17 + [None] * 17
 
 
 def test_the_promise_is_one_of_blocks(run: Run):

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
-from vssl.errors import BrokenFileError
+from vssl.errors import BrokenFileError, DataError
 from vssl.modalities.sensors import tables
 from vssl.modalities.sensors.cutting import Cut, Cuts, Cutter
-from vssl.modalities.sensors.rows import Layout, read
+from vssl.modalities.sensors.rows import NONE, Layout, read
 from vssl.modalities.sensors.times import text
 
 Picked = slice | Int64[np.ndarray, " k"] | Sequence[int]
 EVERY = slice(None)
+KINDS = {"b": "true and false", "i": "numbers", "f": "numbers", "U": "texts"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +76,20 @@ class File:
             "end": pa.array(self._shown(self.cuts.ends[rows])),
             "block": pa.array([f"{self.name}#{start // self.block}" for start in self.starts[rows]], pa.string()),
         }
-        return pa.table(columns | {column: pa.array(values[rows]) for column, values in self.cuts.labels.items()})
+        return pa.table(columns | {column: _arrow(values[rows]) for column, values in self.cuts.labels.items()})
 
     def _shown(self, places: Int64[np.ndarray, " k"]) -> list[str] | list[int]:
         return [text(time) for time in places] if self.cuts.timed else places.tolist()
+
+
+def _arrow(labels: np.ndarray) -> pa.Array:
+    """Labels, those that are missing as null; a column without any suits that of every other file."""
+    column = pa.array(labels, mask=_missing(labels))
+    return column if column.null_count < len(column) else pa.nulls(len(column))
+
+
+def _missing(labels: np.ndarray) -> Bool[np.ndarray, " k"]:
+    return labels == NONE if labels.dtype.kind == "i" else labels != labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +107,28 @@ def index(source: str | Path, layout: Layout, cut: Cut) -> Index:
     """Look through all files of a source.
 
     Raises:
-        DataError: There are no files.
+        DataError: There are no files, or a column of labels is not of one kind in all of them.
     """
     paths = tables.files_of(source)
     files = [_file(tables.state(path), tables.name_in(source, path), layout, cut) for path in paths]
+    _check_labels(files)
     identity = repr(([(file.name, *tables.state(file.path)[1:]) for file in files], layout, cut))
     return Index(files, hashlib.sha256(identity.encode()).hexdigest())
+
+
+def _check_labels(files: list[File]) -> None:
+    first: dict[str, tuple[str, str]] = {}
+    for file in files:
+        for column, values in file.cuts.labels.items():
+            if _missing(values).all():
+                continue
+            kind = KINDS[values.dtype.kind]
+            known, name = first.setdefault(column, (kind, file.name))
+            if kind != known:
+                raise DataError(
+                    f"The column {column!r} of --labels holds {known} in {name} and {kind} in {file.name}: write it "
+                    "in one way."
+                )
 
 
 @lru_cache(maxsize=4096)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +16,25 @@ from vssl.modalities.sensors.times import ENOUGH_ROWS, check_rising, duration_s,
 
 SAMPLED_ROWS = 200_000
 """Enough for the quarters of every channel."""
+
+Described = tuple[Path, str, pa.Schema]
+"""A file, its name within the source, and its columns."""
+
 # The distance between the quarters of a standard normal.
 QUARTERS = 1.349
 
 
 def measure(source: str | Path, config: Config) -> Spec:
-    """Look at the columns of the first file that can be read, and at rows of all; see `sensors.measure`."""
+    """Look at the columns and at rows of all files that can be read; see `sensors.measure`."""
     files = tables.files_of(source)
     named = [(file, tables.name_in(source, file)) for file in files]
-    first, name, schema = _first_readable(named)
+    schemas = _schemas(named)
+    _, name, schema = schemas[0]
+    columns = _columns(schemas)
     time = _time_column(schema, config, name)
-    channels, left_out = _channels(first, name, schema, config, time)
     long = _long(config)
+    channels, left_out = _channels(schemas[0], columns, config, time) if long is None else (_names(named, long[0]), ())
+    left_out += _labels_not_there(columns, config, name)
     resample_s = duration_s(config.resample, "resample") if config.resample else None
     layout = Layout(channels, time, config.labels, long, resample_s)
     values, step_s = _sampled(named, layout)
@@ -48,14 +57,44 @@ def _long(config: Config) -> tuple[str, str] | None:
     return sensor, value
 
 
-def _first_readable(named: list[tuple[Path, str]]) -> tuple[Path, str, pa.Schema]:
-    broken = None
+def _schemas(named: list[tuple[Path, str]]) -> list[Described]:
+    """The files that can be read, with their columns."""
+    found, broken = [], None
     for file, name in named:
         try:
-            return file, name, tables.schema_of(file, name)
+            found.append((file, name, tables.schema_of(file, name)))
         except BrokenFileError as error:
             broken = broken or error
-    raise EmptyDataError(f"None of {len(named)} files can be read; the first: {broken}") from broken
+    if not found:
+        raise EmptyDataError(f"None of {len(named)} files can be read; the first: {broken}") from broken
+    return found
+
+
+def _columns(schemas: list[Described]) -> dict[str, pa.DataType]:
+    """The columns of all files, each with its type in the first one that has values in it."""
+    found: dict[str, pa.DataType] = {}
+    for _, _, schema in schemas:
+        for field in schema:
+            if pa.types.is_null(found.get(field.name, pa.null())):
+                found[field.name] = field.type
+    return found
+
+
+def _labels_not_there(columns: dict[str, pa.DataType], config: Config, name: str) -> tuple[str, ...]:
+    """Labels that no file has: training data may have none. A misspelt one would make the right one a channel.
+
+    Raises:
+        DataError: A column is called nearly so.
+    """
+    missing = [label for label in config.labels if label not in columns]
+    others = {column.lower(): column for column in columns if column not in config.labels}
+    for label in missing:
+        if close := difflib.get_close_matches(label.lower(), others, n=1, cutoff=0.8):
+            raise DataError(
+                f"{name} has no column {label!r} for --labels; it has: {', '.join(columns)}. If {others[close[0]]!r} "
+                "is meant, name it so; if it is a channel, rename one of the two."
+            )
+    return tuple(f"{label}: named with --labels, but in no file" for label in missing)
 
 
 def _time_column(schema: pa.Schema, config: Config, name: str) -> str | None:
@@ -66,20 +105,29 @@ def _time_column(schema: pa.Schema, config: Config, name: str) -> str | None:
     return next((field.name for field in schema if is_time(field) and field.name not in config.labels), None)
 
 
+def _names(named: list[tuple[Path, str]], sensor: str) -> tuple[str, ...]:
+    """The channels of files with one value a row."""
+    found: set[str] = set()
+    for file, name in named:
+        with suppress(BrokenFileError):
+            for piece in tables.pieces(file, name, {sensor: pa.string()}):
+                found |= set(piece[sensor].unique().to_pylist())
+    return tuple(sorted(found - {None, ""}))
+
+
 def _channels(
-    file: Path, name: str, schema: pa.Schema, config: Config, time: str | None
+    first: Described, columns: dict[str, pa.DataType], config: Config, time: str | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if config.long:
-        sensor, _ = config.long.split(":")
-        pieces = tables.pieces(file, name, {sensor: pa.string()})
-        return tuple(sorted({value for piece in pieces for value in piece[sensor].to_pylist() if value})), ()
-    others = [field for field in schema if field.name != time and field.name not in config.labels]
-    numeric = [field for field in others if _is_number(field.type)]
-    for field in others:
-        if pa.types.is_string(field.type) or pa.types.is_binary(field.type):
-            _check_no_numbers(file, name, field.name)
-    left_out = tuple(f"{field.name}: {_kind(field.type)}" for field in others if field not in numeric)
-    return tuple(field.name for field in numeric), left_out
+    file, name, schema = first
+    others = {column: kind for column, kind in columns.items() if column != time and column not in config.labels}
+    later = [column for column in others if column not in schema.names]
+    own = {column: kind for column, kind in others.items() if column not in later}
+    for column, kind in own.items():
+        if pa.types.is_string(kind) or pa.types.is_binary(kind):
+            _check_no_numbers(file, name, column)
+    left_out = [f"{column}: {_kind(kind)}" for column, kind in own.items() if not _is_number(kind)]
+    left_out += [f"{column}: not in {name}" for column in later]
+    return tuple(column for column, kind in own.items() if _is_number(kind)), tuple(left_out)
 
 
 def _check_no_numbers(file: Path, name: str, column: str) -> None:

@@ -73,7 +73,7 @@ class SensorModality(Modality):
             rows += len(part)
             if on_progress:
                 on_progress(number, len(usable))
-        metadata = pa.concat_tables([file.metadata() for file in usable], promote_options="default")
+        metadata = pa.concat_tables([file.metadata() for file in usable], promote_options="permissive")
         ids = [name for file in usable for name in file.ids()]
         return Windows(
             ids, metadata, found.fingerprint, broken, np.concatenate(values), np.concatenate(starts), self.spec.window
@@ -201,7 +201,7 @@ class SensorModality(Modality):
             rows = [row for _, row, _ in own]
             ids += file.ids(rows)
             tables.append(file.metadata(rows))
-        metadata = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
+        metadata = pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
         return Chunk(ids, metadata, torch.from_numpy(raw), broken)
 
     def _shown(self, raw: np.ndarray) -> Float[np.ndarray, "B C T"]:

@@ -15,6 +15,8 @@ from vssl.modalities.sensors import tables
 from vssl.modalities.sensors.times import Times, check_rising, nanoseconds
 
 NUMBER = pa.float64()
+NONE = np.iinfo(np.int64).min
+"""A label that is missing where the others are whole numbers: less than each of them."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,10 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Some consecutive rows: times in nanoseconds or None, values with NaN where none is known, labels by column."""
+    """Some consecutive rows: times in nanoseconds or None, values with NaN where none is known, labels by column.
+
+    A label that is missing is NaN, `NONE` or "".
+    """
 
     times: Times | None
     values: Float32[np.ndarray, "n C"]
@@ -55,6 +60,8 @@ def read(file: Path, name: str, layout: Layout) -> Iterator[Rows]:
         BrokenFileError: It cannot be read; the reason names the row.
     """
     schema = tables.schema_of(file, name)
+    if layout.time is not None and layout.time not in schema.names:
+        raise BrokenFileError(name, f"it has no column {layout.time!r} with the times")
     if layout.long is not None:
         yield _binned(_pivoted(file, name, layout, schema), layout, name)
         return
@@ -78,24 +85,34 @@ def joined(pieces: list[Rows], channels: int) -> Rows:
 
 
 def _wide(file: Path, name: str, layout: Layout, schema: pa.Schema) -> Iterator[Rows]:
-    here = [column for column in layout.labels if column in schema.names]
-    types = {column: NUMBER for column in layout.channels} | {column: schema.field(column).type for column in here}
+    here = _labels_here(layout, schema)
+    types = {column: _number(schema.field(column).type) for column in layout.channels}
+    types |= {column: schema.field(column).type for column in here}
     if layout.time is not None:
-        if layout.time not in schema.names:
-            raise BrokenFileError(name, f"it has no column {layout.time!r} with the times")
         types[layout.time] = schema.field(layout.time).type
     for batch in tables.pieces(file, name, types):
         table = pa.Table.from_batches([batch])
         times = None if layout.time is None else nanoseconds(table[layout.time], name)
-        columns = [table[column].to_numpy() for column in layout.channels]
+        columns = [table[column].cast(NUMBER).to_numpy() for column in layout.channels]
         values = np.stack(columns, axis=1).astype(np.float32) if columns else np.empty((len(table), 0), np.float32)
         yield Rows(times, values, {column: _label(table[column]) for column in here})
+
+
+def _labels_here(layout: Layout, schema: pa.Schema) -> list[str]:
+    return [column for column in layout.labels if column in schema.names]
+
+
+def _number(kind: pa.DataType) -> pa.DataType:
+    """As what a channel is read: true and false are no numbers in a CSV file, and are made 1 and 0 afterwards."""
+    return kind if pa.types.is_boolean(kind) else NUMBER
 
 
 def _label(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_boolean(column.type):
         return column.fill_null(False).to_numpy()
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.int64()).fill_null(NONE).to_numpy()
+    if pa.types.is_floating(column.type) or pa.types.is_null(column.type):
         return column.cast(NUMBER).fill_null(np.nan).to_numpy()
     return np.array([value or "" for value in column.cast(pa.string()).to_pylist()])
 
@@ -106,12 +123,14 @@ def _pivoted(file: Path, name: str, layout: Layout, schema: pa.Schema) -> Rows:
     sensor, value = layout.long
     if layout.time is None:
         raise BrokenFileError(name, "files with one value a row need times: name their column with --time")
-    types = {sensor: pa.string(), value: NUMBER, layout.time: schema.field(layout.time).type}
+    here = _labels_here(layout, schema)
+    types = {sensor: pa.string(), value: NUMBER}
+    types |= {column: schema.field(column).type for column in (layout.time, *here)}
     table = pa.Table.from_batches(list(tables.pieces(file, name, types)), pa.schema(list(types.items())))
     given = nanoseconds(table[layout.time], name)
     times, row = np.unique(given, return_inverse=True)
     place = {channel: at for at, channel in enumerate(layout.channels)}
-    column = np.array([place.get(channel, -1) for channel in table[sensor].to_pylist()])
+    column = np.array([place.get(channel, -1) for channel in table[sensor].to_pylist()], int)
     cells = row * (len(place) + 1) + column
     twice = np.flatnonzero(np.bincount(cells[column >= 0], minlength=1) > 1)
     if len(twice):
@@ -121,7 +140,9 @@ def _pivoted(file: Path, name: str, layout: Layout, schema: pa.Schema) -> Rows:
         )
     values = np.full((len(times), len(place)), np.nan, np.float32)
     values[row[column >= 0], column[column >= 0]] = table[value].to_numpy()[column >= 0]
-    return Rows(times, values, {})
+    order = np.argsort(row, kind="stable")
+    starts = np.searchsorted(row[order], np.arange(len(times)))
+    return Rows(times, values, {column: largest(_label(table[column])[order], starts, len(row)) for column in here})
 
 
 def _binned(rows: Rows, layout: Layout, name: str) -> Rows:
@@ -149,7 +170,7 @@ def largest(column: np.ndarray, first: np.ndarray, stop: int) -> np.ndarray:
 
 
 def ranked(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The different values in their order, one that is missing (NaN) as the least, and the place of each in it."""
+    """The different values in their order, one that is missing as the least, and the place of each in it."""
     values, codes = np.unique(column, return_inverse=True)
     if values.dtype.kind == "f" and len(values) and np.isnan(values[-1]):
         return np.roll(values, 1), (codes + 1) % len(values)

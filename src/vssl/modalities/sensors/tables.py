@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import lzma
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,13 +58,40 @@ def state(file: Path) -> tuple[str, int, int]:
 
 
 def schema_of(file: Path, name: str) -> pa.Schema:
-    """The columns of a file; of a CSV file as its beginning has them.
+    """The columns of a file; of a CSV file as its beginning has them, and where that is empty, as the rest has.
 
     Raises:
-        BrokenFileError: It cannot be read.
+        BrokenFileError: It cannot be read, or two columns have one name.
     """
     with _damage(name), _opened(file) as (data, is_parquet):
-        return pq.ParquetFile(data).schema_arrow if is_parquet else _reader(data, file, None, None).schema
+        schema = pq.ParquetFile(data).schema_arrow if is_parquet else _reader(data, file, None, None).schema
+    count = Counter(schema.names)
+    # Empty columns without a name stand at the end of many a table.
+    twice = [field.name for field in schema if count[field.name] > 1 and not pa.types.is_null(field.type)]
+    if twice:
+        raise BrokenFileError(name, f"{count[twice[0]]} columns are called {twice[0]!r}: rename or remove all but one")
+    return schema if is_parquet else _with_late_types(file, name, schema)
+
+
+def _with_late_types(file: Path, name: str, schema: pa.Schema) -> pa.Schema:
+    """The columns, those that are empty so far with the type of their first values."""
+    empty = {field.name for field in schema if pa.types.is_null(field.type) and schema.names.count(field.name) == 1}
+    for piece in pieces(file, name, dict.fromkeys(empty, pa.string())) if empty else ():
+        for column in list(empty):
+            if len(values := piece[column].drop_null()):
+                schema = schema.set(schema.get_field_index(column), pa.field(column, _type_of(values)))
+                empty.remove(column)
+        if not empty:
+            break
+    return schema
+
+
+def _type_of(values: pa.StringArray) -> pa.DataType:
+    for kind in (pa.int64(), pa.float64(), pa.bool_()):
+        with suppress(pa.ArrowInvalid):
+            values.cast(kind)
+            return kind
+    return pa.string()
 
 
 def pieces(file: Path, name: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
