@@ -52,6 +52,20 @@ def test_csv_is_read_as_parquet_is(tmp_path: Path, name: str, pack: Callable[[by
     np.testing.assert_allclose(first.batch(np.arange(5)), second.batch(np.arange(5)), rtol=1e-5)
 
 
+def test_linked_folders_are_read_and_hidden_ones_are_not(tmp_path: Path):
+    source, elsewhere = tmp_path / ".data", tmp_path / "elsewhere"
+    for folder in (source, source / ".old", elsewhere):
+        folder.mkdir()
+        pq.write_table(table(), folder / "a.parquet")
+    (source / ".b.parquet").write_bytes(b"half written")
+    (source / "linked").symlink_to(elsewhere)
+    (elsewhere / "circle").symlink_to(source)
+    found = built(source, max_broken=0.5).load(source).metadata["series"].unique().to_pylist()
+    assert found == ["a.parquet", "linked/a.parquet"]
+    (source / "gone.parquet").symlink_to(tmp_path / "nowhere")
+    assert [item.id for item in built(source, max_broken=0.5).load(source).broken] == ["gone.parquet"]
+
+
 def test_windows_have_names_spans_and_blocks(tmp_path: Path):
     pq.write_table(table(), tmp_path / "line.parquet")
     dataset = built(tmp_path, block="8").load(tmp_path)

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from vssl.errors import DataError
@@ -14,14 +15,22 @@ from vssl.errors import DataError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 FileState = tuple[int, int]  # size in bytes, time of change in ns
-_DANGLING: FileState = (0, 0)
+DANGLING: FileState = (0, 0)
+"""Of a link that points nowhere."""
 
 
-def scan(root: Path) -> tuple[list[str], list[FileState], Counter[str]]:
+def is_image(name: str) -> bool:
+    return suffix(name) in SUFFIXES
+
+
+def scan(root: Path, is_wanted: Callable[[str], bool] = is_image) -> tuple[list[str], list[FileState], Counter[str]]:
     """Names (relative to root, with /) and states of all images below root, and the other files' suffixes, counted.
 
     Hidden files and folders are passed over. Links are followed; one that points nowhere, or to itself, keeps its name,
     so that it is counted as a broken file later and does not vanish.
+
+    Args:
+        is_wanted: By a file's name, what counts as an image here: other kinds of data are looked for likewise.
 
     Raises:
         DataError: A folder cannot be listed, or a link not be followed.
@@ -41,7 +50,7 @@ def scan(root: Path) -> tuple[list[str], list[FileState], Counter[str]]:
                 continue
             if _is_folder(item):
                 pending.append(f"{folder}{item.name}/")
-            elif not is_image(item.name):
+            elif not is_wanted(item.name):
                 ignored[suffix(item.name)] += 1
             elif (found := _item_state(item)) is not None:
                 names.append(folder + item.name)
@@ -59,10 +68,6 @@ def suffix(name: str) -> str:
     last = name.rpartition("/")[2]
     stem, _, end = last.rpartition(".")
     return f".{end.lower()}" if stem else ""
-
-
-def is_image(name: str) -> bool:
-    return suffix(name) in SUFFIXES
 
 
 def is_hidden(path: str) -> bool:
@@ -98,5 +103,5 @@ def _item_state(item: os.DirEntry[str]) -> FileState | None:
     try:
         status = item.stat()
     except OSError:  # what it was is said when it is read
-        return _DANGLING
+        return DANGLING
     return state(status) if stat.S_ISREG(status.st_mode) else None

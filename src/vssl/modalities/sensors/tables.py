@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.files import COMPRESSED, opened
+from vssl.modalities.images import folders
 
 CSV, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
 BLOCK = 2**22
@@ -28,11 +29,11 @@ def files_of(source: str | Path) -> list[Path]:
 
     Raises:
         EmptyDataError: There are none.
-        DataError: There is no such place, or a file is of another kind.
+        DataError: There is no such place, a folder cannot be listed, or a file is of another kind.
     """
     source = Path(source)
     if source.is_file():
-        if not _is_series(source):
+        if not _is_series(source.name):
             known = ", ".join((*CSV, *PARQUET))
             raise DataError(
                 f"{source} is no file of series: {known}, the first three also with {', '.join(COMPRESSED)}."
@@ -40,7 +41,8 @@ def files_of(source: str | Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise DataError(f"{source} does not exist.")
-    found = sorted(path for path in source.rglob("*") if path.is_file() and _is_series(path))
+    names, _, _ = folders.scan(source, _is_series)
+    found = sorted(source / name for name in names)
     if not found:
         raise EmptyDataError(f"{source} holds no files of series ({', '.join((*CSV, *PARQUET))}).")
     return found
@@ -53,8 +55,10 @@ def name_in(source: str | Path, file: Path) -> str:
 
 def state(file: Path) -> tuple[str, int, int]:
     """What changes when a file does."""
-    status = file.stat()
-    return str(file), status.st_size, status.st_mtime_ns
+    try:
+        return str(file), *folders.state(file.stat())
+    except FileNotFoundError:
+        return str(file), *folders.DANGLING
 
 
 def schema_of(file: Path, name: str) -> pa.Schema:
@@ -114,11 +118,11 @@ def pieces(file: Path, name: str, types: dict[str, pa.DataType]) -> Iterator[pa.
             yield pa.Table.from_batches([batch]).select(list(types)).cast(wanted).combine_chunks().to_batches()[0]
 
 
-def _is_series(path: Path) -> bool:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
+def _is_series(name: str) -> bool:
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     packed = bool(suffixes) and suffixes[-1] in COMPRESSED
     last = suffixes[-2:-1] if packed else suffixes[-1:]
-    return bool(last) and (last[0] in CSV or (last[0] in PARQUET and not packed)) and not path.name.startswith(".")
+    return bool(last) and (last[0] in CSV or (last[0] in PARQUET and not packed))
 
 
 @contextmanager
