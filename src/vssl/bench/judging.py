@@ -12,7 +12,9 @@ from sklearn.metrics import roc_auc_score
 
 from vssl.bench.finetune import finetuned
 from vssl.bench.sources import Sources
+from vssl.decide.episodes import SPAN
 from vssl.embed import embed, embed_view, to_arrow
+from vssl.errors import DataError
 from vssl.evaluate import Evidence, judge
 from vssl.modalities.base import CORRUPTION_LEVELS, Chunk
 from vssl.scores import Score, knn, mahalanobis
@@ -54,9 +56,28 @@ def _known_and_judged(model: Model, sources: Sources, train: Embeddings, seed: i
     """Samples to measure distances to, and others to corrupt."""
     if sources.test is not None:
         return train, model.modality.sample(sources.test, CORRUPTED, seed)
+    if all(name in train for name in SPAN):
+        return _before_and_after(model, sources.train, train, seed)
     chunk = model.modality.sample(sources.train, min(CORRUPTED, len(train) // 2), seed)
     judged = set(chunk.ids)
     return train.where(np.array([name not in judged for name in train.ids])), chunk
+
+
+def _before_and_after(model: Model, source: str, train: Embeddings, seed: int) -> tuple[Embeddings, Chunk]:
+    """The first half of the windows of series, and some of the later ones: drawn at random, they would share rows.
+
+    Raises:
+        DataError: All later ones share rows with the first half.
+    """
+    half = (len(train) + 1) // 2
+    known, later = Embeddings(train.table.slice(0, half)), Embeddings(train.table.slice(half))
+    series, end = (known.table[name][-1].as_py() for name in ("series", "end"))
+    later = later.where((later.numpy("series") != series) | (later.numpy("start") >= end))
+    if not len(later):
+        raise DataError(f"{source} is too short to measure distances to its first half: name a test set with --test.")
+    drawn = set(np.random.default_rng(seed).permutation(later.ids)[:CORRUPTED].tolist())
+    ids, raw, metadata = zip(*model.modality.find(source, drawn), strict=True)
+    return known, Chunk(ids, pa.Table.from_pylist(list(metadata)), torch.stack(raw), ())
 
 
 def _on_corrupted(model: Model, train: Embeddings, chunk: Chunk, seed: int) -> dict[str, float]:
