@@ -86,7 +86,8 @@ def measure(source: str | Path, config: Config) -> Spec:
     """Measure the series of `source`.
 
     Raises:
-        DataError: There are no files of series, no numeric column, or no window fits.
+        ConfigError: A length is no number or time, or less than a row.
+        DataError: There are no files of series, no rows that can be used or no numeric column, or a label is misspelt.
     """
     from vssl.modalities.sensors import measuring
 
