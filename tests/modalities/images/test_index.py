@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vssl.errors import BrokenFileError, ConfigError, DataError, EmptyDataError, StorageError, TooManyBrokenError
-from vssl.modalities.images import folders
+from vssl.modalities import folders
 from vssl.modalities.images.index import measure, open_index
 
 

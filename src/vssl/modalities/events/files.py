@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import lzma
-import os
 import re
 import zlib
 from collections import Counter
@@ -16,7 +15,7 @@ from typing import BinaryIO, cast
 
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.files import COMPRESSED, opened
-from vssl.modalities.images.folders import is_hidden
+from vssl.modalities import folders
 
 SUFFIXES = (".log", ".txt", ".jsonl", ".ndjson", ".json", ".csv", ".out")
 LONGEST_LINE = 2**16
@@ -56,14 +55,11 @@ def find(source: str | Path) -> list[LogFile]:
         return [_log(path.name, path)]
     if not path.is_dir():
         raise DataError(f"{path} does not exist. Give a log file, or a folder of them.")
-    names = [name for name in _below(path) if not is_hidden(name)]
-    logs = [name for name in names if is_log(name)]
-    if not logs:
-        examples = ", ".join(sorted(names)[:5])
-        others = f"{len(names):,} other files, such as {examples}" if names else "no file at all"
+    names, _, ignored = folders.scan(path, is_log)
+    if not names:
         known = " ".join((*SUFFIXES, *COMPRESSED))
-        raise EmptyDataError(f"There is no log file in {path}: looked for {known}; it holds {others}.")
-    return [_log(name, path / name) for name in sorted(logs, key=_in_time)]
+        raise EmptyDataError(f"There is no log file in {path}: looked for {known}; {folders.others(ignored)}.")
+    return [_log(name, path / name) for name in sorted(names, key=_in_time)]
 
 
 def _log(name: str, path: Path) -> LogFile:
@@ -72,15 +68,6 @@ def _log(name: str, path: Path) -> LogFile:
     except UnicodeEncodeError as error:
         raise DataError(f"{path.parent} has a file name that is not UTF-8: {name!a}. Rename the file.") from error
     return LogFile(name, path)
-
-
-def _below(folder: Path) -> Iterator[str]:
-    def fail(error: OSError) -> None:
-        raise DataError(f"The folder {error.filename} cannot be listed: {error.strerror}.") from error
-
-    for root, _, files in os.walk(folder, onerror=fail):
-        for name in files:
-            yield (Path(root) / name).relative_to(folder).as_posix()
 
 
 def is_log(name: str) -> bool:

@@ -14,10 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from vssl.errors import BrokenFileError, ConfigError, DataError, EmptyDataError, TooManyBrokenError
-from vssl.modalities.images import archives, decode, folders, lists
+from vssl.modalities import folders
+from vssl.modalities.folders import FileState
+from vssl.modalities.images import archives, decode, lists
 from vssl.modalities.images.decode import Canvas, Header
-from vssl.modalities.images.folders import SUFFIXES, FileState
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 LISTS = (".csv", ".parquet")
 DEFAULT_SIZE = 96
 SMALLEST_SIDE = 8
@@ -194,8 +196,12 @@ def _some_values(index: Index, row: int) -> np.ndarray:
     return values[:: max(1, len(values) // 100_000)]
 
 
+def _is_image(name: str) -> bool:
+    return folders.suffix(name) in SUFFIXES
+
+
 def _from_folder(root: Path) -> Index:
-    names, states, ignored = folders.scan(root)
+    names, states, ignored = folders.scan(root, _is_image)
     order = folders.natural_order(names)
     return _on_disk(root, root, [names[row] for row in order], [states[row] for row in order], ignored)
 
@@ -204,8 +210,8 @@ def _from_archive(path: Path, refresh: bool) -> Index:
     reader, table = archives.open_archive(path, refresh)
     names = table["name"].to_pylist()
     shown = [row for row, name in enumerate(names) if not folders.is_hidden(name)]
-    ignored = Counter(folders.suffix(names[row]) for row in shown if not folders.is_image(names[row]))
-    rows = [row for row in shown if folders.is_image(names[row])]
+    ignored = Counter(folders.suffix(names[row]) for row in shown if not _is_image(names[row]))
+    rows = [row for row in shown if _is_image(names[row])]
     order = folders.natural_order([names[row] for row in rows])
     table = table.take(pa.array([rows[i] for i in order], pa.int64()))
     sizes, offsets = table["size"].to_numpy(), table["offset"].to_numpy()
@@ -240,11 +246,8 @@ def _on_disk(
 
 def _ids(source: Path, names: list[str], ignored: Mapping[str, int]) -> list[str]:
     if not names:
-        others = ", ".join(
-            f"{count} {suffix or 'without a suffix'}" for suffix, count in Counter(ignored).most_common(10)
-        )
-        there = f"there are other files: {others}" if others else "it holds no file"
-        raise EmptyDataError(f"There is no image in {source}: looked for {' '.join(SUFFIXES)}; {there}.")
+        known = " ".join(SUFFIXES)
+        raise EmptyDataError(f"There is no image in {source}: looked for {known}; {folders.others(ignored)}.")
     text = "\n".join(names)
     try:
         text.encode()

@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from vssl.errors import DataError
-from vssl.modalities.images.folders import FileState, state
+from vssl.modalities.folders import FileState, state
 
 
 def read_list(path: Path) -> pa.Table:

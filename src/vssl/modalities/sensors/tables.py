@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.files import COMPRESSED, opened
-from vssl.modalities.images import folders
+from vssl.modalities import folders
 
 CSV, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
 BLOCK = 2**22
@@ -41,11 +41,11 @@ def files_of(source: str | Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise DataError(f"{source} does not exist.")
-    names, _, _ = folders.scan(source, _is_series)
-    found = sorted(source / name for name in names)
-    if not found:
-        raise EmptyDataError(f"{source} holds no files of series ({', '.join((*CSV, *PARQUET))}).")
-    return found
+    names, _, ignored = folders.scan(source, _is_series)
+    if not names:
+        known = " ".join((*CSV, *PARQUET))
+        raise EmptyDataError(f"There are no series in {source}: looked for {known}; {folders.others(ignored)}.")
+    return sorted(source / name for name in names)
 
 
 def name_in(source: str | Path, file: Path) -> str:

@@ -1,4 +1,4 @@
-"""Which files below a folder are images, and in which order they come."""
+"""Which files of one kind lie below a folder, and in which order they come."""
 
 from __future__ import annotations
 
@@ -7,30 +7,24 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from vssl.errors import DataError
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 FileState = tuple[int, int]  # size in bytes, time of change in ns
 DANGLING: FileState = (0, 0)
 """Of a link that points nowhere."""
 
 
-def is_image(name: str) -> bool:
-    return suffix(name) in SUFFIXES
-
-
-def scan(root: Path, is_wanted: Callable[[str], bool] = is_image) -> tuple[list[str], list[FileState], Counter[str]]:
-    """Names (relative to root, with /) and states of all images below root, and the other files' suffixes, counted.
+def scan(root: Path, is_wanted: Callable[[str], bool]) -> tuple[list[str], list[FileState], Counter[str]]:
+    """Names (relative to root, with /) and states of the wanted files below root, and the others' suffixes, counted.
 
     Hidden files and folders are passed over. Links are followed; one that points nowhere, or to itself, keeps its name,
     so that it is counted as a broken file later and does not vanish.
 
     Args:
-        is_wanted: By a file's name, what counts as an image here: other kinds of data are looked for likewise.
+        is_wanted: Whether a file is, by its name.
 
     Raises:
         DataError: A folder cannot be listed, or a link not be followed.
@@ -68,6 +62,12 @@ def suffix(name: str) -> str:
     last = name.rpartition("/")[2]
     stem, _, end = last.rpartition(".")
     return f".{end.lower()}" if stem else ""
+
+
+def others(ignored: Mapping[str, int]) -> str:
+    """What there is where nothing wanted was found, for a message."""
+    kinds = ", ".join(f"{count} {kind or 'without a suffix'}" for kind, count in Counter(ignored).most_common(10))
+    return f"there are other files: {kinds}" if kinds else "it holds no file"
 
 
 def is_hidden(path: str) -> bool:
