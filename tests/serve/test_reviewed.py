@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
@@ -97,14 +98,14 @@ def test_who_was_unsure_and_what_is_gone_is_said(audited: tuple[Run, Service, di
         tmp_path / "samples",
         "images",
         model.modality.spec,
-        "camera",
+        None,
         tmp_path / "out",
     )
     assert found.caveats[1].startswith("1 more were left out because people were unsure")
-    assert found.caveats[2].startswith("1 more were left out: they are not in")
-    (listed,) = tmp_path.glob("out/*/samples.csv")
-    assert listed.read_text().splitlines()[0] == '"path","label","at","camera"'
-    assert second["id"] not in listed.read_text()
+    assert found.caveats[2].startswith("1 more were left out because they are not in")
+    (listed,) = (pq.read_table(path) for path in tmp_path.glob("out/*/samples.parquet"))
+    assert listed.column_names == ["path", "label", "at"]
+    assert not any(name.startswith(f"{second['number']}-") for name in listed["path"].to_pylist())
 
 
 def test_windows_of_series_come_back_as_series(series_export: Path, tmp_path: Path):

@@ -9,21 +9,28 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from vssl.errors import ConfigError, EmptyDataError
 from vssl.files import atomic
+from vssl.modalities.events.files import Row
+from vssl.modalities.events.reading import parser
 from vssl.modalities.images.decode import read_header
+from vssl.runtime.decider import UNREADABLE
 from vssl.serve.reviews import Reviews
 from vssl.serve.samples import Samples
 from vssl.serve.store import Store
+
+T = TypeVar("T")
+Judged = tuple[dict[str, Any], bytes]
+"""A row of `Reviews.labelled`, and what was sent."""
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
 
@@ -71,44 +78,86 @@ def gather(database: str, samples: Path, modality: str, spec: Any, group: str | 
         EmptyDataError: There are no normals among them.
         ConfigError: The run's series have one value a row.
     """
-    rows = Reviews(Store(database)).labelled()
-    kept = Samples(samples)
-    judged = [(row, kept.get(row["content"])) for row in rows if row["verdict"] != "unsure"]
-    there = [(row, data) for row, data in judged if data is not None]
+    reviews, kept = Reviews(Store(database)), Samples(samples)
+    rows = reviews.labelled()
+    own = _newest((row["content"], row) for row in rows)
+    clear = [row for row in own if row["verdict"] != "unsure"]
+    read = [row for row in clear if not row["reason"].startswith(UNREADABLE)]
+    named = [row for row in read if row["group"]] if group else read
+    found = [(row, data) for row in named if (data := kept.get(row["content"])) is not None]
+    there = _one_of_each_session(found, spec) if modality == "events" else found
+    caveats = _left_out(
+        {
+            "the same was sent more than once: it counts once, by its last verdict": len(rows) - len(own),
+            "people were unsure: the promise holds for what is clear": len(own) - len(clear),
+            "they cannot be read: such a sample is reviewed, whatever the thresholds": len(clear) - len(read),
+            f"they were sent without a {group}": len(read) - len(named),
+            f"they are not in {samples} any more": len(named) - len(found),
+            "their lines name no session or several, or one that was sent again with other lines: of those the one "
+            "that was judged last counts": len(found) - len(there),
+            "they have no verdict: if people pass over what is hard to judge, the promise does not hold for "
+            "that": reviews.unjudged(),
+        }
+    )
     if not any(row["verdict"] == "normal" for row, _ in there):
         raise EmptyDataError(
-            f"Of the samples that were drawn at random none has been called normal: {len(rows)} have a verdict, and "
-            f"{len(judged) - len(there)} are not in {samples} any more. Judge more of them on the page of vssl serve; "
-            "--audit says how many are drawn."
+            f"Of the samples that were drawn at random none has been called normal that can be used: {len(rows)} have "
+            f"a verdict. {' '.join(caveats)} Judge more of them on the page of vssl serve; --audit says how many are "
+            "drawn."
         )
-    said = json.dumps([(row["content"], row["verdict"], row["group"]) for row, _ in there])
+    said = json.dumps([(row["number"], row["content"], row["verdict"], row["group"]) for row, _ in there])
     folder = out / hashlib.sha256(said.encode()).hexdigest()[:12]
     normal, defects = WRITERS[modality](folder, there, spec, group)
-    caveats = [f"Made of {len(there)} samples that were drawn at random in use and judged by people."]
-    if unsure := len(rows) - len(judged):
-        caveats.append(f"{unsure} more were left out because people were unsure: the promise holds for what is clear.")
-    if gone := len(judged) - len(there):
-        caveats.append(f"{gone} more were left out: they are not in {samples} any more.")
-    return Reviewed(normal, defects if any(row["verdict"] == "defect" for row, _ in there) else None, caveats)
+    made = f"Made of {len(there)} samples that were drawn at random in use and judged by people."
+    return Reviewed(normal, defects if any(row["verdict"] == "defect" for row, _ in there) else None, [made, *caveats])
 
 
-def _images(folder: Path, there: list[tuple[dict[str, Any], bytes]], _spec: Any, group: str | None) -> tuple[str, str]:
-    columns: dict[str, list[str]] = {name: [] for name in ("path", "label", "at", *([group] if group else []))}
+def _left_out(counts: dict[str, int]) -> list[str]:
+    """A sentence for each reason for which some were left out."""
+    return [f"{count} more were left out because {why}." for why, count in counts.items() if count]
+
+
+def _newest(named: Iterable[tuple[str, T]]) -> list[T]:
+    """The first of each name."""
+    found: dict[str, T] = {}
+    for name, item in named:
+        found.setdefault(name, item)
+    return list(found.values())
+
+
+def _one_of_each_session(found: list[Judged], spec: Any) -> list[Judged]:
+    """The first for each session: lines of one session are read as one sample, wherever they stand."""
+    if spec.reading.format == "sessions" or not spec.reading.session:
+        return found
+    named = ((_sessions(data, spec), (row, data)) for row, data in found)
+    return _newest((sessions.pop(), item) for sessions, item in named if len(sessions) == 1)
+
+
+def _sessions(data: bytes, spec: Any) -> set[str]:
+    """The sessions that lines name."""
+    read = parser(spec.reading)
+    rows = (Row(number, text, False, False) for number, text in enumerate(data.decode().split("\n"), 1))
+    return {line.session for line in map(read, rows) if line.session}
+
+
+def _images(folder: Path, there: list[Judged], _spec: Any, group: str | None) -> tuple[str, str]:
+    columns: dict[str, list[Any]] = {name: [] for name in ("path", "label", "at", *([group] if group else []))}
     for row, data in there:
         name = f"{row['number']}-{_plain(row['id'])}{SUFFIXES[read_header(data, row['id']).format]}"
         with atomic(folder / name) as file:
             file.write(data)
-        for column, value in (("path", name), ("label", row["verdict"]), ("at", row["at"].isoformat())):
+        for column, value in (("path", name), ("label", row["verdict"]), ("at", row["at"])):
             columns[column].append(value)
         if group:
             columns[group].append(row["group"])
-    path = folder / "samples.csv"
+    # Parquet, as a CSV file would bring back the group 01 as the number 1.
+    path = folder / "samples.parquet"
     with atomic(path) as file:
-        pyarrow.csv.write_csv(pa.table(columns), file)
+        pq.write_table(pa.table(columns), file)
     return f"{path}:label=normal", f"{path}:label=defect"
 
 
-def _series(folder: Path, there: list[tuple[dict[str, Any], bytes]], spec: Any, _group: str | None) -> tuple[str, str]:
+def _series(folder: Path, there: list[Judged], spec: Any, _group: str | None) -> tuple[str, str]:
     if spec.long is not None:
         raise ConfigError("--from-reviews is not there for series with one value a row: calibrate with --normal DATA.")
     channels = len(spec.channels)
@@ -123,7 +172,7 @@ def _series(folder: Path, there: list[tuple[dict[str, Any], bytes]], spec: Any, 
     return str(folder / "normal"), str(folder / "defect")
 
 
-def _logs(folder: Path, there: list[tuple[dict[str, Any], bytes]], spec: Any, _group: str | None) -> tuple[str, str]:
+def _logs(folder: Path, there: list[Judged], spec: Any, _group: str | None) -> tuple[str, str]:
     kind = spec.reading.format
     for row, data in there:
         name = f"{row['number']}-{_plain(row['id'])}"

@@ -88,10 +88,21 @@ class Reviews:
             return [tuple(row) for row in found]
 
     def labelled(self) -> list[dict[str, Any]]:
-        """Of the samples that were drawn at random those with a verdict: number, id, content, group, verdict."""
-        keys = ("number", "id", "content", "group", "at")
+        """Of what was drawn at random all with a verdict: number, id, content, group, at, reason, verdict.
+
+        The newest verdict first: of several on one sample, sent more than once, the first here counts.
+        """
+        keys = ("number", "id", "content", "group", "at", "reason")
         query = _judged(*(DECISIONS.c[key] for key in keys), VERDICTS.c.verdict)
-        return self._rows(query.where(DECISIONS.c.audit, VERDICTS.c.verdict.is_not(None)).order_by(DECISIONS.c.number))
+        judged = query.where(DECISIONS.c.audit, VERDICTS.c.verdict.is_not(None))
+        return self._rows(judged.order_by(VERDICTS.c.number.desc()))
+
+    def unjudged(self) -> int:
+        """How many samples were drawn at random and have no verdict, however often each was sent."""
+        judged = select(DECISIONS.c.content).join(VERDICTS, VERDICTS.c.decision == DECISIONS.c.number)
+        query = select(func.count(DECISIONS.c.content.distinct()))
+        with failures("read"), self._engine.connect() as connection:
+            return connection.scalar(query.where(DECISIONS.c.audit, DECISIONS.c.content.not_in(judged))) or 0
 
     def changes(self, count: int = 200) -> list[dict[str, Any]]:
         """Who changed what, the newest first: verdicts, and versions of the policy."""
