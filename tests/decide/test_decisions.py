@@ -249,6 +249,22 @@ def test_samples_of_the_bank_are_no_calibration(trained: Run, line: Path, ask: A
         calibrate(trained, f"{line}:label=ok", ask, bank=line)
 
 
+def test_copies_among_the_normals_are_no_further_evidence_and_the_policy_says_so(
+    trained: Run, changed: Callable[[pa.Table], Path], rows: pa.Table, ask: Ask
+):
+    data = changed(rows)
+    names = rows["path"].to_pylist()
+    for name in (names[1], names[2], names[2], names[3]):
+        shutil.copy(data.parent / name, data.parent / f"{len(list(data.parent.iterdir()))}.png")
+    copies = [path.name for path in data.parent.glob("*.png")]
+    more = pa.table({"path": copies, "label": ["ok"] * 4})
+    pq.write_table(pa.concat_tables([rows, more], promote_options="default"), data)
+    policy = calibrate(trained, f"{data}:label=ok", ask, bank="train")
+    (said,) = (caveat for caveat in policy.caveats if "copies" in caveat)
+    assert said.startswith("4 of the 164 normal samples are exact copies of others.")
+    assert policy.samples["normal"] == 164
+
+
 def test_a_bank_that_holds_the_defects_is_refused(trained: Run, line: Path, ask: Ask):
     with pytest.raises(DataError, match="40 of 40 defects are in the bank too"):
         calibrate(trained, f"{line}:label=ok", ask, defects=f"{line}:label=defect", bank=f"{line}:label=defect")

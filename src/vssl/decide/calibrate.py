@@ -105,7 +105,7 @@ def calibrate(
         block=request.block,
         samples=counts,
         expected=_expected(decisions),
-        caveats=(*doubts, *caveats, *_differences(request, known[NORMAL], decisions[NORMAL])),
+        caveats=(*doubts, *caveats, *_copies(request, known), *_differences(request, known[NORMAL], decisions[NORMAL])),
         costs=request.costs,
         expected_costs=_costs(request, limits, known),
         binding=Binding("", "", ""),
@@ -207,6 +207,18 @@ def _overlap(samples: Embeddings) -> bool:
         return False
     rows = samples.table.select(names).sort_by([("series", "ascending"), ("start", "ascending")]).to_pylist()
     return any(one["series"] == next_["series"] and next_["start"] < one["end"] for one, next_ in pairwise(rows))
+
+
+def _copies(request: Request, known: dict[str, Known]) -> list[str]:
+    if request.block is not None:
+        return []
+    found = {role: item.samples.table["content"].to_pylist() for role, item in known.items()}
+    return [
+        f"{copies} of the {len(contents)} {role} samples are exact copies of others. The promise counts each as a "
+        "sample of its own, so it says more than they show: keep one of each."
+        for role, contents in found.items()
+        if (copies := len(contents) - len(set(contents)))
+    ]
 
 
 def _differences(request: Request, normal: Known, decisions: np.ndarray) -> list[str]:
