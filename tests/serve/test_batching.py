@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from vssl.serve.batching import Batcher, BusyError
+from vssl.serve.batching import Batcher, BusyError, Unread
 
 
 class Work:
@@ -32,6 +32,10 @@ async def started(work: Work, **settings: int) -> Batcher[int, int]:
     return batcher
 
 
+def sent(*numbers: int, size: int = 0) -> list[Unread[int]]:
+    return [Unread(lambda number=number: number, size) for number in numbers]
+
+
 async def begun(work: Work) -> None:
     while not work.batches:
         await asyncio.sleep(0.001)
@@ -41,10 +45,13 @@ def test_what_waits_is_decided_on_together_and_answered_in_order():
     async def scene() -> tuple[list[list[int]], list[list[int]]]:
         work = Work()
         batcher = await started(work, most=4)
-        first = asyncio.create_task(batcher([1]))
+        first = asyncio.create_task(batcher(sent(1)))
         await begun(work)
-        others = [asyncio.create_task(batcher([number, number + 1])) for number in (2, 4, 6)]
-        await asyncio.sleep(0.01)
+        others = []
+        for number in (2, 4, 6):
+            others.append(asyncio.create_task(batcher(sent(number, number + 1))))
+            while batcher._queue.qsize() < number:
+                await asyncio.sleep(0.001)
         work.go.set()
         answers = await asyncio.gather(first, *others)
         await batcher.stop()
@@ -59,12 +66,12 @@ def test_what_finds_no_room_is_refused_as_a_whole():
     async def scene() -> int:
         work = Work()
         batcher = await started(work, room=3)
-        first = asyncio.create_task(batcher([1]))
+        first = asyncio.create_task(batcher(sent(1)))
         await begun(work)
-        waiting = asyncio.create_task(batcher([2, 3]))
+        waiting = asyncio.create_task(batcher(sent(2, 3)))
         await asyncio.sleep(0)
         with pytest.raises(BusyError, match="2 samples are waiting"):
-            await batcher([4, 5])
+            await batcher(sent(4, 5))
         left = batcher.waiting
         work.go.set()
         assert await first == [2]
@@ -81,8 +88,8 @@ def test_a_failure_reaches_those_of_its_batch_and_the_next_batch_works():
         work.go.set()
         batcher = await started(work)
         with pytest.raises(ValueError, match="thirteen"):
-            await batcher([13])
-        assert await batcher([1]) == [2]
+            await batcher(sent(13))
+        assert await batcher(sent(1)) == [2]
         await batcher.stop()
 
     asyncio.run(scene())
@@ -92,7 +99,7 @@ def test_stopping_answers_all_that_wait():
     async def scene() -> list[list[int]]:
         work = Work()
         batcher = await started(work, most=1)
-        asked = [asyncio.create_task(batcher([number])) for number in range(5)]
+        asked = [asyncio.create_task(batcher(sent(number))) for number in range(5)]
         await begun(work)
         stopping = asyncio.create_task(batcher.stop())
         work.go.set()
@@ -106,10 +113,10 @@ def test_who_has_gone_away_does_not_hold_up_the_others():
     async def scene() -> list[int]:
         work = Work()
         batcher = await started(work)
-        gone = asyncio.create_task(batcher([1]))
+        gone = asyncio.create_task(batcher(sent(1)))
         await begun(work)
         gone.cancel()
-        stays = asyncio.create_task(batcher([2]))
+        stays = asyncio.create_task(batcher(sent(2)))
         await asyncio.sleep(0)
         work.go.set()
         found = await stays
@@ -117,3 +124,42 @@ def test_who_has_gone_away_does_not_hold_up_the_others():
         return found
 
     assert asyncio.run(scene()) == [4]
+
+
+def test_what_finds_no_room_is_not_even_read():
+    async def scene() -> list[int]:
+        work, slow, read = Work(), threading.Event(), []
+        work.go.set()
+        batcher = await started(work, room=2, room_bytes=10)
+        reading = asyncio.create_task(batcher([Unread(lambda: (slow.wait(10), 1)[1], 8)]))
+        await asyncio.sleep(0)
+        for size, count in ((1, 2), (8, 1)):
+            with pytest.raises(BusyError, match="1 samples are waiting"):
+                await batcher([Unread(lambda: read.append(1) or 1, size)] * count)
+        slow.set()
+        assert await reading == [2]
+        assert await batcher(sent(2, 3, size=8)) == [4, 6]
+        await batcher.stop()
+        return read
+
+    assert asyncio.run(scene()) == []
+
+
+def test_what_cannot_be_read_or_is_given_up_leaves_its_room():
+    def fail() -> int:
+        raise ValueError("no number")
+
+    async def scene() -> int:
+        work, slow = Work(), threading.Event()
+        work.go.set()
+        batcher = await started(work, room=1, room_bytes=10)
+        with pytest.raises(ValueError, match="no number"):
+            await batcher([Unread(fail, 10)])
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(batcher([Unread(lambda: (slow.wait(10), 1)[1], 10)]), 0.01)
+        slow.set()
+        assert await batcher(sent(4, size=10)) == [8]
+        await batcher.stop()
+        return batcher._bytes
+
+    assert asyncio.run(scene()) == 0

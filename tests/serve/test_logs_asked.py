@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,20 @@ def test_sessions_are_decided_on_as_from_a_file(log_export: Path, tmp_path: Path
         assert client.post("/v1/decide", json={"samples": [{"id": "none", "lines": []}]}).status_code == 422
     assert [item["score"] for item in found] == pytest.approx([item.score for item in expected], rel=1e-5)
     assert (empty["decision"], empty["reason"]) == ("review", "unreadable: it has no line that is not empty")
+
+
+def test_while_a_long_log_is_read_others_are_answered(log_export: Path, tmp_path: Path, monkeypatch):
+    service, reading, done = service_of(log_export, tmp_path), threading.Event(), threading.Event()
+    read = service.decider.lines
+    monkeypatch.setattr(service.decider, "lines", lambda *sent: (reading.set(), done.wait(5), read(*sent))[2])
+    with TestClient(build(service, Limits()), base_url=HERE) as client, ThreadPoolExecutor(1) as thread:
+        samples = [{"id": "w", "lines": WINDOWS[0]}]
+        answer = thread.submit(client.post, "/v1/decide", json={"samples": samples})
+        assert reading.wait(5)
+        assert client.get("/v1/health").status_code == 200
+        assert not answer.done()
+        done.set()
+        assert answer.result().status_code == 200
 
 
 def test_the_page_shows_the_lines_and_which_of_them_are_of_no_known_kind(log_export: Path, tmp_path: Path):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from vssl.errors import VsslError
 from vssl.serve.answers import Decided, Decisions, Health, Logs, Number, Outcome, Past, Window, Windows
-from vssl.serve.batching import BusyError
+from vssl.serve.batching import BusyError, Unread
 from vssl.serve.limits import Gate, Limits
 from vssl.serve.pages import routes as pages
 from vssl.serve.service import Sample, Service
@@ -39,7 +41,7 @@ def build(service: Service, limits: Limits) -> FastAPI:
     app.add_middleware(Gate, limits=limits)
     app.add_exception_handler(VsslError, _failed)
 
-    async def decided(samples: Sequence[Sample]) -> Decisions:
+    async def decided(samples: Sequence[Unread[Sample]]) -> Decisions:
         try:
             stored = await asyncio.wait_for(service.batcher(samples), limits.seconds)
         except BusyError as error:
@@ -63,25 +65,27 @@ def build(service: Service, limits: Limits) -> FastAPI:
         ) -> Decisions:
             """Decide on image files. One that cannot be read is reviewed."""
             check_count(len(files))
-            read = [(await file.read(), file.filename or "") for file in files]
-            # In threads: decoding takes longer than deciding.
-            reading = (asyncio.to_thread(service.image, data, name, group) for data, name in read)
-            return await decided(await asyncio.gather(*reading))
+            return await decided([Unread(partial(_image, service, file, group), file.size or 0) for file in files])
     elif service.decider.about["modality"] == "events":
 
         @app.post("/v1/decide")
         async def decide_logs(logs: Logs) -> Decisions:
             """Decide on sessions or windows of an event log. One with a line that cannot be used is reviewed."""
             check_count(len(logs.samples))
-            return await decided([service.log(log.lines, log.id, log.group) for log in logs.samples])
+            return await decided(
+                [
+                    Unread(partial(service.log, log.lines, log.id, log.group), sum(map(len, log.lines)))
+                    for log in logs.samples
+                ]
+            )
     else:
 
         @app.post("/v1/decide")
         async def decide_windows(windows: Windows) -> Decisions:
             """Decide on windows of series, as long as those of the training."""
             check_count(len(windows.samples))
-            channels, rows = service.decider.shape
-            return await decided([_window(service, window, channels, rows) for window in windows.samples])
+            size = 4 * math.prod(service.decider.shape)
+            return await decided([Unread(partial(_window, service, window), size) for window in windows.samples])
 
     @app.get("/v1/health")
     def health() -> Health:
@@ -116,7 +120,12 @@ def build(service: Service, limits: Limits) -> FastAPI:
     return app
 
 
-def _window(service: Service, window: Window, channels: int, rows: int) -> Sample:
+def _image(service: Service, file: UploadFile, group: str) -> Sample:
+    return service.image(file.file.read(), file.filename or "", group)
+
+
+def _window(service: Service, window: Window) -> Sample:
+    channels, rows = service.decider.shape
     raw = np.array([[np.nan if value is None else value for value in row] for row in window.values], dtype=object)
     if raw.shape != (channels, rows):
         message = f"{window.id or 'A window'} is not {channels} channels of {rows} rows."

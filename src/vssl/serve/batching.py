@@ -17,16 +17,32 @@ class BusyError(Exception):
 
 
 @dataclass(frozen=True)
+class Unread(Generic[Asked]):
+    """What was sent and is not read yet.
+
+    Attributes:
+        read: What reads it, in any thread.
+        size: Of what was sent, in bytes.
+    """
+
+    read: Callable[[], Asked]
+    size: int
+
+
+@dataclass(frozen=True)
 class _Waiting(Generic[Asked, Answer]):
     asked: Asked
+    size: int
     answer: asyncio.Future[Answer]
 
 
 class Batcher(Generic[Asked, Answer]):
     """One thread works on batches; a batch is whatever waits when the thread is free, so nobody waits for company.
 
+    What is sent is read first, in other threads, if there is room for it.
+
     Attributes:
-        waiting: How many wait now.
+        waiting: How many wait now, read or not.
     """
 
     def __init__(
@@ -34,7 +50,6 @@ class Batcher(Generic[Asked, Answer]):
         work: Callable[[Sequence[Asked]], Sequence[Answer]],
         most: int = 64,
         room: int = 512,
-        size: Callable[[Asked], int] = lambda _asked: 0,
         room_bytes: int = 2**28,
     ) -> None:
         """
@@ -42,18 +57,17 @@ class Batcher(Generic[Asked, Answer]):
             work: One answer for each of a batch, in order; runs in a thread of its own.
             most: Largest batch.
             room: So many may wait; more are refused.
-            size: Bytes of one.
             room_bytes: So many bytes may wait; more are refused, unless nothing else waits.
         """
         self._work, self._most, self._room = work, most, room
-        self._size, self._room_bytes, self._bytes = size, room_bytes, 0
+        self._room_bytes, self._bytes, self._unread = room_bytes, 0, 0
         self._queue: asyncio.Queue[_Waiting[Asked, Answer]] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="decide")
         self._task: asyncio.Task[None] | None = None
 
     @property
     def waiting(self) -> int:
-        return self._queue.qsize()
+        return self._unread + self._queue.qsize()
 
     def start(self) -> None:
         """Begin to work, in the running event loop."""
@@ -61,23 +75,34 @@ class Batcher(Generic[Asked, Answer]):
 
     async def stop(self) -> None:
         """Answer all that wait, then stop."""
+        while self._unread:
+            await asyncio.sleep(0.01)
         await self._queue.join()
         if self._task is not None:
             self._task.cancel()
         self._thread.shutdown()
 
-    async def __call__(self, asked: Sequence[Asked]) -> list[Answer]:
-        """The answers, once they are there; all of `asked` are taken or none.
+    async def __call__(self, asked: Sequence[Unread[Asked]]) -> list[Answer]:
+        """The answers, once they are there; all of `asked` are taken or none, before any of them is read.
 
         Raises:
             BusyError: There is no room for them.
         """
-        size = sum(map(self._size, asked))
+        size = sum(item.size for item in asked)
         if self.waiting + len(asked) > self._room or (self._bytes and self._bytes + size > self._room_bytes):
             raise BusyError(f"{self.waiting} samples are waiting already.")
+        self._unread += len(asked)
         self._bytes += size
+        try:
+            # In threads: reading takes longer than deciding.
+            read = await asyncio.gather(*(asyncio.to_thread(item.read) for item in asked))
+        except BaseException:
+            self._bytes -= size
+            raise
+        finally:
+            self._unread -= len(asked)
         loop = asyncio.get_running_loop()
-        waiting = [_Waiting(item, loop.create_future()) for item in asked]
+        waiting = [_Waiting(item, sent.size, loop.create_future()) for item, sent in zip(read, asked, strict=True)]
         for item in waiting:
             self._queue.put_nowait(item)
         return list(await asyncio.gather(*(item.answer for item in waiting)))
@@ -99,5 +124,5 @@ class Batcher(Generic[Asked, Answer]):
                         item.answer.set_exception(error)
             finally:
                 for item in batch:
-                    self._bytes -= self._size(item.asked)
+                    self._bytes -= item.size
                     self._queue.task_done()

@@ -102,7 +102,7 @@ class Service:
         for version in store.policies(self.base)[:1]:
             self._put_in_force(version["policy"], version["body"])
         decider.check_policy()
-        self.batcher: Batcher[Sample, Stored] = Batcher(self._decide, most, size=lambda sample: len(sample.data))
+        self.batcher: Batcher[Sample, Stored] = Batcher(self._decide, most)
         self.metrics.waiting.set_function(lambda: self.batcher.waiting)
 
     def image(self, data: bytes, name: str, group: str) -> Sample:
