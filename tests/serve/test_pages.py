@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import string
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,8 @@ from vssl.decide.promise import Promise
 from vssl.decide.thresholds import thresholds
 from vssl.serve.app import build
 from vssl.serve.limits import Limits
-from vssl.serve.pages.levels import levels
+from vssl.serve.pages import levels as levels_module
+from vssl.serve.pages.levels import changed, levels
 from vssl.serve.pages.rendering import figures
 from vssl.serve.pages.texts import ENGLISH, JAPANESE, where
 from vssl.serve.reviews import Reviews
@@ -180,6 +183,16 @@ def test_another_level_is_a_new_version_and_the_old_one_stays(
     again = service_of(exported, tmp_path)
     assert (again.policy, again.decider.policy["thresholds"]) == (new, service.decider.policy["thresholds"])
     again.store.close()
+
+
+def test_of_two_thresholds_put_in_force_at_once_none_is_lost(person: TestClient, service: Service, monkeypatch: Any):
+    monkeypatch.setattr(levels_module, "changed", lambda *asked: (time.sleep(0.3), changed(*asked))[1])
+    with ThreadPoolExecutor(2) as threads:
+        asked = [{"false_alarm": level, "why": "both"} for level in ("0.15", "0.2")]
+        list(threads.map(lambda data: person.post("/thresholds", data=data, headers=SAME), asked))
+    newest, first = service.store.policies(service.base)
+    assert newest["body"] == service.decider.policy
+    assert newest["body"]["caveats"][:-1] == first["body"]["caveats"]
 
 
 def test_levels_say_what_they_would_have_done():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from threading import Lock
@@ -100,7 +100,7 @@ class Service:
         self.base: str = files["policy"]["sha256"]
         self.policy = self.base
         for version in store.policies(self.base)[:1]:
-            self._put_in_force(version["policy"], version["body"])
+            self.policy, decider.policy = version["policy"], version["body"]
         decider.check_policy()
         self.batcher: Batcher[Sample, Stored] = Batcher(self._decide, most)
         self.metrics.waiting.set_function(lambda: self.batcher.waiting)
@@ -128,20 +128,21 @@ class Service:
         except BrokenFileError as error:
             return Sample(name, group, content, data, None, error.reason)
 
-    def change_policy(self, body: dict[str, Any], by: str, why: str) -> str:
-        """Put a new version of the policy on record and in force; its SHA-256.
+    def change_policy(self, change: Callable[[dict[str, Any]], dict[str, Any]], by: str, why: str) -> str:
+        """Put a new version of the policy on record and in force; its SHA-256. Of two at once one follows the other.
+
+        Args:
+            change: From the policy in force to the new one.
 
         Raises:
             StorageError: It could not be stored, and the one before stays in force.
         """
-        policy = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-        self.store.add_policy(self.base, policy, body, by, why)
-        self._put_in_force(policy, body)
-        return policy
-
-    def _put_in_force(self, policy: str, body: dict[str, Any]) -> None:
         with self._lock:
+            body = change(self.decider.policy or {})
+            policy = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+            self.store.add_policy(self.base, policy, body, by, why)
             self.policy, self.decider.policy = policy, body
+        return policy
 
     def _decide(self, samples: Sequence[Sample]) -> list[Stored]:
         started = monotonic()

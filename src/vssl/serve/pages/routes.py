@@ -129,13 +129,16 @@ def build(service: Service, limits: Limits) -> APIRouter:
         from vssl.decide.promise import Promise
         from vssl.serve.pages.levels import changed
 
-        who, policy, now = _own(request), service.decider.policy or {}, datetime.now(UTC)
-        promise = Promise(**policy["promise"] | {"false_alarm": false_alarm})
+        who, now = _own(request), datetime.now(UTC)
+
+        def change_level(policy: dict[str, Any]) -> dict[str, Any]:
+            promise = Promise(**policy["promise"] | {"false_alarm": false_alarm})
+            return changed(policy, service.decider.known, promise, who, now)
+
         try:
-            body = changed(policy, service.decider.known, promise, who, now)
+            service.change_policy(change_level, who, storable(why.strip()))
         except (ConfigError, NotEnoughDataError) as error:
             return RedirectResponse("/thresholds?" + urlencode({"refused": str(error)}), 303)
-        service.change_policy(body, who, storable(why.strip()))
         return RedirectResponse("/thresholds", 303)
 
     @router.get("/map")
