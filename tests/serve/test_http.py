@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,6 +203,19 @@ def test_other_computers_need_a_token(exported: Path, tmp_path: Path):
         serve(exported, Settings("localhost", database=f"sqlite:///{tmp_path}/no/d"), print)
     with pytest.raises(ConfigError, match="--audit is 2"):
         serve(exported, Settings(database=f"sqlite:///{tmp_path}/d", audit=2.0), print)
+
+
+def test_with_a_token_it_answers_behind_a_proxy_under_the_name_of_that(exported: Path, tmp_path: Path, monkeypatch):
+    (tmp_path / "token").write_text("secret\n")
+    apps: list[Any] = []
+    monkeypatch.setattr(start.uvicorn, "run", lambda app, **_: apps.append(app))
+    serve(exported, Settings(database=f"sqlite:///{tmp_path}/d", token_file=tmp_path / "token"), print)
+    with TestClient(apps[0], base_url="https://quality.example:8443") as person:
+        page = {"Origin": "https://quality.example:8443"}
+        assert person.get("/queue/review").status_code == 401
+        assert person.post("/sign-in", data={"token": "secret"}, headers=page).url.path == "/queue/review"
+        assert person.post("/who", data={"name": "kim"}, headers=page).status_code == 200
+        assert person.post("/who", data={"name": "kim"}, headers={"Origin": "https://other.example"}).status_code == 403
 
 
 def test_a_window_of_series_is_decided_on_in_the_units_of_the_data(series_export: Path, tmp_path: Path):

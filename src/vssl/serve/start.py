@@ -36,10 +36,10 @@ class Settings:
 def serve(export: Path, settings: Settings, on_start: Callable[[str], None]) -> None:
     """Answer until interrupted; `on_start` is told what to say to a person."""
     token = _token(settings.token_file)
-    near = _is_loopback(settings.host)
-    if not near and token is None:
+    if token is None and not _is_loopback(settings.host):
         raise ConfigError(f"--host {settings.host} is seen by other computers: give a --token-file, or take 127.0.0.1.")
-    limits = Limits(token=token) if near else Limits(token=token, hosts=None)
+    # A page that rebinds its name has no token; who has one may ask under any name, such as that of a proxy.
+    limits = Limits() if token is None else Limits(token=token, hosts=None)
     decider = runtime.load(export, settings.threads)
     decider.check_policy()  # before a database is made for nothing
     folder = decider.path.resolve()
