@@ -214,8 +214,8 @@ def _copies(request: Request, known: dict[str, Known]) -> list[str]:
         return []
     found = {role: item.samples.table["content"].to_pylist() for role, item in known.items()}
     return [
-        f"{copies} of the {len(contents)} {role} samples are exact copies of others. The promise counts each as a "
-        "sample of its own, so it says more than they show: keep one of each."
+        f"{copies} of the {len(contents)} {role} samples are exact copies of others. The promise counts each, so where "
+        "they did not come about independently it says more than they show: keep one of each."
         for role, contents in found.items()
         if (copies := len(contents) - len(set(contents)))
     ]
