@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
@@ -17,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from vssl import api, runtime
+from vssl.api import serving
 from vssl.config import find, name_of
 from vssl.decide import policy as policies
 from vssl.embed import to_arrow
@@ -24,6 +26,7 @@ from vssl.errors import ExportError
 from vssl.export import folder as module
 from vssl.export.graphs import to_onnx
 from vssl.run import Run
+from vssl.serve import start
 from vssl.types import Embeddings
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports"]
@@ -185,6 +188,23 @@ def test_without_a_policy_there_are_numbers_and_no_decisions(tiny_run: Run, tmp_
     assert "score" not in decider.outputs(raw)
     with pytest.raises(ExportError, match="has no policy: calibrate"):
         decider.decide(raw)
+
+
+def test_serving_a_run_exports_it_where_its_export_is_of_something_else(
+    run: Run, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = Run(shutil.copytree(run.path, tmp_path / "run"))
+    manifest = Path(shutil.copytree(exported, run.path / "export")) / "manifest.json"
+    made = []
+    monkeypatch.setattr(serving, "export", lambda *_, out: made.append(out))
+    monkeypatch.setattr(start, "serve", lambda *_: None)
+    api.serve(run)
+    assert made == []
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 1}))
+    api.serve(run)
+    shutil.rmtree(run.path / "export")
+    api.serve(run)
+    assert made == [run.path / "export"] * 2
 
 
 def test_a_score_that_draws_views_cannot_be_exported(trained: Run, line: Path, tmp_path: Path):

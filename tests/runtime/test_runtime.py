@@ -144,10 +144,10 @@ def test_a_changed_or_missing_file_is_refused_before_it_is_parsed(copy: Path, ro
     [
         ("no json", "cannot be read"),
         ("[]", "cannot be read"),
-        ('{"format": 99, "files": {}}', "has the format 99"),
-        ('{"format": 1, "files": {}}', "names no golden"),
+        ('{"format": 99, "files": {}}', "has the format 99.*Export the run again"),
+        ('{"format": 2, "files": {}}', "names no golden"),
         (
-            '{"format": 1, "files": {"model": {"name": "../m.onnx", "sha256": ""}, '
+            '{"format": 2, "files": {"model": {"name": "../m.onnx", "sha256": ""}, '
             '"golden": {"name": "g", "sha256": ""}}}',
             "outside of the folder",
         ),

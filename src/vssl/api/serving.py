@@ -9,7 +9,7 @@ from rich.console import Console
 
 from vssl.api.deciding import export
 from vssl.api.names import Name
-from vssl.errors import ConfigError
+from vssl.errors import ConfigError, ExportError
 from vssl.run import Run
 
 
@@ -66,15 +66,24 @@ def serve(
 
 def _export_of(what: Run | Name, terminal: Console | None) -> Path:
     path = what.path if isinstance(what, Run) else Path(what)
-    from vssl.runtime.folder import MANIFEST, read
+    from vssl.runtime.folder import MANIFEST
 
     if (path / MANIFEST).exists():
         return path
-    from vssl.export.folder import origin
-
     run, folder = Run(path), path / "export"
-    if not (folder / MANIFEST).exists() or read(folder).about.get("made_from") != origin(run):
+    if not _is_of(folder, run):
         if terminal is not None:
             terminal.print(f"Exporting {path} ...", soft_wrap=True)
         export(run, out=folder)
     return folder
+
+
+def _is_of(folder: Path, run: Run) -> bool:
+    """Whether there is an export of the run as it is now, whole and of this version's format."""
+    from vssl.export.folder import origin
+    from vssl.runtime.folder import read
+
+    try:
+        return read(folder).about.get("made_from") == origin(run)
+    except ExportError:
+        return False

@@ -10,7 +10,9 @@ from typing import Any
 
 from vssl.errors import ExportError
 
-FORMAT = 1
+FORMAT = 2
+"""Of the folder, and of how samples are read: 2 takes a session's name out of lines of logs as a word."""
+
 MANIFEST = "manifest.json"
 MODEL, POLICY, KNOWN, GOLDEN, PICTURES = "model", "policy", "known", "golden", "pictures"
 """What the files of a folder are for."""
@@ -46,7 +48,10 @@ def read(path: str | Path) -> Export:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExportError(f"{path / MANIFEST} cannot be read: {error!r}. Export again.") from error
     if about.get("format") != FORMAT:
-        raise ExportError(f"{path} has the format {about.get('format')!r}, and this version reads {FORMAT}.")
+        raise ExportError(
+            f"{path} has the format {about.get('format')!r}, and this version reads {FORMAT}. "
+            "Export the run again with it: vssl export RUN"
+        )
     missing = sorted({MODEL, GOLDEN} - set(files))
     if missing:
         raise ExportError(f"{path / MANIFEST} names no {missing[0]}. Export again.")
