@@ -145,21 +145,42 @@ def test_what_finds_no_room_is_not_even_read():
     assert asyncio.run(scene()) == []
 
 
-def test_what_cannot_be_read_or_is_given_up_leaves_its_room():
+def test_a_failure_leaves_no_room_until_the_others_of_its_request_are_read():
     def fail() -> int:
         raise ValueError("no number")
 
-    async def scene() -> int:
+    async def scene() -> None:
+        work, slow = Work(), threading.Event()
+        work.go.set()
+        batcher = await started(work, room=2, room_bytes=10)
+        reading = asyncio.create_task(batcher([Unread(fail, 5), Unread(lambda: (slow.wait(10), 1)[1], 5)]))
+        await asyncio.sleep(0.05)
+        with pytest.raises(BusyError, match="2 samples are waiting"):
+            await batcher(sent(1))
+        slow.set()
+        with pytest.raises(ValueError, match="no number"):
+            await reading
+        assert await batcher(sent(4, 5, size=5)) == [8, 10]
+        await batcher.stop()
+
+    asyncio.run(scene())
+
+
+def test_what_is_given_up_keeps_its_room_until_it_is_read_and_stopping_waits_for_it():
+    async def scene() -> tuple[bool, bool]:
         work, slow = Work(), threading.Event()
         work.go.set()
         batcher = await started(work, room=1, room_bytes=10)
-        with pytest.raises(ValueError, match="no number"):
-            await batcher([Unread(fail, 10)])
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(batcher([Unread(lambda: (slow.wait(10), 1)[1], 10)]), 0.01)
+        with pytest.raises(BusyError, match="1 samples are waiting"):
+            await batcher(sent(4))
+        stopping = asyncio.create_task(batcher.stop())
+        await asyncio.sleep(0.05)
+        too_early = stopping.done()
         slow.set()
-        assert await batcher(sent(4, size=10)) == [8]
-        await batcher.stop()
-        return batcher._bytes
+        await stopping
+        assert (batcher.waiting, batcher._bytes) == (0, 0)
+        return too_early, work.batches == [[1]]
 
-    assert asyncio.run(scene()) == 0
+    assert asyncio.run(scene()) == (False, True)

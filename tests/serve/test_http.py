@@ -119,11 +119,12 @@ def test_what_takes_too_long_is_given_up(line: Path, asked, service: Service, mo
 
 
 def test_reading_counts_into_the_time_that_a_request_may_take(line: Path, asked, service: Service, monkeypatch):
-    read = service.decider.image
-    monkeypatch.setattr(service.decider, "image", lambda *sent: (time.sleep(0.5), read(*sent))[1])
+    read, go_on = service.decider.image, threading.Event()
+    monkeypatch.setattr(service.decider, "image", lambda *sent: (go_on.wait(10), read(*sent))[1])
     answer = asked(seconds=0.1).post("/v1/decide", files=files_of(pictures(line, 1)))
-    assert answer.status_code == 503
-    assert service.batcher.waiting == 0
+    waiting = service.batcher.waiting
+    go_on.set()
+    assert (answer.status_code, waiting) == (503, 1)
 
 
 def test_requests_have_limits(line: Path, asked):

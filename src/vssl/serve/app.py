@@ -73,10 +73,7 @@ def build(service: Service, limits: Limits) -> FastAPI:
             """Decide on sessions or windows of an event log. One with a line that cannot be used is reviewed."""
             check_count(len(logs.samples))
             return await decided(
-                [
-                    Unread(partial(service.log, log.lines, log.id, log.group), sum(map(len, log.lines)))
-                    for log in logs.samples
-                ]
+                [Unread(partial(service.log, log.lines, log.id, log.group), _bytes(log.lines)) for log in logs.samples]
             )
     else:
 
@@ -84,6 +81,8 @@ def build(service: Service, limits: Limits) -> FastAPI:
         async def decide_windows(windows: Windows) -> Decisions:
             """Decide on windows of series, as long as those of the training."""
             check_count(len(windows.samples))
+            for window in windows.samples:
+                _check_shape(window, *service.decider.shape)
             size = 4 * math.prod(service.decider.shape)
             return await decided([Unread(partial(_window, service, window), size) for window in windows.samples])
 
@@ -124,13 +123,19 @@ def _image(service: Service, file: UploadFile, group: str) -> Sample:
     return service.image(file.file.read(), file.filename or "", group)
 
 
-def _window(service: Service, window: Window) -> Sample:
-    channels, rows = service.decider.shape
-    raw = np.array([[np.nan if value is None else value for value in row] for row in window.values], dtype=object)
-    if raw.shape != (channels, rows):
+def _bytes(lines: Sequence[str]) -> int:
+    """Of lines in a file; JSON may hold half a pair of surrogates."""
+    return sum(len(line.encode("utf-8", "surrogatepass")) + 1 for line in lines)
+
+
+def _check_shape(window: Window, channels: int, rows: int) -> None:
+    if len(window.values) != channels or any(len(row) != rows for row in window.values):
         message = f"{window.id or 'A window'} is not {channels} channels of {rows} rows."
         raise RequestValidationError([{"loc": ("body", "samples"), "msg": message, "type": "value_error"}])
-    return service.window(raw.astype(np.float32), window.id, window.group)
+
+
+def _window(service: Service, window: Window) -> Sample:
+    return service.window(np.array(window.values, dtype=np.float32), window.id, window.group)
 
 
 def _failed(_request: Request, error: Exception) -> JSONResponse:

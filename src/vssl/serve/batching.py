@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -85,6 +85,9 @@ class Batcher(Generic[Asked, Answer]):
     async def __call__(self, asked: Sequence[Unread[Asked]]) -> list[Answer]:
         """The answers, once they are there; all of `asked` are taken or none, before any of them is read.
 
+        What was taken is read and decided on also if who asked has gone away: threads that read cannot be stopped, and
+        what they read keeps its room.
+
         Raises:
             BusyError: There is no room for them.
         """
@@ -93,15 +96,18 @@ class Batcher(Generic[Asked, Answer]):
             raise BusyError(f"{self.waiting} samples are waiting already.")
         self._unread += len(asked)
         self._bytes += size
-        try:
-            # In threads: reading takes longer than deciding.
-            read = await asyncio.gather(*(asyncio.to_thread(item.read) for item in asked))
-        except BaseException:
-            self._bytes -= size
-            raise
-        finally:
-            self._unread -= len(asked)
+        return await asyncio.shield(self._answers(asked, size))
+
+    async def _answers(self, asked: Sequence[Unread[Asked]], size: int) -> list[Answer]:
+        # In threads: reading takes longer than deciding. All of them are awaited, also after a failure.
+        found = await asyncio.gather(*(asyncio.to_thread(item.read) for item in asked), return_exceptions=True)
+        self._unread -= len(asked)
+        for failure in found:
+            if isinstance(failure, BaseException):
+                self._bytes -= size
+                raise failure
         loop = asyncio.get_running_loop()
+        read = cast("list[Asked]", found)
         waiting = [_Waiting(item, sent.size, loop.create_future()) for item, sent in zip(read, asked, strict=True)]
         for item in waiting:
             self._queue.put_nowait(item)
@@ -116,8 +122,7 @@ class Batcher(Generic[Asked, Answer]):
             try:
                 answers = await loop.run_in_executor(self._thread, self._work, [item.asked for item in batch])
                 for item, answer in zip(batch, answers, strict=True):
-                    if not item.answer.done():  # who has gone away needs no answer
-                        item.answer.set_result(answer)
+                    item.answer.set_result(answer)
             except Exception as error:
                 for item in batch:
                     if not item.answer.done():
