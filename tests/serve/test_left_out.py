@@ -29,9 +29,9 @@ class Desk:
         self.folder, self.store = folder, Store(f"sqlite:///{folder / 'd.sqlite'}")
         self.reviews, self.samples = Reviews(self.store), Samples(folder / "samples")
 
-    def send(self, data: bytes, verdict: Any = None, group: str = "", reason: str = "") -> int:
+    def send(self, data: bytes, verdict: Any = None, group: str = "", reason: str = "", score: float = 1.0) -> int:
         content = hashlib.sha256(data).hexdigest()
-        decision = unreadable("x.png", reason) if reason else Decision("x.png", "accept", 0.5, 1.0)
+        decision = unreadable("x.png", reason) if reason else Decision("x.png", "accept", 0.5, score)
         (number,) = self.store.add([Record(decision, group, content, "m", "p", audit=True)])
         self.samples.keep(content, data)
         if verdict:
@@ -67,7 +67,7 @@ def test_what_was_sent_many_times_counts_once_by_its_last_verdict(desk: Desk):
     caveats = desk.gather().caveats
     assert sorted(desk.table()["label"]) == ["defect", "normal"]
     assert caveats[0].startswith("Made of 2 samples")
-    assert caveats[1].startswith("3 more were left out because the same was sent more than once")
+    assert caveats[1] == "3 were copies of others: each counts once, by its last verdict."
     assert caveats[2].startswith("1 more were left out because people were unsure")
     assert len(caveats) == 3
 
@@ -86,8 +86,9 @@ def test_a_verdict_on_what_cannot_be_read_stops_nothing(desk: Desk):
     desk.send(picture(0), "normal")
     desk.send(b"no picture", "normal", reason="it is no image")
     desk.send(picture(1)[:-20], "defect", reason="it is cut")
+    desk.send(picture(2), "defect", score=np.nan)
     found = desk.gather()
-    assert found.caveats[1].startswith("2 more were left out because they cannot be read")
+    assert found.caveats[1].startswith("3 more were left out because they cannot be read or have no score")
     assert desk.table()["label"] == ["normal"]
     assert found.defects is None
 
@@ -105,6 +106,22 @@ def test_a_group_stays_the_text_that_was_sent(desk: Desk):
     found = desk.gather(group="camera")
     assert sorted(desk.table()["camera"]) == ["01", "1"]
     assert found.caveats[1] == "1 more were left out because they were sent without a camera."
+
+
+def test_a_copy_that_cannot_be_used_takes_no_other_away_and_its_verdict_counts(desk: Desk):
+    desk.send(picture(0), "normal", group="a")
+    desk.send(picture(0), "normal")
+    desk.send(picture(1), "normal", group="b")
+    desk.send(picture(1), "defect")
+    desk.send(picture(2), "normal", group="c")
+    desk.send(picture(2), "normal", group="d")
+    desk.send(picture(2), "defect", reason="its format is not known there")
+    found = desk.gather(group="camera")
+    table = desk.table()
+    assert dict(zip(table["camera"], table["label"], strict=True)) == {"a": "normal", "b": "defect", "d": "normal"}
+    assert found.caveats[1] == "1 were copies of others: each counts once, by its last verdict."
+    assert found.caveats[2].startswith("1 more were left out because they cannot be read")
+    assert found.caveats[3] == "2 more were left out because they were sent without a camera."
 
 
 def test_sessions_of_one_name_are_not_read_as_one(desk: Desk, tmp_path: Path):

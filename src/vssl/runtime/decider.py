@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 BATCH = 64
 ALIKE = 1e-3  # how far another version of onnxruntime may be from the numbers that the policy was made with
-UNREADABLE = "unreadable: "
-"""How the reason begins for which a person has to look at what cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +233,7 @@ class Decider:
 
 def unreadable(name: str, reason: str) -> Decision:
     """A person has to look at what cannot be read."""
-    return Decision(name, "review", np.nan, np.nan, reason=f"{UNREADABLE}{reason}")
+    return Decision(name, "review", np.nan, np.nan, reason=f"unreadable: {reason}")
 
 
 def load(path: str | Path, threads: int = 1) -> Decider:

@@ -23,7 +23,6 @@ from vssl.files import atomic
 from vssl.modalities.events.files import Row
 from vssl.modalities.events.reading import parser
 from vssl.modalities.images.decode import read_header
-from vssl.runtime.decider import UNREADABLE
 from vssl.serve.reviews import Reviews
 from vssl.serve.samples import Samples
 from vssl.serve.store import Store
@@ -80,19 +79,23 @@ def gather(database: str, samples: Path, modality: str, spec: Any, group: str | 
     """
     reviews, kept = Reviews(Store(database)), Samples(samples)
     rows = reviews.labelled()
-    own = _newest((row["content"], row) for row in rows)
-    clear = [row for row in own if row["verdict"] != "unsure"]
-    read = [row for row in clear if not row["reason"].startswith(UNREADABLE)]
+    # What cannot be used is passed over first, so that no copy of it takes the place of one that can.
+    read = [row for row in rows if row["score"] is not None]
     named = [row for row in read if row["group"]] if group else read
-    found = [(row, data) for row in named if (data := kept.get(row["content"])) is not None]
+    last = {row["content"]: row["verdict"] for row in reversed(read)}
+    own = _newest((row["content"], row | {"verdict": last[row["content"]]}) for row in named)
+    clear = [row for row in own if row["verdict"] != "unsure"]
+    found = [(row, data) for row in clear if (data := kept.get(row["content"])) is not None]
     there = _one_of_each_session(found, spec) if modality == "events" else found
-    caveats = _left_out(
+    copies = len(named) - len(own)
+    caveats = [f"{copies} were copies of others: each counts once, by its last verdict."] if copies else []
+    caveats += _left_out(
         {
-            "the same was sent more than once: it counts once, by its last verdict": len(rows) - len(own),
-            "people were unsure: the promise holds for what is clear": len(own) - len(clear),
-            "they cannot be read: such a sample is reviewed, whatever the thresholds": len(clear) - len(read),
+            "they cannot be read or have no score: such a sample is reviewed, whatever the thresholds": len(rows)
+            - len(read),
             f"they were sent without a {group}": len(read) - len(named),
-            f"they are not in {samples} any more": len(named) - len(found),
+            "people were unsure: the promise holds for what is clear": len(own) - len(clear),
+            f"they are not in {samples} any more": len(clear) - len(found),
             "their lines name no session or several, or one that was sent again with other lines: of those the one "
             "that was judged last counts": len(found) - len(there),
             "they have no verdict: if people pass over what is hard to judge, the promise does not hold for "

@@ -88,11 +88,11 @@ class Reviews:
             return [tuple(row) for row in found]
 
     def labelled(self) -> list[dict[str, Any]]:
-        """Of what was drawn at random all with a verdict: number, id, content, group, at, reason, verdict.
+        """Of what was drawn at random all with a verdict: number, id, content, group, at, score, verdict.
 
         The newest verdict first: of several on one sample, sent more than once, the first here counts.
         """
-        keys = ("number", "id", "content", "group", "at", "reason")
+        keys = ("number", "id", "content", "group", "at", "score")
         query = _judged(*(DECISIONS.c[key] for key in keys), VERDICTS.c.verdict)
         judged = query.where(DECISIONS.c.audit, VERDICTS.c.verdict.is_not(None))
         return self._rows(judged.order_by(VERDICTS.c.number.desc()))
