@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -193,6 +194,21 @@ def test_of_two_thresholds_put_in_force_at_once_none_is_lost(person: TestClient,
     newest, first = service.store.policies(service.base)
     assert newest["body"] == service.decider.policy
     assert newest["body"]["caveats"][:-1] == first["body"]["caveats"]
+
+
+def test_while_a_threshold_is_stored_samples_are_decided_on(
+    person: TestClient, line: Path, service: Service, monkeypatch: Any
+):
+    storing, go_on, add = Event(), Event(), service.store.add_policy
+    monkeypatch.setattr(service.store, "add_policy", lambda *row: (storing.set(), go_on.wait(5), add(*row)))
+    with ThreadPoolExecutor(1) as thread:
+        data = {"false_alarm": "0.2", "why": "it hangs"}
+        change = thread.submit(person.post, "/thresholds", data=data, headers=SAME)
+        assert storing.wait(5)
+        (decision,) = send(person, line, 1)
+        assert not change.done()
+        go_on.set()
+    assert (decision["policy"], service.policy) == (service.base, service.store.policies(service.base)[0]["policy"])
 
 
 def test_levels_say_what_they_would_have_done():

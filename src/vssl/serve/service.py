@@ -94,7 +94,8 @@ class Service:
         if not 0 <= audit <= 1:
             raise ConfigError(f"--audit is {audit}; it is a share, 0 to 1.")
         self.decider, self.store, self.samples, self.metrics = decider, store, samples, Metrics()
-        self._audit, self._lock = audit, Lock()
+        # Decisions wait while a policy is put in force, and not while a change of it is stored.
+        self._audit, self._lock, self._changes = audit, Lock(), Lock()
         files = decider.about["files"]
         self.model: str = files["model"]["sha256"]
         self.base: str = files["policy"]["sha256"]
@@ -137,11 +138,12 @@ class Service:
         Raises:
             StorageError: It could not be stored, and the one before stays in force.
         """
-        with self._lock:
+        with self._changes:
             body = change(self.decider.policy or {})
             policy = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
             self.store.add_policy(self.base, policy, body, by, why)
-            self.policy, self.decider.policy = policy, body
+            with self._lock:
+                self.policy, self.decider.policy = policy, body
         return policy
 
     def _decide(self, samples: Sequence[Sample]) -> list[Stored]:
