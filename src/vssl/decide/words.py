@@ -42,7 +42,9 @@ def _promise(policy: Policy) -> list[str]:
             sentences.append(f"at most {share} of defects like the {policy.samples[DEFECT]:,} known ones are accepted")
         else:
             blocks = f"{policy.samples[f'{DEFECT} blocks']:,}"
-            sentences.append(f"at most {share} of {unit} with defects like the {blocks} known ones have all accepted")
+            sentences.append(
+                f"of at most {share} of the {unit} with defects like the {blocks} known ones all defects are accepted"
+            )
     kept = "Both" if len(sentences) == 2 else "This"
     text = ", and ".join(sentences)
     return [
