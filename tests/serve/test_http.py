@@ -214,7 +214,9 @@ def test_with_a_token_it_answers_behind_a_proxy_under_the_name_of_that(exported:
     with TestClient(apps[0], base_url="https://quality.example:8443") as person:
         page = {"Origin": "https://quality.example:8443"}
         assert person.get("/queue/review").status_code == 401
-        assert person.post("/sign-in", data={"token": "secret"}, headers=page).url.path == "/queue/review"
+        signed_in = person.post("/sign-in", data={"token": "secret"}, headers=page)
+        assert "; Secure" in signed_in.history[0].headers["set-cookie"]
+        assert signed_in.url.path == "/queue/review"
         assert person.post("/who", data={"name": "kim"}, headers=page).status_code == 200
         assert person.post("/who", data={"name": "kim"}, headers={"Origin": "https://other.example"}).status_code == 403
 

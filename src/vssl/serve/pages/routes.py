@@ -182,7 +182,8 @@ def build(service: Service, limits: Limits) -> APIRouter:
         if limits.token is None or not same(token, limits.token):
             return Page(service, _language(request), None, "/sign-in").html("sign-in", 401, waiting={}, wrong=True)
         answer = RedirectResponse("/", 303)
-        answer.set_cookie(COOKIE, quote(token), httponly=True, samesite="strict")
+        # The scheme is the proxy's, where one before the service says it: uvicorn goes by X-Forwarded-Proto.
+        answer.set_cookie(COOKIE, quote(token), secure=request.url.scheme == "https", httponly=True, samesite="strict")
         return answer
 
     @router.get("/static/{name}")
