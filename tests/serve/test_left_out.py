@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from vssl.errors import EmptyDataError
 from vssl.modalities import events
 from vssl.modalities.events import Config
 from vssl.runtime.decider import Decision, unreadable
+from vssl.serve.pages.rendering import figures
 from vssl.serve.reviewed import Reviewed, gather
 from vssl.serve.reviews import Reviews
 from vssl.serve.samples import Samples
@@ -70,6 +72,14 @@ def test_what_was_sent_many_times_counts_once_by_its_last_verdict(desk: Desk):
     assert caveats[1] == "3 were copies of others: each counts once, by its last verdict."
     assert caveats[2].startswith("1 more were left out because people were unsure")
     assert len(caveats) == 3
+
+
+def test_whether_the_promise_is_kept_counts_each_sample_once(desk: Desk):
+    for seed, verdict in ((0, "normal"), (0, "normal"), (0, "normal"), (1, "normal"), (2, "defect"), (2, "defect")):
+        desk.send(picture(seed), verdict)
+    found = figures(desk.reviews.counts(datetime(2000, 1, 1, tzinfo=UTC)))
+    assert (found["alarms"]["of"], found["misses"]["of"], found["misses"]["count"]) == (2, 1, 1)
+    assert found["total"] == 6
 
 
 def test_what_was_drawn_and_not_judged_is_said(desk: Desk):

@@ -143,17 +143,17 @@ def test_samples_are_drawn_at_random_whatever_was_decided(exported: Path, line: 
 
 def test_figures_count_what_people_found():
     counts = [
-        ("accept", False, "", 90),
-        ("accept", True, "normal", 40),
-        ("accept", True, "defect", 1),
-        ("reject", True, "normal", 2),
-        ("reject", True, "defect", 3),
-        ("reject", False, "normal", 5),
-        ("review", False, "defect", 2),
-        ("review", False, "unsure", 1),
+        ("accept", False, "", 90, 90),
+        ("accept", True, "normal", 55, 40),
+        ("accept", True, "defect", 1, 1),
+        ("reject", True, "normal", 2, 2),
+        ("reject", True, "defect", 3, 3),
+        ("reject", False, "normal", 5, 5),
+        ("review", False, "defect", 2, 2),
+        ("review", False, "unsure", 1, 1),
     ]
     found = figures(counts)
-    assert (found["total"], found["decided"]) == (144, {"accept": 131, "review": 3, "reject": 10})
+    assert (found["total"], found["decided"]) == (159, {"accept": 146, "review": 3, "reject": 10})
     assert (found["rejected"], found["reviewed"]) == ((7, 10), (2, 3))
     assert (found["alarms"]["count"], found["alarms"]["of"]) == (2, 42)
     assert (found["misses"]["count"], found["misses"]["of"]) == (1, 4)

@@ -73,12 +73,16 @@ class Reviews:
             query = query.where(DECISIONS.c.number < before)
         return self._rows(query)
 
-    def counts(self, since: datetime) -> list[tuple[str, bool, str, int]]:
-        """How many decisions since then: decision, drawn at random or not, the last verdict or "", count."""
+    def counts(self, since: datetime) -> list[tuple[str, bool, str, int, int]]:
+        """How many decisions since then: decision, drawn at random or not, the last verdict or "", count, samples.
+
+        A sample that was sent more than once is several decisions.
+        """
         keys = (DECISIONS.c.decision, DECISIONS.c.audit, func.coalesce(VERDICTS.c.verdict, ""))
-        query = _judged(*keys, func.count()).where(DECISIONS.c.at >= since).group_by(*keys)
+        query = _judged(*keys, func.count(), func.count(DECISIONS.c.content.distinct()))
         with failures("read"), self._engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(query)]
+            found = connection.execute(query.where(DECISIONS.c.at >= since).group_by(*keys))
+            return [tuple(row) for row in found]
 
     def scores(self, since: datetime) -> list[tuple[str, float, str]]:
         """Group, score and last verdict or "" of each decision since then that has a score."""

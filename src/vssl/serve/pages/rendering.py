@@ -87,14 +87,14 @@ def local(time: datetime) -> str:
     return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def figures(counts: list[tuple[str, bool, str, int]]) -> dict[str, Any]:
-    """What the page of figures shows, from counts by decision, draw and verdict."""
+def figures(counts: list[tuple[str, bool, str, int, int]]) -> dict[str, Any]:
+    """What the page of figures shows, from `Reviews.counts`; bounds are of samples, as copies are not independent."""
 
-    def count(decision: str = "", verdict: tuple[str, ...] = (), drawn: bool | None = None) -> int:
+    def count(decision: str = "", verdict: tuple[str, ...] = (), drawn: bool = False) -> int:
         return sum(
-            number
-            for made, audit, said, number in counts
-            if decision in ("", made) and (not verdict or said in verdict) and drawn in (None, audit)
+            samples if drawn else decisions
+            for made, audit, said, decisions, samples in counts
+            if decision in ("", made) and (not verdict or said in verdict) and (audit or not drawn)
         )
 
     judged = ("normal", "defect", "unsure")
