@@ -57,6 +57,13 @@ def test_a_file_that_cannot_be_used_is_named_with_its_row(tmp_path: Path, conten
         load(tmp_path)
 
 
+def test_a_text_among_numbers_is_named_where_the_first_file_has_no_values(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("x,y\n" + "1,\n" * 8)
+    (tmp_path / "b.csv").write_text("x,y\n" + "1,2\n" * 8 + "1,bad\n")
+    with pytest.raises(DataError, match=r"b\.csv: the column 'y' holds numbers, but row 9 has 'bad'"):
+        load(tmp_path)
+
+
 def test_invalid_utf8_in_a_value_is_named(tmp_path: Path):
     (tmp_path / "a.csv").write_bytes(
         replaced(9, "2026-01-05T08:08:00,1,2").encode().replace(b"08:08:00,1", b"08:08:00,\xff")

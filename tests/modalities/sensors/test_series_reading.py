@@ -177,6 +177,26 @@ def test_a_column_that_is_empty_in_the_first_file_is_a_channel_and_one_that_is_n
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_first_file_without_rows_says_nothing_about_the_columns(tmp_path: Path, name: str):
+    rows = [f"2026-01-05T08:{minute:02d}:00,{minute},ok" for minute in range(20)]
+    (tmp_path / "b.csv").write_text("\n".join(["when,v,state", *rows]))
+    full = built(tmp_path).spec
+    assert (full.channels, full.time, full.step_s) == (("v",), "when", 60)
+    (tmp_path / "a.csv").write_text("when,v,state\n")
+    if name == "a.parquet":
+        (tmp_path / "a.csv").unlink()
+        empty = pa.schema([("when", pa.string()), ("v", pa.string()), ("state", pa.string())]).empty_table()
+        pq.write_table(empty, tmp_path / name)
+    assert built(tmp_path).spec == full
+
+
+def test_a_time_column_that_is_empty_in_the_first_file_is_not_lost(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("when,v\n" + ",1\n" * 8)
+    (tmp_path / "b.csv").write_text("when,v\n" + "".join(f"2026-01-05T08:0{minute}:00,1\n" for minute in range(8)))
+    assert built(tmp_path).spec.time == "when"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 def test_true_and_false_are_the_channels_1_and_0(tmp_path: Path, name: str):
     on = [True, False, None, True]
     (tmp_path / "a.csv").write_text("x,on\n1,true\n2,false\n3,\n4,true\n")

@@ -31,9 +31,9 @@ def measure(source: str | Path, config: Config) -> Spec:
     schemas = _schemas(named)
     _, name, schema = schemas[0]
     columns = _columns(schemas)
-    time = _time_column(schema, config, name)
+    time = _time_column({column: columns[column] for column in schema.names}, config, name)
     long = _long(config)
-    channels, left_out = _channels(schemas[0], columns, config, time) if long is None else (_names(named, long[0]), ())
+    channels, left_out = _channels(schemas, columns, config, time) if long is None else (_names(named, long[0]), ())
     left_out += _labels_not_there(columns, config, name)
     resample_s = duration_s(config.resample, "resample") if config.resample else None
     layout = Layout(channels, time, config.labels, long, resample_s)
@@ -58,15 +58,19 @@ def _long(config: Config) -> tuple[str, str] | None:
 
 
 def _schemas(named: list[tuple[Path, str]]) -> list[Described]:
-    """The files that can be read, with their columns."""
+    """The files that can be read and have rows, with their columns: a header alone says nothing about their kinds."""
     found, broken = [], None
     for file, name in named:
         try:
-            found.append((file, name, tables.schema_of(file, name)))
+            schema = tables.schema_of(file, name)
+            if tables.has_rows(file, name):
+                found.append((file, name, schema))
         except BrokenFileError as error:
             broken = broken or error
+    if not found and broken is not None:
+        raise EmptyDataError(f"None of {len(named)} files can be used; the first: {broken}") from broken
     if not found:
-        raise EmptyDataError(f"None of {len(named)} files can be read; the first: {broken}") from broken
+        raise EmptyDataError(f"{named[0][1]}: there are no rows, only a header.")
     return found
 
 
@@ -97,12 +101,13 @@ def _labels_not_there(columns: dict[str, pa.DataType], config: Config, name: str
     return tuple(f"{label}: named with --labels, but in no file" for label in missing)
 
 
-def _time_column(schema: pa.Schema, config: Config, name: str) -> str | None:
+def _time_column(columns: dict[str, pa.DataType], config: Config, name: str) -> str | None:
     if config.time:
-        if config.time not in schema.names:
-            raise DataError(f"{name} has no column {config.time!r}; it has: {', '.join(schema.names)}.")
+        if config.time not in columns:
+            raise DataError(f"{name} has no column {config.time!r}; it has: {', '.join(columns)}.")
         return config.time
-    return next((field.name for field in schema if is_time(field) and field.name not in config.labels), None)
+    times = (column for column, kind in columns.items() if is_time(pa.field(column, kind)))
+    return next((column for column in times if column not in config.labels), None)
 
 
 def _names(named: list[tuple[Path, str]], sensor: str) -> tuple[str, ...]:
@@ -116,26 +121,31 @@ def _names(named: list[tuple[Path, str]], sensor: str) -> tuple[str, ...]:
 
 
 def _channels(
-    first: Described, columns: dict[str, pa.DataType], config: Config, time: str | None
+    schemas: list[Described], columns: dict[str, pa.DataType], config: Config, time: str | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    file, name, schema = first
+    _, name, schema = schemas[0]
     others = {column: kind for column, kind in columns.items() if column != time and column not in config.labels}
     later = [column for column in others if column not in schema.names]
     own = {column: kind for column, kind in others.items() if column not in later}
     for column, kind in own.items():
         if pa.types.is_string(kind) or pa.types.is_binary(kind):
-            _check_no_numbers(file, name, column)
+            _check_no_numbers(schemas, column)
     left_out = [f"{column}: {_kind(kind)}" for column, kind in own.items() if not _is_number(kind)]
     left_out += [f"{column}: not in {name}" for column in later]
     return tuple(column for column, kind in own.items() if _is_number(kind)), tuple(left_out)
 
 
-def _check_no_numbers(file: Path, name: str, column: str) -> None:
+def _check_no_numbers(schemas: list[Described], column: str) -> None:
     """A column of numbers with a text among them is a channel that would be lost without a word.
 
     Raises:
         DataError: Most of its first values are numbers.
     """
+    file, name = next(
+        (file, name)
+        for file, name, schema in schemas
+        if any(field.name == column and not pa.types.is_null(field.type) for field in schema)
+    )
     values = next(tables.pieces(file, name, {column: pa.string()}))[column].to_pylist()
     wrong = [row for row, value in enumerate(values, 1) if value and not _reads_as_number(value)]
     if wrong and len(wrong) < sum(1 for value in values if value) / 2:
@@ -180,9 +190,7 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
         while sum(map(len, values)) > 2 * SAMPLED_ROWS:
             values, every = [part[::2] for part in values], 2 * every
     if not sum(map(len, values)):
-        if broken is not None:
-            raise EmptyDataError(f"None of {len(named)} files can be used; the first: {broken}") from broken
-        raise EmptyDataError(f"{named[0][1]}: there are no rows, only a header.")
+        raise EmptyDataError(f"None of {len(named)} files can be used; the first: {broken}") from broken
     return np.concatenate(values), float(np.median(steps)) if steps else None
 
 

@@ -98,6 +98,18 @@ def _type_of(values: pa.StringArray) -> pa.DataType:
     return pa.string()
 
 
+def has_rows(file: Path, name: str) -> bool:
+    """Whether there is more than the names of columns.
+
+    Raises:
+        BrokenFileError: It cannot be read.
+    """
+    with _damage(name), _opened(file) as (data, is_parquet):
+        if is_parquet:
+            return pq.ParquetFile(data).metadata.num_rows > 0
+        return any(len(piece) for piece in _reader(data, file, None, None))
+
+
 def pieces(file: Path, name: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
     """The columns named, piece by piece, in these types.
 
