@@ -14,7 +14,7 @@ from vssl.errors import DataError
 
 FileState = tuple[int, int]  # size in bytes, time of change in ns
 DANGLING: FileState = (0, 0)
-"""Of a link that points nowhere."""
+"""Of a file that cannot be looked at, such as a link that points nowhere."""
 
 
 def scan(root: Path, is_wanted: Callable[[str], bool]) -> tuple[list[str], list[FileState], Counter[str]]:
@@ -27,7 +27,7 @@ def scan(root: Path, is_wanted: Callable[[str], bool]) -> tuple[list[str], list[
         is_wanted: Whether a file is, by its name.
 
     Raises:
-        DataError: A folder cannot be listed, or a link not be followed.
+        DataError: A folder cannot be listed, a link not be followed, or a wanted name is not UTF-8.
     """
     names: list[str] = []
     states: list[FileState] = []
@@ -47,6 +47,7 @@ def scan(root: Path, is_wanted: Callable[[str], bool]) -> tuple[list[str], list[
             elif not is_wanted(item.name):
                 ignored[suffix(item.name)] += 1
             elif (found := _item_state(item)) is not None:
+                check_name(root, folder + item.name)
                 names.append(folder + item.name)
                 states.append(found)
     return names, states, ignored
@@ -55,6 +56,18 @@ def scan(root: Path, is_wanted: Callable[[str], bool]) -> tuple[list[str], list[
 def state(status: os.stat_result) -> FileState:
     """What tells one content of a file from the next."""
     return status.st_size, status.st_mtime_ns
+
+
+def check_name(folder: Path, name: str) -> None:
+    """Check that a file's name is text, as ids and tables hold it.
+
+    Raises:
+        DataError: It is not UTF-8.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{folder} has a file name that is not UTF-8: {name!a}. Rename the file.") from error
 
 
 def suffix(name: str) -> str:

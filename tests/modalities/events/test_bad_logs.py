@@ -141,8 +141,9 @@ def test_half_a_character_of_json_is_replaced_and_counted(tmp_path: Path):
 def test_a_file_name_that_is_not_text_is_refused_by_name(tmp_path: Path):
     with open(os.fsencode(tmp_path) + b"/bad\xff.log", "wb"):  # noqa: PTH123 - a path of bytes
         pass
-    with pytest.raises(DataError, match=r"bad\\udcff\.log"):
-        events.measure(tmp_path, CONFIG)
+    for source in (tmp_path, tmp_path / "bad\udcff.log"):
+        with pytest.raises(DataError, match=r"bad\\udcff\.log"):
+            events.measure(source, CONFIG)
 
 
 def test_a_binary_file_is_refused_under_its_name(tmp_path: Path):

@@ -95,6 +95,21 @@ def test_one_broken_file_among_good_ones_is_left_out_and_named(tmp_path: Path):
     assert [item.id for item in dataset.broken] == ["torn.csv"]
 
 
+def test_a_link_to_itself_is_a_broken_file(tmp_path: Path):
+    (tmp_path / "a.csv").write_text(GOOD)
+    (tmp_path / "b.csv").symlink_to(tmp_path / "b.csv")
+    (item,) = load(tmp_path, max_broken=0.5).broken
+    assert item.id == "b.csv"
+    assert "Too many levels of symbolic links" in item.reason
+
+
+@pytest.mark.parametrize("name", ["", "bad\udcff.csv"], ids=["folder", "file"])
+def test_a_file_name_that_is_not_text_is_refused_by_name(tmp_path: Path, name: str):
+    (tmp_path / "bad\udcff.csv").write_text(GOOD)
+    with pytest.raises(DataError, match=r"bad\\udcff\.csv'\. Rename the file"):
+        load(tmp_path / name)
+
+
 def test_in_a_stream_a_broken_file_stands_where_it_lies(tmp_path: Path):
     (tmp_path / "a.csv").write_text(GOOD)
     (tmp_path / "b.csv").write_text(swapped())

@@ -52,22 +52,15 @@ def find(source: str | Path) -> list[LogFile]:
     """
     path = Path(source).expanduser().absolute()
     if path.is_file():
-        return [_log(path.name, path)]
+        folders.check_name(path.parent, path.name)
+        return [LogFile(path.name, path)]
     if not path.is_dir():
         raise DataError(f"{path} does not exist. Give a log file, or a folder of them.")
     names, _, ignored = folders.scan(path, is_log)
     if not names:
         known = " ".join((*SUFFIXES, *COMPRESSED))
         raise EmptyDataError(f"There is no log file in {path}: looked for {known}; {folders.others(ignored)}.")
-    return [_log(name, path / name) for name in sorted(names, key=_in_time)]
-
-
-def _log(name: str, path: Path) -> LogFile:
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"{path.parent} has a file name that is not UTF-8: {name!a}. Rename the file.") from error
-    return LogFile(name, path)
+    return [LogFile(name, path / name) for name in sorted(names, key=_in_time)]
 
 
 def is_log(name: str) -> bool:

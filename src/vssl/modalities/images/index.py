@@ -133,6 +133,7 @@ def open_index(source: str | Path, label_from: Literal["none", "folder"] = "none
     elif path.suffix.lower() in LISTS:
         index = _from_list(path)
     elif path.suffix.lower() in SUFFIXES:
+        folders.check_name(path.parent, path.name)
         index = _on_disk(path, path.parent, [path.name], [folders.state(path.stat())], {})
     else:
         known = " ".join((*SUFFIXES, *LISTS, *archives.SUFFIXES))
@@ -248,12 +249,6 @@ def _ids(source: Path, names: list[str], ignored: Mapping[str, int]) -> list[str
     if not names:
         known = " ".join(SUFFIXES)
         raise EmptyDataError(f"There is no image in {source}: looked for {known}; {folders.others(ignored)}.")
-    text = "\n".join(names)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        name = names[text.count("\n", 0, error.start)]
-        raise DataError(f"{source} has a file name that is not UTF-8: {name!a}. Rename the file.") from error
     return names
 
 

@@ -29,7 +29,7 @@ def files_of(source: str | Path) -> list[Path]:
 
     Raises:
         EmptyDataError: There are none.
-        DataError: There is no such place, a folder cannot be listed, or a file is of another kind.
+        DataError: There is no such place, a folder cannot be listed, a name is not UTF-8, or a file is of another kind.
     """
     source = Path(source)
     if source.is_file():
@@ -38,6 +38,7 @@ def files_of(source: str | Path) -> list[Path]:
             raise DataError(
                 f"{source} is no file of series: {known}, the first three also with {', '.join(COMPRESSED)}."
             )
+        folders.check_name(source.parent, source.name)
         return [source]
     if not source.is_dir():
         raise DataError(f"{source} does not exist.")
@@ -54,10 +55,10 @@ def name_in(source: str | Path, file: Path) -> str:
 
 
 def state(file: Path) -> tuple[str, int, int]:
-    """What changes when a file does."""
+    """What changes when a file does; one that cannot be looked at is said to be broken when it is read."""
     try:
         return str(file), *folders.state(file.stat())
-    except FileNotFoundError:
+    except OSError:
         return str(file), *folders.DANGLING
 
 
