@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -311,6 +312,9 @@ def test_the_outline_of_a_window_are_its_values_and_a_channel_that_stands_still_
     torch.testing.assert_close(outline[:, :32], view.values.flatten(1))
     assert (other[:, 33] < outline[:, 33] - 5).all()
     torch.testing.assert_close(other[:, 32], outline[:, 32])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert modality.outline(Series(view.values[:0], view.known[:0])).shape == (0, 34)
 
 
 def test_a_long_window_of_many_channels_has_an_outline_of_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

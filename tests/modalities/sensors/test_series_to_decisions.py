@@ -84,7 +84,7 @@ def test_a_file_without_a_window_is_not_lost_and_counts_as_one_of_the_files(run:
     table = api.decide(run, tmp_path, name="two", device="cpu").table
     last = table.to_pylist()[-1]
     assert (last["id"], last["decision"]) == ("stub.parquet", "review")
-    assert "20 rows hold no window of 32 rows" in last["reason"]
+    assert "its rows (20) hold no window of 32 rows" in last["reason"]
     with pytest.raises(TooManyBrokenError, match="1 of 2 files"):
         api.embed(run, tmp_path, name="two", device="cpu")
 

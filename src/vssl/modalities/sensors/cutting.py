@@ -100,23 +100,25 @@ class Cutter:
         return steps > GAP * self._cut.step_ns if self._cut.step_ns else np.zeros(len(rows), bool)
 
     def check(self) -> None:
-        """Check that the rows so far have the usual step, and a window.
+        """Check that there are rows so far, and that they have the usual step, and a window.
 
         Raises:
             BrokenFileError: They have not; the reason names both steps.
         """
+        if not self._rows:
+            raise BrokenFileError(self._name, "it has no rows")
         usual, found = self._cut.step_ns, float(np.median(self._steps)) if len(self._steps) else None
         if usual and found and not 1 / SAME_RATE <= found / usual <= SAME_RATE:
             raise BrokenFileError(
                 self._name,
                 f"there is a row every {found / 1e9:g} s, but one every {usual / 1e9:g} s in the series trained on: "
-                "bring all to one step, or train with --resample",
+                "bring all to one step, or train with --resample of at least the longer one",
             )
         if not sum(len(numbers) for numbers, _ in self._ends):
             raise BrokenFileError(
                 self._name,
-                f"{self._rows} rows hold no window of {self._cut.window} rows without a gap: give a shorter --window "
-                "in training, or close gaps with --resample",
+                f"its rows ({self._rows}) hold no window of {self._cut.window} rows without a gap: give a shorter "
+                "--window in training, or close gaps with --resample",
             )
 
     def cuts(self) -> Cuts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from contextlib import suppress
 from pathlib import Path
+from statistics import median_low
 
 import numpy as np
 import pyarrow as pa
@@ -191,7 +192,8 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
             values, every = [part[::2] for part in values], 2 * every
     if not sum(map(len, values)):
         raise EmptyDataError(f"None of {len(named)} files can be used; the first: {broken}") from broken
-    return np.concatenate(values), float(np.median(steps)) if steps else None
+    # Not their mean, which no file may have.
+    return np.concatenate(values), median_low(steps) if steps else None
 
 
 def _thinned(file: Path, name: str, layout: Layout, every: int) -> tuple[np.ndarray, np.ndarray | None, int]:

@@ -123,7 +123,8 @@ class SensorModality(Modality):
         """
         channels, window = self.shape
         values = F.adaptive_avg_pool1d(view.values, min(window, max(QUARTERS, OUTLINE // channels)))
-        spread = view.values.std(2, correction=0)
+        # Not `std`, which warns of an empty batch.
+        spread = (view.values - view.values.mean(2, keepdim=True)).square().mean(2).sqrt()
         return torch.cat([values.flatten(1), (spread + STILL).log()], 1)
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
