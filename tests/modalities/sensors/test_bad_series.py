@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from vssl.errors import ConfigError, DataError, TooManyBrokenError, VsslError
@@ -160,6 +162,13 @@ def test_labels_of_different_kinds_are_refused_with_both_files(tmp_path: Path):
     (tmp_path / "a.csv").write_text("x,fault\n" + "1,0\n" * 4)
     (tmp_path / "b.csv").write_text("x,fault\n" + "1,stuck\n" * 4)
     with pytest.raises(DataError, match=r"'fault' of --labels holds numbers in a\.csv and texts in b\.csv"):
+        load(tmp_path, labels=("fault",))
+
+
+def test_a_label_that_is_too_large_makes_a_broken_file(tmp_path: Path):
+    values = pa.table({"x": [1] * 8, "fault": pa.array([2**63] * 8, pa.uint64())})
+    pq.write_table(values, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a\.parquet: Integer value 9223372036854775808 not in range"):
         load(tmp_path, labels=("fault",))
 
 

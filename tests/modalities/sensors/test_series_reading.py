@@ -219,6 +219,16 @@ def test_labels_of_files_are_brought_together_and_whole_numbers_stay_whole(tmp_p
         assert metadata["fault"].type == pa.int64()
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_true_or_false_that_is_missing_is_not_false(tmp_path: Path, name: str):
+    bad = [None] * 4 + [None, False, None, None] + [False, True, None, None]
+    texts = ["" if value is None else str(value).lower() for value in bad]
+    (tmp_path / "a.csv").write_text("x,bad\n" + "".join(f"1,{value}\n" for value in texts))
+    pq.write_table(pa.table({"x": [1] * 12, "bad": bad}), tmp_path / "a.parquet")
+    metadata = built(tmp_path / name, labels=("bad",), stride="4").load(tmp_path / name).metadata
+    assert metadata["bad"].to_pylist() == [None, False, True]
+
+
 def test_rows_are_averaged_in_bins_only_when_asked(tmp_path: Path):
     whole = table(24, step=10).append_column("fault", pa.array([False] * 23 + [True]))
     pq.write_table(whole, tmp_path / "a.parquet")

@@ -20,7 +20,7 @@ from vssl.modalities.sensors.times import text
 
 Picked = slice | Int64[np.ndarray, " k"] | Sequence[int]
 EVERY = slice(None)
-KINDS = {"b": "true and false", "i": "numbers", "f": "numbers", "U": "texts"}
+KINDS = {"u": "true and false", "i": "numbers", "f": "numbers", "U": "texts"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +84,14 @@ class File:
 
 def _arrow(labels: np.ndarray) -> pa.Array:
     """Labels, those that are missing as null; a column without any suits that of every other file."""
-    column = pa.array(labels, mask=_missing(labels))
+    column = pa.array(labels == 2 if labels.dtype.kind == "u" else labels, mask=_missing(labels))
     return column if column.null_count < len(column) else pa.nulls(len(column))
 
 
 def _missing(labels: np.ndarray) -> Bool[np.ndarray, " k"]:
-    return labels == NONE if labels.dtype.kind == "i" else labels != labels
+    """Which labels are missing, as `Rows` says; a text may be "" on purpose."""
+    none = {"u": 0, "i": NONE}.get(labels.dtype.kind)
+    return labels != labels if none is None else labels == none
 
 
 @dataclass(frozen=True, eq=False)

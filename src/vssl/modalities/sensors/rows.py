@@ -42,7 +42,7 @@ class Layout:
 class Rows:
     """Some consecutive rows: times in nanoseconds or None, values with NaN where none is known, labels by column.
 
-    A label that is missing is NaN, `NONE` or "".
+    Labels are float64, int64, text, or uint8: 1 for false, 2 for true. One that is missing is NaN, `NONE`, "" or 0.
     """
 
     times: Times | None
@@ -86,8 +86,7 @@ def joined(pieces: list[Rows], channels: int) -> Rows:
 
 def _wide(file: Path, name: str, layout: Layout, schema: pa.Schema) -> Iterator[Rows]:
     here = _labels_here(layout, schema)
-    types = {column: _number(schema.field(column).type) for column in layout.channels}
-    types |= {column: schema.field(column).type for column in here}
+    types = {column: _number(schema.field(column).type) for column in layout.channels} | here
     if layout.time is not None:
         types[layout.time] = schema.field(layout.time).type
     for batch in tables.pieces(file, name, types):
@@ -98,8 +97,10 @@ def _wide(file: Path, name: str, layout: Layout, schema: pa.Schema) -> Iterator[
         yield Rows(times, values, {column: _label(table[column]) for column in here})
 
 
-def _labels_here(layout: Layout, schema: pa.Schema) -> list[str]:
-    return [column for column in layout.labels if column in schema.names]
+def _labels_here(layout: Layout, schema: pa.Schema) -> dict[str, pa.DataType]:
+    """The labels that a file has, and as what each is read: whole numbers as those that `_label` can hold."""
+    types = {column: schema.field(column).type for column in layout.labels if column in schema.names}
+    return {column: pa.int64() if pa.types.is_integer(kind) else kind for column, kind in types.items()}
 
 
 def _number(kind: pa.DataType) -> pa.DataType:
@@ -109,9 +110,9 @@ def _number(kind: pa.DataType) -> pa.DataType:
 
 def _label(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_boolean(column.type):
-        return column.fill_null(False).to_numpy()
+        return (column.cast(pa.int8()).fill_null(-1).to_numpy() + 1).astype(np.uint8)
     if pa.types.is_integer(column.type):
-        return column.cast(pa.int64()).fill_null(NONE).to_numpy()
+        return column.fill_null(NONE).to_numpy()
     if pa.types.is_floating(column.type) or pa.types.is_null(column.type):
         return column.cast(NUMBER).fill_null(np.nan).to_numpy()
     return np.array([value or "" for value in column.cast(pa.string()).to_pylist()])
@@ -124,8 +125,7 @@ def _pivoted(file: Path, name: str, layout: Layout, schema: pa.Schema) -> Rows:
     if layout.time is None:
         raise BrokenFileError(name, "files with one value a row need times: name their column with --time")
     here = _labels_here(layout, schema)
-    types = {sensor: pa.string(), value: NUMBER}
-    types |= {column: schema.field(column).type for column in (layout.time, *here)}
+    types = {sensor: pa.string(), value: NUMBER, layout.time: schema.field(layout.time).type} | here
     table = pa.Table.from_batches(list(tables.pieces(file, name, types)), pa.schema(list(types.items())))
     given = nanoseconds(table[layout.time], name)
     times, row = np.unique(given, return_inverse=True)
