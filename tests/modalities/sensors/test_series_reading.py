@@ -17,6 +17,7 @@ import torch
 
 from vssl.modalities import sensors
 from vssl.modalities.sensors import index as module
+from vssl.modalities.sensors import tables
 from vssl.modalities.sensors.modality import SensorModality
 from vssl.modalities.sensors.rows import read
 from vssl.modalities.sensors.times import text
@@ -305,6 +306,28 @@ def test_a_long_file_is_thinned_out_evenly_while_it_is_read(tmp_path: Path, monk
     monkeypatch.setattr("vssl.modalities.sensors.measuring.SAMPLED_ROWS", 500)
     thinned = built(tmp_path).spec
     assert (thinned.centre[0], thinned.scale[0]) == pytest.approx((whole.centre[0], whole.scale[0]), abs=16)
+
+
+def test_a_channel_with_a_value_in_few_rows_is_one_in_a_long_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    rows = [f"{row},{row if row % 2 else ''},{row if row in (4001, 7003) else ''},," for row in range(9000)]
+    (tmp_path / "a.csv").write_text("x,odd,rare,none,\n" + "\n".join(rows))
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 1024)
+    monkeypatch.setattr("vssl.modalities.sensors.measuring.SAMPLED_ROWS", 500)
+    spec = built(tmp_path).spec
+    assert spec.channels == ("x", "odd", "rare")
+    assert spec.centre == pytest.approx((4500, 4500, 5502), abs=16)
+    assert spec.scale[1] == pytest.approx(spec.scale[0], abs=16)
+
+
+def test_a_column_that_stays_empty_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "a.csv").write_text("x,y\n" + "1,\n" * 8)
+    opened = []
+    monkeypatch.setattr(tables, "opened", lambda file: opened.append(file) or file.open("rb"))
+    for _ in range(3):
+        assert tables.schema_of(tmp_path / "a.csv", "a.csv").names == ["x", "y"]
+    assert len(opened) == 2
+    (tmp_path / "a.csv").write_text("x,z,\n")
+    assert tables.schema_of(tmp_path / "a.csv", "a.csv").names == ["x", "z", ""]
 
 
 def test_times_are_written_without_what_says_nothing():

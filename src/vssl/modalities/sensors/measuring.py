@@ -185,11 +185,11 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
             # All of them are named, with the reasons, when the data are loaded.
             broken = broken or error
             continue
-        values, every = [part[:: coarser // every] for part in values] + [thinned], coarser
+        values, every = [_folded(part, 0, coarser // every) for part in values] + [thinned], coarser
         if times is not None and len(times) > 1:
             steps.append(float(np.median(np.diff(times))) / 1e9)
         while sum(map(len, values)) > 2 * SAMPLED_ROWS:
-            values, every = [part[::2] for part in values], 2 * every
+            values, every = [_folded(part, 0, 2) for part in values], 2 * every
     if not sum(map(len, values)):
         raise EmptyDataError(f"None of {len(named)} files can be used; the first: {broken}") from broken
     # Not their mean, which no file may have.
@@ -197,16 +197,20 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
 
 
 def _thinned(file: Path, name: str, layout: Layout, every: int) -> tuple[np.ndarray, np.ndarray | None, int]:
-    """Each so many-th row of a file, its first times, and every how many-th it became: a long file is thinned more."""
+    """One row for each so many of a file, its first times, and how many these became: a long file is thinned more."""
     values, times, seen = [np.empty((0, len(layout.channels)), np.float32)], [], 0
     for piece in read(file, name, layout):
-        # A copy: a view would hold the whole piece.
-        values.append(piece.values[-seen % every :: every].copy())
+        begun = seen % every
+        if begun:
+            values[-1], carried = values[-1][:-1], values[-1][-1:]
+            values.append(_folded(np.concatenate([carried, piece.values]), begun - 1, every))
+        else:
+            values.append(_folded(piece.values, 0, every))
         if piece.times is not None and seen < ENOUGH_ROWS:
             times.append(piece.times)
         seen += len(piece)
         if sum(map(len, values)) > 2 * SAMPLED_ROWS:
-            values, every = [np.concatenate(values)[::2].copy()], 2 * every
+            values, every = [_folded(np.concatenate(values), 0, 2)], 2 * every
     if times:
         # Of times that stand still no step can be told, and of others a wrong one.
         check_rising(np.concatenate(times), name)
@@ -214,6 +218,16 @@ def _thinned(file: Path, name: str, layout: Layout, every: int) -> tuple[np.ndar
     # An infinite value would be the spread of its channel.
     sampled[np.isinf(sampled)] = np.nan
     return sampled, np.concatenate(times) if times else None, every
+
+
+def _folded(values: np.ndarray, before: int, every: int) -> np.ndarray:
+    """The first known value of each channel in each stretch of so many rows; `before` of the first one went before."""
+    stretches, channels = -(-(before + len(values)) // every), values.shape[1]
+    padded = np.full((stretches * every, channels), np.nan, np.float32)
+    padded[before : before + len(values)] = values
+    by_stretch = padded.reshape(stretches, every, channels)
+    first = np.isfinite(by_stretch).argmax(1, keepdims=True)
+    return np.take_along_axis(by_stretch, first, 1)[:, 0]
 
 
 def _spread(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

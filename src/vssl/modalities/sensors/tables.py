@@ -6,6 +6,7 @@ import lzma
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -68,6 +69,13 @@ def schema_of(file: Path, name: str) -> pa.Schema:
     Raises:
         BrokenFileError: It cannot be read, or two columns have one name.
     """
+    return _schema(state(file), name)
+
+
+# Each reading asks for it, and where a column is empty to its end that is a reading of its own.
+@lru_cache(maxsize=4096)
+def _schema(state: tuple[str, int, int], name: str) -> pa.Schema:
+    file = Path(state[0])
     with _damage(name), _opened(file) as (data, is_parquet):
         schema = pq.ParquetFile(data).schema_arrow if is_parquet else _reader(data, file, None, None).schema
     count = Counter(schema.names)
