@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,27 @@ def test_a_misspelt_label_is_refused_and_one_that_the_training_lacks_is_not(tmp_
         load(tmp_path, labels=("anomly",))
     config = sensors.Config(window="4", labels=("fault",))
     assert sensors.measure(tmp_path, config).left_out == ("fault: named with --labels, but in no file",)
+
+
+@pytest.mark.parametrize(
+    ("label", "column", "refused"),
+    [
+        ("is_fault", "Is Fault", True),
+        ("on", "ON", True),
+        ("lable", "label", True),
+        ("faultt2", "fault-2", True),
+        ("status", "status1", False),
+        ("fault_1", "fault_2", False),
+        ("temp_in", "temp_out", False),
+        ("on", "oil", False),
+    ],
+)
+def test_names_are_nearly_the_same_but_for_a_letter_and_not_for_a_digit(
+    tmp_path: Path, label: str, column: str, refused: bool
+):
+    (tmp_path / "a.csv").write_text(GOOD.replace("time,x,y", f"time,x,{column}"))
+    with pytest.raises(DataError, match="rename one of the two") if refused else nullcontext():
+        load(tmp_path, labels=(label,))
 
 
 @pytest.mark.parametrize("heading", ["time,x,x", "time,,"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from contextlib import suppress
 from pathlib import Path
 from statistics import median_low
@@ -92,14 +93,25 @@ def _labels_not_there(columns: dict[str, pa.DataType], config: Config, name: str
         DataError: A column is called nearly so.
     """
     missing = [label for label in config.labels if label not in columns]
-    others = {column.lower(): column for column in columns if column not in config.labels}
+    others = [column for column in columns if column not in config.labels]
     for label in missing:
-        if close := difflib.get_close_matches(label.lower(), others, n=1, cutoff=0.8):
+        if close := [column for column in others if _nearly_the_same(label, column)]:
             raise DataError(
-                f"{name} has no column {label!r} for --labels; it has: {', '.join(columns)}. If {others[close[0]]!r} "
+                f"{name} has no column {label!r} for --labels; it has: {', '.join(columns)}. If {close[0]!r} "
                 "is meant, name it so; if it is a channel, rename one of the two."
             )
     return tuple(f"{label}: named with --labels, but in no file" for label in missing)
+
+
+def _nearly_the_same(one: str, other: str) -> bool:
+    """Whether two names differ in capitals, spaces, hyphens and underscores, or one letter: digits tell names apart."""
+    one, other = (re.sub(r"[\s_-]", "", name).lower() for name in (one, other))
+    if re.sub(r"\D", "", one) != re.sub(r"\D", "", other):
+        return False
+    blocks = difflib.SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
+    alike, longest = sum(block.size for block in blocks), max(len(one), len(other))
+    # Of a name of three letters another one is a third of it.
+    return alike == longest or (alike == longest - 1 and alike >= 4)
 
 
 def _time_column(columns: dict[str, pa.DataType], config: Config, name: str) -> str | None:
