@@ -9,7 +9,7 @@ demo: $(READY)  ## a first result in minutes: vssl-demo/run/report.html
 	$(BIN)/vssl demo --out vssl-demo --overwrite
 
 test: $(READY)  ## all tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup  # one thread each: on small tensors more cost more
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile  # one thread each: on small tensors more cost more; a file's fixtures once
 
 lint: $(READY)  ## format, lint, types, import rules
 	$(BIN)/ruff format --check src tests benchmarks
@@ -18,7 +18,7 @@ lint: $(READY)  ## format, lint, types, import rules
 	$(BIN)/lint-imports
 
 check: lint  ## before a commit: lint, and the fast tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadgroup -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
 
 bench: $(READY)  ## a short comparison on 1,797 real digits: six methods, a minute of training each
 	$(BIN)/python benchmarks/digits.py vssl-bench/digits

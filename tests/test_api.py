@@ -228,6 +228,7 @@ def test_no_connection_is_opened_by_the_whole_way(trained: Run, photos: Path, mo
     api.report(trained)
 
 
+@pytest.mark.slow
 def test_the_verbs_stay_functions_whatever_modules_are_imported() -> None:
     code = "import vssl.embed, vssl.train.loop, vssl.decide.bounds, vssl; print(*(callable(v) for v in VERBS))"
     verbs = "(vssl.embed, vssl.train, vssl.decide, vssl.evaluate, vssl.report, vssl.bench)"

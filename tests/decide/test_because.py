@@ -155,6 +155,7 @@ def test_where_no_single_part_is_enough_those_that_weigh_most_are_named(readings
     assert found[2] == "Unlike the known samples as a whole: no single part of it carries the score."
 
 
+@pytest.mark.slow
 def test_the_explanation_stands_beside_the_decision_and_on_the_page(calibrated: Run, line):
     table = api.decide(calibrated, line, name="line", device="cpu").table
     explained = [text is not None for text in table["because"].to_pylist()]

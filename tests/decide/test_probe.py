@@ -28,6 +28,7 @@ def labels_of(samples, names) -> dict[str, str]:
     return dict(zip(samples.ids, names.tolist(), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coverage", [0.8, 0.95])
 def test_the_true_class_is_in_the_set_as_often_as_stated(clusters, coverage: float):
     later, truth = clusters("t", 2000, 99)
@@ -42,6 +43,7 @@ def test_the_true_class_is_in_the_set_as_often_as_stated(clusters, coverage: flo
     assert coverage - error <= np.mean(hits) <= coverage + 1 / 101 + error
 
 
+@pytest.mark.slow
 def test_by_class_the_coverage_holds_for_the_rare_one_too(clusters):
     later, truth = clusters("t", 4000, 99)
     rare = truth == "c"
@@ -55,6 +57,7 @@ def test_by_class_the_coverage_holds_for_the_rare_one_too(clusters):
     assert np.mean(by_class) > 0.9 - 3 * np.std(by_class) / np.sqrt(15)
 
 
+@pytest.mark.slow
 def test_the_coverage_holds_with_more_classes_than_labels_can_teach(embeddings_from):
     hits = []
     for seed in range(40):

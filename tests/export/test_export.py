@@ -30,9 +30,10 @@ from vssl.serve import start
 from vssl.types import Embeddings
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports"]
+pytestmark = pytest.mark.slow  # an export takes seconds; one is made and looked at in tests/runtime
 
 
-@pytest.fixture(scope="module", params=["float32", pytest.param("int8", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["float32", "int8"])
 def precision(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -145,7 +146,6 @@ def test_it_is_one_file_without_foreign_operators(folder: Path):
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
 
 
-@pytest.mark.slow
 def test_a_second_export_replaces_the_first_and_a_kill_leaves_it(run: Run, tmp_path: Path, monkeypatch):
     out = api.export(run, out=tmp_path / "export")
     files = sorted(path.name for path in out.iterdir())
@@ -162,7 +162,6 @@ def test_a_second_export_replaces_the_first_and_a_kill_leaves_it(run: Run, tmp_p
     assert len(list(out.iterdir())) == len(files)
 
 
-@pytest.mark.slow
 def test_files_that_are_not_of_an_export_stay(run: Run, tmp_path: Path):
     api.export(run, out=tmp_path)
     others = ("model-v1.onnx", "golden-set.csv", "policy-0123456789ab.pdf")
@@ -175,14 +174,12 @@ def test_files_that_are_not_of_an_export_stay(run: Run, tmp_path: Path):
     assert not (tmp_path / "model-0123456789ab.onnx").exists()
 
 
-@pytest.mark.slow
 def test_the_bank_needs_no_column_of_the_groups(trained: Run, line: Path, photos: Path, tmp_path: Path):
     promise = {"false_alarm": 0.1, "confidence": 0.8}
     api.calibrate(trained, f"{line}:label=ok", bank="train", group="camera", device="cpu", **promise)
     assert runtime.load(api.export(trained, out=tmp_path / "export")).policy["group"] == "camera"
 
 
-@pytest.mark.slow
 def test_without_a_policy_there_are_numbers_and_no_decisions(tiny_run: Run, tmp_path: Path, raw: np.ndarray):
     decider = runtime.load(api.export(tiny_run, out=tmp_path / "export"))
     assert "score" not in decider.outputs(raw)

@@ -37,6 +37,7 @@ def test_a_policy_is_shown_in_words_and_what_to_do_next(calibrated: Run):
     assert f"vssl decide {calibrated.path}" in text
 
 
+@pytest.mark.slow
 def test_decisions_are_shown_beside_the_nearest_known_samples(trained: Run, line: Path, ask: dict[str, float]):
     api.calibrate(trained, f"{line}:label=ok", defects=f"{line}:label=defect", miss=0.2, device="cpu", **ask)
     api.decide(trained, line, normal="label=ok", device="cpu")

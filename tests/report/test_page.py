@@ -119,6 +119,7 @@ def test_names_given_by_users_cannot_bring_code_in(make_run: MakeRun) -> None:
     assert "&lt;script&gt;alert(1)" in text
 
 
+@pytest.mark.slow
 def test_equal_data_give_an_equal_page(make_run: MakeRun) -> None:
     run = make_run(embeddings=SMALL, values=VALUES, steps=2)
     assert page(run, noise_pictures(32)) == page(run, noise_pictures(32))

@@ -85,7 +85,6 @@ def trained_in_two(
     return {name: (source, chosen, Run(folder / name)) for name, chosen in settings.items()}
 
 
-@pytest.mark.xdist_group("distributed")
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_two_processes_train_as_one_does(
     trained_in_two: dict[str, tuple[Path, Settings, Run]],

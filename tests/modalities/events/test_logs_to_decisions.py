@@ -35,6 +35,7 @@ def test_the_templates_stand_in_the_run_for_everyone_to_read(run: Run):
     assert counts["<*> <session> INFO spindle: stop"] == 160
 
 
+@pytest.mark.slow
 def test_raw_lines_become_decisions_that_find_the_faults_and_a_page(run: Run, made: Path):
     api.calibrate(run, made / "known", bank="train", false_alarm=0.05, device="cpu")
     decisions = api.decide(run, made / "holdout", normal="label=ok", device="cpu")

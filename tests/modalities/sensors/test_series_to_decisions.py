@@ -112,6 +112,7 @@ def test_the_promise_is_one_of_blocks(run: Run):
     assert "of normal blocks (by block) like the 93 it was made with have a rejected sample in them" in text
 
 
+@pytest.mark.slow
 def test_the_page_shows_windows_as_plots(run: Run, judged: Path):
     api.decide(run, judged, name="later", device="cpu")
     html = api.report(run, on="later").read_text()
