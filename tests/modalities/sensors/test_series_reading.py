@@ -15,24 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from vssl.modalities import sensors
+from small_series import built, table
 from vssl.modalities.sensors import index as module
 from vssl.modalities.sensors import tables
-from vssl.modalities.sensors.modality import SensorModality
 from vssl.modalities.sensors.rows import read
 from vssl.modalities.sensors.times import text
 from vssl.types import Series
-
-
-def built(source: Path, **settings: object) -> SensorModality:
-    config = sensors.Config(**({"window": "4", "stride": "2"} | settings))  # type: ignore[arg-type]
-    return sensors.build(config, sensors.measure(source, config))
-
-
-def table(rows: int = 12, start: str = "2026-01-05T08:00:00", step: int = 60) -> pa.Table:
-    rng = np.random.default_rng(0)
-    times = np.datetime64(start, "s") + np.arange(rows) * np.timedelta64(step, "s")
-    return pa.table({"time": times, "speed": rng.normal(size=rows), "heat": rng.normal(size=rows) + 20})
 
 
 def csv(table: pa.Table) -> str:
