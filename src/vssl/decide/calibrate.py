@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from vssl.config import find, name_of
 from vssl.decide.costs import Expected, expected
+from vssl.decide.episodes import SPAN
 from vssl.decide.exchange import differing_groups, serial_dependence, worst_of_each
 from vssl.decide.measure import Rate
 from vssl.decide.policy import BANK, DEFECT, EVERYTHING, NORMAL, Binding, Policy, Reference
@@ -202,10 +203,9 @@ def _dependence(request: Request, normal: Known) -> list[str]:
 
 def _overlap(samples: Embeddings) -> bool:
     """Whether some of them are windows of one series that share rows."""
-    names = ["series", "start", "end"]
-    if not all(name in samples for name in names):
+    if not all(name in samples for name in SPAN):
         return False
-    rows = samples.table.select(names).sort_by([("series", "ascending"), ("start", "ascending")]).to_pylist()
+    rows = samples.table.select(list(SPAN)).sort_by([("series", "ascending"), ("start", "ascending")]).to_pylist()
     return any(one["series"] == next_["series"] and next_["start"] < one["end"] for one, next_ in pairwise(rows))
 
 
