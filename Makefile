@@ -22,7 +22,7 @@ check: lint  ## before a commit: lint, and the fast tests
 
 bench: $(READY)  ## a short comparison on 1,797 real digits: six methods, a minute of training each
 	$(BIN)/python benchmarks/digits.py vssl-bench/digits
-	$(BIN)/vssl bench vssl-bench/digits --out vssl-bench --label-from folder --views inspection --encoder convnet/tiny \
+	$(BIN)/vssl bench vssl-bench/digits --out vssl-bench --label-from folder --views upright --encoder convnet/tiny \
 		--seeds 0 --minutes 1 --methods vssl vssl/paper simclr byol vae supcon
 
 speed: $(READY)  ## speed beside lightly: make speed DATA=cifar10-jpeg.tar.xz; see benchmarks/README.md

@@ -67,7 +67,7 @@ class Options:
     seeds: tuple[int, ...] = (0,)
     learning_rates: tuple[float, ...] = (Optimiser().learning_rate,)
     batches: tuple[int, ...] = (BATCH,)
-    views: Literal["natural", "inspection", "texture"] = "natural"
+    views: Literal["natural", "inspection", "upright", "texture"] = "natural"
     label_from: Literal["none", "folder"] = "none"
 
 

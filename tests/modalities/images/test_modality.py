@@ -13,6 +13,7 @@ from vssl.errors import ConfigError, DataError, EmptyDataError, TooManyBrokenErr
 from vssl.modalities import images
 from vssl.modalities.images.decode import Canvas
 from vssl.modalities.images.modality import PICTURE_SIDE, ImageModality
+from vssl.modalities.images.presets import PRESETS
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -68,7 +69,7 @@ def test_data_of_which_no_image_can_be_read_are_refused_with_the_first_reason(tm
         images.measure(tmp_path, images.Config())
 
 
-@pytest.mark.parametrize("preset", ["natural", "inspection", "texture"])
+@pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("part", [slice(0, 8), slice(8, 16), slice(3, 5)])
 def test_a_process_with_a_part_of_the_batch_sees_the_views_of_the_whole(folder: Path, preset: str, part: slice) -> None:
     modality = modality_of(folder, views=preset)

@@ -33,8 +33,20 @@ def test_inspection_leaves_the_colour_alone() -> None:
         assert (config.hue, config.saturation, config.grey, config.solarise) == (0, 0, 0, 0)
 
 
+@pytest.mark.parametrize(("name", "mirrored"), [("inspection", True), ("upright", False)])
+def test_upright_mirrors_nothing(name: str, mirrored: bool) -> None:
+    dark, bright = torch.full((64, 1, 32, 16), 40), torch.full((64, 1, 32, 16), 200)
+    sideways = torch.cat([dark, bright], dim=3).byte()
+    generator = torch.Generator().manual_seed(0)
+    for config in preset(name, 1):
+        for pixels in (sideways, sideways.mT):
+            along = 3 if pixels is sideways else 2
+            first, second = make_view(pixels, config, generator).chunk(2, dim=along)
+            assert (first.mean((1, 2, 3)) > second.mean((1, 2, 3))).any() == mirrored
+
+
 def test_an_unknown_preset_is_answered_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"natural, inspection, texture.*'texture'\?"):
+    with pytest.raises(ConfigError, match=r"natural, inspection, upright, texture.*'texture'\?"):
         preset("textures", 3)
 
 

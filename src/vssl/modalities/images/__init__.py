@@ -25,13 +25,14 @@ class Config:
     """Images.
 
     Attributes:
-        views: Preset of views: natural (photographs), inspection (parts before a camera) or texture (surfaces).
+        views: Preset of views: natural (photographs), inspection (parts before a camera), upright (the same, never
+            mirrored) or texture (surfaces).
         size: Longest side in pixels that images are scaled down to; they are never scaled up.
         label_from: Take the name of each file's folder as its label (folder), or not (none).
         max_broken: Share of files that may be broken, 0..1; more, and the data are refused.
     """
 
-    views: Literal["natural", "inspection", "texture"] = "natural"
+    views: Literal["natural", "inspection", "upright", "texture"] = "natural"
     size: int = 96
     label_from: Literal["none", "folder"] = "none"
     max_broken: float = 0.01

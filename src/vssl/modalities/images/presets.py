@@ -55,6 +55,15 @@ def inspection(channels: int) -> Pair:
     return first, replace(first, illumination=0.2, noise_sigma=(0.0, 0.02))
 
 
+def upright(channels: int) -> Pair:
+    """Inspection of what lies one way: labels, displays, parts of which the mirrored one is another or mounted wrongly.
+
+    Flips would ask for the same representation of a 2 and a mirrored 2, which is nearly a 5.
+    """
+    first, second = (replace(view, flip_horizontal=0.0, flip_vertical=0.0) for view in inspection(channels))
+    return first, second
+
+
 def texture(channels: int) -> Pair:
     """Surfaces without an upright: any rotation and flip, crops that keep the scale of the grain."""
     first = ViewConfig(
@@ -74,7 +83,12 @@ def texture(channels: int) -> Pair:
     return first, replace(first, noise_sigma=(0.0, 0.02))
 
 
-PRESETS: dict[str, Callable[[int], Pair]] = {"natural": natural, "inspection": inspection, "texture": texture}
+PRESETS: dict[str, Callable[[int], Pair]] = {
+    "natural": natural,
+    "inspection": inspection,
+    "upright": upright,
+    "texture": texture,
+}
 
 
 def preset(name: str, channels: int) -> Pair:
