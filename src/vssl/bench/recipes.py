@@ -37,7 +37,7 @@ def _tuned(objective: str) -> Any:
 
 
 def cifar10_cpu10(seed: int = 0, objective: str = "vssl", minutes: float = 10) -> Recipe:
-    """CIFAR-10 in ten minutes on two cores, without labels; in thirty as cifar10_cpu30, which was not measured.
+    """CIFAR-10 in ten minutes on two cores, without labels; in thirty as cifar10_cpu30.
 
     python benchmarks/recipes.py cifar10_cpu10 --data DATA --seeds 0 1 2
 
@@ -45,6 +45,9 @@ def cifar10_cpu10(seed: int = 0, objective: str = "vssl", minutes: float = 10) -
     distances 0.679 (0.679 to 0.680): mean and range of three seeds, as many steps as two cores make in that time
     (2,100). With two views of each image, `--objectives vssl:views=2`: linear accuracy 67.5 % (67.3 to 67.6), kNN
     65.2 % (64.8 to 65.7), R-AUROC 0.609 (0.605 to 0.615). The batch is that of the measurement.
+
+    cifar10_cpu30, one seed, three times the steps (6,300): linear accuracy 70.7 %, kNN 69.8 %, R-AUROC 0.615, with the
+    distances 0.685.
     """
     return Recipe(
         settings=Settings(
