@@ -40,7 +40,7 @@ class Options:
     """
 
     data: tyro.conf.Positional[Path]
-    methods: tuple[str, ...] = ("vssl", "vssl:views=2", "vssl/paper", "simclr", "byol", "vae")
+    methods: tuple[str, ...] = ("vssl", "vssl/contrast", "vssl:views=2", "vssl/paper", "simclr", "byol", "vae")
     encoder: Literal["convnet/tiny", "convnet/small"] = "convnet/tiny"
     turns: int = 22
     out: Path = Path(__file__).parent / "results" / "speed_objectives.json"

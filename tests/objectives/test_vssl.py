@@ -161,20 +161,31 @@ def test_a_likelihood_that_trains_all_trains_the_means_too(build: Callable[..., 
 def test_the_likelihood_is_weighted_by_a_power_of_the_variance(
     build: Callable[..., VSSL], some: list[Images], beta: float
 ):
-    objective = build(Config(prior_weight=0, beta=beta, neighbour_weight=0), len(some))
+    plain = Config(prior_weight=0, likelihood_weight=3, beta=beta, neighbour_weight=0, predictor=False)
+    objective = build(plain, len(some))
     q = student(objective, some).detach()
     mean = on_sphere(q.mean)
     terms = [
         q.log_variance[i].exp() ** beta * normal(mean[i], q.log_variance[i]).log_prob(mean[other])
         for i, other in pairs(len(some))
     ]
-    torch.testing.assert_close(objective(some).total.detach(), -torch.stack(terms).mean() / LATENT)
+    torch.testing.assert_close(objective(some).total.detach(), -3 * torch.stack(terms).mean() / LATENT)
+
+
+@pytest.mark.parametrize(("ramp", "share"), [(True, 0.25), (False, 1.0)])
+def test_the_weight_of_the_likelihood_grows_with_the_run(
+    build: Callable[..., VSSL], both: list[Images], ramp: bool, share: float
+):
+    objective = build(Config(prior_weight=0, likelihood_weight=2, likelihood_ramp=ramp, predictor=False))
+    objective.progress.fill_(0.25)
+    loss = objective(both)
+    torch.testing.assert_close(loss.total.detach(), -2 * share * loss.parts["log_likelihood_nats"])
 
 
 def test_the_share_of_neighbours_has_the_nearest_other_sample_as_its_target(
     build: Callable[..., VSSL], some: list[Images]
 ):
-    objective = build(Config(prior_weight=0, neighbour_weight=1), len(some))
+    objective = build(Config(prior_weight=0, likelihood_weight=1, neighbour_weight=1, predictor=False), len(some))
     posterior = objective.latent(objective.encoder(Images.cat(some)))
     place = gaussian.to_sphere(posterior.mean).detach()
     terms = []
@@ -196,7 +207,7 @@ def test_neighbours_are_not_pulled_together(
     assert all(gradient is None or not gradient.any() for gradient in gradients)
 
 
-@pytest.mark.parametrize("config", [Config(predictor=True, prior_weight=0), vssl.paper()])
+@pytest.mark.parametrize("config", [Config(likelihood_trains="variance", prior_weight=0), vssl.paper()])
 def test_what_there_is_learns_but_the_mean_where_the_likelihood_trains_the_variance(
     build: Callable[..., VSSL], both: list[Images], config: Config
 ):
@@ -227,6 +238,7 @@ def test_the_configuration_called_paper_is_the_papers():
         log_variance_range=(-6.0, 2.0),
         prior_weight=1.0,
         likelihood_weight=1.0,
+        likelihood_ramp=False,
         likelihood_trains="all",
         beta=0.0,
         neighbour_weight=0.0,
@@ -294,7 +306,7 @@ def test_the_mean_term_of_the_cosine_form_is_d_times_one_minus_cosine():
         ({"beta": 1.1}, "vssl.beta must be in 0 to 1"),
         ({"views": 3}, "vssl.views must be an even number"),
         ({"views": 0}, "vssl.views must be an even number"),
-        ({"prior": "marginal"}, "vssl.prior=marginal needs likelihood_trains=all"),
+        ({"prior": "marginal", "likelihood_trains": "variance"}, "vssl.prior=marginal needs likelihood_trains=all"),
     ],
 )
 def test_a_setting_out_of_its_range_is_refused(wrong: dict[str, Any], message: str):

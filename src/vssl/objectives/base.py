@@ -23,6 +23,7 @@ class Objective(nn.Module, ABC):
         teacher: The moving average of encoder and head, where the method has one.
         label: Column of the metadata that `forward` takes as `labels`; None for all methods that learn without.
         views: How many views of each sample `forward` takes in a step, an even number.
+        progress: Share of the run that is done, 0..1; the loop writes it before each step.
     """
 
     encoder: Encoder
@@ -30,10 +31,12 @@ class Objective(nn.Module, ABC):
     teacher: Teacher | None
     label: str | None = None
     views: int = 2
+    progress: Float[Tensor, ""]
 
     def __init__(self) -> None:
         super().__init__()
         self.teacher = None
+        self.register_buffer("progress", torch.zeros(()), persistent=False)
 
     @abstractmethod
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:

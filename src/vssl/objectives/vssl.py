@@ -37,7 +37,7 @@ from vssl.types import Gaussian, Latent, Loss, View
 
 @dataclass(frozen=True)
 class Config:
-    """VSSL; the defaults are those that did best in runs of minutes.
+    """VSSL; the defaults are those that did best in runs of minutes: the prior first, then the likelihood.
 
     Attributes:
         prior: paired (the paper), aggregate or marginal.
@@ -48,6 +48,8 @@ class Config:
         log_variance_range: Bounds of the log-variance, in nats.
         prior_weight: Weight of the prior term (the beta of a beta-VAE).
         likelihood_weight: Weight of the denoising likelihood.
+        likelihood_ramp: Whether that weight grows from 0 with the share of the run that is done; otherwise it stays.
+            First the prior tells samples apart, then the likelihood draws the views of each together (extension).
         likelihood_trains: all, or only the variance: then the squared error is a fixed target, and of the heads only
             that of the variance learns from the likelihood (and the predictor, if there is one).
         beta: The likelihood is weighted by the detached variance to this power (Seitzer et al. 2022, arXiv 2203.09168):
@@ -69,11 +71,12 @@ class Config:
     variance: Literal["isotropic", "diagonal"] = "isotropic"
     log_variance_range: tuple[float, float] = (-6.0, 2.0)
     prior_weight: float = 1.0
-    likelihood_weight: float = 1.0
-    likelihood_trains: Literal["all", "variance"] = "variance"
+    likelihood_weight: float = 16.0
+    likelihood_ramp: bool = True
+    likelihood_trains: Literal["all", "variance"] = "all"
     beta: float = 0.0
     neighbour_weight: float = 0.5
-    predictor: bool = False
+    predictor: bool = True
     temperature: float = 0.1
     ema_half_life: float = 0.0
     views: int = 4
@@ -105,15 +108,20 @@ def paper() -> Config:
         prior="paired",
         form="cosine",
         variance="diagonal",
-        likelihood_trains="all",
+        likelihood_weight=1.0,
+        likelihood_ramp=False,
         neighbour_weight=0.0,
-        predictor=True,
         ema_half_life=0.01,
         views=2,
     )
 
 
-NAMED = {"paper": paper}
+def contrast() -> Config:
+    """The prior alone trains the means, and the likelihood the variance: the default until version 0.7."""
+    return Config(likelihood_weight=1.0, likelihood_ramp=False, likelihood_trains="variance", predictor=False)
+
+
+NAMED = {"paper": paper, "contrast": contrast}
 
 
 def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
@@ -142,7 +150,8 @@ class VSSL(Objective):
         prior = self._prior(everything, posterior)
         prior_term = self._prior_term(posterior, prior)
         log_likelihood = self._log_likelihood(posterior, prior.detach(), generator)
-        total = self.config.prior_weight * prior_term - self.config.likelihood_weight * log_likelihood
+        weight = self.config.likelihood_weight * (self.progress if self.config.likelihood_ramp else 1)
+        total = self.config.prior_weight * prior_term - weight * log_likelihood
         parts = {
             "prior_nats": prior_term.detach(),
             "log_likelihood_nats": log_likelihood.detach(),

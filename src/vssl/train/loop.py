@@ -190,6 +190,7 @@ def _fit(
                     raw = dataset.batch(rows).to(device, non_blocking=True)
                 views = modality.many_views(objective.views, raw, generator, mine)
                 known = () if labels is None else (labels[rows[mine]],)
+                objective.progress.fill_(share)
                 with devices.autocast(device, settings.precision):
                     loss = module(views, generator, *known)
                 optimizer.zero_grad(set_to_none=True)
