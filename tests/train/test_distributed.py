@@ -53,8 +53,8 @@ def test_gradients_and_batch_statistics_cross_the_processes():
 OBJECTIVES = {
     "vssl aggregate": vssl.Config(),
     "vssl aggregate with a teacher": vssl.Config(ema_half_life=0.2),
-    "vssl paired": vssl.Config(prior="paired", likelihood_trains="all", ema_half_life=0.2),
-    "vssl marginal": vssl.Config(prior="marginal", likelihood_trains="all"),
+    "vssl paired": vssl.paper(),
+    "vssl marginal": vssl.Config(prior="marginal", likelihood_ramp=False),
     "simclr": simclr.Config(),
     "barlow": barlow.Config(),
     "vicreg": vicreg.Config(),

@@ -31,7 +31,7 @@ from vssl.errors import ConfigError
 from vssl.modalities.base import Modality
 from vssl.objectives.base import Objective
 from vssl.stats import gaussian
-from vssl.stats.gather import gather, rank
+from vssl.stats.gather import gather, rank, world_size
 from vssl.types import Gaussian, Latent, Loss, View
 
 
@@ -229,7 +229,11 @@ class VSSL(Objective):
         return (weight * log_likelihood).mean() / self.config.latent
 
     def _sample(self, posterior: Gaussian, generator: torch.Generator | None) -> Float[Tensor, "V*B D"]:
-        return gaussian.sample(Gaussian(self._place(posterior.mean), posterior.log_variance), generator)
+        """One sample a row. Every process draws for all: a run must not depend on how many there are."""
+        rows, device = len(posterior) // self.views, posterior.mean.device
+        everyone = torch.randn(self.views, world_size() * rows, self.config.latent, generator=generator, device=device)
+        noise = everyone[:, rank() * rows : (rank() + 1) * rows].flatten(0, 1)
+        return gaussian.sample(Gaussian(self._place(posterior.mean), posterior.log_variance), noise=noise)
 
     def _explains(self, target: Float[Tensor, "V*B D"], prediction: Tensor, posterior: Gaussian) -> Tensor:
         return gaussian.log_likelihood(target, prediction, posterior.log_variance, self.config.form)

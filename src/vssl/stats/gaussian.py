@@ -33,14 +33,18 @@ def log_density(z: Float[Tensor, "B D"], gaussian: Gaussian) -> Float[Tensor, " 
     return _log_normal(difference.square(), _wide(gaussian.log_variance)).sum(-1)
 
 
-def sample(gaussian: Gaussian, generator: torch.Generator | None = None) -> Float[Tensor, "B D"]:
+def sample(
+    gaussian: Gaussian, generator: torch.Generator | None = None, noise: Float[Tensor, "B D"] | None = None
+) -> Float[Tensor, "B D"]:
     """One reparameterised sample each: gradients flow to mean and log-variance.
 
     Args:
         generator: Source of randomness on the device of the Gaussian; the global one of torch when None.
+        noise: Standard normal numbers, where they are drawn already.
     """
     mean = _wide(gaussian.mean)
-    noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
+    if noise is None:
+        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
     return mean + noise * (0.5 * _wide(gaussian.log_variance)).exp()
 
 
