@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from training import trained
+from training import learner, trained
 from vssl import Embeddings, api
 from vssl.files import write_json
 from vssl.modalities import images
@@ -42,12 +42,14 @@ class Options:
         digits: Folder with a folder for each class.
         seeds: Of the trainings.
         steps: Of 128 pairs of views.
+        objective: As `vssl bench` takes methods.
         out: Where the record goes.
     """
 
     digits: tyro.conf.Positional[Path]
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: int = 400
+    objective: str = "vssl"
     out: Path = OUT
 
 
@@ -67,6 +69,7 @@ def main(options: Options) -> None:
             for views in ("inspection", "upright"):
                 path = Path(scratch, f"{views}-{seed}")
                 config = {"modality": images.Config(views=views), "encoder": "convnet/tiny", "batch": 128}
+                config |= learner(options.objective)
                 trained(folders["known"], path, steps=options.steps, seed=seed, device="cpu", **config)
                 embedded = {name: api.embed(path, folder, device="cpu") for name, folder in folders.items()}
                 rows.append({"views": views, "seed": seed, "tested": len(others), **aurocs(embedded)})

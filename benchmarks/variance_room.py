@@ -1,6 +1,6 @@
 """How much room is there for a function of the sample alone to predict that its nearest neighbour has another label?
 
-    python benchmarks/cifar_one_class.py cifar10 --seeds 0 --steps 130 --objective vssl:views=2
+    python benchmarks/cifar_one_class.py cifar10 --seeds 0 --steps 130 --objective vssl/contrast:views=2
     python benchmarks/variance_room.py runs/cifar-0/embeddings/train.parquet runs/cifar-0/embeddings/test.parquet
 
 A variance is a function of the sample alone; a distance to the nearest neighbour is not, it knows the neighbour. So

@@ -1,6 +1,6 @@
 """How much of their length whitened features should keep to tell strangers: AUROC of the five nearest neighbours.
 
-    python benchmarks/cifar_one_class.py cifar10 --seeds 0 --steps 130 --objective vssl:views=2
+    python benchmarks/cifar_one_class.py cifar10 --seeds 0 --steps 130 --objective vssl/contrast:views=2
     python benchmarks/whitened_lengths.py runs/cifar-0/embeddings/train.parquet runs/cifar-0/embeddings/test.parquet
 
     vssl train infrared/infrared-train.csv --out run --views inspection --encoder convnet/tiny --vssl.views 2 \\

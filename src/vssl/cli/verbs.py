@@ -117,8 +117,9 @@ class Train:
         modality: Kind of data. Its settings stand below.
         encoder: Network; auto takes the one that suits the kind of data. Its variant stands behind a slash:
             convnet/tiny, convnet/small, convnet/base, convnet/resnet18 or any of timm, such as timm/resnet50.
-        objective: Method: vssl, vssl/paper (the paper's own form), or one to compare with: barlow, byol, dino, lejepa,
-            mcinfonce, mocov3, simclr, simsiam, supcon (reads labels), vae, vicreg. Its settings stand below.
+        objective: Method: vssl, vssl/contrast (the default before 0.7), vssl/paper (the paper's own form), or one to
+            compare with: barlow, byol, dino, lejepa, mcinfonce, mocov3, simclr, simsiam, supcon (reads labels), vae,
+            vicreg. Its settings stand below.
         batch: Pairs of views a step, over all processes together: as many samples, or half as many where a method
             takes four views of each, as vssl does.
         seed: Of everything random.
