@@ -144,11 +144,15 @@ Latent = Gaussian | Point
 
 @dataclass(frozen=True)
 class Loss:
-    """What an objective returns for one batch: the loss, its named parts in nats, and the latents to be watched."""
+    """What an objective returns for one batch: the loss, its named parts in nats, and the latents to be watched.
+
+    `watched` is what people see of the loss, detached, where `total` cannot be compared from step to step.
+    """
 
     total: Float[Tensor, ""]
     latent: Latent
     parts: Mapping[str, Float[Tensor, ""]] = field(default_factory=dict)
+    watched: Float[Tensor, ""] | None = None
 
 
 class Embeddings:

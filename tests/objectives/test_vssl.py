@@ -180,6 +180,7 @@ def test_the_weight_of_the_likelihood_grows_with_the_run(
     objective.progress.fill_(0.25)
     loss = objective(both)
     torch.testing.assert_close(loss.total.detach(), -2 * share * loss.parts["log_likelihood_nats"])
+    torch.testing.assert_close(loss.watched, -2 * loss.parts["log_likelihood_nats"])
 
 
 def test_the_share_of_neighbours_has_the_nearest_other_sample_as_its_target(

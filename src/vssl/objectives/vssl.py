@@ -150,14 +150,16 @@ class VSSL(Objective):
         prior = self._prior(everything, posterior)
         prior_term = self._prior_term(posterior, prior)
         log_likelihood = self._log_likelihood(posterior, prior.detach(), generator)
-        weight = self.config.likelihood_weight * (self.progress if self.config.likelihood_ramp else 1)
-        total = self.config.prior_weight * prior_term - weight * log_likelihood
+        prior_loss = self.config.prior_weight * prior_term
+        likelihood_loss = -self.config.likelihood_weight * log_likelihood
+        total = prior_loss + likelihood_loss * (self.progress if self.config.likelihood_ramp else 1)
         parts = {
             "prior_nats": prior_term.detach(),
             "log_likelihood_nats": log_likelihood.detach(),
             "temperature": self.log_temperature.detach().exp(),
         }
-        return Loss(total, posterior.detach(), parts)
+        # With the weights that stand at the end: a weight that grows would let the loss seem to rise.
+        return Loss(total, posterior.detach(), parts, watched=(prior_loss + likelihood_loss).detach())
 
     def latent(self, features: Float[Tensor, "B F"]) -> Gaussian:
         return self.head(features)

@@ -203,7 +203,8 @@ def _fit(
 
                 if step != 1 and step % LOG_STEPS:
                     continue
-                total = devices.mean_over_processes(loss.total.detach())
+                watched = loss.total.detach() if loss.watched is None else loss.watched
+                total = devices.mean_over_processes(watched)
                 _require_finite(run, total, step)
                 rates = {"learning_rate": optimizer.param_groups[0]["lr"], **clock.rates(images)}
                 parts = {name: float(value) for name, value in loss.parts.items()}
