@@ -16,9 +16,11 @@ from safetensors.torch import load_file
 
 from vssl.config import member
 from vssl.errors import ConfigError, DivergedError, EmptyDataError, RunExistsError, RunVersionError
+from vssl.objectives.vssl import VSSL
 from vssl.run import Run
 from vssl.train import loop, schedule
 from vssl.train.settings import Budget, Optimiser, Settings
+from vssl.types import Loss
 
 Tiny = Callable[..., Settings]
 
@@ -132,6 +134,22 @@ def test_a_setting_that_is_refused_costs_no_run_that_was_there(
     with pytest.raises(ConfigError, match="timm has no model"):
         loop.train(pictures, out, tiny_settings(encoder=member("encoders", "timm/nothing")), overwrite=True)
     assert content(out) == before
+
+
+def test_the_objective_knows_the_share_of_the_run_before_each_step_and_people_see_what_is_to_be_watched(
+    pictures: Path, tmp_path: Path, tiny_settings: Tiny, monkeypatch: pytest.MonkeyPatch
+):
+    shares: list[float] = []
+    original = VSSL.forward
+
+    def forward(self: VSSL, *arguments: Any) -> Loss:
+        shares.append(float(self.progress))
+        return replace(original(self, *arguments), watched=torch.tensor(7.0))
+
+    monkeypatch.setattr(VSSL, "forward", forward)
+    run = loop.train(pictures, tmp_path / "run", tiny_settings(budget=Budget(steps=4)))
+    assert shares == [0, 0.25, 0.5, 0.75]
+    assert {line["loss"] for line in run.metrics()} == {7.0}
 
 
 def test_too_few_samples_are_refused_and_leave_no_folder(
