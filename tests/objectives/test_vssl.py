@@ -172,11 +172,31 @@ def test_the_likelihood_is_weighted_by_a_power_of_the_variance(
     torch.testing.assert_close(objective(some).total.detach(), -3 * torch.stack(terms).mean() / LATENT)
 
 
+@pytest.mark.parametrize(("beta", "equal"), [(1.0, True), (0.0, False)])
+def test_at_beta_1_the_means_are_pulled_as_hard_whatever_the_variance_is(
+    build: Callable[..., VSSL], both: list[Images], beta: float, equal: bool
+):
+    objective = build(Config(prior_weight=0, beta=beta, predictor=False))
+    gradients = []
+    for shift in (0.0, -2.0):
+        objective.head.log_variance[-1].bias.data += shift
+        (gradient,) = torch.autograd.grad(objective(both).total, objective.head.mean[-1].weight)
+        gradients.append(gradient)
+    assert torch.allclose(*gradients, rtol=1e-4, atol=1e-6) == equal
+
+
+def test_what_people_watch_is_not_weighted_by_the_variance(build: Callable[..., VSSL], both: list[Images]):
+    config = Config(prior_weight=0, likelihood_weight=2, predictor=False)
+    plain, weighted = (build(replace(config, beta=beta))(both) for beta in (0.0, 1.0))
+    torch.testing.assert_close(weighted.watched, plain.watched)
+    torch.testing.assert_close(weighted.parts, plain.parts)
+
+
 @pytest.mark.parametrize(("ramp", "share"), [(True, 0.25), (False, 1.0)])
 def test_the_weight_of_the_likelihood_grows_with_the_run(
     build: Callable[..., VSSL], both: list[Images], ramp: bool, share: float
 ):
-    objective = build(Config(prior_weight=0, likelihood_weight=2, likelihood_ramp=ramp, predictor=False))
+    objective = build(Config(prior_weight=0, likelihood_weight=2, likelihood_ramp=ramp, beta=0, predictor=False))
     objective.progress.fill_(0.25)
     loss = objective(both)
     torch.testing.assert_close(loss.total.detach(), -2 * share * loss.parts["log_likelihood_nats"])
@@ -186,7 +206,8 @@ def test_the_weight_of_the_likelihood_grows_with_the_run(
 def test_the_share_of_neighbours_has_the_nearest_other_sample_as_its_target(
     build: Callable[..., VSSL], some: list[Images]
 ):
-    objective = build(Config(prior_weight=0, likelihood_weight=1, neighbour_weight=1, predictor=False), len(some))
+    config = Config(prior_weight=0, likelihood_weight=1, neighbour_weight=1, beta=0, predictor=False)
+    objective = build(config, len(some))
     posterior = objective.latent(objective.encoder(Images.cat(some)))
     place = gaussian.to_sphere(posterior.mean).detach()
     terms = []

@@ -52,7 +52,7 @@ def test_gradients_and_batch_statistics_cross_the_processes():
 
 OBJECTIVES = {
     "vssl aggregate": vssl.Config(),
-    "vssl aggregate with a teacher": vssl.Config(ema_half_life=0.2),
+    "vssl aggregate with a teacher": vssl.Config(ema_half_life=0.2, likelihood_ramp=False),
     "vssl paired": vssl.paper(),
     "vssl marginal": vssl.Config(prior="marginal", likelihood_ramp=False),
     "simclr": simclr.Config(),

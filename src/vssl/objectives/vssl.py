@@ -53,7 +53,8 @@ class Config:
         likelihood_trains: all, or only the variance: then the squared error is a fixed target, and of the heads only
             that of the variance learns from the likelihood (and the predictor, if there is one).
         beta: The likelihood is weighted by the detached variance to this power (Seitzer et al. 2022, arXiv 2203.09168):
-            0 is the plain likelihood, 1 gives the means the gradient of a squared error.
+            0 is the plain likelihood, which pulls the harder the nearer the views are; 1 gives the means the gradient
+            of a squared error.
         neighbour_weight: Share of the likelihood, 0..1, whose target is the nearest other sample of the batch, not the
             sample's own other view. Only the variance learns from it: neighbours are not pulled together.
         predictor: Whether a network g (the denoiser) predicts the teacher's latent from a sample of the posterior;
@@ -74,7 +75,7 @@ class Config:
     likelihood_weight: float = 16.0
     likelihood_ramp: bool = True
     likelihood_trains: Literal["all", "variance"] = "all"
-    beta: float = 0.0
+    beta: float = 1.0
     neighbour_weight: float = 0.5
     predictor: bool = True
     temperature: float = 0.1
@@ -110,6 +111,7 @@ def paper() -> Config:
         variance="diagonal",
         likelihood_weight=1.0,
         likelihood_ramp=False,
+        beta=0.0,
         neighbour_weight=0.0,
         ema_half_life=0.01,
         views=2,
@@ -118,7 +120,7 @@ def paper() -> Config:
 
 def contrast() -> Config:
     """The prior alone trains the means, and the likelihood the variance: the default until version 0.7."""
-    return Config(likelihood_weight=1.0, likelihood_ramp=False, likelihood_trains="variance", predictor=False)
+    return Config(likelihood_weight=1.0, likelihood_ramp=False, likelihood_trains="variance", beta=0.0, predictor=False)
 
 
 NAMED = {"paper": paper, "contrast": contrast}
@@ -150,16 +152,18 @@ class VSSL(Objective):
         prior = self._prior(everything, posterior)
         prior_term = self._prior_term(posterior, prior)
         log_likelihood = self._log_likelihood(posterior, prior.detach(), generator)
+        reliance = (self.config.beta * posterior.log_variance.detach().mean(1)).exp()
+        progress = self.progress if self.config.likelihood_ramp else 1
         prior_loss = self.config.prior_weight * prior_term
-        likelihood_loss = -self.config.likelihood_weight * log_likelihood
-        total = prior_loss + likelihood_loss * (self.progress if self.config.likelihood_ramp else 1)
+        likelihood_loss = -self.config.likelihood_weight * (reliance * log_likelihood).mean()
         parts = {
             "prior_nats": prior_term.detach(),
-            "log_likelihood_nats": log_likelihood.detach(),
+            "log_likelihood_nats": log_likelihood.detach().mean(),
             "temperature": self.log_temperature.detach().exp(),
         }
         # With the weights that stand at the end: a weight that grows would let the loss seem to rise.
-        return Loss(total, posterior.detach(), parts, watched=(prior_loss + likelihood_loss).detach())
+        bound = prior_loss - self.config.likelihood_weight * log_likelihood.mean()
+        return Loss(prior_loss + progress * likelihood_loss, posterior.detach(), parts, watched=bound.detach())
 
     def latent(self, features: Float[Tensor, "B F"]) -> Gaussian:
         return self.head(features)
@@ -210,8 +214,8 @@ class VSSL(Objective):
 
     def _log_likelihood(
         self, posterior: Gaussian, prior: Gaussian, generator: torch.Generator | None
-    ) -> Float[Tensor, ""]:
-        """ln N(target; prediction, variance) in nats per latent dimension, weighted by variance^beta.
+    ) -> Float[Tensor, "V*B"]:
+        """ln N(target; prediction, variance) in nats per latent dimension.
 
         The targets are the teacher's latents of the other views, and for a share that of the nearest other sample.
         """
@@ -227,8 +231,7 @@ class VSSL(Objective):
             log_likelihood = log_likelihood + share * self._explains(
                 self._nearest(prior.mean), prediction.detach(), posterior
             )
-        weight = (self.config.beta * posterior.log_variance.detach().mean(1)).exp()
-        return (weight * log_likelihood).mean() / self.config.latent
+        return log_likelihood / self.config.latent
 
     def _sample(self, posterior: Gaussian, generator: torch.Generator | None) -> Float[Tensor, "V*B D"]:
         """One sample a row. Every process draws for all: a run must not depend on how many there are."""
