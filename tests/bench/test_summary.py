@@ -86,8 +86,21 @@ def test_the_best_stand_in_is_the_one_with_the_best_mean():
 
 def test_what_went_wrong_is_said_and_a_run_without_figures_comes_last():
     (table,) = tables([diverged("byol"), result("vssl", health="collapse", loss_spikes=3)])
-    assert [row.trouble for row in table.rows] == ["1 not healthy, 3 loss spikes", "1 diverged"]
+    assert [row.remarks for row in table.rows] == ["1 not healthy, 3 loss spikes", "1 diverged"]
     assert "| byol | 1 | - | - |" in text(table)
+
+
+def test_in_bold_are_the_best_and_all_whose_range_reaches_its_but_no_method_that_reads_labels():
+    reading = result("supcon")["settings"] | {"objective": {"name": "supcon", "label": "kind"}}
+    found = [result("supcon", linear=0.9, settings=reading), diverged("byol")]
+    for name, linears in {"vssl": (0.60, 0.64), "simclr": (0.56, 0.61), "vae": (0.50, 0.59)}.items():
+        found += [result(name, seed, linear) for seed, linear in enumerate(linears)]
+    (table,) = tables(found)
+    assert [row.method for row in table.rows if table.leads(row, "linear/accuracy_100")] == ["vssl", "simclr"]
+    assert not any(table.leads(row, "no/figure") for row in table.rows)
+    assert "**0.620 (0.600 to 0.640)**" in text(table)
+    assert "| supcon | 1 | 0.800 |" in text(table)
+    assert {row.method: row.remarks for row in table.rows}["supcon"] == "reads the labels"
 
 
 def test_sensitivity_is_the_share_of_settings_within_two_points_of_the_best():
@@ -101,6 +114,29 @@ def test_variants_of_settings_count_as_one_method():
     found = [result("simclr:temperature=0.05", linear=0.6), result("simclr:temperature=0.5", linear=0.4)]
     (table,) = tables(found)
     assert sensitivity(table) == {"simclr": (pytest.approx(0.5), 2)}
+
+
+def test_the_best_score_of_each_method_is_told():
+    values = {"retrieval/r_auroc/ambiguity": 0.7, "retrieval/r_auroc/nn_distance": 0.6}
+    (table,) = tables([result("vssl", values=values), result("byol", values={})])
+    ((method, scores),) = page.r_auroc(table)
+    assert method == "vssl"
+    assert [str(spread) for spread, best in scores if best] == ["0.700"]
+
+
+def test_a_score_rises_with_corruption_if_it_does_with_every_seed():
+    def values(noticed: float, rises: dict[str, float]) -> dict[str, float]:
+        found = {f"corruption/noise/3/auroc/{name}": noticed for name in rises}
+        return found | {f"corruption/noise/rises/{name}": share for name, share in rises.items()}
+
+    seeds = [values(0.8, {"ambiguity": 2 / 3, "nn_distance": 1.0}), values(0.9, {"ambiguity": 1.0, "nn_distance": 1.0})]
+    (table,) = tables([result("vssl", seed, values=found) for seed, found in enumerate(seeds)])
+    ((method, ((kind, scores),)),) = page.corruptions(table)
+    assert (method, kind) == ("vssl", "noise")
+    assert [(str(spread), rises) for spread, rises in scores][:2] == [
+        ("0.850 (0.800 to 0.900)", False),
+        ("0.850 (0.800 to 0.900)", True),
+    ]
 
 
 def test_the_page_shows_tables_and_plots_and_loads_nothing(tmp_path: Path):

@@ -78,13 +78,19 @@ class Row:
         return Spread(tuple(result["cost"][name] for result in self.results if name in result["cost"]))
 
     @property
-    def trouble(self) -> str:
-        """What went wrong in any of the runs, in words; "" if nothing did."""
+    def reads_labels(self) -> bool:
+        """Whether it is an upper bound, that no method without labels is to be measured by."""
+        return "label" in self.results[0]["settings"].get("objective", {})
+
+    @property
+    def remarks(self) -> str:
+        """What sets it apart and what went wrong in any of the runs, in words; "" if nothing did."""
         diverged = sum(result["outcome"] == "diverged" for result in self.results)
         sick = sum(result["outcome"] == "done" and result["health"] != "healthy" for result in self.results)
         spikes = sum(result.get("loss_spikes", 0) for result in self.results)
         found = ((diverged, "diverged"), (sick, "not healthy"), (spikes, "loss spikes"))
-        return ", ".join(f"{count} {what}" for count, what in found if count)
+        told = ["reads the labels"] if self.reads_labels else []
+        return ", ".join(told + [f"{count} {what}" for count, what in found if count])
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +107,13 @@ class Table:
     encoder: str
     conditions: str
     rows: tuple[Row, ...]
+
+    def leads(self, row: Row, name: str) -> bool:
+        """Whether no row that reads no labels is shown to be better: its range over the seeds reaches the best's."""
+        rivals = [other.figure(name).values for other in self.rows if not other.reads_labels]
+        best = max((values for values in rivals if values), key=np.mean, default=())
+        own = row.figure(name).values
+        return bool(own) and not row.reads_labels and max(own) >= min(best)
 
     @property
     def title(self) -> str:
@@ -185,9 +198,9 @@ def text(table: Table) -> str:
     heads = ["method", "seeds", *COLUMNS.values(), "images/s", "GFLOP an image", "remarks"]
     lines = [table.title, "", _line(heads), "|" + "---|" * len(heads)]
     for row in table.rows:
-        figures = [str(row.figure(name)) for name in COLUMNS]
+        figures = [f"**{row.figure(name)}**" if table.leads(row, name) else str(row.figure(name)) for name in COLUMNS]
         cost = [str(row.cost(name)) for name in ("images_per_s", "gflops_per_image")]
-        lines.append(_line([row.method, str(len(row.results)), *figures, *cost, row.trouble]))
+        lines.append(_line([row.method, str(len(row.results)), *figures, *cost, row.remarks]))
     if table.chance:
         lines += ["", table.chance]
     return "\n".join(lines)
