@@ -161,9 +161,9 @@ class VSSL(Objective):
             "log_likelihood_nats": log_likelihood.detach().mean(),
             "temperature": self.log_temperature.detach().exp(),
         }
-        # With the weights that stand at the end: a weight that grows would let the loss seem to rise.
-        bound = prior_loss - self.config.likelihood_weight * log_likelihood.mean()
-        return Loss(prior_loss + progress * likelihood_loss, posterior.detach(), parts, watched=bound.detach())
+        # Minus the ELBO, without weights: with them the loss of a healthy run rises.
+        watched = (prior_term - log_likelihood.mean()).detach()
+        return Loss(prior_loss + progress * likelihood_loss, posterior.detach(), parts, watched)
 
     def latent(self, features: Float[Tensor, "B F"]) -> Gaussian:
         return self.head(features)

@@ -13,7 +13,10 @@ from vssl.report.plots import curve
 
 LOOK_FOR = {
     "loss": ("Loss", "Falls, fast at first, then slowly. A jump up or a gap means trouble."),
-    "effective_rank": ("Effective rank", "Rises and stays up. A fall towards 1 is a collapse: all samples look alike."),
+    "effective_rank": (
+        "Effective rank",
+        "Drops at first, then holds or rises. A fall towards 1 is a collapse: all look alike.",
+    ),
     "log_variance": ("Mean log-variance", "Settles. Running into its bound, it would carry no information."),
     "learning_rate": ("Learning rate", "A short rise, then a smooth fall to the end of the schedule."),
     "images_per_s": ("Samples per second", "Flat. Dips are moments in which something else used the machine."),

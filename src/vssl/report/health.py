@@ -33,7 +33,10 @@ def _of_log(metrics: Sequence[dict[str, Any]]) -> list[Check]:
     found = [
         _first_and_last(metrics, "loss", "Loss", "Lower at the end than at the start, and a finite number."),
         _first_and_last(
-            metrics, "effective_rank", "Effective rank while training", "Far above 1; a fall means collapse."
+            metrics,
+            "effective_rank",
+            "Effective rank while training",
+            "Far above 1. It drops at first; near 1 is a collapse.",
         ),
     ]
     if metrics[-1].get("log_variance") is not None:
