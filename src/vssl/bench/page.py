@@ -26,7 +26,7 @@ COSTS = {
 SHOWN = {
     "kNN accuracy": {"knn/accuracy": "kNN"},
     "Linear accuracy": {"linear/accuracy_100": "linear"},
-    "R-AUROC: does the learned variance earn its place?": {
+    "R-AUROC": {
         "retrieval/r_auroc/best_stand_in": "best stand-in",
         "retrieval/r_auroc/ambiguity": "variance",
         "retrieval/r_auroc/posterior_distance": "with distances",
