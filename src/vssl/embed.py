@@ -30,7 +30,7 @@ from vssl.modalities.base import Chunk, Contents
 from vssl.run import Run
 from vssl.train import devices
 from vssl.train.model import Model
-from vssl.train.progress import counting
+from vssl.train.progress import counting, print_notes
 from vssl.types import Embeddings, Gaussian, Latent, View
 
 PART = 16_384
@@ -93,8 +93,9 @@ def embed(
     if not stored.serves(identity) or not (folder / f"{name}.parquet").exists():
         parts = _parts_folder(folder, name, identity)
         _write_missing_parts(model, source, contents.samples, identity.pairs, parts, terminal)
-        _join(parts, folder / f"{name}.parquet", identity)
+        _join(parts, folder / f"{name}.parquet", identity, model.modality.notes(source))
         shutil.rmtree(parts)
+    print_notes(notes_of(model.run, name), terminal)
     broken = broken_of(model.run, name)
     total, what = (contents.samples, "samples") if contents.files is None else (contents.files, "files")
     if len(broken) > model.modality.max_broken * total:
@@ -134,6 +135,15 @@ def broken_of(run: Run, name: str) -> list[dict[str, str]]:
         RunNotFoundError: There is no such table.
     """
     return _header(run, name)["broken"]
+
+
+def notes_of(run: Run, name: str) -> list[str]:
+    """How the data of the table `name` were read; see `Modality.notes`.
+
+    Raises:
+        RunNotFoundError: There is no such table.
+    """
+    return _header(run, name).get("notes", [])
 
 
 def _header(run: Run, name: str) -> dict[str, Any]:
@@ -311,14 +321,14 @@ def _write_part(path: Path, tables: list[pa.Table], broken: list[dict[str, str]]
         pq.write_table(table.replace_schema_metadata({"broken": json.dumps(broken)}), file)
 
 
-def _join(parts: Path, path: Path, identity: Identity) -> None:
+def _join(parts: Path, path: Path, identity: Identity, notes: list[str]) -> None:
     """Make one file of the parts, one part in memory at a time."""
     files = sorted(parts.glob("part-*.parquet"))
     schemas = [pq.read_schema(file) for file in files]
     broken = [item for schema in schemas for item in json.loads(schema.metadata[b"broken"])]
     bare = [schema.remove_metadata() for schema in schemas]
     schema = pa.unify_schemas(bare, promote_options="permissive")
-    header = {"vssl": json.dumps({**asdict(identity), "broken": broken})}
+    header = {"vssl": json.dumps({**asdict(identity), "broken": broken, "notes": notes})}
     with atomic(path) as file, pq.ParquetWriter(file, schema.with_metadata(header)) as writer:
         for table in _tables(files):
             # A part may lack a column that another has.

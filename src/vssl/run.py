@@ -26,7 +26,7 @@ from vssl.errors import RunExistsError, RunNotFoundError, RunVersionError
 from vssl.files import write_json
 from vssl.types import Embeddings
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Run:
@@ -98,6 +98,11 @@ class Run:
                 f"{path} holds a run. Go on with it: vssl resume {path}. Start again: --overwrite. "
                 "Or name another --out."
             )
+
+    @property
+    def notes(self) -> list[str]:
+        """How the training data were read: what they were recognised as, and what was left out."""
+        return self.info.get("notes", [])
 
     def update(self, **info: Any) -> None:
         """Change entries of run.json."""

@@ -147,6 +147,10 @@ class Modality(ABC):
     def contents(self, source: str | Path) -> Contents:
         """What there is in `source`; reads no sample."""
 
+    def notes(self, source: str | Path) -> list[str]:
+        """Sentences for a person on how `source` is read: what it was recognised as, and what is left out of it."""
+        return []
+
     @abstractmethod
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> Sequence[View]:
         """A pair of augmented views of a raw batch, on its device.

@@ -27,7 +27,7 @@ from vssl.train.checkpoint import Position, load_checkpoint, save_checkpoint
 from vssl.train.describe import describe
 from vssl.train.health import examine
 from vssl.train.interrupt import requests
-from vssl.train.progress import Journal, counting
+from vssl.train.progress import Journal, counting, print_notes
 from vssl.train.schedule import Clock, Schedule, learning_rate_factor
 from vssl.train.settings import Settings
 from vssl.train.threads import Threads
@@ -71,10 +71,13 @@ def train(
             "command": command,
             "spec": asdict(spec),
             "settings": settings.to_dict(),
+            "notes": modality.notes(source),
         }
         with devices.first_process_first():
             run = Run.create(out, info | describe(dataset, device), overwrite) if rank() == 0 else Run(out)
-        return _fit(run, settings, modality, objective, dataset, device, terminal)
+        run = _fit(run, settings, modality, objective, dataset, device, terminal)
+        print_notes(run.notes, terminal)
+        return run
 
 
 def resume(out: str | Path, *, terminal: Console | None = None) -> Run:

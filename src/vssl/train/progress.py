@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -122,6 +122,13 @@ def _keep_until(path: Path, step: int) -> dict[str, Any] | None:
     with atomic(path) as file:
         file.write("".join(kept).encode())
     return json.loads(kept[-1]) if kept else None
+
+
+def print_notes(notes: Sequence[str], terminal: Console | None) -> None:
+    """Tell a person how the data were read; see `Modality.notes`."""
+    for note in notes if terminal is not None else ():
+        # Names of files are the user's: square brackets in them are no markup.
+        terminal.print(f"Note: {note}", markup=False, soft_wrap=True)
 
 
 @contextmanager
