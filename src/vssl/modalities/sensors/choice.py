@@ -9,13 +9,12 @@ import pyarrow as pa
 
 from vssl.errors import ConfigError, DataError
 from vssl.modalities.sensors import Config, facts
-from vssl.modalities.sensors.clocks import is_named_so
+from vssl.modalities.sensors.clocks import UNKNOWN, is_named_so
 from vssl.modalities.sensors.column import Column, is_of_day
 from vssl.modalities.sensors.profiles import Profile
 
 Described = tuple[Path, str, Profile]
-MANY_DIGITS = r"(?:.*\d){4}"
-FORCE = "--channels {0!r} makes it a channel"
+NAMELESS = "a column without a name"
 
 
 def usual_decimal(known: Sequence[Described]) -> str:
@@ -64,7 +63,7 @@ def _checked(name: str, column: Column) -> str:
 def _others(columns: dict[str, Column], config: Config, chosen: str) -> tuple[str, ...]:
     taken = {chosen, *config.labels, *config.channels, config.series_by}
     others = [one for one, column in columns.items() if column.is_time and one not in taken]
-    return tuple(f"{one}: another column with times (--time-column {one!r} takes it)" for one in others)
+    return tuple(f"{one}: another column with times; --time-column {one!r} takes it" for one in others)
 
 
 def _check_no_unknown(name: str, first: Profile, config: Config) -> None:
@@ -75,7 +74,15 @@ def _check_no_unknown(name: str, first: Profile, config: Config) -> None:
     """
     for column in first.columns:
         one = column.name
-        if pa.types.is_string(column.type) and is_named_so(one) and one not in (*config.labels, config.series_by):
+        if one in (*config.labels, *config.channels, config.series_by):
+            continue
+        if column.clock is not None and column.clock.unit == UNKNOWN:
+            raise DataError(
+                f"{name}: the column {one!r} is called as times are, but its numbers do not rise, or are none of the "
+                f"years 1990 to 2100 in s, ms, us or ns: correct them, or, if they are no times, name the column with "
+                f"--channels {one} or --labels {one}."
+            )
+        if pa.types.is_string(column.type) and is_named_so(one):
             example = first.examples.get(one, "")
             if sum(character.isdigit() for character in example) >= 4:
                 raise DataError(
@@ -129,14 +136,20 @@ def choose(
         DataError: The numbers of a column cannot be read.
     """
     _, name, first = known[0]
-    apart = {time, *config.labels, config.series_by}
+    apart = {time, *config.labels, config.series_by or None}
     channels, left_out = [], []
     for one, column in columns.items():
-        if one in apart or (column.is_time and one not in config.channels and pa.types.is_temporal(column.type)):
+        # Empty columns without a name stand at the end of many a table.
+        nothing = not one and pa.types.is_null(column.type)
+        if (
+            nothing
+            or one in apart
+            or (column.is_time and one not in config.channels and pa.types.is_temporal(column.type))
+        ):
             continue
         if why := _reason(known, column, config, first, name):
-            left_out.append(f"{one}: {why}")
-        elif one not in config.channels and column.clock is not None and time is not None:
+            left_out.append(f"{one or NAMELESS}: {why}")
+        elif one not in config.channels and column.is_time and time is not None:
             # It is told as another column with times.
             continue
         else:
@@ -161,9 +174,9 @@ def _reason(known: Sequence[Described], column: Column, config: Config, first: P
     reasons = set()
     for _, _, file in known:
         fact = file.facts.get(column.name)
-        reasons.add("" if fact is None else facts.reason(column.name, fact))
+        reasons.add("" if fact is None else facts.reason(column.name, fact, bool(config.series_by)))
     # In a file of few rows it need not be seen that a column counts.
     short = {one for _, _, file in known if (one := file.facts.get(column.name)) is not None and one.short}
     reasons -= {""} if len(reasons) > 1 and short else set()
     why = reasons.pop() if len(reasons) == 1 else ""
-    return f"{why} ({FORCE.format(column.name)})" if why else ""
+    return f"{why}; --channels {column.name!r} makes it a channel" if why else ""

@@ -14,6 +14,8 @@ from vssl.modalities.sensors.stamps import NoTimeError
 
 EPOCHS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 """Nanoseconds of a unit of time since 1970."""
+UNKNOWN = "?"
+"""The unit of numbers that are called as times are, and are none."""
 SPANS = {"min": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000} | EPOCHS
 SHOWN = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 DAY_S, EXCEL = 86_400, 25_569
@@ -31,7 +33,7 @@ STRONG = "time timestamp uptime elapsed seconds secs zeit temps laufzeit epoch u
 WEAK = "t ts dt s sec ms us ns min h since start rel relative run"
 STARTS = frozenset(f"{STRONG} {WEAK}".split())
 """A column that is named of these words alone may count from a start; its last word may be the unit."""
-DATED = re.compile(r"date|datum|stamp|日|fecha|дата", re.I)
+DATED = re.compile(r"date|datum|stamp|stempel|日|fecha|дата", re.I)
 UNITS = {
     "ms": "ms millis millisecond milliseconds msec",
     "us": "us µs μs micros microseconds",
@@ -48,7 +50,8 @@ class Clock:
     """How numbers are times.
 
     Attributes:
-        unit: s, ms, us or ns since 1970; "excel" days; "digits" as in 20240506080000; or one of `SPANS` since a start.
+        unit: s, ms, us or ns since 1970; "excel" days; "digits" as in 20240506080000; one of `SPANS` since a start; or
+            `UNKNOWN`.
         relative: Whether they count from a start that nobody names.
     """
 
@@ -58,6 +61,8 @@ class Clock:
     @property
     def shown(self) -> str:
         """For a person."""
+        if self.unit == UNKNOWN:
+            return "of the years 1990 to 2100 in s, ms, us or ns"
         if self.unit == "excel":
             return "as days of a spreadsheet (1 is 1900-01-01)"
         if self.unit == "digits":
@@ -92,26 +97,30 @@ def recognise(column: pa.Array | pa.ChunkedArray, name: str, forced: str = "") -
     if plausible and (is_named_so(name) or (len(steps) > 8 and (steps > 0).all() and _is_regular(steps))):
         return Clock(plausible[0])
     words = re.findall(r"[^\W\d_]+", name.lower())
-    is_start = bool(words) and set(words) <= STARTS
-    if not is_named_so(name) and not is_start:
+    is_start, is_sure = bool(words) and set(words) <= STARTS, bool(set(words) & set(STRONG.split()))
+    if len(steps) == 0 or not (is_named_so(name) or is_start):
         return None
     if _is_digits(values):
         return Clock("digits")
-    rising = (steps > 0).mean() if len(steps) else 0.0
-    whole = (values == np.floor(values)).all()
-    if low >= EXCEL + FIRST_S / DAY_S and high <= EXCEL + LAST_S / DAY_S and not uptime(words):
-        daily = whole and len(steps) > 0 and np.median(np.abs(steps)) == 1
-        if daily or (not whole and np.median(np.abs(steps)) < 1):
-            return Clock("excel")
-    if is_start and (rising >= 0.5 or not len(steps)):
-        unit = next((unit for unit, names in UNITS.items() if words[-1] in names.split()), "s")
-        return Clock(unit, True)
-    return None
+    one_way = max((steps > 0).mean(), (steps < 0).mean())
+    if _are_days(values, steps, words) and (one_way >= 0.9 or DATED.search(name)):
+        return Clock("excel")
+    if is_start and is_sure and high > FIRST_S:
+        return Clock(UNKNOWN)
+    # T may be a temperature, and s1 a sensor.
+    if is_start and (one_way >= 0.9 if is_sure else one_way == 1 and _is_regular(np.abs(steps))):
+        return Clock(next((unit for unit, names in UNITS.items() if words[-1] in names.split()), "s"), True)
+    return Clock(UNKNOWN) if set(words) & {"time", "timestamp", "zeit", "epoch"} and is_start else None
 
 
-def uptime(words: list[str]) -> bool:
-    """Whether the words of a name say that time is counted from a start."""
-    return bool({"uptime", "elapsed", "since", "relative", "rel", "laufzeit", "seconds", "sec", "secs"} & set(words))
+def _are_days(values: np.ndarray, steps: np.ndarray, words: list[str]) -> bool:
+    """Whether numbers are days of a spreadsheet: parts of days, or one day after the other."""
+    if set(words) & {"uptime", "elapsed", "since", "relative", "rel", "laufzeit", "seconds", "sec", "secs"}:
+        return False
+    if values.min() < EXCEL + FIRST_S / DAY_S or values.max() > EXCEL + LAST_S / DAY_S:
+        return False
+    usual = np.median(np.abs(steps))
+    return bool(usual == 1 if (values == np.floor(values)).all() else usual < 1)
 
 
 def parse(column: pa.Array | pa.ChunkedArray, clock: Clock) -> Times:
@@ -120,6 +129,8 @@ def parse(column: pa.Array | pa.ChunkedArray, clock: Clock) -> Times:
     Raises:
         NoTimeError: A time is missing, or its year is not one of 1990 to 2100.
     """
+    if clock.unit == UNKNOWN:
+        raise NoTimeError(0, str(column[0]))
     if pa.types.is_integer(column.type) and clock.unit in SPANS:
         whole = column.fill_null(0).cast(pa.int64()).to_numpy(zero_copy_only=False)
         values = whole.astype(np.float64)

@@ -48,7 +48,7 @@ class Column:
     @property
     def is_time(self) -> bool:
         """Whether it may be the column with the times."""
-        return pa.types.is_temporal(self.type) or self.clock is not None
+        return pa.types.is_temporal(self.type) or (self.clock is not None and self.clock.unit != clocks.UNKNOWN)
 
     @property
     def is_number(self) -> bool:

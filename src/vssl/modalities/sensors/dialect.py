@@ -180,4 +180,5 @@ def _scored(text: str, delimiter: str) -> tuple[float, int, str]:
     good = sum(1 for cell in cells if kind(cell) != "t") / max(1, len(cells))
     share = sum(len(row) == width for row in rest) / max(1, len(rest))
     # Lines before the table are rarer than a delimiter that is none; of text alone the delimiter tells by its number.
-    return round(share * (0.2 + good) - 0.001 * min(first, 50), 4), width, delimiter
+    # A blank also stands between the date and the time of day, and around other delimiters.
+    return round(share * (0.2 + good) - 0.001 * min(first, 50) - 0.06 * (delimiter == " "), 4), width, delimiter

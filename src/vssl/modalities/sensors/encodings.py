@@ -71,6 +71,8 @@ def _is_japanese(text: str | None) -> bool:
     """Whether most characters beyond ASCII stand in words of kana and kanji; those of Latin text stand alone."""
     if text is None:
         return False
+    # The signs of a date stand alone, and in every row.
+    text = re.sub("[年月日時分秒](?=[ 0-9,;])", "", text)
     others = sum(1 for character in text if not character.isascii())
     in_words = sum(len(word) for word in JAPANESE.findall(text) if len(word) > 1)
     return in_words > others / 2

@@ -44,6 +44,7 @@ class Fact:
         counts: Whether they count the rows, up, down or in another order, in enough rows.
         rises: Whether they are whole and each is more than the one before it.
         steps: Whether they are whole and go on by 0 or 1, or begin again.
+        restarts: Whether they count the rows and begin again.
         few: Whether they are few whole numbers, small ones.
         single: Whether there is one value alone.
         short: Whether the rows are too few to tell.
@@ -52,6 +53,7 @@ class Fact:
     counts: bool = False
     rises: bool = False
     steps: bool = False
+    restarts: bool = False
     few: bool = False
     single: bool = False
     short: bool = False
@@ -75,8 +77,12 @@ def _says(own: set[str], kinds: str) -> bool:
     return bool(own & known) and own <= known | set(BESIDE.split())
 
 
-def reason(name: str, fact: Fact) -> str:
-    """Why a column of numbers is no channel; empty if it is one."""
+def reason(name: str, fact: Fact, several: bool) -> str:
+    """Why a column of numbers is no channel; empty if it is one.
+
+    Args:
+        several: Whether the file holds several series, in each of which rows may be counted.
+    """
     own = words(name)
     nameless = not name.strip() or name.startswith(("__index_level_", "Unnamed:")) or name.strip() == "#"
     if (
@@ -85,6 +91,8 @@ def reason(name: str, fact: Fact) -> str:
         or (nameless and fact.steps and not fact.single)
     ):
         return "counts the rows"
+    if fact.restarts and (several or _says(own, INDEX)):
+        return "counts the rows of each series"
     if _says(own, LABEL) and fact.few:
         return "looks like a label"
     if _says(own, COUNT) and fact.steps:
@@ -116,9 +124,18 @@ def of(column: pa.ChunkedArray) -> Fact | None:
         counts,
         whole and len(values) > 1 and bool((steps > 0).all()),
         whole and bool(again.all()),
+        _restarts(values, steps) if whole else False,
         bool(small and len(np.unique(values)) <= FEW),
         low == high,
         len(values) < LONG_ENOUGH,
+    )
+
+
+def _restarts(values: np.ndarray, steps: np.ndarray) -> bool:
+    """Whether numbers go on by 1, and at times begin at the first one again."""
+    back = steps != 1
+    return (
+        len(values) >= LONG_ENOUGH and 0 < back.sum() <= len(steps) / 8 and bool((values[1:][back] == values[0]).all())
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import Spec, tables
+from vssl.modalities.sensors.choice import NAMELESS
 from vssl.modalities.sensors.column import Column
 from vssl.modalities.sensors.dialect import DELIMITERS
 from vssl.modalities.sensors.index import Index
@@ -99,13 +100,14 @@ def _orders(found: Index) -> list[str]:
 def _left_out(known: Sequence[tuple[Path, Profile]], spec: Spec, layout: Layout) -> list[str]:
     """The columns that are neither channel nor time nor label, each with the reason."""
     names = {part.name for _, file in known for one in file.columns for part in (one, *one.parts)}
-    used = {*layout.channels, *layout.labels, layout.time, layout.series_by, *(layout.long or ()), ""}
+    used = {*layout.channels, *layout.labels, layout.time, layout.series_by, *(layout.long or ())}
     parts = {part.name for _, file in known for one in file.columns if one.name == layout.time for part in one.parts}
     reasons = {text.rpartition(": ")[0] or text: text.rpartition(": ")[2] for text in spec.left_out}
     others = [name for name in names - used - parts if name not in reasons]
     empty = {one.name for _, file in known for one in file.columns if pa.types.is_null(one.type)}
     told = [f"{name!r} ({why})" for name, why in reasons.items() if name in names]
-    told += [f"{name!r} (not in the training files)" for name in sorted(others) if name not in empty]
+    told += [f"{NAMELESS} ({reasons[NAMELESS]})"] if NAMELESS in reasons and "" in names else []
+    told += [f"{name!r} (not in the training files)" for name in sorted(others) if name not in empty and name]
     return [f"Left out as no channels: {_listed(told, plain=True)}."] if told else []
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -224,7 +225,8 @@ def _examined(found: Dialect | None, decimal: str, columns: tuple[Column, ...], 
     known = {one: fact for one, values in plain.items() if (fact := facts.of(values)) is not None}
     seen = {one.name: taken for one in columns if one.is_time and (taken := _moments(one, first, name)) is not None}
     rising = frozenset(one for one, taken in seen.items() if facts.rises(taken))
-    times = seen[next((one for one in seen if one in rising), next(iter(seen)))] if seen else None
+    counters = [np.asarray(plain[one].cast(pa.int64())) for one, fact in known.items() if fact.restarts]
+    times = seen[next((one for one in seen if one in rising), next(iter(seen)))] if seen else next(iter(counters), None)
     telling = {
         one: values for one, values in plain.items() if one not in seen and not pa.types.is_floating(values.type)
     }

@@ -120,15 +120,18 @@ def texts(file: Path, name: str, dialect: Dialect) -> Generator[bytes, None, Non
     rest = b""
     with opened(file) as data:
         data.read(dialect.begin)
+        text = _decoded(decoder, data.read(BLOCK), name, dialect)
         while read := data.read(BLOCK):
-            rest += read if decoder is None else _decoded(decoder, read, name, dialect)
+            end = b"\n" if b"\n" in text else b"\r"
             # The last lines may be no rows, which is known at the end only.
-            end = b"\n" if b"\n" in rest else b"\r"
-            cut = rest.rfind(end, 0, max(0, len(rest) - min(HELD, BLOCK))) + 1
+            cut = text.rfind(end, 0, max(0, len(text) - min(HELD, BLOCK))) + 1
             if cut:
-                yield _tabbed(rest[:cut], dialect)
-                rest = rest[cut:]
-    rest += b"" if decoder is None else _decoded(decoder, b"", name, dialect)
+                yield _tabbed(b"".join((rest, memoryview(text)[:cut])), dialect)
+                rest = text[cut:]
+            else:
+                rest += text
+            text = _decoded(decoder, read, name, dialect)
+    rest = b"".join((rest, text, _decoded(decoder, b"", name, dialect)))
     yield _tabbed(rest[: len(rest) - sum(map(len, trailing(rest, dialect)))], dialect)
 
 
@@ -203,7 +206,9 @@ def parquet_schema(file: Path) -> tuple[pa.Schema, int]:
         return found.schema_arrow, found.metadata.num_rows
 
 
-def _decoded(decoder: codecs.IncrementalDecoder, read: bytes, name: str, dialect: Dialect) -> bytes:
+def _decoded(decoder: codecs.IncrementalDecoder | None, read: bytes, name: str, dialect: Dialect) -> bytes:
+    if decoder is None:
+        return read
     try:
         return decoder.decode(read, not read).encode()
     except UnicodeDecodeError as error:
