@@ -168,7 +168,9 @@ def _forced(name: str, typed: pa.ChunkedArray, text: Callable[[], pa.ChunkedArra
     return _of_stamp(name, stamp)
 
 
-def unclear(name: str, column: pa.ChunkedArray, evidence: Evidence, sign: str, strict: bool = True) -> str:
+def unclear(
+    name: str, column: pa.ChunkedArray, evidence: Evidence, sign: str, strict: bool = True, before: int = 0
+) -> str:
     """Why the numbers of a column may be two things; empty where they may not."""
     if evidence.decimal == "?" and sign in ("", "?"):
         return f"the column {name!r} holds numbers with decimal points and with decimal commas: {ADVICE}"
@@ -177,7 +179,7 @@ def unclear(name: str, column: pa.ChunkedArray, evidence: Evidence, sign: str, s
         return ""
     row = evidence.rows[shape]
     return (
-        f"the column {name!r} has {column[row].as_py()!r} in row {row + 1}, which may be a thousand "
+        f"the column {name!r} has {column[row].as_py()!r} in row {before + row + 1}, which may be a thousand "
         "or a decimal, and no other value tells: "
         f"{ADVICE} ('.' or ',')"
     )

@@ -102,10 +102,13 @@ def _left_out(known: Sequence[tuple[Path, Profile]], spec: Spec, layout: Layout)
     names = {part.name for _, file in known for one in file.columns for part in (one, *one.parts)}
     used = {*layout.channels, *layout.labels, layout.time, layout.series_by, *(layout.long or ())}
     parts = {part.name for _, file in known for one in file.columns if one.name == layout.time for part in one.parts}
-    reasons = {text.rpartition(": ")[0] or text: text.rpartition(": ")[2] for text in spec.left_out}
+    reasons = {}
+    for text in spec.left_out:
+        name = max((one for one in (*names, NAMELESS) if one and text.startswith(f"{one}: ")), key=len, default="")
+        reasons[name] = text.removeprefix(f"{name}: ")
     others = [name for name in names - used - parts if name not in reasons]
     empty = {one.name for _, file in known for one in file.columns if pa.types.is_null(one.type)}
-    told = [f"{name!r} ({why})" for name, why in reasons.items() if name in names]
+    told = [f"{name!r} ({why})" for name, why in reasons.items() if name and name in names]
     told += [f"{NAMELESS} ({reasons[NAMELESS]})"] if NAMELESS in reasons and "" in names else []
     told += [f"{name!r} (not in the training files)" for name in sorted(others) if name not in empty and name]
     return [f"Left out as no channels: {_listed(told, plain=True)}."] if told else []

@@ -158,6 +158,7 @@ def _shown(stamp: Stamp, kind: str, example: str) -> Stamp:
 
 def _ordered(stamp: Stamp, cells: pa.Array, usual_order: str) -> Stamp:
     """The form with the order of day, month and year, if the values tell."""
+    cells = cells.filter(pc.match_substring_regex(cells, f"^(?:{stamp.pattern})$"))
     parts = pc.extract_regex(cells, f"^(?:{stamp.pattern})$")
     numbers = [_numbers(parts.field(_place(parts, letter))) for letter in "abc"]
     wide = [_longest(parts.field(_place(parts, letter))) for letter in "abc"]

@@ -152,7 +152,7 @@ class _Reader:
             evidence = examine(values)
             sign = evidence.decimal.replace("?", "") or self._sign
             strict = self._found.dialect is not None and self._found.dialect.delimiter == ";"
-            if problem := unclear(one, values, evidence, sign, strict):
+            if problem := unclear(one, values, evidence, sign, strict, self._row):
                 raise BrokenFileError(self._name, problem)
         try:
             found, missing = numbers.convert(values, sign or ".")
