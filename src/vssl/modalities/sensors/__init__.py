@@ -29,10 +29,17 @@ class Config:
         stride: From the start of one window to the next, likewise; by default a quarter of the window.
         block: Length of the stretches that belong together, likewise; by default 8 windows. They are the column
             `block`: vssl calibrate --block block.
-        time: Column with the times; by default the first one that looks like it. Without one, rows are counted.
+        time_column: Column with the times; by default the first one that rises. Without one, rows are counted.
+        series_by: Column that tells the series of one file apart, such as machine; each has windows of its own.
         labels: Columns about the samples, no channels: a window gets the largest value in it.
+        channels: Columns that are channels although they look like row numbers, labels or times.
         long: For files with one value a row, the columns with the channel's name and the value: sensor:value.
         resample: Mean over bins of this length, such as 10s; by default rows are taken as they are.
+        delimiter: Between the values of a text file: ; or tab, for example; by default each file tells.
+        decimal: Decimal sign of numbers, . or a comma; by default each file tells.
+        encoding: Encoding of text files, such as cp932; by default each file tells.
+        date_format: Form of the times as in strptime, such as %d.%m.%Y %H:%M, or the unit of numbers: s, ms, us, ns or
+            excel; by default each file tells.
         max_broken: Share of files that may be broken, 0..1; more, and the data are refused.
     """
 
@@ -40,15 +47,24 @@ class Config:
     window: str = "64"
     stride: str = ""
     block: str = ""
-    time: str = ""
+    time_column: str = ""
+    series_by: str = ""
     labels: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
     long: str = ""
     resample: str = ""
+    delimiter: str = ""
+    decimal: str = ""
+    encoding: str = ""
+    date_format: str = ""
     max_broken: float = 0.01
 
     def __post_init__(self) -> None:
         if self.long and self.long.count(":") != 1:
             raise ConfigError(f"--long {self.long!r}: name two columns, such as sensor:value.")
+        from vssl.modalities.sensors import dialect
+
+        dialect.check(self)
         if not 0 <= self.max_broken <= 1:
             raise ConfigError(f"sensors.max_broken is {self.max_broken}; it is a share, 0 to 1.")
 
@@ -65,6 +81,8 @@ class Spec:
         resample_s: Length of the bins that rows are averaged in, in seconds; None where they are taken as they are.
         step_s: From one row to the next, in seconds; None without times.
         window, stride, block: In rows.
+        usual_decimal, usual_order: Decimal sign and order of day, month and year (dmy) in the training files, for files
+            that do not tell; empty where the training files do not either.
         centre, scale: Of each channel: the median, and the spread between the quarters as a standard deviation.
     """
 
@@ -79,6 +97,8 @@ class Spec:
     block: int
     centre: tuple[float, ...]
     scale: tuple[float, ...]
+    usual_decimal: str = ""
+    usual_order: str = ""
 
 
 # Imported late: both need the two classes above.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,8 +16,11 @@ from jaxtyping import Bool, Int64
 
 from vssl.errors import BrokenFileError, DataError
 from vssl.modalities.sensors import tables
+from vssl.modalities.sensors.choice import several
 from vssl.modalities.sensors.cutting import Cut, Cuts, Cutter
-from vssl.modalities.sensors.rows import NONE, Layout, read
+from vssl.modalities.sensors.order import in_order
+from vssl.modalities.sensors.profiles import profile
+from vssl.modalities.sensors.rows import NONE, Layout, Rows, read, series_in
 from vssl.modalities.sensors.times import text
 
 Picked = slice | Int64[np.ndarray, " k"] | Sequence[int]
@@ -32,14 +37,20 @@ class File:
         name: Within the source.
         cuts: Where they begin and end, and their labels.
         block: Rows of a block.
+        layout: How its rows are read.
         broken: Why it cannot be used; None if it can.
+        words: How often each word stood for a missing number.
+        order: What was done to the order of its rows; empty if nothing.
     """
 
     path: Path
     name: str
     cuts: Cuts
     block: int
+    layout: Layout
     broken: str | None = None
+    words: Mapping[str, int] = field(default_factory=dict)
+    order: str = ""
 
     @property
     def starts(self) -> Int64[np.ndarray, " k"]:
@@ -68,7 +79,7 @@ class File:
         return at if at < len(self.starts) and self.cuts.begins[at] == place else None
 
     def metadata(self, rows: Picked = EVERY) -> pa.Table:
-        """One row for each of some windows: series, start, end, block, and the labels."""
+        """One row for each of some windows: series, start, end, block, the series' value, and the labels."""
         begins = self.cuts.begins[rows]
         columns = {
             "series": pa.array([self.name] * len(begins), pa.string()),
@@ -76,6 +87,9 @@ class File:
             "end": pa.array(self._shown(self.cuts.ends[rows])),
             "block": pa.array([f"{self.name}#{start // self.block}" for start in self.starts[rows]], pa.string()),
         }
+        by, group = self.layout.series_by, self.layout.group
+        if by is not None and group is not None and by not in columns:
+            columns[by] = pa.array([group] * len(begins), pa.string())
         return pa.table(columns | {column: _arrow(values[rows]) for column, values in self.cuts.labels.items()})
 
     def _shown(self, places: Int64[np.ndarray, " k"]) -> list[str] | list[int]:
@@ -112,7 +126,8 @@ def index(source: str | Path, layout: Layout, cut: Cut) -> Index:
         DataError: There are no files, or a column of labels is not of one kind in all of them.
     """
     paths = tables.files_of(source)
-    files = [_file(tables.state(path), tables.name_in(source, path), layout, cut) for path in paths]
+    series = [one for path in paths for one in series_in(path, tables.name_in(source, path), layout)]
+    files = [_file(tables.state(path), name, own, cut) for path, name, own in series]
     _check_labels(files)
     identity = repr(([(file.name, *tables.state(file.path)[1:]) for file in files], layout, cut))
     return Index(files, hashlib.sha256(identity.encode()).hexdigest())
@@ -135,30 +150,53 @@ def _check_labels(files: list[File]) -> None:
 
 @lru_cache(maxsize=4096)
 def _file(state: tuple[str, int, int], name: str, layout: Layout, cut: Cut) -> File:
-    path, cutter, broken = Path(state[0]), Cutter(name, cut), None
+    path = Path(state[0])
     try:
-        for rows in read(path, name, layout):
-            cutter.add(rows)
-        cutter.check()
+        _check_one_series(path, name, layout)
+        (cutter, words, order), layout = in_order(lambda own: _cut(path, name, own, cut), layout)
     except BrokenFileError as error:
-        cutter, broken = Cutter(name, cut), error.reason
-    return File(path, name, cutter.cuts(), cut.block, broken)
+        return File(path, name, Cutter(name, cut).cuts(), cut.block, layout, error.reason)
+    return File(path, name, cutter.cuts(), cut.block, layout, None, words, order)
 
 
-def windows(file: File, layout: Layout, window: int, rows: Int64[np.ndarray, " k"]) -> Iterator[np.ndarray]:
+def _check_one_series(path: Path, name: str, layout: Layout) -> None:
+    if layout.series_by is None and layout.long is None:
+        problem = several(profile(path, name, layout.reading), (*layout.labels, *layout.channels))
+        if problem:
+            raise BrokenFileError(name, problem)
+
+
+def _cut(path: Path, name: str, layout: Layout, cut: Cut) -> tuple[Cutter, Mapping[str, int], str]:
+    cutter, words, order = Cutter(name, cut), Counter[str](), ""
+    with closing(read(path, name, layout)) as pieces:
+        for rows in pieces:
+            cutter.add(rows)
+            words.update(rows.words)
+            order = order or rows.order
+    cutter.check()
+    return cutter, words, order
+
+
+def rows_of(file: File) -> Generator[Rows, None, None]:
+    """The rows of a file that can be used; see `rows.read`."""
+    return read(file.path, file.name, file.layout)
+
+
+def windows(file: File, window: int, rows: Int64[np.ndarray, " k"]) -> Iterator[np.ndarray]:
     """The windows [C, T] of a file with these numbers, which rise, in float32; it is read once, in constant memory."""
     starts = file.starts[rows]
     if not len(starts):
         return
-    kept = np.empty((0, len(layout.channels)), np.float32)
+    kept = np.empty((0, len(file.layout.channels)), np.float32)
     offset, at = 0, 0
-    for piece in read(file.path, file.name, layout):
-        kept = np.concatenate([kept, piece.values])
-        while at < len(starts) and starts[at] + window <= offset + len(kept):
-            begin = int(starts[at]) - offset
-            yield kept[begin : begin + window].T
-            at += 1
-        if at == len(starts):
-            return
-        drop = min(max(0, int(starts[at]) - offset), len(kept))
-        kept, offset = kept[drop:], offset + drop
+    with closing(rows_of(file)) as pieces:
+        for piece in pieces:
+            kept = np.concatenate([kept, piece.values])
+            while at < len(starts) and starts[at] + window <= offset + len(kept):
+                begin = int(starts[at]) - offset
+                yield kept[begin : begin + window].T
+                at += 1
+            if at == len(starts):
+                return
+            drop = min(max(0, int(starts[at]) - offset), len(kept))
+            kept, offset = kept[drop:], offset + drop

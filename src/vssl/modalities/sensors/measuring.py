@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from statistics import median_low
 
@@ -13,14 +14,20 @@ import pyarrow as pa
 
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.modalities.sensors import Config, Spec, tables
-from vssl.modalities.sensors.rows import Layout, read
-from vssl.modalities.sensors.times import ENOUGH_ROWS, check_rising, duration_s, is_time, rows
+from vssl.modalities.sensors.choice import check_one_series, choose, time_column, usual_decimal, usual_order
+from vssl.modalities.sensors.column import Column
+from vssl.modalities.sensors.dialect import Reading, reading_of
+from vssl.modalities.sensors.order import in_order
+from vssl.modalities.sensors.profiles import Profile, profile
+from vssl.modalities.sensors.rows import Layout, read, series_in
+from vssl.modalities.sensors.times import ENOUGH_ROWS, check_rising, duration_s, rows
+from vssl.modalities.sensors.values import pieces
 
 SAMPLED_ROWS = 200_000
 """Enough for the quarters of every channel."""
 
-Described = tuple[Path, str, pa.Schema]
-"""A file, its name within the source, and its columns."""
+Described = tuple[Path, str, Profile]
+"""A file, its name within the source, and what it is."""
 
 # The distance between the quarters of a standard normal.
 QUARTERS = 1.349
@@ -30,15 +37,21 @@ def measure(source: str | Path, config: Config) -> Spec:
     """Look at the columns and at rows of all files that can be read; see `sensors.measure`."""
     files = tables.files_of(source)
     named = [(file, tables.name_in(source, file)) for file in files]
-    schemas = _schemas(named)
-    _, name, schema = schemas[0]
-    columns = _columns(schemas)
-    time = _time_column({column: columns[column] for column in schema.names}, config, name)
+    reading = reading_of(config)
+    known = _profiles(named, reading)
+    columns, decimal, order = _columns(known), usual_decimal(known), usual_order(known)
+    time, left_out = time_column(known, columns, config)
     long = _long(config)
-    channels, left_out = _channels(schemas, columns, config, time) if long is None else (_names(named, long[0]), ())
-    left_out += _labels_not_there(columns, config, name)
+    channels, others = choose(known, columns, config, time) if long is None else (_names(named, long[0], reading), ())
+    left_out = (*others, *left_out, *_labels_not_there(columns, config, known[0][1]))
+    if long is None:
+        check_one_series(known, config)
+    if not channels:
+        raise DataError(f"{known[0][1]} has no numeric column. Left out: {'; '.join(left_out) or 'none'}.")
     resample_s = duration_s(config.resample, "resample") if config.resample else None
-    layout = Layout(channels, time, config.labels, long, resample_s)
+    reading = reading_of(config, decimal, order)
+    layout = Layout(channels, time, config.labels, long, resample_s, config.series_by or None, reading)
+    _, name, _ = known[0]
     values, step_s = _sampled(named, layout)
     empty = np.isnan(values).all(0)
     left_out += tuple(f"{channel}: no value at all" for channel, none in zip(channels, empty, strict=True) if none)
@@ -49,7 +62,21 @@ def measure(source: str | Path, config: Config) -> Spec:
     window = rows(config.window, "window", step_s)
     stride = rows(config.stride, "stride", step_s) if config.stride else max(1, window // 4)
     block = rows(config.block, "block", step_s) if config.block else 8 * window
-    return Spec(channels, left_out, time, long, resample_s, step_s, window, stride, block, centre, scale)
+    return Spec(
+        channels,
+        left_out,
+        time,
+        long,
+        resample_s,
+        step_s,
+        window,
+        stride,
+        block,
+        centre,
+        scale,
+        usual_decimal=decimal,
+        usual_order=order,
+    )
 
 
 def _long(config: Config) -> tuple[str, str] | None:
@@ -59,14 +86,13 @@ def _long(config: Config) -> tuple[str, str] | None:
     return sensor, value
 
 
-def _schemas(named: list[tuple[Path, str]]) -> list[Described]:
-    """The files that can be read and have rows, with their columns: a header alone says nothing about their kinds."""
+def _profiles(named: list[tuple[Path, str]], reading: Reading) -> list[Described]:
+    """The files that can be read and have rows: a header alone says nothing about the kinds of its columns."""
     found, broken = [], None
     for file, name in named:
         try:
-            schema = tables.schema_of(file, name)
-            if tables.has_rows(file, name):
-                found.append((file, name, schema))
+            if (known := profile(file, name, reading)).has_rows:
+                found.append((file, name, known))
         except BrokenFileError as error:
             broken = broken or error
     if not found and broken is not None:
@@ -76,17 +102,17 @@ def _schemas(named: list[tuple[Path, str]]) -> list[Described]:
     return found
 
 
-def _columns(schemas: list[Described]) -> dict[str, pa.DataType]:
-    """The columns of all files, each with its type in the first one that has values in it."""
-    found: dict[str, pa.DataType] = {}
-    for _, _, schema in schemas:
-        for field in schema:
-            if pa.types.is_null(found.get(field.name, pa.null())):
-                found[field.name] = field.type
+def _columns(known: list[Described]) -> dict[str, Column]:
+    """The columns of all files, each as it is in the first one that has values in it."""
+    found: dict[str, Column] = {}
+    for _, _, file in known:
+        for column in file.columns:
+            if column.name not in found or pa.types.is_null(found[column.name].type):
+                found[column.name] = column
     return found
 
 
-def _labels_not_there(columns: dict[str, pa.DataType], config: Config, name: str) -> tuple[str, ...]:
+def _labels_not_there(columns: dict[str, Column], config: Config, name: str) -> tuple[str, ...]:
     """Labels that no file has: training data may have none. A misspelt one would make the right one a channel.
 
     Raises:
@@ -114,75 +140,14 @@ def _nearly_the_same(one: str, other: str) -> bool:
     return alike == longest or (alike == longest - 1 and alike >= 4)
 
 
-def _time_column(columns: dict[str, pa.DataType], config: Config, name: str) -> str | None:
-    if config.time:
-        if config.time not in columns:
-            raise DataError(f"{name} has no column {config.time!r}; it has: {', '.join(columns)}.")
-        return config.time
-    times = (column for column, kind in columns.items() if is_time(pa.field(column, kind)))
-    return next((column for column in times if column not in config.labels), None)
-
-
-def _names(named: list[tuple[Path, str]], sensor: str) -> tuple[str, ...]:
+def _names(named: list[tuple[Path, str]], sensor: str, reading: Reading) -> tuple[str, ...]:
     """The channels of files with one value a row."""
     found: set[str] = set()
     for file, name in named:
         with suppress(BrokenFileError):
-            for piece in tables.pieces(file, name, {sensor: pa.string()}):
-                found |= set(piece[sensor].unique().to_pylist())
+            for piece in pieces(file, name, {sensor: pa.string()}, None, reading):
+                found |= set(piece.table[sensor].unique().to_pylist())
     return tuple(sorted(found - {None, ""}))
-
-
-def _channels(
-    schemas: list[Described], columns: dict[str, pa.DataType], config: Config, time: str | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    _, name, schema = schemas[0]
-    others = {column: kind for column, kind in columns.items() if column != time and column not in config.labels}
-    later = [column for column in others if column not in schema.names]
-    own = {column: kind for column, kind in others.items() if column not in later}
-    for column, kind in own.items():
-        if pa.types.is_string(kind) or pa.types.is_binary(kind):
-            _check_no_numbers(schemas, column)
-    left_out = [f"{column}: {_kind(kind)}" for column, kind in own.items() if not _is_number(kind)]
-    left_out += [f"{column}: not in {name}" for column in later]
-    return tuple(column for column, kind in own.items() if _is_number(kind)), tuple(left_out)
-
-
-def _check_no_numbers(schemas: list[Described], column: str) -> None:
-    """A column of numbers with a text among them is a channel that would be lost without a word.
-
-    Raises:
-        DataError: Most of its first values are numbers.
-    """
-    file, name = next(
-        (file, name)
-        for file, name, schema in schemas
-        if any(field.name == column and not pa.types.is_null(field.type) for field in schema)
-    )
-    values = next(tables.pieces(file, name, {column: pa.string()}))[column].to_pylist()
-    wrong = [row for row, value in enumerate(values, 1) if value and not _reads_as_number(value)]
-    if wrong and len(wrong) < sum(1 for value in values if value) / 2:
-        row = wrong[0]
-        raise DataError(
-            f"{name}: the column {column!r} holds numbers, but row {row} has {values[row - 1]!r}. Correct it, leave it "
-            f"empty, or, if it is no channel, name the column with --labels {column}."
-        )
-
-
-def _reads_as_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return any(test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean))
-
-
-def _kind(kind: pa.DataType) -> str:
-    return "no value at all" if pa.types.is_null(kind) else f"not numeric ({kind})"
 
 
 def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray, float | None]:
@@ -190,9 +155,9 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
     values: list[np.ndarray] = []
     steps: list[float] = []
     every, broken = 1, None
-    for file, name in named:
+    for file, name, own in [one for at, called in named for one in series_in(at, called, layout)]:
         try:
-            thinned, times, coarser = _thinned(file, name, layout, every)
+            (thinned, times, coarser), _ = in_order(partial(_thinned, file, name, every=every), own)
         except BrokenFileError as error:
             # All of them are named, with the reasons, when the data are loaded.
             broken = broken or error
@@ -208,7 +173,7 @@ def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray,
     return np.concatenate(values), median_low(steps) if steps else None
 
 
-def _thinned(file: Path, name: str, layout: Layout, every: int) -> tuple[np.ndarray, np.ndarray | None, int]:
+def _thinned(file: Path, name: str, layout: Layout, *, every: int) -> tuple[np.ndarray, np.ndarray | None, int]:
     """One row for each so many of a file, its first times, and how many these became: a long file is thinned more."""
     values, times, seen = [np.empty((0, len(layout.channels)), np.float32)], [], 0
     for piece in read(file, name, layout):

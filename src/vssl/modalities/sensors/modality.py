@@ -20,12 +20,13 @@ from vssl.errors import DataError
 from vssl.files import atomic
 from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
 from vssl.modalities.broken import Broken, check_share
-from vssl.modalities.sensors import Config, Spec, corruptions
+from vssl.modalities.sensors import Config, Spec, corruptions, notes
 from vssl.modalities.sensors.cutting import Cut
-from vssl.modalities.sensors.index import File, Index, index, windows
+from vssl.modalities.sensors.dialect import reading_of
+from vssl.modalities.sensors.index import File, Index, index, rows_of, windows
 from vssl.modalities.sensors.plots import plot, sheet
 from vssl.modalities.sensors.presets import PRESETS
-from vssl.modalities.sensors.rows import Layout, joined, read
+from vssl.modalities.sensors.rows import Layout, joined
 from vssl.modalities.sensors.views import make_view
 from vssl.types import Series
 
@@ -58,7 +59,15 @@ class SensorModality(Modality):
         self.shape = (len(spec.channels), spec.window)
         self._centre = torch.tensor(spec.centre)[:, None]
         self._scale = torch.tensor(spec.scale)[:, None]
-        self._layout = Layout(spec.channels, spec.time, config.labels, spec.long, spec.resample_s)
+        self._layout = Layout(
+            spec.channels,
+            spec.time,
+            config.labels,
+            spec.long,
+            spec.resample_s,
+            series_by=config.series_by or None,
+            reading=reading_of(config, spec.usual_decimal, spec.usual_order),
+        )
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Windows:
         found = self._index(source)
@@ -67,7 +76,7 @@ class SensorModality(Modality):
         usable = [file for file in found.files if file.broken is None]
         values, starts, rows = [], [], 0
         for number, file in enumerate(usable, 1):
-            part = joined(list(read(file.path, file.name, self._layout)), len(self.spec.channels)).values
+            part = joined(list(rows_of(file)), len(self.spec.channels)).values
             values.append(part)
             starts.append(file.starts + rows)
             rows += len(part)
@@ -98,6 +107,9 @@ class SensorModality(Modality):
     def contents(self, source: str | Path) -> Contents:
         found = self._index(source)
         return Contents(len(found), found.fingerprint, f"{found.fingerprint} {self.config.labels}", len(found.files))
+
+    def notes(self, source: str | Path) -> list[str]:
+        return notes.of_tables(source, self.spec, self._layout, self._index(source))
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Series]:
         plain, strengths = self.plain(raw), PRESETS[self.config.views]()
@@ -189,7 +201,7 @@ class SensorModality(Modality):
 
     def _windows(self, file: File, rows: Int64[np.ndarray, " k"]) -> Iterator[tuple[File, int, np.ndarray]]:
         """Some windows of a file, in their order; it is read once."""
-        for row, window in zip(rows, windows(file, self._layout, self.spec.window, rows), strict=True):
+        for row, window in zip(rows, windows(file, self.spec.window, rows), strict=True):
             yield file, int(row), window
 
     def _chunk(self, items: Sequence[Item]) -> Chunk:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +15,20 @@ from jaxtyping import Float32
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import tables
-from vssl.modalities.sensors.times import Times, check_rising, nanoseconds
+from vssl.modalities.sensors.civil import Times
+from vssl.modalities.sensors.dialect import Reading
+from vssl.modalities.sensors.order import SORTED_ROWS, arrange, check_not_falling
+from vssl.modalities.sensors.profiles import PLAIN, Profile, label_type, profile
+from vssl.modalities.sensors.times import check_rising
+from vssl.modalities.sensors.values import pieces
 
 NUMBER = pa.float64()
 NONE = np.iinfo(np.int64).min
 """A label that is missing where the others are whole numbers: less than each of them."""
+SENSOR = "\0sensor"
+"""The label that holds the channel's name in files with one value a row."""
+DATED_NS = 631_152_000_000_000_000
+"""Times from 1990 on have a date; less is counted from a start, or within a day."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,10 @@ class Layout:
         labels: Columns about the samples.
         long: Columns with the channel's name and the value, or None.
         resample_s: Length of the bins, or None.
+        series_by: Column whose values tell the series of a file apart, or None.
+        reading: How files are written.
+        sort: Whether the rows are put in the order of their times.
+        group: Of a file with several series, the one that is read.
     """
 
     channels: tuple[str, ...]
@@ -36,6 +52,10 @@ class Layout:
     labels: tuple[str, ...] = ()
     long: tuple[str, str] | None = None
     resample_s: float | None = None
+    series_by: str | None = None
+    reading: Reading = PLAIN
+    sort: bool = False
+    group: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,36 +63,139 @@ class Rows:
     """Some consecutive rows: times in nanoseconds or None, values with NaN where none is known, labels by column.
 
     Labels are float64, int64, text, or uint8: 1 for false, 2 for true. One that is missing is NaN, `NONE`, "" or 0.
+    Besides, how often each word stood for a missing number, and what was done to the order of the rows.
     """
 
     times: Times | None
     values: Float32[np.ndarray, "n C"]
     labels: dict[str, np.ndarray]
+    words: Mapping[str, int] = field(default_factory=dict)
+    order: str = ""
 
     def __len__(self) -> int:
         return len(self.values)
 
 
-def read(file: Path, name: str, layout: Layout) -> Iterator[Rows]:
-    """The rows of a file, in order.
+def read(file: Path, name: str, layout: Layout) -> Generator[Rows, None, None]:
+    """The rows of a file, or of one series in it, in order.
 
     Raises:
+        UnsortedError: A time is earlier than the one before it, and `layout.sort` is not set.
         BrokenFileError: It cannot be read; the reason names the row.
     """
-    schema = tables.schema_of(file, name)
-    if layout.time is not None and layout.time not in schema.names:
-        raise BrokenFileError(name, f"it has no column {layout.time!r} with the times")
-    if layout.long is not None:
-        yield _binned(_pivoted(file, name, layout, schema), layout, name)
+    if layout.series_by is not None:
+        of_file = name.removesuffix(f"/{layout.group}")
+        found = _groups(tables.state(file), of_file, replace(layout, sort=False, group=None))
+        if layout.group not in found:
+            raise BrokenFileError(name, f"it has no series {layout.group!r}")
+        yield _arranged(found[layout.group], name, layout)
         return
-    missing = [column for column in layout.channels if column not in schema.names]
+    known = _checked(file, name, layout)
+    if layout.long is not None or layout.sort or layout.resample_s is not None:
+        yield _arranged(_whole(file, name, layout, known), name, layout)
+    else:
+        yield from _rising(_wide(file, name, layout, known), name)
+
+
+def series_in(file: Path, name: str, layout: Layout) -> list[tuple[Path, str, Layout]]:
+    """The series in a file, each with its name and how it is read; one that cannot be read is one series."""
+    if layout.series_by is None:
+        return [(file, name, layout)]
+    try:
+        values = list(_groups(tables.state(file), name, replace(layout, sort=False, group=None)))
+    except BrokenFileError:
+        # The reason is told when it is read.
+        return [(file, name, layout)]
+    return [(file, f"{name}/{value}", replace(layout, group=value)) for value in values]
+
+
+# A file is asked for each of its series, one after the other.
+@lru_cache(maxsize=1)
+def _groups(state: tuple[str, int, int], name: str, layout: Layout) -> dict[str, Rows]:
+    assert layout.series_by is not None
+    by, file = layout.series_by, Path(state[0])
+    known = _checked(file, name, layout)
+    if by not in known.schema.names:
+        raise BrokenFileError(name, f"it has no column {by!r} for --series-by")
+    whole = _whole(file, name, replace(layout, labels=(*layout.labels, by)), known)
+    values = whole.labels.pop(by) if by not in layout.labels else whole.labels[by]
+    texts = np.array([str(value) for value in values.tolist()], object)
+    missing = np.flatnonzero((values == NONE) if values.dtype.kind == "i" else (texts == "") | (texts == "nan"))
+    if len(missing):
+        raise BrokenFileError(name, f"row {missing[0] + 1} has no value in {by!r}, the column of --series-by")
+    found = {}
+    for value in dict.fromkeys(texts.tolist()):
+        found[value] = _taken(whole, np.flatnonzero(texts == value))
+    return found
+
+
+def _checked(file: Path, name: str, layout: Layout) -> Profile:
+    """What a file is.
+
+    Raises:
+        BrokenFileError: It lacks the times, or a channel.
+    """
+    known = profile(file, name, layout.reading)
+    names = known.schema.names
+    if layout.time is not None and layout.time not in names:
+        raise BrokenFileError(name, f"it has no column {layout.time!r} with the times")
+    missing = [] if layout.long is not None else [column for column in layout.channels if column not in names]
     if missing:
         raise BrokenFileError(name, f"it has no channel {missing[0]!r}")
-    pieces = _wide(file, name, layout, schema)
-    if layout.resample_s is None:
-        yield from pieces
-    else:
-        yield _binned(joined(list(pieces), len(layout.channels)), layout, name)
+    return known
+
+
+def _rising(found: Generator[Rows, None, None], name: str) -> Iterator[Rows]:
+    row, before = 0, None
+    with closing(found):
+        for rows in found:
+            if rows.times is not None and len(rows):
+                check_not_falling(rows.times, name, row, before)
+                before = int(rows.times[-1])
+            row += len(rows)
+            yield rows
+
+
+def _arranged(rows: Rows, name: str, layout: Layout) -> Rows:
+    """Rows in the order of their times, if that was asked for, and their means."""
+    if layout.long is not None:
+        return _binned(_pivoted(rows, layout, name), layout, name)
+    times = rows.times
+    if times is not None and len(rows):
+        if layout.sort:
+            order, done = arrange(times, name, int(times.min()) >= DATED_NS)
+            rows = replace(_taken(rows, order), order=done) if done else rows
+        else:
+            check_not_falling(times, name, 0, None)
+    return _binned(rows, layout, name)
+
+
+def _taken(rows: Rows, places: np.ndarray) -> Rows:
+    labels = {column: values[places] for column, values in rows.labels.items()}
+    return replace(
+        rows, times=None if rows.times is None else rows.times[places], values=rows.values[places], labels=labels
+    )
+
+
+def _whole(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
+    """All rows of a file.
+
+    Raises:
+        BrokenFileError: They are to be sorted, and are too many.
+    """
+    if layout.long is not None:
+        return _long(file, name, layout, known)
+    found, count = [], 0
+    with closing(_wide(file, name, layout, known)) as rows:
+        for piece in rows:
+            found.append(piece)
+            count += len(piece)
+            if layout.sort and count > SORTED_ROWS:
+                raise BrokenFileError(
+                    name,
+                    f"its rows are not in the order of time, and too many to be sorted here ({SORTED_ROWS:,}): sort it",
+                )
+    return joined(found, len(layout.channels))
 
 
 def joined(pieces: list[Rows], channels: int) -> Rows:
@@ -81,25 +204,27 @@ def joined(pieces: list[Rows], channels: int) -> Rows:
         return Rows(None, np.empty((0, channels), np.float32), {})
     times = None if pieces[0].times is None else np.concatenate([piece.times for piece in pieces])
     labels = {name: np.concatenate([piece.labels[name] for piece in pieces]) for name in pieces[0].labels}
-    return Rows(times, np.concatenate([piece.values for piece in pieces]), labels)
+    words = sum((Counter(piece.words) for piece in pieces), Counter[str]())
+    return Rows(times, np.concatenate([piece.values for piece in pieces]), labels, words)
 
 
-def _wide(file: Path, name: str, layout: Layout, schema: pa.Schema) -> Iterator[Rows]:
-    here = _labels_here(layout, schema)
-    types = {column: _number(schema.field(column).type) for column in layout.channels} | here
-    if layout.time is not None:
-        types[layout.time] = schema.field(layout.time).type
-    for batch in tables.pieces(file, name, types):
-        table = pa.Table.from_batches([batch])
-        times = None if layout.time is None else nanoseconds(table[layout.time], name)
-        columns = [table[column].cast(NUMBER).to_numpy() for column in layout.channels]
-        values = np.stack(columns, axis=1).astype(np.float32) if columns else np.empty((len(table), 0), np.float32)
-        yield Rows(times, values, {column: _label(table[column]) for column in here})
+def _wide(file: Path, name: str, layout: Layout, known: Profile) -> Generator[Rows, None, None]:
+    """The rows as they stand; of files with one value a row without any channel."""
+    here = _labels_here(file, name, layout, known)
+    channels = layout.channels if layout.long is None else ()
+    types = {column: _number(known.column(column).type) for column in channels} | here
+    with closing(pieces(file, name, types, layout.time, layout.reading)) as found:
+        for piece in found:
+            table = piece.table
+            columns = [table[column].cast(NUMBER).to_numpy() for column in channels]
+            values = np.stack(columns, axis=1).astype(np.float32) if columns else np.empty((len(piece), 0), np.float32)
+            yield Rows(piece.times, values, {column: _label(table[column]) for column in here}, piece.words)
 
 
-def _labels_here(layout: Layout, schema: pa.Schema) -> dict[str, pa.DataType]:
+def _labels_here(file: Path, name: str, layout: Layout, known: Profile) -> dict[str, pa.DataType]:
     """The labels that a file has, and as what each is read: whole numbers as those that `_label` can hold."""
-    types = {column: schema.field(column).type for column in layout.labels if column in schema.names}
+    here = [column for column in layout.labels if column in known.schema.names]
+    types = {column: label_type(file, name, known.column(column), layout.reading) for column in here}
     return {column: pa.int64() if pa.types.is_integer(kind) else kind for column, kind in types.items()}
 
 
@@ -118,19 +243,31 @@ def _label(column: pa.ChunkedArray) -> np.ndarray:
     return np.array([value or "" for value in column.cast(pa.string()).to_pylist()])
 
 
-def _pivoted(file: Path, name: str, layout: Layout, schema: pa.Schema) -> Rows:
-    """One row a time from a file with one row a value; it is read whole."""
+def _long(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
+    """All rows of a file with one value a row: the values, with the channel as a label `SENSOR`."""
     assert layout.long is not None
     sensor, value = layout.long
     if layout.time is None:
-        raise BrokenFileError(name, "files with one value a row need times: name their column with --time")
-    here = _labels_here(layout, schema)
-    types = {sensor: pa.string(), value: NUMBER, layout.time: schema.field(layout.time).type} | here
-    table = pa.Table.from_batches(list(tables.pieces(file, name, types)), pa.schema(list(types.items())))
-    given = nanoseconds(table[layout.time], name)
-    times, row = np.unique(given, return_inverse=True)
+        raise BrokenFileError(name, "files with one value a row need times: name their column with --time-column")
+    here = _labels_here(file, name, layout, known)
+    types = {sensor: pa.string(), value: NUMBER} | here
+    found = []
+    with closing(pieces(file, name, types, layout.time, layout.reading)) as parts:
+        for piece in parts:
+            labels = {column: _label(piece.table[column]) for column in here}
+            labels[SENSOR] = np.array(piece.table[sensor].to_pylist(), object)
+            values = piece.table[value].to_numpy().astype(np.float32)[:, None]
+            found.append(Rows(piece.times, values, labels, piece.words))
+    return joined(found, 1)
+
+
+def _pivoted(rows: Rows, layout: Layout, name: str) -> Rows:
+    """One row a time from one row a value."""
+    if rows.times is None:
+        return Rows(None, np.empty((0, len(layout.channels)), np.float32), {})
+    times, row = np.unique(rows.times, return_inverse=True)
     place = {channel: at for at, channel in enumerate(layout.channels)}
-    column = np.array([place.get(channel, -1) for channel in table[sensor].to_pylist()], int)
+    column = np.array([place.get(channel, -1) for channel in rows.labels[SENSOR].tolist()], int)
     cells = row * (len(place) + 1) + column
     twice = np.flatnonzero(np.bincount(cells[column >= 0], minlength=1) > 1)
     if len(twice):
@@ -139,10 +276,12 @@ def _pivoted(file: Path, name: str, layout: Layout, schema: pa.Schema) -> Rows:
             name, f"row {first} gives {layout.channels[twice[0] % (len(place) + 1)]!r} twice at one time"
         )
     values = np.full((len(times), len(place)), np.nan, np.float32)
-    values[row[column >= 0], column[column >= 0]] = table[value].to_numpy()[column >= 0]
+    values[row[column >= 0], column[column >= 0]] = rows.values[column >= 0, 0]
     order = np.argsort(row, kind="stable")
     starts = np.searchsorted(row[order], np.arange(len(times)))
-    return Rows(times, values, {column: largest(_label(table[column])[order], starts, len(row)) for column in here})
+    others = {one: held for one, held in rows.labels.items() if one != SENSOR}
+    labels = {one: largest(held[order], starts, len(row)) for one, held in others.items()}
+    return Rows(times, values, labels, rows.words)
 
 
 def _binned(rows: Rows, layout: Layout, name: str) -> Rows:
@@ -150,7 +289,7 @@ def _binned(rows: Rows, layout: Layout, name: str) -> Rows:
     if layout.resample_s is None or not len(rows):
         return rows
     if rows.times is None:
-        raise BrokenFileError(name, "resampling needs times: name their column with --time")
+        raise BrokenFileError(name, "resampling needs times: name their column with --time-column")
     check_rising(rows.times, name)
     width = int(layout.resample_s * 1e9)
     bins, first, row = np.unique(rows.times // width, return_index=True, return_inverse=True)
@@ -160,7 +299,7 @@ def _binned(rows: Rows, layout: Layout, name: str) -> Rows:
     np.add.at(counts, row, known)
     values = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     labels = {column: largest(found, first, len(rows)) for column, found in rows.labels.items()}
-    return Rows(bins * width, values.astype(np.float32), labels)
+    return Rows(bins * width, values.astype(np.float32), labels, rows.words, rows.order)
 
 
 def largest(column: np.ndarray, first: np.ndarray, stop: int) -> np.ndarray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import lzma
+import re
+import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
@@ -17,12 +18,15 @@ import pyarrow.parquet as pq
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.files import COMPRESSED, opened
 from vssl.modalities import folders
+from vssl.modalities.sensors.dialect import Dialect, split
 
 CSV, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
 BLOCK = 2**22
 """Bytes of a CSV file that are parsed at once."""
+HELD, LAST = 4096, 12
+"""So many bytes and lines at the end of a file may be no rows."""
 
-DAMAGES = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, lzma.LZMAError, UnicodeDecodeError)
+DAMAGES = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeError)
 
 
 def files_of(source: str | Path) -> list[Path]:
@@ -50,6 +54,11 @@ def files_of(source: str | Path) -> list[Path]:
     return sorted(source / name for name in names)
 
 
+def left_aside(source: str | Path) -> Counter[str]:
+    """The files in a folder that are no series by their names, counted by their suffixes."""
+    return folders.scan(Path(source), _is_series)[2] if Path(source).is_dir() else Counter()
+
+
 def name_in(source: str | Path, file: Path) -> str:
     """The file's name within its source, as ids begin with it."""
     return file.name if Path(source).is_file() else file.relative_to(source).as_posix()
@@ -63,82 +72,6 @@ def state(file: Path) -> tuple[str, int, int]:
         return str(file), *folders.DANGLING
 
 
-def schema_of(file: Path, name: str) -> pa.Schema:
-    """The columns of a file; of a CSV file as its beginning has them, and where that is empty, as the rest has.
-
-    Raises:
-        BrokenFileError: It cannot be read, or two columns have one name.
-    """
-    return _schema(state(file), name)
-
-
-# Each reading asks for it, and where a column is empty to its end that is a reading of its own.
-@lru_cache(maxsize=4096)
-def _schema(state: tuple[str, int, int], name: str) -> pa.Schema:
-    file = Path(state[0])
-    with _damage(name), _opened(file) as (data, is_parquet):
-        schema = pq.ParquetFile(data).schema_arrow if is_parquet else _reader(data, file, None, None).schema
-    count = Counter(schema.names)
-    # Empty columns without a name stand at the end of many a table.
-    twice = [field.name for field in schema if count[field.name] > 1 and not pa.types.is_null(field.type)]
-    if twice:
-        raise BrokenFileError(name, f"{count[twice[0]]} columns are called {twice[0]!r}: rename or remove all but one")
-    return schema if is_parquet else _with_late_types(file, name, schema)
-
-
-def _with_late_types(file: Path, name: str, schema: pa.Schema) -> pa.Schema:
-    """The columns, those that are empty so far with the type of their first values."""
-    empty = {field.name for field in schema if pa.types.is_null(field.type) and schema.names.count(field.name) == 1}
-    for piece in pieces(file, name, dict.fromkeys(empty, pa.string())) if empty else ():
-        for column in list(empty):
-            if len(values := piece[column].drop_null()):
-                schema = schema.set(schema.get_field_index(column), pa.field(column, _type_of(values)))
-                empty.remove(column)
-        if not empty:
-            break
-    return schema
-
-
-def _type_of(values: pa.StringArray) -> pa.DataType:
-    for kind in (pa.int64(), pa.float64(), pa.bool_()):
-        with suppress(pa.ArrowInvalid):
-            values.cast(kind)
-            return kind
-    return pa.string()
-
-
-def has_rows(file: Path, name: str) -> bool:
-    """Whether there is more than the names of columns.
-
-    Raises:
-        BrokenFileError: It cannot be read.
-    """
-    with _damage(name), _opened(file) as (data, is_parquet):
-        if is_parquet:
-            return pq.ParquetFile(data).metadata.num_rows > 0
-        return any(len(piece) for piece in _reader(data, file, None, None))
-
-
-def pieces(file: Path, name: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-    """The columns named, piece by piece, in these types.
-
-    Raises:
-        BrokenFileError: It cannot be read, has no such column, or a value of another type; the reason names the row.
-    """
-    with _damage(name), _opened(file) as (data, is_parquet):
-        if not is_parquet:
-            yield from _reader(data, file, list(types), types)
-            return
-        # Without reading ahead, which keeps the whole file in memory.
-        table = pq.ParquetFile(data, pre_buffer=False)
-        missing = [column for column in types if column not in table.schema_arrow.names]
-        if missing:
-            raise BrokenFileError(name, f"it has no column {missing[0]!r}")
-        wanted = pa.schema(list(types.items()))
-        for batch in table.iter_batches(columns=list(types)):
-            yield pa.Table.from_batches([batch]).select(list(types)).cast(wanted).combine_chunks().to_batches()[0]
-
-
 def _is_series(name: str) -> bool:
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     packed = bool(suffixes) and suffixes[-1] in COMPRESSED
@@ -146,29 +79,18 @@ def _is_series(name: str) -> bool:
     return bool(last) and (last[0] in CSV or (last[0] in PARQUET and not packed))
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[tuple[BinaryIO, bool]]:
-    with opened(file) as data:
-        yield data, file.suffix.lower() in PARQUET
-
-
-def _reader(
-    data: BinaryIO, file: Path, columns: list[str] | None, types: dict[str, pa.DataType] | None
-) -> pyarrow.csv.CSVStreamingReader:
-    tab = ".tsv" in [suffix.lower() for suffix in file.suffixes]
-    return pyarrow.csv.open_csv(
-        data,
-        # Not in parallel: only then does an error name its row.
-        read_options=pyarrow.csv.ReadOptions(block_size=BLOCK, use_threads=False),
-        parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if tab else ","),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=types, include_columns=columns or [], strings_can_be_null=True
-        ),
-    )
+def is_parquet(file: Path) -> bool:
+    """Whether a file is Parquet, by its suffix."""
+    return file.suffix.lower() in PARQUET
 
 
 @contextmanager
-def _damage(name: str) -> Iterator[None]:
+def damage(name: str) -> Iterator[None]:
+    """Say which file it is that cannot be read.
+
+    Raises:
+        BrokenFileError: Something in the block failed as files that are damaged or of another kind do.
+    """
     try:
         yield
     except BrokenFileError:
@@ -177,3 +99,127 @@ def _damage(name: str) -> Iterator[None]:
         raise BrokenFileError(name, f"it has no column {error}") from error
     except DAMAGES as error:
         raise BrokenFileError(name, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+
+
+def head(file: Path, size: int) -> bytes:
+    """The first bytes of a text file, decompressed."""
+    with opened(file) as data:
+        return data.read(size)
+
+
+def texts(file: Path, name: str, dialect: Dialect) -> Generator[bytes, None, None]:
+    """The rows of a text file in UTF-8, in pieces of whole lines; without lines at the end that are no rows.
+
+    Blanks between values are written as tabs. Nothing reads ahead: a reader in the background that outlives an error
+    would end the whole process.
+
+    Raises:
+        BrokenFileError: A character is not of the encoding.
+    """
+    decoder = codecs.getincrementaldecoder(dialect.encoding)() if dialect.encoding != "utf-8" else None
+    rest = b""
+    with opened(file) as data:
+        data.read(dialect.begin)
+        text = _decoded(decoder, data.read(BLOCK), name, dialect)
+        while read := data.read(BLOCK):
+            end = b"\n" if b"\n" in text else b"\r"
+            # The last lines may be no rows, which is known at the end only.
+            cut = text.rfind(end, 0, max(0, len(text) - min(HELD, BLOCK))) + 1
+            if cut:
+                yield _tabbed(b"".join((rest, memoryview(text)[:cut])), dialect)
+                rest = text[cut:]
+            else:
+                rest += text
+            text = _decoded(decoder, read, name, dialect)
+    rest = b"".join((rest, text, _decoded(decoder, b"", name, dialect)))
+    yield _tabbed(rest[: len(rest) - sum(map(len, trailing(rest, dialect)))], dialect)
+
+
+def trailing(end: bytes, dialect: Dialect) -> list[bytes]:
+    """The last lines of a file that are no rows, by its last bytes in UTF-8."""
+    lines = end[-HELD:].splitlines(keepends=True)[1 if len(end) > HELD else 0 :][-LAST:]
+    table, _ = split(b"".join(lines).decode("utf-8", "replace"), dialect.delimiter)
+    count = dialect.heading.trailing(table) if len(table) == len(lines) else 0
+    return lines[len(lines) - count :]
+
+
+def left_over(file: Path, dialect: Dialect) -> list[str]:
+    """The last lines of a file that are no rows."""
+    end = b""
+    with opened(file) as data, suppress(*DAMAGES):
+        if data.seekable() and file.suffix.lower() not in COMPRESSED:
+            data.seek(max(dialect.begin, data.seek(0, 2) - 16 * HELD))
+        while read := data.read(BLOCK):
+            end = (end + read)[-16 * HELD :]
+    text = end.decode(dialect.encoding, "replace").encode()
+    return [line for found in trailing(text, dialect) if (line := found.decode().strip())]
+
+
+def parsed(
+    text: bytes,
+    dialect: Dialect,
+    decimal: str,
+    types: dict[str, pa.DataType] | None = None,
+    columns: list[str] | None = None,
+) -> pa.Table:
+    """The columns of a piece of text, in these types, or in those that its values have.
+
+    Raises:
+        pa.ArrowInvalid: A line has another number of values, or a value is not of its type; the message names the row.
+    """
+    names = unique(dialect.names)
+    if not text.strip():
+        wanted = names if columns is None else columns
+        return pa.table({one: pa.nulls(0, (types or {}).get(one, pa.null())) for one in wanted})
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(text),
+        # Not in parallel: only then does an error name its row.
+        read_options=pyarrow.csv.ReadOptions(block_size=len(text) + 1, use_threads=False, column_names=names),
+        parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if dialect.delimiter == " " else dialect.delimiter),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=types,
+            include_columns=columns or [],
+            null_values=[""],
+            strings_can_be_null=True,
+            decimal_point=decimal,
+        ),
+    )
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Names of columns, those of empty ones that stand more than once with their place."""
+    return [one if names.count(one) == 1 else f"{one}\0{at}" for at, one in enumerate(names)]
+
+
+def batches(file: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """Columns of a Parquet file, piece by piece."""
+    with opened(file) as data:
+        # Without reading ahead, which keeps the whole file in memory.
+        for batch in pq.ParquetFile(data, pre_buffer=False).iter_batches(columns=columns):
+            yield pa.Table.from_batches([batch])
+
+
+def parquet_schema(file: Path) -> tuple[pa.Schema, int]:
+    """The columns of a Parquet file and the number of its rows."""
+    with opened(file) as data:
+        found = pq.ParquetFile(data)
+        return found.schema_arrow, found.metadata.num_rows
+
+
+def _decoded(decoder: codecs.IncrementalDecoder | None, read: bytes, name: str, dialect: Dialect) -> bytes:
+    if decoder is None:
+        return read
+    try:
+        return decoder.decode(read, not read).encode()
+    except UnicodeDecodeError as error:
+        raise BrokenFileError(
+            name,
+            f"a part of it is not written in {dialect.encoding} ({read[error.start : error.end]!r}): save it as UTF-8, "
+            "or name --encoding",
+        ) from error
+
+
+def _tabbed(text: bytes, dialect: Dialect) -> bytes:
+    if dialect.delimiter != " ":
+        return text
+    return re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", text))

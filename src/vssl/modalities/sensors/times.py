@@ -6,17 +6,15 @@ import re
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from jaxtyping import Int64
 
 from vssl.errors import BrokenFileError, ConfigError
+from vssl.modalities.sensors.civil import Times
 from vssl.modalities.spans import parse
 
 ENOUGH_ROWS = 200_000
 """Of a long series so many rows tell the usual step."""
-NAMES = ("timestamp", "time", "datetime", "date", "ts")
-
-Times = Int64[np.ndarray, " n"]
+TICKS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+HOUR = 3_600_000_000_000
 
 
 def duration_s(text: str, setting: str) -> float:
@@ -48,33 +46,23 @@ def rows(text: str, setting: str, step_s: float | None) -> int:
     return count
 
 
-def is_time(field: pa.Field) -> bool:
-    """Whether a column holds times, by its type or its name."""
-    return pa.types.is_temporal(field.type) or field.name.strip().lower() in NAMES
+def of_column(column: pa.ChunkedArray | pa.Array, name: str, row: int = 0) -> Times:
+    """Arrow's own times as nanoseconds since 1970; of a time of day since midnight.
 
-
-def nanoseconds(column: pa.ChunkedArray, name: str) -> Times:
-    """Times as nanoseconds since 1970: of Arrow's own times, and of numbers, which are seconds.
+    Args:
+        row: Of the file, that the first of them is, counted from 0.
 
     Raises:
-        BrokenFileError: A time is missing, or cannot be read as one.
+        BrokenFileError: A time is missing.
     """
     if column.null_count:
-        row = int(np.flatnonzero(column.is_null().to_numpy())[0]) + 1
-        raise BrokenFileError(name, f"row {row} has no time")
-    try:
-        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-            return np.rint(column.cast(pa.float64()).to_numpy() * 1e9).astype(np.int64)
-        if pa.types.is_date(column.type):
-            column = column.cast(pa.timestamp("ns"))
-        if not pa.types.is_timestamp(column.type):
-            column = pc.cast(column, pa.timestamp("ns"))
-        return column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64()).to_numpy()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise BrokenFileError(
-            name, f"its times cannot be read ({reason}); mixed time zones, or no ISO times"
-        ) from error
+        first = int(np.flatnonzero(np.asarray(column.is_null()))[0])
+        raise BrokenFileError(name, f"row {row + first + 1} has no time")
+    if pa.types.is_time(column.type) or pa.types.is_duration(column.type):
+        ticks = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64())
+        return np.asarray(ticks).astype(np.int64) * TICKS[column.type.unit]
+    column = column.cast(pa.timestamp("ns", getattr(column.type, "tz", None)))
+    return np.asarray(column.cast(pa.int64()))
 
 
 def text(time: int) -> str:
@@ -89,12 +77,18 @@ def check_rising(times: Times, name: str, row: int = 0, before: int | None = Non
         BrokenFileError: They are not sorted, or one stands twice.
     """
     whole = times if before is None else np.concatenate([[before], times])
-    differences = np.diff(whole)
-    wrong = np.flatnonzero(differences <= 0)
+    wrong = np.flatnonzero(np.diff(whole) <= 0)
     if len(wrong):
         at = int(wrong[0])
-        number = row + at + (2 if before is None else 1)
-        what = "the same time as" if differences[at] == 0 else "an earlier time than"
-        raise BrokenFileError(
-            name, f"row {number} has {what} the one before it ({text(whole[at])}): sort the rows, and keep one of each"
+        raise BrokenFileError(name, not_rising(whole[at], whole[at + 1], row + at + (2 if before is None else 1)))
+
+
+def not_rising(before: int, time: int, number: int) -> str:
+    """What is wrong with the time of a row, the first being 1, and what to do."""
+    what = "the same time as" if time == before else "an earlier time than"
+    advice = "sort the rows, and keep one of each"
+    if 0 < before - time <= HOUR:
+        advice += (
+            "; if it is the hour that comes twice at the end of summer time, write times with their zone or in UTC"
         )
+    return f"row {number} has {what} the one before it ({text(before)}): {advice}"

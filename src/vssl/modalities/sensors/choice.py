@@ -1,0 +1,182 @@
+"""Which columns are channels, which one holds the times, and which are left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from vssl.errors import ConfigError, DataError
+from vssl.modalities.sensors import Config, facts
+from vssl.modalities.sensors.clocks import UNKNOWN, is_named_so
+from vssl.modalities.sensors.column import Column, is_of_day
+from vssl.modalities.sensors.profiles import Profile
+
+Described = tuple[Path, str, Profile]
+NAMELESS = "a column without a name"
+
+
+def usual_decimal(known: Sequence[Described]) -> str:
+    """The decimal sign of the files; empty where they show none, or both."""
+    signs = {file.decimal for _, _, file in known} - {""}
+    return signs.pop() if len(signs) == 1 else ""
+
+
+def usual_order(known: Sequence[Described]) -> str:
+    """The order of day, month and year in the files; empty where they show none, or several."""
+    columns = [part for _, _, file in known for one in file.columns for part in (one, *one.parts)]
+    orders = {column.stamp.order for column in columns if column.stamp is not None} - {""}
+    return orders.pop() if len(orders) == 1 else ""
+
+
+def time_column(
+    known: Sequence[Described], columns: dict[str, Column], config: Config
+) -> tuple[str | None, tuple[str, ...]]:
+    """The column with the times, and what is left out for it: the first one that rises, or that may be sorted.
+
+    Raises:
+        DataError: The one named is not there, a date may be read in two ways, or a text is named as times are.
+    """
+    _, name, first = known[0]
+    if config.time_column:
+        if config.time_column not in first.schema.names:
+            raise DataError(f"{name} has no column {config.time_column!r}; it has: {', '.join(first.schema.names)}.")
+        others = _others(columns, config, config.time_column)
+        return _checked(name, columns[config.time_column]), others
+    candidates = [columns[one] for one in first.schema.names if columns[one].is_time and one not in config.labels]
+    candidates = [one for one in candidates if one.name not in config.channels]
+    rising = [one for one in candidates if one.name in first.rising and not is_of_day(one)]
+    chosen = next(iter([*rising, *(one for one in candidates if not is_of_day(one)), *candidates]), None)
+    if chosen is None:
+        _check_no_unknown(name, first, config)
+        return None, ()
+    return _checked(name, chosen), _others(columns, config, chosen.name)
+
+
+def _checked(name: str, column: Column) -> str:
+    if column.problem:
+        raise DataError(f"{name}: {column.problem}.")
+    return column.name
+
+
+def _others(columns: dict[str, Column], config: Config, chosen: str) -> tuple[str, ...]:
+    taken = {chosen, *config.labels, *config.channels, config.series_by}
+    others = [one for one, column in columns.items() if column.is_time and one not in taken]
+    return tuple(f"{one}: another column with times; --time-column {one!r} takes it" for one in others)
+
+
+def _check_no_unknown(name: str, first: Profile, config: Config) -> None:
+    """Check that no column of texts is called as times are: rows would be counted, and no gap be seen.
+
+    Raises:
+        DataError: There is one.
+    """
+    for column in first.columns:
+        one = column.name
+        if one in (*config.labels, *config.channels, config.series_by):
+            continue
+        if column.clock is not None and column.clock.unit == UNKNOWN:
+            raise DataError(
+                f"{name}: the column {one!r} is called as times are, but its numbers do not rise, or are none of the "
+                f"years 1990 to 2100 in s, ms, us or ns: correct them, or, if they are no times, name the column with "
+                f"--channels {one} or --labels {one}."
+            )
+        if pa.types.is_string(column.type) and is_named_so(one):
+            example = first.examples.get(one, "")
+            if sum(character.isdigit() for character in example) >= 4:
+                raise DataError(
+                    f"{name}: the column {one!r} is called as times are, but {example!r} is none that is known: give "
+                    f"its form with --date-format, such as %d.%m.%Y %H:%M:%S, or, if it holds no times, --labels {one}."
+                )
+
+
+def check_one_series(known: Sequence[Described], config: Config) -> None:
+    """Check that no file holds several series, unless a person said by which column they are told apart.
+
+    Raises:
+        ConfigError: There is no such column.
+        DataError: A file seems to hold several.
+    """
+    if config.series_by:
+        for _, name, file in known[:1]:
+            names = file.schema.names
+            if config.series_by not in names:
+                raise ConfigError(
+                    f"--series-by {config.series_by}: {name} has no such column; it has: {', '.join(names)}."
+                )
+        return
+    for _, name, file in known:
+        if problem := several(file, (*config.labels, *config.channels)):
+            raise DataError(f"{name}: {problem}")
+
+
+def several(file: Profile, known: Sequence[str]) -> str:
+    """Why a file seems to hold several series; empty where it does not.
+
+    Args:
+        known: Columns of which a person said what they are.
+    """
+    for one, values in file.machines.items():
+        if one not in known:
+            return (
+                f"the column {one!r} ({values}) tells several series in one file apart: divide them with --series-by "
+                f"{one}. If the rows are of one series, name it with --labels {one}, or with --channels {one}."
+            )
+    return ""
+
+
+def choose(
+    known: Sequence[Described], columns: dict[str, Column], config: Config, time: str | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns that are channels, and those that are not, each with the reason.
+
+    Raises:
+        ConfigError: A column of --channels is not there, or holds no numbers.
+        DataError: The numbers of a column cannot be read.
+    """
+    _, name, first = known[0]
+    apart = {time, *config.labels, config.series_by or None}
+    channels, left_out = [], []
+    for one, column in columns.items():
+        # Empty columns without a name stand at the end of many a table.
+        nothing = not one and pa.types.is_null(column.type)
+        if (
+            nothing
+            or one in apart
+            or (column.is_time and one not in config.channels and pa.types.is_temporal(column.type))
+        ):
+            continue
+        if why := _reason(known, column, config, first, name):
+            left_out.append(f"{one or NAMELESS}: {why}")
+        elif one not in config.channels and column.is_time and time is not None:
+            # It is told as another column with times.
+            continue
+        else:
+            channels.append(one)
+    for one in config.channels:
+        if one not in channels:
+            raise ConfigError(f"--channels {one}: {name} has no such column of numbers; it has: {', '.join(columns)}.")
+    return tuple(channels), tuple(left_out)
+
+
+def _reason(known: Sequence[Described], column: Column, config: Config, first: Profile, name: str) -> str:
+    """Why a column is no channel; empty if it is one."""
+    if column.name not in first.schema.names:
+        return f"not in {name}"
+    if column.problem and not pa.types.is_temporal(column.type):
+        where = next(at for _, at, file in known if any(one is column for one in file.columns))
+        raise DataError(f"{where}: {column.problem.rstrip('.')}.")
+    if not column.is_number:
+        return "no value at all" if pa.types.is_null(column.type) else f"not numeric ({column.type})"
+    if column.name in config.channels:
+        return ""
+    reasons = set()
+    for _, _, file in known:
+        fact = file.facts.get(column.name)
+        reasons.add("" if fact is None else facts.reason(column.name, fact, bool(config.series_by)))
+    # In a file of few rows it need not be seen that a column counts.
+    short = {one for _, _, file in known if (one := file.facts.get(column.name)) is not None and one.short}
+    reasons -= {""} if len(reasons) > 1 and short else set()
+    why = reasons.pop() if len(reasons) == 1 else ""
+    return f"{why}; --channels {column.name!r} makes it a channel" if why else ""

@@ -1,0 +1,190 @@
+"""Times that are written as numbers: seconds since 1970, days of a spreadsheet, seconds since a start."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vssl.modalities.sensors.civil import Times
+from vssl.modalities.sensors.stamps import NoTimeError
+
+EPOCHS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+"""Nanoseconds of a unit of time since 1970."""
+UNKNOWN = "?"
+"""The unit of numbers that are called as times are, and are none."""
+SPANS = {"min": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000} | EPOCHS
+SHOWN = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+DAY_S, EXCEL = 86_400, 25_569
+"""A spreadsheet counts days from the one that is 25,569 before 1970."""
+FIRST_S, LAST_S = 631_152_000, 4_133_980_800
+"""The years 1990 to 2100: another one is no time of a series."""
+
+NAMES = re.compile(
+    r"time|date|stamp|epoch|unix|utc|clock|(^|[^a-z])(ts|dt|t)([^a-z]|$)|when|zeit|datum|uhr|heure|temps|horod|fecha|hora|"
+    r"data$|^data[^a-z]|ora$|tijd|dato|klok|tid$|czas|日時|日付|時刻|時間|年月日|时间|日期|날짜|시간|время|дата",
+    re.I,
+)
+"""Parts of names of columns with times."""
+STRONG = "time timestamp uptime elapsed seconds secs zeit temps laufzeit epoch unix clock millis milliseconds"
+WEAK = "t ts dt s sec ms us ns min h since start rel relative run"
+STARTS = frozenset(f"{STRONG} {WEAK}".split())
+"""A column that is named of these words alone may count from a start; its last word may be the unit."""
+DATED = re.compile(r"date|datum|stamp|stempel|日|fecha|дата", re.I)
+UNITS = {
+    "ms": "ms millis millisecond milliseconds msec",
+    "us": "us µs μs micros microseconds",
+    "ns": "ns nanoseconds",
+    "min": "min minutes",
+    "h": "h hours hour std",
+    "d": "d days",
+    "s": "s sec secs seconds second",
+}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How numbers are times.
+
+    Attributes:
+        unit: s, ms, us or ns since 1970; "excel" days; "digits" as in 20240506080000; one of `SPANS` since a start; or
+            `UNKNOWN`.
+        relative: Whether they count from a start that nobody names.
+    """
+
+    unit: str
+    relative: bool = False
+
+    @property
+    def shown(self) -> str:
+        """For a person."""
+        if self.unit == UNKNOWN:
+            return "of the years 1990 to 2100 in s, ms, us or ns"
+        if self.unit == "excel":
+            return "as days of a spreadsheet (1 is 1900-01-01)"
+        if self.unit == "digits":
+            return "as digits of year, month, day and time"
+        if not self.relative:
+            return f"as {SHOWN[self.unit]} since 1970"
+        return f"as {SHOWN.get(self.unit, self.unit)} since a start that the file does not name, shown as 1970-01-01"
+
+
+def is_named_so(name: str) -> bool:
+    """Whether a column's name says that it holds times."""
+    return NAMES.search(name) is not None
+
+
+def recognise(column: pa.Array | pa.ChunkedArray, name: str, forced: str = "") -> Clock | None:
+    """How the numbers of a column are times, by all of them; None if they are none.
+
+    Args:
+        forced: The unit that a person named.
+    """
+    values = pc.cast(column.drop_null(), pa.float64(), safe=False).to_numpy()
+    if not len(values) or not np.isfinite(values).all():
+        return None
+    low, high = values.min(), values.max()
+    plausible = [unit for unit, size in EPOCHS.items() if low * size / 1e9 >= FIRST_S and high * size / 1e9 <= LAST_S]
+    if forced:
+        return Clock(forced, forced in SPANS and forced not in plausible) if forced in {*SPANS, "excel"} else None
+    steps = np.diff(values)
+    # 2024050608 as seconds since 1970 would be in the year 2034.
+    if plausible == ["s"] and low > 1_990_010_100 and is_named_so(name) and _is_digits(values):
+        return Clock("digits")
+    if plausible and (is_named_so(name) or (len(steps) > 8 and (steps > 0).all() and _is_regular(steps))):
+        return Clock(plausible[0])
+    words = re.findall(r"[^\W\d_]+", name.lower())
+    is_start, is_sure = bool(words) and set(words) <= STARTS, bool(set(words) & set(STRONG.split()))
+    if len(steps) == 0 or not (is_named_so(name) or is_start):
+        return None
+    if _is_digits(values):
+        return Clock("digits")
+    one_way = max((steps > 0).mean(), (steps < 0).mean())
+    if _are_days(values, steps, words) and (one_way >= 0.9 or DATED.search(name)):
+        return Clock("excel")
+    if is_start and is_sure and high > FIRST_S:
+        return Clock(UNKNOWN)
+    # T may be a temperature, and s1 a sensor.
+    if is_start and (one_way >= 0.9 if is_sure else one_way == 1 and _is_regular(np.abs(steps))):
+        return Clock(next((unit for unit, names in UNITS.items() if words[-1] in names.split()), "s"), True)
+    return Clock(UNKNOWN) if set(words) & {"time", "timestamp", "zeit", "epoch"} and is_start else None
+
+
+def _are_days(values: np.ndarray, steps: np.ndarray, words: list[str]) -> bool:
+    """Whether numbers are days of a spreadsheet: parts of days, or one day after the other."""
+    if set(words) & {"uptime", "elapsed", "since", "relative", "rel", "laufzeit", "seconds", "sec", "secs"}:
+        return False
+    if values.min() < EXCEL + FIRST_S / DAY_S or values.max() > EXCEL + LAST_S / DAY_S:
+        return False
+    usual = np.median(np.abs(steps))
+    return bool(usual == 1 if (values == np.floor(values)).all() else usual < 1)
+
+
+def parse(column: pa.Array | pa.ChunkedArray, clock: Clock) -> Times:
+    """Nanoseconds since 1970, or since the start.
+
+    Raises:
+        NoTimeError: A time is missing, or its year is not one of 1990 to 2100.
+    """
+    if clock.unit == UNKNOWN:
+        raise NoTimeError(0, str(column[0]))
+    if pa.types.is_integer(column.type) and clock.unit in SPANS:
+        whole = column.fill_null(0).cast(pa.int64()).to_numpy(zero_copy_only=False)
+        values = whole.astype(np.float64)
+    else:
+        whole = None
+        values = column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    if clock.unit == "excel":
+        # A day of 1/86,400 has eleven digits: to the millisecond.
+        moments = np.rint((values - EXCEL) * DAY_S * 1e3) * 1e-3
+    elif clock.unit == "digits":
+        moments = _of_digits(values)
+    else:
+        moments = values * SPANS[clock.unit] / 1e9
+    good = np.isfinite(moments)
+    if not clock.relative:
+        good &= (moments >= FIRST_S) & (moments <= LAST_S)
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
+        raise NoTimeError(row, f"{values[row]:.15g}")
+    if whole is not None:
+        return whole * SPANS[clock.unit]
+    if clock.unit == "excel":
+        return np.rint(moments * 1e3).astype(np.int64) * 1_000_000
+    return (
+        np.rint(values * SPANS[clock.unit]).astype(np.int64)
+        if clock.unit in SPANS
+        else (moments * 1e9).astype(np.int64)
+    )
+
+
+def _is_regular(steps: np.ndarray) -> bool:
+    usual = np.median(steps)
+    return bool((np.abs(steps - usual) <= 0.05 * usual).mean() >= 0.9)
+
+
+def _is_digits(values: np.ndarray) -> bool:
+    if (values != np.floor(values)).any() or not values.min() >= 19_900_101 or values.max() > 21_001_231_235_959:
+        return False
+    return bool(np.isfinite(_of_digits(values)).all())
+
+
+def _of_digits(values: np.ndarray) -> np.ndarray:
+    """Seconds since 1970 of numbers such as 20240506, 202405060800 and 20240506080000; NaN where they are none."""
+    number = np.where(np.isfinite(values), values, 0).astype(np.int64)
+    for least, factor in ((10**7, 10**6), (10**9, 10**4), (10**11, 100)):
+        number = np.where((number >= least) & (number < 10 * least), number * factor, number)
+    rest, parts = number, []
+    for _ in range(5):
+        parts.append(rest % 100)
+        rest = rest // 100
+    second, minute, hour, day, month = parts
+    good = (second < 60) & (minute < 60) & (hour < 24) & (day >= 1) & (month >= 1) & (month <= 12)
+    good &= (rest >= 1990) & (rest <= 2100)
+    first = np.where(good, (rest - 1970) * 12 + month - 1, 0).astype("datetime64[M]")
+    good &= day <= ((first + 1).astype("datetime64[D]") - first.astype("datetime64[D]")).astype(np.int64)
+    days = first.astype("datetime64[D]").astype(np.int64) + day - 1
+    return np.where(good, ((days * 24 + hour) * 60 + minute) * 60 + second, np.nan)

@@ -1,0 +1,201 @@
+"""What one column of a file is: numbers, times or text, and how its values are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vssl.modalities.sensors import clocks, numbers, stamps
+from vssl.modalities.sensors.clocks import Clock
+from vssl.modalities.sensors.dialect import Reading
+from vssl.modalities.sensors.faults import no_number
+from vssl.modalities.sensors.numbers import Evidence
+from vssl.modalities.sensors.stamps import Stamp
+from vssl.modalities.sensors.words import MISSING
+
+NUMBER, TIME, OF_DAY = pa.float64(), pa.timestamp("ns"), pa.time64("ns")
+ADVICE = "name the sign with --decimal"
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """What a column is.
+
+    Attributes:
+        name: As the file calls it; of a date and a time of day in two columns, both names.
+        type: Of its values: as they are parsed, or float64, bool, timestamp or time of day where texts are converted.
+        parsed: The type that it is parsed as.
+        decimal: The decimal sign that its values show; empty where they show none.
+        stamp: The form of its times, where they are texts.
+        clock: How its numbers are times, if they may be.
+        problem: Why its values cannot be read as numbers or times without a word from a person.
+        parts: The columns with the date and the time of day that it is made of.
+    """
+
+    name: str
+    type: pa.DataType
+    parsed: pa.DataType
+    decimal: str = ""
+    stamp: Stamp | None = None
+    clock: Clock | None = None
+    problem: str = ""
+    parts: tuple[Column, ...] = ()
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it may be the column with the times."""
+        return pa.types.is_temporal(self.type) or (self.clock is not None and self.clock.unit != clocks.UNKNOWN)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it may be a channel."""
+        kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
+        return any(test(self.type) for test in kinds)
+
+
+def recognise(
+    name: str, typed: pa.ChunkedArray, text: Callable[[], pa.ChunkedArray], reading: Reading, decimal: str, strict: bool
+) -> Column:
+    """What a column is, by the values of a sample.
+
+    Args:
+        typed: The values as they were parsed.
+        text: Gives them as the file writes them.
+        decimal: The decimal sign that other columns of the file show; empty where none does.
+        strict: Whether 1.234 may be a thousand, as in files whose values are not divided by commas.
+    """
+    kind = typed.type
+    if pa.types.is_null(kind):
+        return Column(name, kind, pa.string())
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if _is_text(kind):
+        return _of_text(name, typed, reading, decimal, strict)
+    if reading.date_format and (found := _forced(name, typed, text, reading)) is not None:
+        return found
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        unit = reading.date_format if "%" not in reading.date_format else ""
+        clock = clocks.recognise(typed, name, unit)
+        problem, sign = "", ""
+        if strict and pa.types.is_floating(kind):
+            evidence = numbers.examine(text())
+            sign = evidence.decimal
+            problem = unclear(name, text(), evidence, reading.decimal or sign or decimal or reading.usual_decimal)
+        return Column(name, kind, kind, sign, clock=clock, problem=problem)
+    return Column(name, kind, kind)
+
+
+def joined(columns: list[Column], midnight: Callable[[Column], bool]) -> list[Column]:
+    """The columns, a date and a time of day as one, in the place of the date."""
+    clock = next((column for column in columns if is_of_day(column)), None)
+    date = next((column for column in columns if _is_date(column) or (clock is not None and midnight(column))), None)
+    if clock is None or date is None:
+        return columns
+    problem = date.problem or clock.problem
+    both = Column(f"{date.name} {clock.name}", TIME, TIME, problem=problem, parts=(date, clock))
+    return [both if column is date else column for column in columns if column is not clock]
+
+
+def is_of_day(column: Column) -> bool:
+    """Whether a column holds times of day without a date."""
+    return pa.types.is_time(column.type)
+
+
+def _is_date(column: Column) -> bool:
+    if column.stamp is not None:
+        return column.stamp.has_date and not column.stamp.has_clock
+    return pa.types.is_date(column.type)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _of_text(name: str, column: pa.ChunkedArray, reading: Reading, decimal: str, strict: bool) -> Column:
+    text = pa.string()
+    if (found := _forced(name, column, lambda: column, reading)) is not None:
+        return found
+    evidence = numbers.examine(column)
+    if evidence.odd is None and evidence.shapes:
+        sign = reading.decimal or evidence.decimal or decimal or reading.usual_decimal
+        return Column(name, NUMBER, text, evidence.decimal, problem=unclear(name, column, evidence, sign, strict))
+    if _is_bool(column):
+        return Column(name, pa.bool_(), text)
+    if evidence.odd is not None and (stamp := stamps.recognise(column, reading.usual_order)) is not None:
+        return _of_stamp(name, stamp)
+    problem = ""
+    good, others = sum(evidence.shapes.values()), len(column) - column.null_count - sum(evidence.words.values())
+    if evidence.odd is not None and good > others / 2:
+        value = column[evidence.odd].as_py()
+        problem = no_number(name, evidence.odd + 1, value)
+    return Column(name, text, text, problem=problem)
+
+
+def _of_stamp(name: str, stamp: Stamp) -> Column:
+    kind = TIME if stamp.has_date else OF_DAY
+    problem = ""
+    if len(stamp.candidates) > 1 and not stamp.order:
+        problem = (
+            f"the dates in the column {name!r} ({stamp.shown}) may be {' or '.join(map(_spelt, stamp.candidates))}: "
+            "say which with --date-format, such as %d/%m/%Y %H:%M:%S"
+        )
+    elif not stamp.candidates and not stamp.order and "(?P<a>" in stamp.pattern:
+        problem = f"the dates in the column {name!r} ({stamp.shown}) are none of the calendar: give --date-format"
+    return Column(name, kind, pa.string(), stamp=stamp, problem=problem)
+
+
+def _spelt(order: str) -> str:
+    words = {"d": "day", "m": "month", "y": "year"}
+    return ", ".join(words[letter] for letter in order)
+
+
+def _forced(name: str, typed: pa.ChunkedArray, text: Callable[[], pa.ChunkedArray], reading: Reading) -> Column | None:
+    """The column by the format that a person gave, if most of its values have it."""
+    if "%" not in reading.date_format:
+        return None
+    if not (_is_text(typed.type) or pa.types.is_temporal(typed.type) or clocks.is_named_so(name)):
+        return None
+    stamp = stamps.from_format(reading.date_format)
+    column = text()
+    filled = numbers.trimmed(column).drop_null()
+    fits = pc.match_substring_regex(filled, f"^(?:{stamp.pattern})$")
+    if not len(filled) or (pc.sum(fits).as_py() or 0) < 0.9 * len(filled):
+        return None
+    return _of_stamp(name, stamp)
+
+
+def unclear(
+    name: str, column: pa.ChunkedArray, evidence: Evidence, sign: str, strict: bool = True, before: int = 0
+) -> str:
+    """Why the numbers of a column may be two things; empty where they may not."""
+    if evidence.decimal == "?" and sign in ("", "?"):
+        return f"the column {name!r} holds numbers with decimal points and with decimal commas: {ADVICE}"
+    shape = evidence.unclear
+    if not shape or sign or (shape == "point?" and not strict):
+        return ""
+    row = evidence.rows[shape]
+    return (
+        f"the column {name!r} has {column[row].as_py()!r} in row {before + row + 1}, which may be a thousand "
+        "or a decimal, and no other value tells: "
+        f"{ADVICE} ('.' or ',')"
+    )
+
+
+def _is_bool(column: pa.ChunkedArray) -> bool:
+    words = {cell.lower() for cell in numbers.trimmed(column).unique().drop_null().to_pylist()[:64]} - MISSING - {""}
+    return bool(words) and words <= {"true", "false"}
+
+
+def bools(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """True and false of texts, null for a missing one."""
+    lower = pc.utf8_lower(numbers.trimmed(column))
+    return pc.if_else(pc.equal(lower, "true"), True, pc.if_else(pc.equal(lower, "false"), False, None))
+
+
+def all_midnight(times: np.ndarray) -> bool:
+    """Whether times have a date alone."""
+    return bool(len(times)) and not (times % stamps.DAY_NS).any()

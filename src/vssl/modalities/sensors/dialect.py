@@ -1,0 +1,184 @@
+"""How a text file writes its table: encoding, delimiter, names and lines that are no rows, told from its beginning."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vssl.errors import BrokenFileError, ConfigError
+from vssl.modalities.sensors import encodings
+from vssl.modalities.sensors.clocks import SPANS
+from vssl.modalities.sensors.header import Heading, heading
+from vssl.modalities.sensors.stamps import from_format
+from vssl.modalities.sensors.words import kind
+
+if TYPE_CHECKING:
+    from vssl.modalities.sensors import Config
+
+SAMPLE = 2**18
+"""Bytes at the beginning of a file that tell how it is written."""
+LINES = 300
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
+NAMED = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "bar": "|", "blank": " ", "space": " "}
+
+Table = list[list[str]]
+"""The values of each line; of one without any it has none."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a person says about how files are written, and what the training files say where a file alone is unclear.
+
+    Attributes:
+        delimiter, decimal, encoding, date_format: Forced for every file; empty where each file tells.
+        usual_decimal: The decimal sign of the training files.
+        usual_order: The order of day, month and year in the training files: dmy, mdy or ymd.
+    """
+
+    delimiter: str = ""
+    decimal: str = ""
+    encoding: str = ""
+    date_format: str = ""
+    usual_decimal: str = ""
+    usual_order: str = ""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file writes its table.
+
+    Attributes:
+        encoding: Python's name of it.
+        begin: The byte at which the rows begin.
+        delimiter: Between two values; a blank stands for any number of blanks and tabs.
+        heading: Names of the columns, and the lines that are no rows.
+    """
+
+    encoding: str
+    begin: int
+    delimiter: str
+    heading: Heading
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return self.heading.names
+
+
+def check(config: Config) -> None:
+    """Check the settings that say how files are written.
+
+    Raises:
+        ConfigError: One is unknown.
+    """
+    if len(NAMED.get(config.delimiter.lower(), config.delimiter)) > 1:
+        raise ConfigError(f"--delimiter {config.delimiter!r} is no single character, nor one of {', '.join(NAMED)}.")
+    if config.decimal not in ("", ".", ","):
+        raise ConfigError(f"--decimal {config.decimal!r}: it is '.' or ','.")
+    if config.encoding and not encodings.is_known(config.encoding):
+        raise ConfigError(
+            f"--encoding {config.encoding!r} is not known; such are utf-8, cp1252, cp932, euc_jp, utf-16."
+        )
+    if config.date_format and config.date_format not in (*SPANS, "excel"):
+        from_format(config.date_format)
+
+
+def reading_of(config: Config, usual_decimal: str = "", usual_order: str = "") -> Reading:
+    """How files are read by these settings, and as the training files were."""
+    return Reading(config.delimiter, config.decimal, config.encoding, config.date_format, usual_decimal, usual_order)
+
+
+def recognise(sample: bytes, complete: bool, reading: Reading, name: str) -> Dialect:
+    """The dialect of a file by its first bytes.
+
+    Args:
+        complete: Whether these are all of its bytes.
+
+    Raises:
+        BrokenFileError: It is empty, its encoding is unknown, or its header does not fit its rows.
+    """
+    encoding, mark = _encoding(sample, reading, name)
+    text = _text(sample[mark:], encoding, complete, name)
+    if not text.strip():
+        raise BrokenFileError(name, "Empty CSV file: it holds no line of text")
+    forced = NAMED.get(reading.delimiter.lower(), reading.delimiter) or _said(text)
+    scored = [_scored(text, delimiter) for delimiter in ([forced] if forced else DELIMITERS)]
+    delimiter = max(scored)[2]
+    table, ends = split(text, delimiter)
+    found = heading(table, delimiter, name)
+    before = "".join(_lines(text)[: ends[found.lines - 1]]) if found.lines else ""
+    begin = mark + len(before.encode(encoding))
+    return Dialect(encoding, begin, delimiter, found)
+
+
+def split(text: str, delimiter: str) -> tuple[Table, list[int]]:
+    """The values of each line, and the number of its last line of text, as a quoted value may hold several."""
+    lines = _lines(text)
+    if delimiter == " ":
+        return [line.split() for line in lines], list(range(1, len(lines) + 1))
+    rows, ends = [], []
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        for row in reader:
+            rows.append(row if len(row) > 1 or any(map(str.strip, row)) else [])
+            ends.append(reader.line_num)
+    except csv.Error:
+        return [line.strip().split(delimiter) for line in lines], list(range(1, len(lines) + 1))
+    return rows, ends
+
+
+def _lines(text: str) -> list[str]:
+    return io.StringIO(text, newline="").readlines()
+
+
+def _encoding(sample: bytes, reading: Reading, name: str) -> tuple[str, int]:
+    found = encodings.recognise(sample)
+    if reading.encoding:
+        encoding = codecs.lookup(reading.encoding).name
+        # A byte order mark is no part of the first name.
+        marked = next((item for item in encodings.BOMS if sample.startswith(item[0])), None)
+        return (marked[1], len(marked[0])) if marked and marked[1].startswith(encoding) else (encoding, 0)
+    if found is None:
+        raise BrokenFileError(name, "its encoding was not recognised: name it with --encoding, such as cp932")
+    return found
+
+
+def _text(sample: bytes, encoding: str, complete: bool, name: str) -> str:
+    """The first lines; without the last one, which may be cut."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(sample, complete)
+    except UnicodeDecodeError as error:
+        line = sample[: error.start].count(b"\n") + 1
+        raise BrokenFileError(
+            name, f"line {line} is not written in {encoding}: save the file as UTF-8, or name --encoding"
+        ) from error
+    lines = _lines(text)
+    return "".join(lines[: LINES if complete or len(lines) > LINES else -1] or lines)
+
+
+def _said(text: str) -> str:
+    """The delimiter that the first line names for a spreadsheet program: sep=;"""
+    first = text.partition("\n")[0].strip().strip('"')
+    return first[4:5] if first.lower().startswith("sep=") else ""
+
+
+def _scored(text: str, delimiter: str) -> tuple[float, int, str]:
+    """How well a delimiter divides the lines into as many values each, which are numbers and times; and how many."""
+    table, _ = split(text, delimiter)
+    widths = Counter(len(row) for row in table[-100:] if row)
+    if not widths:
+        return 0.0, 0, delimiter
+    width = max(widths, key=lambda number: (widths[number], number))
+    first = next(at for at, row in enumerate(table) if len(row) == width)
+    rest = [row for row in table[first:] if row]
+    fitting = [row for row in rest[-100:] if len(row) == width]
+    cells = [cell for row in fitting for cell in row]
+    good = sum(1 for cell in cells if kind(cell) != "t") / max(1, len(cells))
+    share = sum(len(row) == width for row in rest) / max(1, len(rest))
+    # Lines before the table are rarer than a delimiter that is none; of text alone the delimiter tells by its number.
+    # A blank also stands between the date and the time of day, and around other delimiters.
+    return round(share * (0.2 + good) - 0.001 * min(first, 50) - 0.06 * (delimiter == " "), 4), width, delimiter

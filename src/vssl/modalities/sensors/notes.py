@@ -1,0 +1,158 @@
+"""What a person must know about how tables were read: what they were recognised as, and what is left out of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+
+from vssl.errors import BrokenFileError
+from vssl.modalities.sensors import Spec, tables
+from vssl.modalities.sensors.choice import NAMELESS
+from vssl.modalities.sensors.column import Column
+from vssl.modalities.sensors.dialect import DELIMITERS
+from vssl.modalities.sensors.index import Index
+from vssl.modalities.sensors.profiles import Profile, profile
+from vssl.modalities.sensors.rows import Layout
+
+SHOWN = 8
+"""So many columns, words or kinds are named; of more the number is."""
+
+
+def of_tables(source: str | Path, spec: Spec, layout: Layout, found: Index) -> list[str]:
+    """Sentences on how the files of a source are read; none where all are plain and nothing is left out."""
+    paths = list(dict.fromkeys(file.path for file in found.files))
+    known: list[tuple[Path, Profile]] = []
+    for path in paths:
+        with suppress(BrokenFileError):
+            known.append((path, profile(path, tables.name_in(source, path), layout.reading)))
+    return [
+        *_dialects(known),
+        *_times(known, layout),
+        *_orders(found),
+        *_left_out(known, spec, layout),
+        *_missing(found),
+        *_trailing(known),
+        *_aside(source),
+    ]
+
+
+def _dialects(known: Sequence[tuple[Path, Profile]]) -> list[str]:
+    count = Counter(text for _, file in known if (text := _dialect(file)))
+    return [f"{_files(number, len(known))} read with {text}." for text, number in count.most_common(SHOWN)]
+
+
+def _dialect(file: Profile) -> str:
+    """What is not as in a plain CSV file: commas, decimal points, UTF-8, names in the first line."""
+    if file.dialect is None:
+        return ""
+    heading, parts = file.dialect.heading, []
+    if file.dialect.delimiter not in (",", "\t") and len(heading.names) > 1:
+        parts.append(f"{DELIMITERS.get(file.dialect.delimiter, repr(file.dialect.delimiter))} between values")
+    commas = [one.name for one in file.columns if one.decimal == ","]
+    if file.decimal == "," or commas:
+        parts.append("decimal commas" if file.decimal == "," else f"decimal commas in {_listed(commas)}")
+    if file.dialect.encoding != "utf-8":
+        parts.append(f"the encoding {file.dialect.encoding}")
+    if not heading.given:
+        parts.append("no names of columns (they are called column_1 and so on)")
+    if heading.preamble:
+        parts.append(f"{heading.preamble} line{'s' * (heading.preamble > 1)} before the names passed over")
+    if heading.units:
+        parts.append(f"{heading.units} line{'s' * (heading.units > 1)} below the names passed over (units)")
+    return ", ".join(parts)
+
+
+def _times(known: Sequence[tuple[Path, Profile]], layout: Layout) -> list[str]:
+    if layout.time is None:
+        return []
+    texts: Counter[str] = Counter()
+    for _, file in known:
+        with suppress(KeyError):
+            texts.update(filter(None, [_shown(file.column(layout.time))]))
+    return [f"Times are read from {text}." for text in list(texts)[:SHOWN]]
+
+
+def _shown(column: Column) -> str:
+    """How times are written; empty where they are ISO texts, or Arrow's own."""
+    if column.parts:
+        parts = [_shown(part) or repr(part.name) for part in column.parts]
+        return f"two columns, {parts[0]} and {parts[1]}"
+    if column.stamp is not None:
+        # Two files differ in their examples, and not in their form.
+        return f"{column.name!r}, {column.stamp.shown}"
+    if column.clock is not None:
+        return f"{column.name!r}, {column.clock.shown}"
+    if pa.types.is_time(column.type):
+        return f"{column.name!r}, which holds the time of day without a date"
+    return ""
+
+
+def _orders(found: Index) -> list[str]:
+    count = Counter(file.order for file in found.files if file.order)
+    first = {file.order: file.name for file in reversed(found.files)}
+    return [f"{_series(number, first[order])} {order}." for order, number in count.items()]
+
+
+def _left_out(known: Sequence[tuple[Path, Profile]], spec: Spec, layout: Layout) -> list[str]:
+    """The columns that are neither channel nor time nor label, each with the reason."""
+    names = {part.name for _, file in known for one in file.columns for part in (one, *one.parts)}
+    used = {*layout.channels, *layout.labels, layout.time, layout.series_by, *(layout.long or ())}
+    parts = {part.name for _, file in known for one in file.columns if one.name == layout.time for part in one.parts}
+    reasons = {}
+    for text in spec.left_out:
+        name = max((one for one in (*names, NAMELESS) if one and text.startswith(f"{one}: ")), key=len, default="")
+        reasons[name] = text.removeprefix(f"{name}: ")
+    others = [name for name in names - used - parts if name not in reasons]
+    empty = {one.name for _, file in known for one in file.columns if pa.types.is_null(one.type)}
+    told = [f"{name!r} ({why})" for name, why in reasons.items() if name and name in names]
+    told += [f"{NAMELESS} ({reasons[NAMELESS]})"] if NAMELESS in reasons and "" in names else []
+    told += [f"{name!r} (not in the training files)" for name in sorted(others) if name not in empty and name]
+    return [f"Left out as no channels: {_listed(told, plain=True)}."] if told else []
+
+
+def _missing(found: Index) -> list[str]:
+    words: Counter[str] = Counter()
+    for file in found.files:
+        words.update(file.words)
+    if not words:
+        return []
+    told = ", ".join(f"{word!r} ({count:,})" for word, count in words.most_common(SHOWN))
+    return [f"{words.total():,} values are words that stand for a missing number: {told}."]
+
+
+def _trailing(known: Iterable[tuple[Path, Profile]]) -> list[str]:
+    lines, first = 0, ""
+    for path, file in known:
+        if file.dialect is not None and (own := tables.left_over(path, file.dialect)):
+            lines += len(own)
+            first = first or f"the first, in {path.name}: {own[0][:60]!r}"
+    return [f"{lines} line{'s' * (lines > 1)} at the end of files are no rows and left out; {first}."] if lines else []
+
+
+def _aside(source: str | Path) -> list[str]:
+    ignored = tables.left_aside(source)
+    if not ignored:
+        return []
+    kinds = ", ".join(f"{count} {kind or 'without a suffix'}" for kind, count in ignored.most_common(SHOWN))
+    return [f"Files left aside, as they are no tables by their names: {kinds}."]
+
+
+def _files(number: int, total: int) -> str:
+    if total == 1:
+        return "The file is"
+    return (
+        f"All {total} files are" if number == total else f"{number} of {total} files {'is' if number == 1 else 'are'}"
+    )
+
+
+def _series(number: int, first: str) -> str:
+    return f"{first} was" if number == 1 else f"{number} series, the first {first}, were"
+
+
+def _listed(names: Sequence[str], plain: bool = False) -> str:
+    shown = ", ".join(name if plain else repr(name) for name in names[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

@@ -1,0 +1,242 @@
+"""What the columns of a file are and how they are written, told once from its beginning."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vssl.errors import BrokenFileError
+from vssl.modalities.sensors import column, dialect, facts, moments, tables
+from vssl.modalities.sensors.civil import Times
+from vssl.modalities.sensors.column import Column
+from vssl.modalities.sensors.dialect import Dialect, Reading
+from vssl.modalities.sensors.facts import Fact
+from vssl.modalities.sensors.faults import explained
+from vssl.modalities.sensors.numbers import examine
+from vssl.modalities.sensors.times import of_column
+
+PLAIN = Reading()
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """What a file is.
+
+    Attributes:
+        dialect: How its text is written; None of Parquet.
+        decimal: The decimal sign of its numbers; empty where none shows.
+        columns: In their order.
+        has_rows: Whether there is more than the names of columns.
+        facts: What whole numbers do, by column.
+        rising: Of the columns that may be the times, those whose times rise, or fall, from row to row.
+        machines: The columns that tell several series in the file apart, and some of their values.
+        examples: Of the columns of texts, the first value.
+    """
+
+    dialect: Dialect | None
+    decimal: str
+    columns: tuple[Column, ...]
+    has_rows: bool
+    facts: Mapping[str, Fact]
+    rising: frozenset[str]
+    machines: Mapping[str, str]
+    examples: Mapping[str, str]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns and the types of their values."""
+        return pa.schema([(one.name, one.type) for one in self.columns])
+
+    def column(self, name: str) -> Column:
+        """The column of this name, also one that is a part of another.
+
+        Raises:
+            KeyError: There is none.
+        """
+        every = {one.name: one for whole in self.columns for one in (*whole.parts, whole)}
+        return every[name]
+
+
+def schema_of(file: Path, name: str, reading: Reading = PLAIN) -> pa.Schema:
+    """The columns of a file with the types of their values; see `profile`."""
+    return profile(file, name, reading).schema
+
+
+def profile(file: Path, name: str, reading: Reading = PLAIN) -> Profile:
+    """What a file is, by its beginning; of columns that are empty there, by their first values.
+
+    Raises:
+        BrokenFileError: It cannot be read, or two columns have one name.
+    """
+    return _profile(tables.state(file), name, reading)
+
+
+def label_type(file: Path, name: str, one: Column, reading: Reading = PLAIN) -> pa.DataType:
+    """As what a column about the samples is read: text unless all values of the sample are plain numbers.
+
+    Raises:
+        BrokenFileError: It cannot be read.
+    """
+    if one.parsed == pa.string():
+        return one.type if pa.types.is_boolean(one.type) or pa.types.is_null(one.type) else pa.string()
+    is_number = pa.types.is_integer(one.type) or pa.types.is_floating(one.type)
+    is_code = is_number and not tables.is_parquet(file) and _holds_codes(tables.state(file), name, one.name, reading)
+    return pa.string() if is_code else one.type
+
+
+@lru_cache(maxsize=4096)
+def _holds_codes(state: tuple[str, int, int], name: str, one: str, reading: Reading) -> bool:
+    """Whether some value is written with zeros before it, or with an exponent, as lots are called."""
+    file = Path(state[0])
+    with tables.damage(name):
+        found = profile(file, name, reading).dialect
+        assert found is not None
+        text = tables.parsed(_first(file, name, found), found, ".", {one: pa.string()}, [one])
+    return pc.any(pc.match_substring_regex(text[one], r"^\s*[+-]?(?:0\d|[\d.]+[eE])")).as_py() or False
+
+
+# Each reading asks for it, and where a column is empty to its end that is a reading of its own.
+@lru_cache(maxsize=4096)
+def _profile(state: tuple[str, int, int], name: str, reading: Reading) -> Profile:
+    file = Path(state[0])
+    with tables.damage(name):
+        return _parquet(file, name, reading) if tables.is_parquet(file) else _text(file, name, reading)
+
+
+def _parquet(file: Path, name: str, reading: Reading) -> Profile:
+    schema, rows = tables.parquet_schema(file)
+    _check_unique(schema, name)
+    first = next(tables.batches(file, schema.names), schema.empty_table()) if rows else schema.empty_table()
+    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    decimal = reading.decimal or _one_sign({examine(first[name]).decimal for name in texts})
+    found = [_column(first, one, partial(_as_text, first[one]), reading, decimal, False) for one in schema.names]
+    return _examined(None, decimal, _joined(found, first, name), first, name)
+
+
+def _text(file: Path, name: str, reading: Reading) -> Profile:
+    begin = tables.head(file, dialect.SAMPLE + 1)
+    found = dialect.recognise(begin[: dialect.SAMPLE], len(begin) <= dialect.SAMPLE, reading, name)
+    text = _first(file, name, found)
+    with explained(name, found.names):
+        typed = tables.parsed(text, found, reading.decimal or ".")
+        _check_unique(typed.schema, name)
+        as_text: list[pa.Table] = []
+
+        def written(one: str) -> pa.ChunkedArray:
+            if not as_text:
+                as_text.append(tables.parsed(text, found, ".", dict.fromkeys(typed.column_names, pa.string())))
+            return as_text[0][one]
+
+        decimal = reading.decimal or _sign(typed, written, found.delimiter != ",")
+        if decimal == "," and not reading.decimal:
+            typed = tables.parsed(text, found, decimal)
+        strict = found.delimiter == ";"
+        known = {
+            one: _column(typed, one, partial(written, one), reading, decimal, strict) for one in typed.column_names
+        }
+        empty = [one for one, what in known.items() if pa.types.is_null(what.type) and "\0" not in one]
+        known |= _late(file, name, found, empty, reading, decimal)
+    columns = [what for one, what in known.items() if "\0" not in one]
+    return _examined(found, decimal, _joined(columns, typed, name), typed, name)
+
+
+def _as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return values.cast(pa.string())
+
+
+def _first(file: Path, name: str, found: Dialect) -> bytes:
+    with closing(tables.texts(file, name, found)) as pieces:
+        return next(pieces, b"")
+
+
+def _check_unique(schema: pa.Schema, name: str) -> None:
+    count = Counter(field.name.partition("\0")[0] for field in schema)
+    # Empty columns without a name stand at the end of many a table.
+    named = [field.name.partition("\0")[0] for field in schema if not pa.types.is_null(field.type)]
+    if twice := [one for one in named if count[one] > 1]:
+        raise BrokenFileError(name, f"{count[twice[0]]} columns are called {twice[0]!r}: rename or remove all but one")
+
+
+def _column(
+    table: pa.Table, one: str, text: Callable[[], pa.ChunkedArray], reading: Reading, decimal: str, strict: bool
+) -> Column:
+    return column.recognise(one, table[one], text, reading, decimal, strict)
+
+
+def _sign(typed: pa.Table, written: Callable[[str], pa.ChunkedArray], strict: bool) -> str:
+    """The decimal sign that the columns of a file show; empty where they show none, or both."""
+    texts = [field.name for field in typed.schema if pa.types.is_string(field.type)]
+    signs = {examine(typed[one]).decimal for one in texts}
+    if strict or signs - {""} or any(examine(typed[one]).unclear for one in texts):
+        floats = [field.name for field in typed.schema if pa.types.is_floating(field.type)]
+        signs |= {examine(written(one)).decimal for one in floats}
+    return _one_sign(signs)
+
+
+def _one_sign(signs: set[str]) -> str:
+    known = signs - {""}
+    return known.pop() if len(known) == 1 and "?" not in known else ""
+
+
+def _late(file: Path, name: str, found: Dialect, empty: list[str], reading: Reading, decimal: str) -> dict[str, Column]:
+    """The columns that are empty at first, by their first values."""
+    late: dict[str, Column] = {}
+    pieces = tables.texts(file, name, found) if empty else iter(())
+    for text in pieces:
+        table = tables.parsed(text, found, ".", dict.fromkeys(empty, pa.string()), empty)
+        for one in list(empty):
+            if len(values := table[one].drop_null()):
+                typed = values.cast(_type_of(values))
+                late[one] = column.recognise(one, typed, partial(_as_text, values), reading, decimal, False)
+                empty.remove(one)
+        if not empty:
+            break
+    return late
+
+
+def _type_of(values: pa.ChunkedArray) -> pa.DataType:
+    for kind in (pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("ns")):
+        with suppress(pa.ArrowInvalid):
+            values.cast(kind)
+            return kind
+    return pa.string()
+
+
+def _joined(columns: list[Column], typed: pa.Table, name: str) -> tuple[Column, ...]:
+    def at_midnight(one: Column) -> bool:
+        if not pa.types.is_timestamp(one.parsed):
+            return False
+        return column.all_midnight(of_column(typed[one.name].drop_null(), name))
+
+    return tuple(column.joined(columns, at_midnight))
+
+
+def _examined(found: Dialect | None, decimal: str, columns: tuple[Column, ...], first: pa.Table, name: str) -> Profile:
+    """The profile, with what the values of the first rows do."""
+    plain = {one.name: first[one.name] for one in columns if not one.parts and one.parsed == first[one.name].type}
+    known = {one: fact for one, values in plain.items() if (fact := facts.of(values)) is not None}
+    seen = {one.name: taken for one in columns if one.is_time and (taken := _moments(one, first, name)) is not None}
+    rising = frozenset(one for one, taken in seen.items() if facts.rises(taken))
+    counters = [np.asarray(plain[one].cast(pa.int64())) for one, fact in known.items() if fact.restarts]
+    times = seen[next((one for one in seen if one in rising), next(iter(seen)))] if seen else next(iter(counters), None)
+    telling = {
+        one: values for one, values in plain.items() if one not in seen and not pa.types.is_floating(values.type)
+    }
+    texts = {one: values.drop_null() for one, values in telling.items() if pa.types.is_string(values.type)}
+    examples = {one: values[0].as_py() for one, values in texts.items() if len(values)}
+    return Profile(found, decimal, columns, len(first) > 0, known, rising, facts.machines(telling, times), examples)
+
+
+def _moments(one: Column, first: pa.Table, name: str) -> Times | None:
+    """The times of the first rows; None where they are none after all."""
+    with suppress(BrokenFileError):
+        return moments.read(first, one, name, 0) if len(first) and not one.problem else None
+    return None

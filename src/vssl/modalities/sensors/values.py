@@ -1,0 +1,178 @@
+"""The values of a file, piece by piece: times, numbers and labels, from however they are written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vssl.errors import BrokenFileError
+from vssl.modalities.sensors import moments, numbers, tables
+from vssl.modalities.sensors.civil import Times
+from vssl.modalities.sensors.column import Column, bools, unclear
+from vssl.modalities.sensors.dialect import Dialect, Reading
+from vssl.modalities.sensors.faults import explained, is_conversion, no_number
+from vssl.modalities.sensors.numbers import NoNumberError, examine
+from vssl.modalities.sensors.profiles import PLAIN, Profile, profile
+
+NO_TEXT = pa.array(["#N/A", "#N/A N/A", "#NA", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"])
+"""Texts of a label that stand for a missing one."""
+TEXT = pa.string()
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Some consecutive rows of a file.
+
+    Attributes:
+        table: The columns asked for, in the types asked for.
+        times: In nanoseconds since 1970; None where no column with times was asked for.
+        words: How often each word stood for a missing number.
+    """
+
+    table: pa.Table
+    times: Times | None
+    words: Mapping[str, int]
+
+    def __len__(self) -> int:
+        return len(self.table) if self.times is None else len(self.times)
+
+
+def pieces(
+    file: Path, name: str, types: Mapping[str, pa.DataType], time: str | None = None, reading: Reading = PLAIN
+) -> Generator[Piece, None, None]:
+    """Columns of a file in these types, and the times, piece by piece.
+
+    Raises:
+        BrokenFileError: It cannot be read, has no such column, or a value of another type; the reason names the row.
+    """
+    found = profile(file, name, reading)
+    with tables.damage(name):
+        columns = {one: found.column(one) for one in types}
+        clock = None if time is None else found.column(time)
+    for column in columns.values():
+        if column.problem and pa.types.is_floating(types[column.name]):
+            raise BrokenFileError(name, column.problem)
+    if clock is not None and clock.problem:
+        raise BrokenFileError(name, clock.problem)
+    reader = _Reader(name, found, columns, dict(types), clock, reading)
+    with tables.damage(name):
+        if found.dialect is None:
+            yield from reader.of_parquet(file)
+        else:
+            with closing(tables.texts(file, name, found.dialect)) as texts:
+                for text in texts:
+                    yield reader.of_text(text, found.dialect)
+
+
+class _Reader:
+    """Makes pieces of what was parsed, and counts the rows."""
+
+    def __init__(
+        self,
+        name: str,
+        found: Profile,
+        columns: dict[str, Column],
+        types: dict[str, pa.DataType],
+        clock: Column | None,
+        reading: Reading,
+    ) -> None:
+        self._name, self._found, self._columns, self._types, self._clock = name, found, columns, types, clock
+        self._sign = reading.decimal or found.decimal or reading.usual_decimal
+        self._forced = reading.decimal
+        self._row = 0
+        self._parsed = {one: self._parse_type(column) for one, column in columns.items()}
+        for part in () if clock is None else clock.parts or (clock,):
+            self._parsed[part.name] = _time_type(part)
+
+    def of_text(self, text: bytes, dialect: Dialect) -> Piece:
+        names = list(self._parsed)
+        with explained(self._name, dialect.names, self._row):
+            sign = self._found.decimal or "."
+            try:
+                table = tables.parsed(text, dialect, sign, self._parsed, names)
+            except pa.ArrowInvalid as error:
+                if not is_conversion(error):
+                    raise
+                # Some number is written in another way, or is missing with a word.
+                table = tables.parsed(text, dialect, sign, self._as_text(), names)
+        return self._piece(table)
+
+    def of_parquet(self, file: Path) -> Iterator[Piece]:
+        for table in tables.batches(file, list(self._parsed)):
+            yield self._piece(table)
+
+    def _parse_type(self, column: Column) -> pa.DataType:
+        wanted, dialect = self._types[column.name], self._found.dialect
+        if pa.types.is_null(column.type):
+            return wanted
+        if column.parsed == TEXT or pa.types.is_string(wanted):
+            return TEXT
+        # 1.234 among whole numbers may be a thousand; as whole numbers it is noticed.
+        careful = dialect is not None and dialect.delimiter != "," and pa.types.is_integer(column.parsed)
+        return pa.int64() if careful and pa.types.is_floating(wanted) else wanted
+
+    def _as_text(self) -> dict[str, pa.DataType]:
+        clock = [] if self._clock is None else [part.name for part in self._clock.parts or (self._clock,)]
+        numeric = [one for one in self._types if pa.types.is_floating(self._types[one]) and one not in clock]
+        return self._parsed | dict.fromkeys(numeric, TEXT)
+
+    def _piece(self, table: pa.Table) -> Piece:
+        words: Counter[str] = Counter()
+        found = {one: self._values(table[one], one, words) for one in self._types}
+        times = None if self._clock is None else moments.read(table, self._clock, self._name, self._row)
+        self._row += len(table)
+        return Piece(pa.table(found) if found else pa.table({}), times, words)
+
+    def _values(self, values: pa.ChunkedArray, one: str, words: Counter[str]) -> pa.ChunkedArray | pa.Array:
+        wanted, is_text = self._types[one], pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+        if pa.types.is_dictionary(values.type):
+            values = pa.chunked_array([values.combine_chunks().dictionary_decode()])
+            is_text = pa.types.is_string(values.type)
+        if values.type == wanted and not is_text:
+            return values
+        if is_text and pa.types.is_floating(wanted):
+            return self._numbers(values, one, words)
+        if is_text and pa.types.is_boolean(wanted):
+            return bools(values)
+        if pa.types.is_string(wanted):
+            texts = values.cast(TEXT)
+            return pc.if_else(pc.is_in(texts, NO_TEXT), None, texts) if is_text else texts
+        return self._cast(values, one, wanted)
+
+    def _numbers(self, values: pa.ChunkedArray, one: str, words: Counter[str]) -> pa.Array:
+        column = self._columns[one]
+        sign = self._forced or column.decimal
+        if sign in ("", "?"):
+            evidence = examine(values)
+            sign = evidence.decimal.replace("?", "") or self._sign
+            strict = self._found.dialect is not None and self._found.dialect.delimiter == ";"
+            if problem := unclear(one, values, evidence, sign, strict, self._row):
+                raise BrokenFileError(self._name, problem)
+        try:
+            found, missing = numbers.convert(values, sign or ".")
+        except NoNumberError as error:
+            raise BrokenFileError(self._name, no_number(one, self._row + error.row + 1, error.value)) from error
+        words.update(missing)
+        return pa.array(found)
+
+    def _cast(self, values: pa.ChunkedArray, one: str, wanted: pa.DataType) -> pa.ChunkedArray:
+        try:
+            return values.cast(wanted)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            text = str(error).splitlines()[0]
+            channel = f"as decimals or, if it is no channel, name it with --labels {one}"
+            how = channel if pa.types.is_floating(wanted) else "as text"
+            raise BrokenFileError(self._name, f"the column {one!r}: {text}. Write it {how}") from error
+
+
+def _time_type(column: Column) -> pa.DataType:
+    """As what times are parsed: to the nanosecond, as the first ones may be whole seconds."""
+    if pa.types.is_timestamp(column.parsed):
+        return pa.timestamp("ns", column.parsed.tz)
+    return column.parsed
