@@ -146,11 +146,11 @@ def _file(state: tuple[str, int, int], name: str, layout: Layout, cut: Cut) -> F
 
 
 def windows(file: File, layout: Layout, window: int, rows: Int64[np.ndarray, " k"]) -> Iterator[np.ndarray]:
-    """The windows [C, T] of a file with these numbers, which rise, in float32; it is read once, in constant memory."""
+    """The windows [C, T] of a file with these numbers, which rise, in float64; it is read once, in constant memory."""
     starts = file.starts[rows]
     if not len(starts):
         return
-    kept = np.empty((0, len(layout.channels)), np.float32)
+    kept = np.empty((0, len(layout.channels)))
     offset, at = 0, 0
     for piece in read(file.path, file.name, layout):
         kept = np.concatenate([kept, piece.values])

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float32
+from jaxtyping import Float64
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import tables
+from vssl.modalities.sensors.sentinels import known
 from vssl.modalities.sensors.times import Times, check_rising, nanoseconds
 
 NUMBER = pa.float64()
@@ -29,6 +30,7 @@ class Layout:
         labels: Columns about the samples.
         long: Columns with the channel's name and the value, or None.
         resample_s: Length of the bins, or None.
+        sentinels: Of each channel the values that say that there is none; of no channel any where this is empty.
     """
 
     channels: tuple[str, ...]
@@ -36,6 +38,7 @@ class Layout:
     labels: tuple[str, ...] = ()
     long: tuple[str, str] | None = None
     resample_s: float | None = None
+    sentinels: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +49,7 @@ class Rows:
     """
 
     times: Times | None
-    values: Float32[np.ndarray, "n C"]
+    values: Float64[np.ndarray, "n C"]
     labels: dict[str, np.ndarray]
 
     def __len__(self) -> int:
@@ -78,7 +81,7 @@ def read(file: Path, name: str, layout: Layout) -> Iterator[Rows]:
 def joined(pieces: list[Rows], channels: int) -> Rows:
     """Consecutive pieces as one."""
     if not pieces:
-        return Rows(None, np.empty((0, channels), np.float32), {})
+        return Rows(None, np.empty((0, channels)), {})
     times = None if pieces[0].times is None else np.concatenate([piece.times for piece in pieces])
     labels = {name: np.concatenate([piece.labels[name] for piece in pieces]) for name in pieces[0].labels}
     return Rows(times, np.concatenate([piece.values for piece in pieces]), labels)
@@ -93,8 +96,8 @@ def _wide(file: Path, name: str, layout: Layout, schema: pa.Schema) -> Iterator[
         table = pa.Table.from_batches([batch])
         times = None if layout.time is None else nanoseconds(table[layout.time], name)
         columns = [table[column].cast(NUMBER).to_numpy() for column in layout.channels]
-        values = np.stack(columns, axis=1).astype(np.float32) if columns else np.empty((len(table), 0), np.float32)
-        yield Rows(times, values, {column: _label(table[column]) for column in here})
+        values = np.stack(columns, axis=1) if columns else np.empty((len(table), 0))
+        yield Rows(times, known(values, layout.sentinels), {column: _label(table[column]) for column in here})
 
 
 def _labels_here(layout: Layout, schema: pa.Schema) -> dict[str, pa.DataType]:
@@ -138,10 +141,11 @@ def _pivoted(file: Path, name: str, layout: Layout, schema: pa.Schema) -> Rows:
         raise BrokenFileError(
             name, f"row {first} gives {layout.channels[twice[0] % (len(place) + 1)]!r} twice at one time"
         )
-    values = np.full((len(times), len(place)), np.nan, np.float32)
+    values = np.full((len(times), len(place)), np.nan)
     values[row[column >= 0], column[column >= 0]] = table[value].to_numpy()[column >= 0]
     order = np.argsort(row, kind="stable")
     starts = np.searchsorted(row[order], np.arange(len(times)))
+    values = known(values, layout.sentinels)
     return Rows(times, values, {column: largest(_label(table[column])[order], starts, len(row)) for column in here})
 
 
@@ -154,13 +158,13 @@ def _binned(rows: Rows, layout: Layout, name: str) -> Rows:
     check_rising(rows.times, name)
     width = int(layout.resample_s * 1e9)
     bins, first, row = np.unique(rows.times // width, return_index=True, return_inverse=True)
-    known = np.isfinite(rows.values)
+    there = np.isfinite(rows.values)
     sums, counts = (np.zeros((len(bins), rows.values.shape[1])) for _ in range(2))
-    np.add.at(sums, row, np.where(known, rows.values, 0))
-    np.add.at(counts, row, known)
+    np.add.at(sums, row, np.where(there, rows.values, 0))
+    np.add.at(counts, row, there)
     values = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     labels = {column: largest(found, first, len(rows)) for column, found in rows.labels.items()}
-    return Rows(bins * width, values.astype(np.float32), labels)
+    return Rows(bins * width, values, labels)
 
 
 def largest(column: np.ndarray, first: np.ndarray, stop: int) -> np.ndarray:
