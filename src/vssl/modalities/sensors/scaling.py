@@ -24,7 +24,7 @@ STUCK = (0.8, 0.2)
 """Least share of one value among all far ones, and largest share of these in all, where a sensor was stuck."""
 SWITCH = (0.1, 0.15)
 """Ratio of the quarters to the deviation at which the latter, and from which on the former is the scale."""
-STILL = 1e-12
+STILL = 1e-14
 """Relative difference up to which a value is the resting one: rounding."""
 STEPS = 100
 """A counter is recognised by so many steps at least."""
