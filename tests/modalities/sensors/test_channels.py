@@ -155,12 +155,18 @@ def test_what_looks_wrong_is_named_with_numbers(tmp_path: Path):
     )
     said = notes(built(path))
     assert "-999 in code (40 rows)" in said
-    assert "glitch (1, up to 1e+06)" in said
+    assert "glitch (1, the farthest 1e+06)" in said
     assert "gone (45%)" in said
     assert "stuck (30% of the rows)" in said
     assert "dead (3)" in said
     assert "meter (4e+09 to 4e+09)" in said
     assert len(said.splitlines()) == 6
+
+
+def test_a_channel_that_moves_seldom_is_not_said_to_be_stuck(tmp_path: Path):
+    seldom = np.zeros(ROWS)
+    seldom[100:120] = np.arange(20)
+    assert notes(built(written(tmp_path / "a.parquet", a=wave(), seldom=seldom))) == ""
 
 
 def test_files_in_which_a_channel_is_missing_or_stands_still_are_counted(tmp_path: Path):

@@ -22,7 +22,7 @@ Kind = tuple[Callable[[Channel], bool], Callable[[Channel], str], str]
 KINDS: tuple[Kind, ...] = (
     (
         lambda channel: channel.far > 0,
-        lambda channel: f"{channel.far:,}, up to {channel.farthest:g}",
+        lambda channel: f"{channel.far:,}, the farthest {channel.farthest:g}",
         f"In the training data values lie farther than {FAR:g} scales from the median; they count by their "
         "logarithm, and few of them hardly change the scale: {}.",
     ),

@@ -15,7 +15,7 @@ from vssl.modalities.sensors.scaling import FAR, centre_and_scale, is_counter
 from vssl.modalities.sensors.sentinels import find, is_sentinel, known
 
 ROUGHLY = 0.05
-"""Share of the rows in which a channel may keep its value while it is said to move in each."""
+"""Share of the rows in which a channel that moves in nearly each may keep its value, and in which it must be seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,4 +131,4 @@ def _stuck(part: Float64[np.ndarray, " n"]) -> float:
         return 0.0
     longest, rest = int(lengths.max()), len(values) - int(lengths.max())
     repeats = len(values) - len(lengths) - (longest - 1)
-    return longest / len(values) if repeats <= ROUGHLY * rest else 0.0
+    return longest / len(values) if repeats <= ROUGHLY * rest and rest >= ROUGHLY * len(values) else 0.0
