@@ -230,7 +230,7 @@ def test_a_window_of_series_is_decided_on_in_the_units_of_the_data(series_export
     with TestClient(build(service, Limits()), base_url=HERE) as client:
         found = client.post("/v1/decide", json={"samples": windows}).json()["decisions"]
         bad = client.post("/v1/decide", json={"samples": [{"id": "short", "values": [[1.0, 2.0], [3.0]]}]})
-    expected = values.astype(np.float32)
+    expected = values.copy()
     expected[1, 0, 3] = np.nan
     assert [item["score"] for item in found] == pytest.approx([d.score for d in service.decider.decide(expected)])
     assert bad.status_code == 422

@@ -49,5 +49,5 @@ def test_lines_count_as_their_bytes_with_their_ends(sizes: Any):
 @pytest.mark.parametrize("values", [[[0.0] * 1000] * 2, [[]] * 1000, [[0.0] * 3, [0.0] * 4], [[0.0] * 3]])
 def test_a_window_of_another_shape_is_refused_before_it_waits(values: list[list[float]], sizes: Any):
     good = {"id": "good", "values": [[0.0, None, 1.0]] * 2}
-    assert sizes("sensors", [good]) == (429, [24])
+    assert sizes("sensors", [good]) == (429, [48])
     assert sizes("sensors", [good, {"id": "bad", "values": values}]) == (422, [])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vssl.modalities.events.encoding import Encoder
 
 BATCH = 64
+KINDS = {"tensor(float)": "float32", "tensor(double)": "float64"}
 ALIKE = 1e-3  # how far another version of onnxruntime may be from the numbers that the policy was made with
 
 
@@ -76,13 +77,18 @@ class Decider:
         return tuple(self._session.get_inputs()[0].shape[1:])
 
     def outputs(self, raw: np.ndarray) -> dict[str, np.ndarray]:
-        """All outputs of the model for a batch of raw samples, as the modality reads them; images: uint8 [B, C, H, W].
+        """All outputs of the model for a batch of raw samples, as the modality reads them.
+
+        Images: uint8 [B, C, H, W]. Windows of series: float64 [B, C, T] in the units of the data, NaN where nothing is
+        known; a series of 1e9 has no steps of 1 in float32.
 
         Raises:
             ExportError: The samples have another shape or type than the model takes.
         """
         expected = self._session.get_inputs()[0]
-        kind = expected.type.removeprefix("tensor(").removesuffix(")").replace("float", "float32")
+        kind = KINDS.get(expected.type, expected.type.removeprefix("tensor(").removesuffix(")"))
+        # Numbers of 32 bits are taken for those of 64: what they lack, they lack already.
+        raw = raw.astype(kind) if raw.dtype.name in KINDS.values() and kind in KINDS.values() else raw
         if list(raw.shape[1:]) != list(expected.shape[1:]) or raw.dtype.name != kind:
             raise ExportError(
                 f"The model takes samples {kind} {expected.shape[1:]}, and these are {raw.dtype} {list(raw.shape[1:])}."

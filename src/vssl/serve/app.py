@@ -83,7 +83,7 @@ def build(service: Service, limits: Limits) -> FastAPI:
             check_count(len(windows.samples))
             for window in windows.samples:
                 _check_shape(window, *service.decider.shape)
-            size = 4 * math.prod(service.decider.shape)
+            size = 8 * math.prod(service.decider.shape)
             return await decided([Unread(partial(_window, service, window), size) for window in windows.samples])
 
     @app.get("/v1/health")
@@ -135,7 +135,7 @@ def _check_shape(window: Window, channels: int, rows: int) -> None:
 
 
 def _window(service: Service, window: Window) -> Sample:
-    return service.window(np.array(window.values, dtype=np.float32), window.id, window.group)
+    return service.window(np.array(window.values, dtype=np.float64), window.id, window.group)
 
 
 def _failed(_request: Request, error: Exception) -> JSONResponse:

@@ -24,7 +24,7 @@ from vssl.modalities.events.files import Row
 from vssl.modalities.events.reading import parser
 from vssl.modalities.images.decode import read_header
 from vssl.serve.reviews import Reviews
-from vssl.serve.samples import Samples
+from vssl.serve.samples import Samples, window_of
 from vssl.serve.store import Store
 
 T = TypeVar("T")
@@ -165,7 +165,7 @@ def _series(folder: Path, there: list[Judged], spec: Any, _group: str | None) ->
         raise ConfigError("--from-reviews is not there for series with one value a row: calibrate with --normal DATA.")
     channels = len(spec.channels)
     for row, data in there:
-        values = np.frombuffer(data, "<f4").reshape(channels, -1)
+        values = window_of(data, (channels, spec.window))
         columns = {name: pa.array(own, from_pandas=True) for name, own in zip(spec.channels, values, strict=True)}
         if spec.time is not None:
             times = (np.arange(values.shape[1]) * round((spec.step_s or 1) * 1e9)).astype("datetime64[ns]")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
 
 from vssl.files import atomic
 
@@ -34,6 +38,12 @@ class Samples:
 
     def _path(self, content: str) -> Path:
         return self._folder / content[:2] / content
+
+
+def window_of(data: bytes, shape: tuple[int, ...]) -> Float64[np.ndarray, "C T"]:
+    """A window of series from its bytes, of 64 bits a value, or of 32 where version 0.8 kept it."""
+    wide = len(data) == 8 * math.prod(shape)
+    return np.frombuffer(data, "<f8" if wide else "<f4").reshape(shape).astype(np.float64)
 
 
 def is_drawn(content: str, share: float) -> bool:

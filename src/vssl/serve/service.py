@@ -115,8 +115,8 @@ class Service:
             return Sample(name, group, content, data, None, error.reason)
 
     def window(self, values: np.ndarray, name: str, group: str) -> Sample:
-        """The sample of a window of series, float32 [C, T]."""
-        data = values.astype("<f4").tobytes()
+        """The sample of a window of series, float64 [C, T] in the units of the data."""
+        data = values.astype("<f8").tobytes()
         return Sample(storable(name), storable(group), hashlib.sha256(data).hexdigest(), data, values)
 
     def log(self, lines: Sequence[str], name: str, group: str) -> Sample:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
 from vssl.modalities.facts import Facts
+from vssl.modalities.sensors.channel import Channel
 
 if TYPE_CHECKING:
     from vssl.modalities.sensors.modality import SensorModality
@@ -83,7 +84,11 @@ class Spec:
         window, stride, block: In rows.
         usual_decimal, usual_order: Decimal sign and order of day, month and year (dmy) in the training files, for files
             that do not tell; empty where the training files do not either.
-        centre, scale: Of each channel: the median, and the spread between the quarters as a standard deviation.
+        centre, scale: Of each channel: the median and a robust standard deviation; of a counter those of its steps.
+        sentinels: Of each channel the values that say that there is none, such as -9999.
+        counters: Names of the channels that only rise: their steps from row to row count.
+        about: What the training values of each channel look like.
+        thinned: Whether `about` was counted in a part of the rows.
     """
 
     channels: tuple[str, ...]
@@ -99,6 +104,10 @@ class Spec:
     scale: tuple[float, ...]
     usual_decimal: str = ""
     usual_order: str = ""
+    sentinels: tuple[tuple[float, ...], ...] = ()
+    counters: tuple[str, ...] = ()
+    about: tuple[Channel, ...] = ()
+    thinned: bool = False
 
 
 # Imported late: both need the two classes above.
@@ -115,13 +124,23 @@ def measure(source: str | Path, config: Config) -> Spec:
 
 
 def describe(spec: Spec) -> Facts:
-    """The channels with their middle and spread, and how rows became windows."""
-    values = zip(spec.channels, spec.centre, spec.scale, strict=True)
-    rows = [(channel, f"{centre:.4g}", f"{scale:.4g}") for channel, centre, scale in values]
+    """The channels with their range, middle and scale, what is missing and far away, and how rows became windows."""
+    values = zip(spec.channels, spec.centre, spec.scale, spec.about, strict=True)
+    rows = [
+        (
+            f"{name} (steps of a counter)" if name in spec.counters else name,
+            f"{about.low:.6g} to {about.high:.6g}",
+            f"{centre:.6g}",
+            f"{scale:.4g}",
+            f"{about.missing:.1%}" if about.missing else "0",
+            f"{about.far:,}",
+        )
+        for name, centre, scale, about in values
+    ]
     step = f", one every {spec.step_s:g} s" if spec.step_s is not None else ""
     left_out = f" Left out: {'; '.join(spec.left_out)}." if spec.left_out else ""
     note = f"Windows of {spec.window} rows{step}; a new one every {spec.stride} rows.{left_out}"
-    return Facts("Channels", ("Channel", "Median", "Spread"), rows, note)
+    return Facts("Channels", ("Channel", "Range", "Median", "Scale", "Missing", "Beyond 20 scales"), rows, note)
 
 
 def build(config: Config, spec: Spec) -> SensorModality:

@@ -183,11 +183,11 @@ def rows_of(file: File) -> Generator[Rows, None, None]:
 
 
 def windows(file: File, window: int, rows: Int64[np.ndarray, " k"]) -> Iterator[np.ndarray]:
-    """The windows [C, T] of a file with these numbers, which rise, in float32; it is read once, in constant memory."""
+    """The windows [C, T] of a file with these numbers, which rise, in float64; it is read once, in constant memory."""
     starts = file.starts[rows]
     if not len(starts):
         return
-    kept = np.empty((0, len(file.layout.channels)), np.float32)
+    kept = np.empty((0, len(file.layout.channels)))
     offset, at = 0, 0
     with closing(rows_of(file)) as pieces:
         for piece in pieces:

@@ -1,36 +1,27 @@
-"""What is measured on the training series: channels, step, lengths in rows, middle and spread."""
+"""What is measured on the training series: columns, step, lengths in rows."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from statistics import median_low
 
-import numpy as np
 import pyarrow as pa
 
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.modalities.sensors import Config, Spec, tables
+from vssl.modalities.sensors.channels import measured
 from vssl.modalities.sensors.choice import check_one_series, choose, time_column, usual_decimal, usual_order
 from vssl.modalities.sensors.column import Column
 from vssl.modalities.sensors.dialect import Reading, reading_of
-from vssl.modalities.sensors.order import in_order
 from vssl.modalities.sensors.profiles import Profile, profile
-from vssl.modalities.sensors.rows import Layout, read, series_in
-from vssl.modalities.sensors.times import ENOUGH_ROWS, check_rising, duration_s, rows
+from vssl.modalities.sensors.rows import Layout
+from vssl.modalities.sensors.times import duration_s, rows
 from vssl.modalities.sensors.values import pieces
-
-SAMPLED_ROWS = 200_000
-"""Enough for the quarters of every channel."""
 
 Described = tuple[Path, str, Profile]
 """A file, its name within the source, and what it is."""
-
-# The distance between the quarters of a standard normal.
-QUARTERS = 1.349
 
 
 def measure(source: str | Path, config: Config) -> Spec:
@@ -51,19 +42,17 @@ def measure(source: str | Path, config: Config) -> Spec:
     resample_s = duration_s(config.resample, "resample") if config.resample else None
     reading = reading_of(config, decimal, order)
     layout = Layout(channels, time, config.labels, long, resample_s, config.series_by or None, reading)
-    _, name, _ = known[0]
-    values, step_s = _sampled(named, layout)
-    empty = np.isnan(values).all(0)
-    left_out += tuple(f"{channel}: no value at all" for channel, none in zip(channels, empty, strict=True) if none)
-    values, channels = values[:, ~empty], tuple(np.array(channels, dtype=object)[~empty])
-    if not channels:
+    found = measured(named, layout)
+    left_out += tuple(f"{channel}: no value at all" for channel in channels if channel not in found.names)
+    if not found.names:
+        name = known[0][1]
         raise DataError(f"{name} has no numeric column with values. Left out: {'; '.join(left_out) or 'none'}.")
-    centre, scale = _spread(values)
+    step_s = found.step_s
     window = rows(config.window, "window", step_s)
     stride = rows(config.stride, "stride", step_s) if config.stride else max(1, window // 4)
     block = rows(config.block, "block", step_s) if config.block else 8 * window
     return Spec(
-        channels,
+        found.names,
         left_out,
         time,
         long,
@@ -72,10 +61,14 @@ def measure(source: str | Path, config: Config) -> Spec:
         window,
         stride,
         block,
-        centre,
-        scale,
+        found.centre,
+        found.scale,
         usual_decimal=decimal,
         usual_order=order,
+        sentinels=found.sentinels,
+        counters=found.counters,
+        about=found.about,
+        thinned=found.thinned,
     )
 
 
@@ -148,69 +141,3 @@ def _names(named: list[tuple[Path, str]], sensor: str, reading: Reading) -> tupl
             for piece in pieces(file, name, {sensor: pa.string()}, None, reading):
                 found |= set(piece.table[sensor].unique().to_pylist())
     return tuple(sorted(found - {None, ""}))
-
-
-def _sampled(named: list[tuple[Path, str]], layout: Layout) -> tuple[np.ndarray, float | None]:
-    """Rows of all files that can be read, thinned out evenly, and the usual step in seconds."""
-    values: list[np.ndarray] = []
-    steps: list[float] = []
-    every, broken = 1, None
-    for file, name, own in [one for at, called in named for one in series_in(at, called, layout)]:
-        try:
-            (thinned, times, coarser), _ = in_order(partial(_thinned, file, name, every=every), own)
-        except BrokenFileError as error:
-            # All of them are named, with the reasons, when the data are loaded.
-            broken = broken or error
-            continue
-        values, every = [_folded(part, 0, coarser // every) for part in values] + [thinned], coarser
-        if times is not None and len(times) > 1:
-            steps.append(float(np.median(np.diff(times))) / 1e9)
-        while sum(map(len, values)) > 2 * SAMPLED_ROWS:
-            values, every = [_folded(part, 0, 2) for part in values], 2 * every
-    if not sum(map(len, values)):
-        raise EmptyDataError(f"None of {len(named)} files can be used; the first: {broken}") from broken
-    # Not their mean, which no file may have.
-    return np.concatenate(values), median_low(steps) if steps else None
-
-
-def _thinned(file: Path, name: str, layout: Layout, *, every: int) -> tuple[np.ndarray, np.ndarray | None, int]:
-    """One row for each so many of a file, its first times, and how many these became: a long file is thinned more."""
-    values, times, seen = [np.empty((0, len(layout.channels)), np.float32)], [], 0
-    for piece in read(file, name, layout):
-        begun = seen % every
-        if begun:
-            values[-1], carried = values[-1][:-1], values[-1][-1:]
-            values.append(_folded(np.concatenate([carried, piece.values]), begun - 1, every))
-        else:
-            values.append(_folded(piece.values, 0, every))
-        if piece.times is not None and seen < ENOUGH_ROWS:
-            times.append(piece.times)
-        seen += len(piece)
-        if sum(map(len, values)) > 2 * SAMPLED_ROWS:
-            values, every = [_folded(np.concatenate(values), 0, 2)], 2 * every
-    if times:
-        # Of times that stand still no step can be told, and of others a wrong one.
-        check_rising(np.concatenate(times), name)
-    sampled = np.concatenate(values)
-    # An infinite value would be the spread of its channel.
-    sampled[np.isinf(sampled)] = np.nan
-    return sampled, np.concatenate(times) if times else None, every
-
-
-def _folded(values: np.ndarray, before: int, every: int) -> np.ndarray:
-    """The first known value of each channel in each stretch of so many rows; `before` of the first one went before."""
-    stretches, channels = -(-(before + len(values)) // every), values.shape[1]
-    padded = np.full((stretches * every, channels), np.nan, np.float32)
-    padded[before : before + len(values)] = values
-    by_stretch = padded.reshape(stretches, every, channels)
-    first = np.isfinite(by_stretch).argmax(1, keepdims=True)
-    return np.take_along_axis(by_stretch, first, 1)[:, 0]
-
-
-def _spread(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Median and spread of each channel; 1 where a channel never moves, as nothing can be divided by 0."""
-    low, centre, high = np.nanquantile(values.astype(np.float64), [0.25, 0.5, 0.75], axis=0)
-    quarters, deviation = (high - low) / QUARTERS, np.nanstd(values.astype(np.float64), axis=0)
-    # A channel that rests most of the time has no distance between its quarters.
-    spread = np.where(quarters > 0.1 * deviation, quarters, deviation)
-    return tuple(centre.tolist()), tuple(np.where(spread > 1e-9 * (1 + np.abs(centre)), spread, 1.0).tolist())

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float64, Int64
 from PIL import Image
 from torch import Tensor
 
@@ -20,13 +20,14 @@ from vssl.errors import DataError
 from vssl.files import atomic
 from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
 from vssl.modalities.broken import Broken, check_share
-from vssl.modalities.sensors import Config, Spec, corruptions, notes
+from vssl.modalities.sensors import Config, Spec, channel_notes, corruptions, notes
 from vssl.modalities.sensors.cutting import Cut
 from vssl.modalities.sensors.dialect import reading_of
 from vssl.modalities.sensors.index import File, Index, index, rows_of, windows
 from vssl.modalities.sensors.plots import plot, sheet
 from vssl.modalities.sensors.presets import PRESETS
 from vssl.modalities.sensors.rows import Layout, joined
+from vssl.modalities.sensors.units import Scaling
 from vssl.modalities.sensors.views import make_view
 from vssl.types import Series
 
@@ -47,7 +48,7 @@ Item = tuple[File, int, np.ndarray] | Broken
 
 
 class SensorModality(Modality):
-    """Windows of series, with a value NaN where none is known: raw batches are float32 [B, C, T]."""
+    """Windows of series in the units of the data, NaN where nothing is known: raw batches are float64 [B, C, T]."""
 
     shape: tuple[int, int]
     corruptions = tuple(corruptions.KINDS)
@@ -57,8 +58,7 @@ class SensorModality(Modality):
         self.spec = spec
         self.max_broken = config.max_broken
         self.shape = (len(spec.channels), spec.window)
-        self._centre = torch.tensor(spec.centre)[:, None]
-        self._scale = torch.tensor(spec.scale)[:, None]
+        self._scaling = Scaling(spec)
         self._layout = Layout(
             spec.channels,
             spec.time,
@@ -67,6 +67,7 @@ class SensorModality(Modality):
             spec.resample_s,
             series_by=config.series_by or None,
             reading=reading_of(config, spec.usual_decimal, spec.usual_order),
+            sentinels=spec.sentinels,
         )
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Windows:
@@ -109,7 +110,8 @@ class SensorModality(Modality):
         return Contents(len(found), found.fingerprint, f"{found.fingerprint} {self.config.labels}", len(found.files))
 
     def notes(self, source: str | Path) -> list[str]:
-        return notes.of_tables(source, self.spec, self._layout, self._index(source))
+        about_tables = notes.of_tables(source, self.spec, self._layout, self._index(source))
+        return [*about_tables, *channel_notes.notes(self.spec)]
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Series]:
         plain, strengths = self.plain(raw), PRESETS[self.config.views]()
@@ -122,8 +124,7 @@ class SensorModality(Modality):
 
         So an outlier of any size stays an outlier, and none is so large that nothing else counts.
         """
-        known = raw.isfinite()
-        scaled = (raw.nan_to_num(0.0, 0.0, 0.0) - self._centre.to(raw.device)) / self._scale.to(raw.device)
+        scaled, known = self._scaling(raw)
         beyond = (scaled.abs() - LINEAR).clamp(min=0)
         bounded = scaled.clamp(-LINEAR, LINEAR) + scaled.sign() * beyond.log1p()
         return Series(bounded * known, known.to(bounded.dtype))
@@ -140,7 +141,7 @@ class SensorModality(Modality):
         return torch.cat([values.flatten(1), (spread + STILL).log()], 1)
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
-        return corruptions.corrupt(raw, self._scale.to(raw.device), kind, level, generator)
+        return corruptions.corrupt(raw, self._scaling.scale.to(raw.device), kind, level, generator)
 
     def parts(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Part]:
         """Each channel as a whole, and, where there are not too many, each quarter of it."""
@@ -207,7 +208,7 @@ class SensorModality(Modality):
     def _chunk(self, items: Sequence[Item]) -> Chunk:
         broken = [item for item in items if isinstance(item, Broken)]
         good = [item for item in items if not isinstance(item, Broken)]
-        raw = np.stack([window for _, _, window in good]) if good else np.empty((0, *self.shape), np.float32)
+        raw = np.stack([window for _, _, window in good]) if good else np.empty((0, *self.shape))
         ids: list[str] = []
         tables: list[pa.Table] = []
         for file, own in groupby(good, key=lambda item: item[0]):
@@ -238,7 +239,7 @@ class Windows:
         metadata: pa.Table,
         fingerprint: str,
         broken: Sequence[Broken],
-        values: Float32[np.ndarray, "rows C"],
+        values: Float64[np.ndarray, "rows C"],
         starts: Int64[np.ndarray, " N"],
         window: int,
     ) -> None:

@@ -8,6 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 
+from vssl.modalities.sensors import Spec
+from vssl.modalities.sensors.scaling import steps
+from vssl.modalities.sensors.sentinels import known
+
 WIDTH, HEIGHT = 160, 112
 SHEET_WIDTH = 220
 GAP, CAPTION, TEXT = 8, 22, 14
@@ -17,6 +21,15 @@ LARGEST = 4.0
 """Spreads of a channel that fill the height of its line."""
 MOST = 12
 """Channels that are drawn; more would be too small to see."""
+
+
+def shown(window: Float[np.ndarray, "C T"], spec: Spec) -> Float[np.ndarray, "C T"]:
+    """A window in the units of the data as `plot` takes it: as the model sees it, but for the bound of far values."""
+    rows = known(window.T.astype(np.float64), spec.sentinels)
+    counts = np.array([name in spec.counters for name in spec.channels])
+    added, _, _ = steps(rows, np.arange(len(rows), dtype=np.float64)[:, None] + 0 * rows)
+    added[:1] = added[1:2]
+    return ((np.where(counts, added, rows) - spec.centre) / spec.scale).T
 
 
 def plot(values: Float[np.ndarray, "C T"], size: tuple[int, int] = (WIDTH, HEIGHT)) -> Image.Image:

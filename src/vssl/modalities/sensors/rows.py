@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float32
+from jaxtyping import Float64
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import tables
@@ -19,6 +19,7 @@ from vssl.modalities.sensors.civil import Times
 from vssl.modalities.sensors.dialect import Reading
 from vssl.modalities.sensors.order import SORTED_ROWS, arrange, check_not_falling
 from vssl.modalities.sensors.profiles import PLAIN, Profile, label_type, profile
+from vssl.modalities.sensors.sentinels import known as without_sentinels
 from vssl.modalities.sensors.times import check_rising
 from vssl.modalities.sensors.values import pieces
 
@@ -45,6 +46,7 @@ class Layout:
         reading: How files are written.
         sort: Whether the rows are put in the order of their times.
         group: Of a file with several series, the one that is read.
+        sentinels: Of each channel the values that say that there is none; of no channel any where this is empty.
     """
 
     channels: tuple[str, ...]
@@ -56,6 +58,7 @@ class Layout:
     reading: Reading = PLAIN
     sort: bool = False
     group: str | None = None
+    sentinels: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +70,7 @@ class Rows:
     """
 
     times: Times | None
-    values: Float32[np.ndarray, "n C"]
+    values: Float64[np.ndarray, "n C"]
     labels: dict[str, np.ndarray]
     words: Mapping[str, int] = field(default_factory=dict)
     order: str = ""
@@ -201,7 +204,7 @@ def _whole(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
 def joined(pieces: list[Rows], channels: int) -> Rows:
     """Consecutive pieces as one."""
     if not pieces:
-        return Rows(None, np.empty((0, channels), np.float32), {})
+        return Rows(None, np.empty((0, channels)), {})
     times = None if pieces[0].times is None else np.concatenate([piece.times for piece in pieces])
     labels = {name: np.concatenate([piece.labels[name] for piece in pieces]) for name in pieces[0].labels}
     words = sum((Counter(piece.words) for piece in pieces), Counter[str]())
@@ -217,8 +220,11 @@ def _wide(file: Path, name: str, layout: Layout, known: Profile) -> Generator[Ro
         for piece in found:
             table = piece.table
             columns = [table[column].cast(NUMBER).to_numpy() for column in channels]
-            values = np.stack(columns, axis=1).astype(np.float32) if columns else np.empty((len(piece), 0), np.float32)
-            yield Rows(piece.times, values, {column: _label(table[column]) for column in here}, piece.words)
+            values = np.stack(columns, axis=1) if columns else np.empty((len(piece), 0))
+            labels = {column: _label(table[column]) for column in here}
+            yield Rows(
+                piece.times, without_sentinels(values, layout.sentinels if channels else ()), labels, piece.words
+            )
 
 
 def _labels_here(file: Path, name: str, layout: Layout, known: Profile) -> dict[str, pa.DataType]:
@@ -256,7 +262,7 @@ def _long(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
         for piece in parts:
             labels = {column: _label(piece.table[column]) for column in here}
             labels[SENSOR] = np.array(piece.table[sensor].to_pylist(), object)
-            values = piece.table[value].to_numpy().astype(np.float32)[:, None]
+            values = piece.table[value].to_numpy()[:, None]
             found.append(Rows(piece.times, values, labels, piece.words))
     return joined(found, 1)
 
@@ -264,7 +270,7 @@ def _long(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
 def _pivoted(rows: Rows, layout: Layout, name: str) -> Rows:
     """One row a time from one row a value."""
     if rows.times is None:
-        return Rows(None, np.empty((0, len(layout.channels)), np.float32), {})
+        return Rows(None, np.empty((0, len(layout.channels))), {})
     times, row = np.unique(rows.times, return_inverse=True)
     place = {channel: at for at, channel in enumerate(layout.channels)}
     column = np.array([place.get(channel, -1) for channel in rows.labels[SENSOR].tolist()], int)
@@ -275,13 +281,13 @@ def _pivoted(rows: Rows, layout: Layout, name: str) -> Rows:
         raise BrokenFileError(
             name, f"row {first} gives {layout.channels[twice[0] % (len(place) + 1)]!r} twice at one time"
         )
-    values = np.full((len(times), len(place)), np.nan, np.float32)
+    values = np.full((len(times), len(place)), np.nan)
     values[row[column >= 0], column[column >= 0]] = rows.values[column >= 0, 0]
     order = np.argsort(row, kind="stable")
     starts = np.searchsorted(row[order], np.arange(len(times)))
     others = {one: held for one, held in rows.labels.items() if one != SENSOR}
     labels = {one: largest(held[order], starts, len(row)) for one, held in others.items()}
-    return Rows(times, values, labels, rows.words)
+    return Rows(times, without_sentinels(values, layout.sentinels), labels, rows.words)
 
 
 def _binned(rows: Rows, layout: Layout, name: str) -> Rows:
@@ -293,13 +299,13 @@ def _binned(rows: Rows, layout: Layout, name: str) -> Rows:
     check_rising(rows.times, name)
     width = int(layout.resample_s * 1e9)
     bins, first, row = np.unique(rows.times // width, return_index=True, return_inverse=True)
-    known = np.isfinite(rows.values)
+    there = np.isfinite(rows.values)
     sums, counts = (np.zeros((len(bins), rows.values.shape[1])) for _ in range(2))
-    np.add.at(sums, row, np.where(known, rows.values, 0))
-    np.add.at(counts, row, known)
+    np.add.at(sums, row, np.where(there, rows.values, 0))
+    np.add.at(counts, row, there)
     values = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     labels = {column: largest(found, first, len(rows)) for column, found in rows.labels.items()}
-    return Rows(bins * width, values.astype(np.float32), labels, rows.words, rows.order)
+    return Rows(bins * width, values, labels, rows.words, rows.order)
 
 
 def largest(column: np.ndarray, first: np.ndarray, stop: int) -> np.ndarray:

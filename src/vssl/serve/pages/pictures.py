@@ -10,11 +10,14 @@ from zipfile import ZipFile
 import numpy as np
 from PIL import Image
 
+from vssl.config import from_dict
 from vssl.errors import BrokenFileError
 from vssl.modalities.images.decode import Canvas, decode, read_header
-from vssl.modalities.sensors.plots import plot
+from vssl.modalities.sensors import Spec
+from vssl.modalities.sensors.plots import plot, shown
 from vssl.report.blend import blend
 from vssl.runtime import folder
+from vssl.serve.samples import window_of
 from vssl.serve.service import Service
 
 LARGEST = 960
@@ -75,9 +78,8 @@ class Pictures:
         return picture.resize((width * scale, height * scale), Image.Resampling.NEAREST)
 
     def _plot(self, data: bytes) -> Image.Image:
-        raw = np.frombuffer(data, "<f4").reshape(self._decider.shape)
-        centre, scale = (np.array(self._spec[name])[:, None] for name in ("centre", "scale"))
-        return plot((raw - centre) / scale, PLOT)
+        spec = from_dict(Spec, self._spec, "spec")
+        return plot(shown(window_of(data, self._decider.shape), spec), PLOT)
 
 
 def _webp(picture: Image.Image) -> bytes:

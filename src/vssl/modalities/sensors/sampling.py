@@ -1,0 +1,152 @@
+"""Rows of all files, thinned out evenly while they are read: enough to measure channels on, in little memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median_low
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from vssl.errors import BrokenFileError, EmptyDataError
+from vssl.modalities.sensors.order import in_order
+from vssl.modalities.sensors.rows import Layout, Rows, read, series_in
+from vssl.modalities.sensors.scaling import steps
+from vssl.modalities.sensors.times import ENOUGH_ROWS, check_rising
+
+SAMPLED_ROWS = 200_000
+"""Enough for the quarters of every channel."""
+
+Values = Float64[np.ndarray, "n C"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Some of the rows of all files.
+
+    Attributes:
+        parts: Of each file that can be read, in their order; NaN where nothing is known.
+        every: How many rows stand for one of them.
+        rows: How many rows there are in all.
+        missing: In how many of these nothing is known of each channel.
+        low, high: Smallest and largest value of each channel in all rows; NaN where there is none.
+        step_s: The usual time from one row to the next; None without times.
+    """
+
+    parts: list[Values]
+    every: int
+    rows: int
+    missing: Int64[np.ndarray, " C"]
+    low: Float64[np.ndarray, " C"]
+    high: Float64[np.ndarray, " C"]
+    step_s: float | None
+
+
+class _Seen:
+    """What is counted in all rows, those too that are thinned out."""
+
+    def __init__(self, channels: int) -> None:
+        self.rows, self.missing = 0, np.zeros(channels, np.int64)
+        self.low, self.high = np.full((2, channels), np.nan)
+
+    def add(self, values: Values) -> None:
+        self.rows += len(values)
+        self.missing += np.isnan(values).sum(0)
+        self._widen(np.fmin.reduce(values, initial=np.nan), np.fmax.reduce(values, initial=np.nan))
+
+    def join(self, other: _Seen) -> None:
+        """Count what was counted in a file too: only one that can be read to its end."""
+        self.rows += other.rows
+        self.missing += other.missing
+        self._widen(other.low, other.high)
+
+    def _widen(self, low: Float64[np.ndarray, " C"], high: Float64[np.ndarray, " C"]) -> None:
+        self.low, self.high = np.fmin(self.low, low), np.fmax(self.high, high)
+
+
+def sampled(named: list[tuple[Path, str]], layout: Layout, added: bool = False) -> Sample:
+    """Rows of all files that can be read; or, of each row, what it adds to the one before it.
+
+    Raises:
+        EmptyDataError: No file can be read.
+    """
+    seen = _Seen(len(layout.channels))
+    parts: list[Values] = []
+    found: list[float] = []
+    every, broken = 1, None
+    for file, name, own in [one for at, called in named for one in series_in(at, called, layout)]:
+        try:
+            (thinned, step_s, coarser, counted), _ = in_order(partial(_thinned, file, name, every, added), own)
+        except BrokenFileError as error:
+            # All of them are named, with the reasons, when the data are loaded.
+            broken = broken or error
+            continue
+        seen.join(counted)
+        parts, every = [_folded(part, 0, coarser // every) for part in parts] + [thinned], coarser
+        found += [] if step_s is None else [step_s]
+        while sum(map(len, parts)) > 2 * SAMPLED_ROWS:
+            parts, every = [_folded(part, 0, 2) for part in parts], 2 * every
+    if not sum(map(len, parts)):
+        raise EmptyDataError(f"None of {len(named)} files can be used; the first: {broken}") from broken
+    # Not the mean of the steps, which no file may have.
+    step = median_low(found) if found else None
+    return Sample(parts, every, seen.rows, seen.missing, seen.low, seen.high, step)
+
+
+def _thinned(file: Path, name: str, every: int, added: bool, layout: Layout) -> tuple[Values, float | None, int, _Seen]:
+    """One row for each so many of a file, its usual step, and how many these became: a long file is thinned more.
+
+    Last, what was counted in all of its rows.
+    """
+    values, times, rows = [np.empty((0, len(layout.channels)))], [], 0
+    own = _Seen(len(layout.channels))
+    for piece in _steps(read(file, name, layout)) if added else read(file, name, layout):
+        # An infinite value would be the scale of its channel.
+        finite = np.where(np.isfinite(piece.values), piece.values, np.nan)
+        own.add(finite)
+        begun = rows % every
+        if begun:
+            values[-1], carried = values[-1][:-1], values[-1][-1:]
+            values.append(_folded(np.concatenate([carried, finite]), begun - 1, every))
+        else:
+            values.append(_folded(finite, 0, every))
+        if piece.times is not None and rows < ENOUGH_ROWS:
+            times.append(piece.times)
+        rows += len(piece)
+        if sum(map(len, values)) > 2 * SAMPLED_ROWS:
+            values, every = [_folded(np.concatenate(values), 0, 2)], 2 * every
+    step_s = _step_s(np.concatenate(times), name) if times else None
+    return np.concatenate(values), step_s, every, own
+
+
+def _step_s(times: Int64[np.ndarray, " n"], name: str) -> float | None:
+    # Of times that stand still no step can be told, and of others a wrong one.
+    check_rising(times, name)
+    return float(np.median(np.diff(times))) / 1e9 if len(times) > 1 else None
+
+
+def _steps(pieces: Iterator[Rows]) -> Iterator[Rows]:
+    """What each row adds to the one before it; see `scaling.steps`."""
+    begun, values, places = 0, np.empty((0, 0)), np.empty((0, 0))
+    for piece in pieces:
+        rows = np.arange(begun, begun + len(piece))[:, None] + 0 * piece.values
+        if not begun:
+            values, places = np.full((2, 1, rows.shape[1]), np.nan)
+        added, held, since = steps(np.concatenate([values, piece.values]), np.concatenate([places, rows]))
+        values, places, begun = held[-1:], since[-1:], begun + len(piece)
+        yield Rows(piece.times, added[1:], piece.labels)
+
+
+def _folded(values: Values, before: int, every: int) -> Values:
+    """The first known value of each channel in each stretch of so many rows; `before` of the first one went before."""
+    if every == 1:
+        return values
+    stretches, channels = -(-(before + len(values)) // every), values.shape[1]
+    padded = np.full((stretches * every, channels), np.nan)
+    padded[before : before + len(values)] = values
+    by_stretch = padded.reshape(stretches, every, channels)
+    first = np.isfinite(by_stretch).argmax(1, keepdims=True)
+    return np.take_along_axis(by_stretch, first, 1)[:, 0]
