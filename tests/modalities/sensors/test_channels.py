@@ -166,7 +166,7 @@ def test_what_looks_wrong_is_named_with_numbers(tmp_path: Path):
 def test_a_channel_that_moves_seldom_is_not_said_to_be_stuck(tmp_path: Path):
     seldom = np.zeros(ROWS)
     seldom[100:120] = np.arange(20)
-    assert notes(built(written(tmp_path / "a.parquet", a=wave(), seldom=seldom))) == ""
+    assert "stuck" not in notes(built(written(tmp_path / "a.parquet", a=wave(), seldom=seldom)))
 
 
 def test_files_in_which_a_channel_is_missing_or_stands_still_are_counted(tmp_path: Path):
