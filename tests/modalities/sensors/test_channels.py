@@ -12,6 +12,7 @@ import torch
 
 from small_series import built
 from vssl.modalities import sensors
+from vssl.modalities.sensors import channel_notes
 from vssl.modalities.sensors.modality import SensorModality
 from vssl.modalities.sensors.plots import shown
 
@@ -140,7 +141,7 @@ def test_steps_of_a_long_counter_are_those_from_row_to_row(tmp_path: Path, monke
 
 
 def notes(modality: SensorModality) -> str:
-    return "\n".join(modality.notes("anywhere"))
+    return "\n".join(channel_notes.notes(modality.spec))
 
 
 def test_tidy_channels_need_no_words(tmp_path: Path):
