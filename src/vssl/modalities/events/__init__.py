@@ -123,6 +123,7 @@ class Reading:
         tail: "," where a comma stands before the fractions of a second, " " where a blank stands before the zone.
         example: A time stamp of the training data.
         doubt: Another format that fits the time stamps as well.
+        like_sessions: Whether lines that are read as text have the form of ready sessions.
         header: A first line that names columns and is no event.
         encoding: As in `Config`; empty where it is recognised.
         encodings: The ones other than UTF-8 that were recognised in the training data.
@@ -140,6 +141,7 @@ class Reading:
     tail: str = ""
     example: str = ""
     doubt: str = ""
+    like_sessions: bool = False
     header: str = ""
     encoding: str = ""
     encodings: tuple[str, ...] = ()

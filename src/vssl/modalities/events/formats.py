@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from vssl.errors import BrokenFileError, DataError
@@ -14,6 +14,7 @@ from vssl.modalities.events.stamps import recognise
 
 Kind = Literal["lines", "jsonl", "sessions"]
 MOST = 0.5
+LOOKED_AT = 200
 DISTINCT_IDS = 0.9
 FEW = 20
 """Sessions of which the ids need not show that they are distinct nearly all."""
@@ -24,44 +25,13 @@ SINGLE = 0.05
 _SESSION = re.compile(r"[^\s,]+,\s*(?:[^\s,]+(?:\s+[^\s,]+)*\s*)?")
 _NAME = re.compile(r"[\"']?[^\W\d][\w .#()/-]{0,40}[\"']?")
 _DELIMITERS = ",;\t|"
-_COLUMNS = frozenset(
-    [
-        "time",
-        "timestamp",
-        "date",
-        "datetime",
-        "ts",
-        "level",
-        "severity",
-        "loglevel",
-        "priority",
-        "message",
-        "msg",
-        "text",
-        "log",
-        "event",
-        "events",
-        "eventid",
-        "event_sequence",
-        "eventsequence",
-        "sequence",
-        "session",
-        "session_id",
-        "sessionid",
-        "blockid",
-        "block_id",
-        "id",
-        "host",
-        "hostname",
-        "source",
-        "component",
-        "logger",
-        "process",
-        "thread",
-        "label",
-        "lineid",
-    ]
+MESSAGES = frozenset({"message", "msg", "text", "log", "description", "details"})
+COLUMNS = frozenset(
+    {"time", "timestamp", "date", "datetime", "ts", "level", "severity", "loglevel", "priority", "event", "events"}
+    | {"eventid", "eventsequence", "sequence", "session", "sessionid", "blockid", "id", "host", "hostname", "source"}
+    | {"component", "logger", "process", "thread", "label", "lineid"}
 )
+"""Usual names of columns, in small letters and without blanks and underscores."""
 
 
 def recognise_format(stretches: Sequence[Stretch]) -> Kind:
@@ -86,7 +56,19 @@ def recognise_format(stretches: Sequence[Stretch]) -> Kind:
         )
     if objects:
         return "jsonl"
+    firsts = [stretch.texts[0] for stretch in stretches if stretch.first]
+    if any(_plain(text.partition(",")[2]) in MESSAGES for text in firsts):
+        return "lines"
     return "sessions" if _are_sessions([text for texts in of_files.values() for text in texts]) else "lines"
+
+
+def resembles_sessions(stretches: Sequence[Stretch]) -> bool:
+    """Whether most lines could be `id,event event ...` by their form."""
+    return _share([text for stretch in stretches for text in stretch.texts], _has_a_sessions_form) > MOST
+
+
+def _has_a_sessions_form(text: str) -> bool:
+    return _SESSION.fullmatch(text) is not None
 
 
 def refuse_whole_json(stretch: Stretch) -> None:
@@ -108,25 +90,36 @@ def refuse_whole_json(stretch: Stretch) -> None:
 def header(stretches: Sequence[Stretch], kind: Kind) -> str:
     """The first line of the files where it only names columns; empty where it does not."""
     firsts = Counter(stretch.texts[0] for stretch in stretches if stretch.first)
+    others = [text for stretch in stretches for text in stretch.texts if text not in firsts][:LOOKED_AT]
     for text, count in firsts.most_common(1):
-        if kind != "jsonl" and 2 * count >= sum(firsts.values()) and _names_columns(text):
+        if kind != "jsonl" and 2 * count >= sum(firsts.values()) and _names_columns(text, others):
             return text
     return ""
 
 
-def _names_columns(text: str) -> bool:
+def _names_columns(text: str, others: Sequence[str]) -> bool:
+    """Whether a line holds usual names of columns, or names where other lines have numbers."""
     for delimiter in _DELIMITERS:
         names = text.strip().split(delimiter)
-        if len(names) > 1:
-            words = {re.sub(r"[\"' _]", "", name).lower() for name in names}
-            return all(_NAME.fullmatch(name.strip()) for name in names) and bool(
-                words & {name.replace("_", "") for name in _COLUMNS}
-            )
+        if len(names) < 2 or not all(_NAME.fullmatch(name.strip()) for name in names):
+            continue
+        if {_plain(name) for name in names} & (COLUMNS | MESSAGES):
+            return True
+        rows = [row for other in others if len(row := other.split(delimiter)) >= len(names)]
+        has_numbers = [sum(any(map(str.isdigit, row[place])) for row in rows) for place in range(len(names))]
+        free = [place for place, name in enumerate(names) if not any(map(str.isdigit, name))]
+        if len(rows) >= DISTINCT_IDS * max(1, len(others)) and any(
+            has_numbers[place] >= DISTINCT_IDS * max(1, len(rows)) for place in free
+        ):
+            return True
     return False
 
 
-def _share(texts: Sequence[str], is_one: object) -> float:
-    assert callable(is_one)
+def _plain(name: str) -> str:
+    return re.sub(r"[\"' _]", "", name).lower()
+
+
+def _share(texts: Sequence[str], is_one: Callable[[str], bool]) -> float:
     return sum(is_one(text) for text in texts) / max(1, len(texts))
 
 

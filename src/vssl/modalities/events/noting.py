@@ -40,6 +40,8 @@ def _format(reading: Reading) -> str:
     header = f" The first line, {reading.header[:80]!r}, names columns and is no event." if reading.header else ""
     if reading.format == "sessions":
         return f"Each line is read as a session: its name, a comma, its events (--format lines: raw text).{header}"
+    if reading.like_sessions:
+        header += " If a line is a session, its name, a comma, its events, say --format sessions."
     return f"Each line is read as text.{header}" if header else ""
 
 
@@ -65,9 +67,11 @@ def _clock(reading: Reading) -> list[str]:
 
 def _where(reading: Reading) -> str:
     words = sorted({place.word for place in reading.places})
+    if words == [1]:
+        return "behind the first word of each line"
     if words == [0]:
         return "at the start of each line"
-    return f"behind {' or '.join(str(word) for word in words)} words of each line"
+    return f"behind the first {' or '.join(str(word) for word in words)} words of each line"
 
 
 def _times(reading: Reading, tally: Tally) -> list[str]:

@@ -52,6 +52,7 @@ def recognise(files: Sequence[LogFile], config: Config) -> Reading:
         tail=clock.tail,
         example=clock.example,
         doubt=clock.doubt,
+        like_sessions=kind == "lines" and not clock.format and formats.resembles_sessions(found),
         header=header,
         encoding=forced,
         encodings=known,
@@ -85,7 +86,7 @@ def _check_clock(reading: Reading, found: Sequence[Stretch], config: Config, clo
             f"lines are: {windows.shown(first.texts)}."
         )
     if by_time and not clock.format:
-        fields = f" in none of the fields {', '.join(TIMES)}" if reading.format == "jsonl" else ""
+        fields = f" in any of the fields {', '.join(TIMES)}" if reading.format == "jsonl" else ""
         raise DataError(
             f"{first.file.name}: --window {reading.window} needs the time of the lines, and no time stamp is recognised"
             f"{fields}. The lines that were tried begin with: {windows.shown(first.texts)}. {windows.REMEDY}"

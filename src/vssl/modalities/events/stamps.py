@@ -271,8 +271,8 @@ def _further(chosen: _Candidate, places: dict[Place, _Seen], heads: int) -> tupl
     by_count = sorted(places.items(), key=lambda item: -len(item[1].at))
     for place, seen in by_count:
         taken = set(merged.at)
-        rows = zip(seen.at, seen.times_s, seen.stamps, strict=True)
-        new = [row for row in rows if row[0] not in taken]
+        stamped = zip(seen.at, seen.times_s, seen.stamps, strict=True)
+        new = [row for row in stamped if row[0] not in taken]
         if place in found or len(found) >= MOST_PLACES or len(new) < max(3, 0.01 * heads):
             continue
         if sum(_fits(merged, at, time_s, chosen.known) for at, time_s, _ in new) < MOST * len(new):

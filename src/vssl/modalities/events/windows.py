@@ -145,7 +145,8 @@ class _Unstamped:
             number, texts = self._first
             raise DataError(
                 f"{self._file.name}: from line {number} on {self._longest:,} lines in a row have no time stamp in the "
-                f"form and at the place that the training data have. They begin with: {shown(texts)}. {REMEDY}"
+                f"form and at the place that the training data have. They begin with: {shown(texts)}. Take it "
+                f"away if it is no such log. {REMEDY}"
             )
 
 
