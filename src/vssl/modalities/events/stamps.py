@@ -151,7 +151,9 @@ def recognise(runs: Sequence[Sequence[str]], date_format: str = "auto") -> Clock
     best = max(item.share for item in found)
     rank = {name: number for number, name in enumerate(FORMATS)}
     near = [item for item in found if item.share >= AS_GOOD * best]
-    by_worth = sorted(near, key=lambda item: (not item.ordered, item.place.word, rank[item.name]))
+    by_worth = sorted(
+        near, key=lambda item: (not item.ordered and item.place.word > 0, item.place.word, rank[item.name])
+    )
     chosen = next(
         (item for item in by_worth if not item.known.scale and _says_the_same(by_worth[0], item)), by_worth[0]
     )

@@ -91,13 +91,17 @@ class _Ahead:
 
         One that runs on until it is where it was has been set: it does not stray.
         """
+        jump_s = abs(time_s - now_s)
         last_s = time_s
         for other_s in self._stamps():
-            back = last_s - other_s if time_s > now_s else other_s - last_s
-            there = other_s < time_s - slack_s if time_s > now_s else other_s >= now_s - slack_s
+            if time_s > now_s:
+                there, back_s = now_s - slack_s <= other_s < time_s - slack_s, last_s - other_s
+            else:
+                there, back_s = now_s - slack_s <= other_s <= now_s + jump_s, other_s - last_s
             if there:
-                return back >= 0.5 * abs(time_s - now_s)
-            last_s = other_s
+                return back_s >= 0.5 * jump_s
+            if abs(other_s - time_s) < jump_s:  # and no other stray
+                last_s = other_s
         return False
 
     def _stamps(self) -> Iterator[float]:
