@@ -60,7 +60,7 @@ def logs(draw: st.DrawFn) -> Made:
     rising = draw(st.booleans())
     traces = draw(st.sets(st.integers(0, count - 1), max_size=5))
     texts = draw(st.lists(st.sampled_from(TEXTS[encoding]), min_size=count, max_size=count))
-    steps = draw(st.lists(st.integers(0 if rising else -step, step), min_size=count, max_size=count))
+    steps = draw(st.lists(st.integers(0 if rising else -(step // 4), step), min_size=count, max_size=count))
     lines, moments, said = [], [], []
     for row in range(count):
         now += timedelta(seconds=steps[row])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import lzma
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -24,6 +25,9 @@ GUESSED = ("euc_jp", "cp932", "gb18030", "cp1252", "latin_1")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _UTF_32 = codecs.BOM_UTF32_LE
 _PARTS = (OSError, EOFError, lzma.LZMAError, zlib.error)
+_PAIRED = ("euc_jp", "gb18030")
+_CONTROL = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x09\x0b-\x1f]")
+_HIGH = re.compile(rb"[\x80-\xff]+")
 # Rows D0 to D7 hold a fifth of the common characters in GB 2312, and rare ones in JIS X 0208.
 _CHINESE = range(0xD0, 0xD8)
 _CHINESE_SHARE = 0.05
@@ -85,23 +89,25 @@ def _of(path: Path, _state: tuple[int, int], forced: str, known: tuple[str, ...]
 
 
 def _guess(lines: Sequence[bytes]) -> str:
-    sample = b"\n".join(lines)[:SHOWN_TO_LIBRARY].rpartition(b"\n")[0] or lines[0][:SHOWN_TO_LIBRARY]
+    sample = _CONTROL.sub(b" ", b"\n".join(lines)[:SHOWN_TO_LIBRARY]).rpartition(b"\n")[0] or lines[0]
     best = from_bytes(sample, cp_isolation=list(GUESSED)).best()
-    fits = [name for name in GUESSED if _decodes_most(lines, name)]
-    found = best.encoding if best is not None and best.encoding in fits else (fits or ["latin_1"])[0]
-    if found == "gb18030" and "euc_jp" in fits and not _is_chinese(lines):
-        return "euc_jp"
+    fits = [name for name in GUESSED if _decodes_most(lines, name)] or ["latin_1"]
+    found = best.encoding if best is not None and best.encoding in fits else fits[0]
+    words = [word for line in lines for word in _HIGH.findall(line)]
+    single = next((name for name in ("cp1252", "latin_1") if name in fits), found)
+    if found in _PAIRED and 2 * sum(len(word) % 2 for word in words) > len(words):
+        found = single  # letters with accents stand alone, and characters of two bytes do not
+    if found == "cp932" and not any(byte < 0xA0 for word in words for byte in word):
+        found = single
+    if found in _PAIRED and all(name in fits for name in _PAIRED):
+        found = "gb18030" if _is_chinese(words) else "euc_jp"
     return found
 
 
-def _is_chinese(lines: Sequence[bytes]) -> bool:
-    pairs = {word[at : at + 2] for line in lines for word in _high_bytes(line) for at in range(0, len(word) - 1, 2)}
+def _is_chinese(words: Sequence[bytes]) -> bool:
+    pairs = {word[at : at + 2] for word in words for at in range(0, len(word) - 1, 2)}
     hanzi = [pair for pair in pairs if pair[0] >= 0xB0]
     return sum(pair[0] in _CHINESE for pair in hanzi) > _CHINESE_SHARE * len(hanzi)
-
-
-def _high_bytes(line: bytes) -> list[bytes]:
-    return bytes(byte if byte >= 0x80 else 0x20 for byte in line).split()
 
 
 def _decodes_most(lines: Sequence[bytes], name: str) -> bool:

@@ -19,6 +19,8 @@ USUAL = 0.5  # share of the lines that have a stamp; behind it stack traces may 
 RARE = 0.05  # the same, where the stamps open their lines and only ever rise
 AS_GOOD = 0.9
 MOST = 0.9
+NEAR = 0.35  # step from line to line beside that over half of the lines; in lines without any order they are alike
+MOST_CONSTANT = 10  # lines in a row that say the same date: an expiry, and no clock
 LARGEST_ZONE_S, SUMMER_S = 15 * 3600.0, 3600.0 + 60
 SLACK_S = 60.0
 """How far the stamps of several threads may be out of order."""
@@ -215,7 +217,8 @@ def _order(at: Sequence[tuple[int, int]], times_s: Sequence[float]) -> tuple[flo
     rises = sum(step >= -SLACK_S for step in pairs) / len(pairs)
     half = len(times_s) // 2
     apart = median(abs(b - a) for a, b in zip(times_s, times_s[half:], strict=False)) if half else 0.0
-    return rises, rises >= MOST or median(map(abs, pairs)) <= 0.1 * apart
+    is_constant = len(times_s) >= MOST_CONSTANT and min(times_s) == max(times_s)
+    return rises, not is_constant and (rises >= MOST or median(map(abs, pairs)) <= NEAR * apart)
 
 
 def _eligible(item: _Candidate) -> bool:

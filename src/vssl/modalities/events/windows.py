@@ -87,21 +87,18 @@ class _Ahead:
         return self._held.popleft() if self._held else next(self._lines, None)
 
     def strays(self, now_s: float, time_s: float, slack_s: float) -> bool:
-        """Whether the clock, which jumped from now to `time_s`, soon jumps back by at least half of that.
+        """Whether the clock, which jumped from now to `time_s`, soon jumps back, by a quarter of that or more at once.
 
         One that runs on until it is where it was has been set: it does not stray.
         """
         jump_s = abs(time_s - now_s)
-        last_s = time_s
+        ahead = time_s > now_s
+        largest_s, last_s = 0.0, time_s
         for other_s in self._stamps():
-            if time_s > now_s:
-                there, back_s = now_s - slack_s <= other_s < time_s - slack_s, last_s - other_s
-            else:
-                there, back_s = now_s - slack_s <= other_s <= now_s + jump_s, other_s - last_s
-            if there:
-                return back_s >= 0.5 * jump_s
-            if abs(other_s - time_s) < jump_s:  # and no other stray
-                last_s = other_s
+            largest_s = max(largest_s, last_s - other_s if ahead else other_s - last_s)
+            last_s = other_s
+            if now_s - slack_s <= other_s < (time_s - slack_s if ahead else now_s + jump_s):
+                return largest_s >= 0.25 * jump_s
         return False
 
     def _stamps(self) -> Iterator[float]:
