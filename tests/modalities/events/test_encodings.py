@@ -91,6 +91,8 @@ def test_an_encoding_can_be_forced_and_a_wrong_one_is_refused(tmp_path: Path):
     path = tmp_path / "a.log"
     path.write_bytes(log(JAPANESE).encode("cp932"))
     assert read(path, encoding="cp932")[1] == sorted(f"gate {text}" for text in JAPANESE)
+    (tmp_path / "sent.log").write_text(log(JAPANESE))  # as samples are kept that a service was sent
+    assert read(path, encoding="cp932")[0].load(tmp_path / "sent.log").metadata["unknown"].to_pylist() == [0] * 15
     with pytest.raises(BrokenFileError, match="decoded as utf-8"):
         read(path, encoding="utf-8")
     for name in ("klingon", "base64"):

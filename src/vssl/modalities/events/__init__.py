@@ -37,7 +37,7 @@ class Config:
         time_field: Field of JSON lines that holds the time.
         date_format: Order of day, month and year in dates such as 05/06/2024: dmy, mdy, ymd; auto: as the values of
             many lines have it.
-        encoding: Of the files, such as cp932 or euc_jp; auto: recognised for each file.
+        encoding: Of the files that are not UTF-8, such as cp932 or euc_jp; auto: recognised for each file.
         line_label: A regular expression whose first group is a line's label, or a field of JSON lines. It is taken out
             of the line, and training never sees it.
         keep: Fields of JSON lines that are kept as metadata, those of the first line of each sample.

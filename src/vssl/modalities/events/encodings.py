@@ -37,7 +37,7 @@ def of(path: Path, forced: str = "", known: Sequence[str] = ()) -> str:
     """Name of the encoding of a file, as Python's codecs have it.
 
     Args:
-        forced: What the user said; empty where it is to be recognised.
+        forced: What the user said, which holds for files that are not UTF-8; empty where it is to be recognised.
         known: Those of the training data besides UTF-8: they are tried before others.
 
     Raises:
@@ -74,11 +74,14 @@ def _of(path: Path, _state: tuple[int, int], forced: str, known: tuple[str, ...]
         for mark, name in _MARKS:
             if head.startswith(mark):
                 return name
-    if forced and (b"\0" not in head or forced.lower().replace("_", "-").startswith(("utf-16", "utf-32"))):
+    if forced.lower().replace("_", "-").startswith(("utf-16", "utf-32")) and b"\0" in head:
         return forced
     if b"\0" in head:
         return _utf_16(path, head)
     lines = _not_ascii(path)
+    if forced:
+        # What a service was sent is written as UTF-8, whatever the logs are; no other text is valid by chance.
+        return "utf-8" if all(_decodes(line, "utf-8") for line in lines) else forced
     wrong = [line for line in lines if not _decodes(line, "utf-8")]
     if 2 * len(wrong) <= len(lines):
         return "utf-8"
