@@ -99,7 +99,8 @@ def test_a_line_of_50_mb_is_cut_and_counted_in_little_memory(tmp_path: Path):
 
 
 def test_bytes_that_are_no_utf_8_are_replaced_and_counted(tmp_path: Path):
-    path = write(tmp_path / "latin.log", log(30).encode() + b"INFO temp\xe9rature high\n")
+    text = (log(30) + "INFO température haute\n").encode() * 10
+    path = write(tmp_path / "a.log", text + b"INFO temp\xe9rature high\n")
     spec = events.measure(path, CONFIG)
     assert spec.lines.undecodable == 1
     assert any("temp\ufffdrature" in template.text for template in spec.templates)

@@ -18,7 +18,6 @@ import pytest
 from vssl.decide import calibrate
 from vssl.decide.episodes import SPAN
 from vssl.modalities import events
-from vssl.modalities.events import times
 from vssl.modalities.events.collect import FIRST, HIDDEN, STAMP, code
 from vssl.modalities.events.files import Row
 from vssl.modalities.events.lines import JsonLines, TextLines
@@ -50,26 +49,6 @@ def test_the_format_is_recognised(tmp_path: Path):
     lines = write(tmp_path / "l.log", ["2015-10-18T18:01:47,978 INFO x", "2015-10-18T18:01:48,000 INFO y"])
     found = {path: events.measure(path, replace(CONFIG, max_broken=1.0)).reading for path in (sessions, objects, lines)}
     assert [reading.format for reading in found.values()] == ["sessions", "jsonl", "lines"]
-
-
-@pytest.mark.parametrize(
-    ("name", "line", "second"),
-    [
-        ("iso", "2015-10-18 18:01:47,978 INFO", 1445191307.978),
-        ("iso", "at 2015-10-18T20:01:47.5+02:00 INFO", 1445191307.5),
-        ("dotted", "- 1117838570 2005-06-03-15.42.50.675872 RAS", 1117813370.675872),
-        ("syslog", "Dec 10 06:55:46 LabSZ sshd", 976431346.0),
-        ("epoch", "1445191307 start", 1445191307.0),
-        ("epoch", "t=1445191307978 start", 1445191307.978),
-    ],
-)
-def test_time_stamps_are_recognised_and_read(name: str, line: str, second: float):
-    assert times.recognise([line]) == name
-    assert times.anyhow(line) == pytest.approx(second, abs=1e-3)
-
-
-def test_a_day_that_does_not_exist_is_no_time():
-    assert times.anyhow("2015-02-31 18:01:47") is None
 
 
 def test_the_time_leaves_the_message_and_becomes_a_gap(tmp_path: Path):
@@ -142,8 +121,8 @@ def test_a_session_goes_on_in_the_younger_of_two_rotated_files(tmp_path: Path):
 
 def test_a_session_key_brings_lines_together_wherever_they_stand(tmp_path: Path):
     lines = ["open blk_1 now", "open blk_-2 now", "no key here", "close blk_1", "close blk_-2", "read blk_1"]
-    write(tmp_path / "a.log", lines[:4])
-    write(tmp_path / "b.log", lines[4:])
+    write(tmp_path / "a.log.1", lines[:4])
+    write(tmp_path / "a.log", lines[4:])
     modality, data = read(tmp_path, replace(CONFIG, session=r"blk_-?\d+"))
     assert list(data.ids) == ["blk_1", "blk_-2"]
     assert data.metadata["events"].to_pylist() == [3, 2]
@@ -176,9 +155,9 @@ def test_where_the_expression_found_the_session_its_name_may_be_part_of_a_word()
 
 def test_json_fields_give_message_session_time_label_and_metadata(tmp_path: Path):
     rows = [
-        {"ts": 1445191307.0, "msg": "start", "job": {"id": 7}, "host": "a", "level": "ok"},
+        {"ts": "2015-10-18T18:01:47Z", "msg": "start", "job": {"id": 7}, "host": "a", "level": "ok"},
         {"ts": "2015-10-18T18:01:49Z", "msg": "stop", "job": {"id": 7}, "host": "b", "level": "ALARM"},
-        {"ts": 1445191307000, "msg": "start", "job": {"id": 8}, "host": "c", "level": "ok"},
+        {"ts": "2015-10-18T18:01:47Z", "msg": "start", "job": {"id": 8}, "host": "c", "level": "ok"},
     ]
     path = write(tmp_path / "a.jsonl", [json.dumps(row) for row in rows])
     _, data = read(path, replace(CONFIG, session="job.id", line_label="level", keep=("host",)))

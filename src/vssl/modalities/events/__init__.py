@@ -1,10 +1,12 @@
 """Event logs: raw lines, JSON lines or ready sessions, the templates of their events, and views of them in batches.
 
-A newcomer adds a mask of what varies within a line to `masks.MASKS`, or a format of time stamps to `times.FORMATS`.
+A newcomer adds a mask of what varies within a line to `masks.MASKS`, or a format of time stamps to `times.FORMATS`
+(and an example of it to `tests/modalities/events/test_times.py`).
 """
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -33,6 +35,9 @@ class Config:
             do, stretches of 8 windows are the column `block`: vssl calibrate --block block.
         message: Field of JSON lines that holds the text; or, in raw lines, a regular expression whose first group does.
         time_field: Field of JSON lines that holds the time.
+        date_format: Order of day, month and year in dates such as 05/06/2024: dmy, mdy, ymd; auto: as the values of
+            many lines have it.
+        encoding: Of the files that are not UTF-8, such as cp932 or euc_jp; auto: recognised for each file.
         line_label: A regular expression whose first group is a line's label, or a field of JSON lines. It is taken out
             of the line, and training never sees it.
         keep: Fields of JSON lines that are kept as metadata, those of the first line of each sample.
@@ -49,6 +54,8 @@ class Config:
     stride: str = ""
     message: str = ""
     time_field: str = ""
+    date_format: Literal["auto", "dmy", "mdy", "ymd"] = "auto"
+    encoding: str = "auto"
     line_label: str = ""
     keep: tuple[str, ...] = ()
     label_from: Literal["none", "file", "folder"] = "none"
@@ -68,13 +75,38 @@ class Config:
                 raise ConfigError(f"events.{name} is {getattr(self, name)}; it must be in {low} to {high}.")
         if not 0 <= self.max_broken <= 1:
             raise ConfigError(f"events.max_broken is {self.max_broken}; it is a share, 0 to 1.")
+        if self.encoding != "auto" and not _is_encoding(self.encoding):
+            raise ConfigError(
+                f"--encoding {self.encoding!r} is none that Python knows, such as utf-8, cp1252 or cp932."
+            )
         if self.format != "jsonl":
             for name in ("session", "message", "line_label"):
                 compiled(getattr(self, name), name)
 
 
+def _is_encoding(name: str) -> bool:
+    try:
+        "".encode(name)
+        return codecs.lookup(name)._is_text_encoding
+    except (LookupError, ValueError):
+        return False
+
+
 SHOWN = 200
 """Kinds of events that a page lists."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a time stamp stands in its line.
+
+    Attributes:
+        word: How many words are before it; blanks and the signs , ; | divide words.
+        prefix: What is before it in its own word, such as [ or time=; 0 is any number.
+    """
+
+    word: int
+    prefix: str
 
 
 @dataclass(frozen=True)
@@ -83,9 +115,18 @@ class Reading:
 
     Attributes:
         format: lines, jsonl or sessions.
-        clock: Name of the format of the time stamps; empty where none was recognised.
-        session, window, stride, message, time_field: As in `Config`.
+        clock: Name of the format of the time stamps, of `times.FORMATS`; empty where none was recognised.
+        session, window, stride, message: As in `Config`.
+        time_field: Field of JSON lines in which the time was recognised.
         line_label: As in `Config`: what is taken out of a line changes its template.
+        places: Where in a line the time stamp may stand, and nowhere else.
+        tail: "," where a comma stands before the fractions of a second, " " where a blank stands before the zone.
+        example: A time stamp of the training data.
+        doubt: Another format that fits the time stamps as well.
+        like_sessions: Whether lines that are read as text have the form of ready sessions.
+        header: A first line that names columns and is no event.
+        encoding: As in `Config`; empty where it is recognised.
+        encodings: The ones other than UTF-8 that were recognised in the training data.
     """
 
     format: Literal["lines", "jsonl", "sessions"]
@@ -96,6 +137,14 @@ class Reading:
     message: str
     time_field: str
     line_label: str
+    places: tuple[Place, ...] = (Place(0, ""),)
+    tail: str = ""
+    example: str = ""
+    doubt: str = ""
+    like_sessions: bool = False
+    header: str = ""
+    encoding: str = ""
+    encodings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +157,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of the training data: how many, and of them empty, cut as too long, and with bytes that are no UTF-8."""
+    """Lines of the training data, and of them empty ones, ones cut as too long, and ones that cannot be decoded."""
 
     read: int
     empty: int

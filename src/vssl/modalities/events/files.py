@@ -9,9 +9,9 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.files import COMPRESSED, opened
@@ -19,9 +19,11 @@ from vssl.modalities import folders
 
 SUFFIXES = (".log", ".txt", ".jsonl", ".ndjson", ".json", ".csv", ".out")
 LONGEST_LINE = 2**16
-PEEK = 2**12
+MOST_UNDECODABLE = 0.01
+"""Share of a file's lines with bytes that its encoding does not have; with more, the file is refused."""
 # What logrotate and Python's TimedRotatingFileHandler leave behind: app.log.1, app.log-20250131, app.log.2025-01-31.
 _ROTATED = re.compile(r"[.-](\d{4}-\d\d-\d\d(?:[_-]\d\d)*|\d+)$")
+_DATED = re.compile(r"[._-]?(?<!\d)(?:19|20)\d\d([._-]?)[01]\d\1[0-3]\d(?!\d)")
 _LARGEST_AGE = 999
 
 
@@ -63,6 +65,12 @@ def find(source: str | Path) -> list[LogFile]:
     return [LogFile(name, path / name) for name in sorted(names, key=_in_time)]
 
 
+def left_aside(source: str | Path) -> Counter[str]:
+    """Suffixes of the files of a folder that are not read, counted; those of hidden files are not."""
+    path = Path(source).expanduser().absolute()
+    return folders.scan(path, is_log)[2] if path.is_dir() else Counter()
+
+
 def is_log(name: str) -> bool:
     """Whether a file's name is that of a log, compressed or rotated ones included."""
     return _ROTATED.sub("", _unpacked(name)).endswith(SUFFIXES)
@@ -73,6 +81,12 @@ def _unpacked(name: str) -> str:
     for suffix in COMPRESSED:
         plain = plain.removesuffix(suffix)
     return plain
+
+
+def log_of(name: str) -> str:
+    """What the parts of one log have in common: the name without what a rotation adds, and without a date in it."""
+    plain = _unpacked(name)
+    return _DATED.sub("", _ROTATED.sub("", plain))
 
 
 def _in_time(name: str) -> tuple[str, bool, int, str]:
@@ -105,42 +119,83 @@ def _state(file: LogFile) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def rows(file: LogFile, counts: Counter[str] | None = None) -> Iterator[Row]:
+@dataclass
+class Tally:
+    """What was seen while logs were read.
+
+    Attributes:
+        read, empty, cut, undecodable: Lines; of them empty ones, cut ones, and those with bytes that cannot be decoded.
+        encodings: The files in another encoding than UTF-8, and its name.
+        lines, stamped: Lines that can be used, and of them those with a time.
+        unstamped: Files without a line that has a time.
+        falls, first_fall: How often the clock fell back, and where it did first, for a person.
+        shared: Names of sessions that occur in several logs.
+    """
+
+    read: int = 0
+    empty: int = 0
+    cut: int = 0
+    undecodable: int = 0
+    encodings: dict[str, str] = field(default_factory=dict)
+    lines: int = 0
+    stamped: int = 0
+    unstamped: list[str] = field(default_factory=list)
+    falls: int = 0
+    first_fall: str = ""
+    shared: int = 0
+
+
+def rows(file: LogFile, tally: Tally | None = None, encoding: str = "utf-8") -> Iterator[Row]:
     """The lines of a file that are not empty, in constant memory; \\n, \\r\\n and \\r end a line.
 
-    A line is cut behind `LONGEST_LINE` characters, and bytes that are no UTF-8 become U+FFFD.
-
-    Args:
-        counts: Counts `read`, `empty`, `cut` and `undecodable` lines.
+    A line is cut behind `LONGEST_LINE` characters, and bytes that the encoding does not have become U+FFFD.
 
     Raises:
-        BrokenFileError: It cannot be read, is binary, or ends too early (a compressed file that is cut off).
+        BrokenFileError: It cannot be read, ends too early (a compressed file that is cut off), or more than
+            `MOST_UNDECODABLE` of its lines cannot be decoded.
     """
     number = 0
-    counts = Counter() if counts is None else counts
+    tally = Tally() if tally is None else tally
+    if not encoding.startswith("utf-8"):
+        tally.encodings[file.name] = encoding
+    wrong: list[int] = []
     try:
-        with _opened(file.path) as binary:
-            _refuse_binary(file, binary)
-            with io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline=None) as lines:
-                for text, cut in _cut(lines):
-                    number += 1
-                    if row := _row(number, text, cut, counts):
-                        yield row
+        with (
+            _opened(file.path) as binary,
+            io.TextIOWrapper(binary, encoding=_marked(encoding), errors="replace", newline=None) as lines,
+        ):
+            for text, cut in _cut(lines):
+                number += 1
+                if row := _row(number, text, cut, tally):
+                    if row.undecodable:
+                        wrong.append(number)
+                    yield row
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         # Not only this line is lost, but everything behind it: that must not pass for a broken sample among many.
         where = f"behind line {number}" if number else "at its start"
         raise BrokenFileError(
             str(file.path), f"it cannot be read {where}: {error or type(error).__name__}. Repair it or take it away."
         ) from error
+    if len(wrong) > max(1, MOST_UNDECODABLE * number):
+        raise BrokenFileError(
+            str(file.path),
+            f"{len(wrong):,} of {number:,} lines, the first of them line {wrong[0]}, hold bytes that cannot be decoded "
+            f"as {encoding}, or the sign U+FFFD of an earlier conversion: different events would become one. "
+            "Say how the file is written with --encoding (utf-8, cp1252, cp932, euc_jp, gb18030 ...), or convert it.",
+        )
 
 
-def _row(number: int, text: str, cut: bool, counts: Counter[str]) -> Row | None:
-    counts["read"] += 1
-    counts["cut"] += cut
+def _marked(encoding: str) -> str:
+    return "utf-8-sig" if encoding == "utf-8" else encoding
+
+
+def _row(number: int, text: str, cut: bool, tally: Tally) -> Row | None:
+    tally.read += 1
+    tally.cut += cut
     undecodable = "\ufffd" in text
-    counts["undecodable"] += undecodable
+    tally.undecodable += undecodable
     if not text or text.isspace():
-        counts["empty"] += 1
+        tally.empty += 1
         return None
     return Row(number, text, cut, undecodable)
 
@@ -148,14 +203,6 @@ def _row(number: int, text: str, cut: bool, counts: Counter[str]) -> Row | None:
 def _opened(path: Path) -> io.BufferedReader:
     plain = opened(path)
     return plain if isinstance(plain, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, plain))
-
-
-def _refuse_binary(file: LogFile, binary: BinaryIO) -> None:
-    assert isinstance(binary, io.BufferedReader)
-    if b"\0" in binary.peek(PEEK)[:PEEK]:
-        raise BrokenFileError(
-            str(file.path), "it holds zero bytes, so it is no UTF-8 text: a binary file, or UTF-16. Convert it to UTF-8"
-        )
 
 
 def _cut(lines: io.TextIOWrapper) -> Iterator[tuple[str, bool]]:

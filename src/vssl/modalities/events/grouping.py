@@ -1,15 +1,20 @@
-"""From lines to samples: ready sessions, sessions by a key, or windows of lines or of time."""
+"""From lines to samples: ready sessions, sessions by a key, or windows of lines; those of time are in `windows`."""
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from vssl.modalities.broken import Broken
 from vssl.modalities.events.collect import Collector, Sample
-from vssl.modalities.events.files import LogFile
+from vssl.modalities.events.files import LogFile, Tally, log_of
 from vssl.modalities.events.lines import Line
 from vssl.modalities.spans import Span
+
+UNIQUE_DIGITS = 16
+_LONG_NUMBER = re.compile(r"(?=[a-f]*\d)[0-9a-f]{4,}")
+_DATE = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d\d*")
 
 Tokens = Callable[[str], int]
 Source = tuple[LogFile, Iterator[Line]]
@@ -37,23 +42,40 @@ def ready(sources: Iterator[Source], tokens: Tokens, length: int) -> Iterator[It
                 yield collector.sample(names.unique(name.strip(), file, line.number))
 
 
-def by_key(sources: Iterator[Source], tokens: Tokens, length: int) -> Iterator[Item]:
-    """Lines of one key are a session, wherever they stand; in the order of the sessions' first lines.
+def by_key(sources: Iterator[Source], tokens: Tokens, length: int, tally: Tally) -> Iterator[Item]:
+    """Lines of one key are a session, in the order of the sessions' first lines.
+
+    The parts of one rotated log go on with each other's sessions. In another log an equal name is another session,
+    except for names that no counter gives twice, such as UUIDs.
 
     All sessions are open until the last line is read: about 0.7 kB each at 20 events. Lines without a key belong to
     none.
     """
-    found: dict[str, Collector] = {}
+    found: dict[tuple[str, str], tuple[str, Collector]] = {}
     for file, lines in sources:
+        log = log_of(file.name)
         for line in lines:
             if line.broken:
                 yield Broken(f"{file.name}@{line.number}", line.message)
             elif line.session:
-                if line.session not in found:
-                    found[line.session] = Collector(file.name, length)
-                found[line.session].add(tokens(line.message), line)
-    for name in list(found):
-        yield found.pop(name).sample(name)
+                key = ("", line.session) if is_unique(line.session) else (log, line.session)
+                if key not in found:
+                    found[key] = file.name, Collector(file.name, length)
+                found[key][1].add(tokens(line.message), line)
+    taken: set[str] = set()
+    for key in list(found):
+        name, (file_name, collector) = key[1], found.pop(key)
+        if name in taken:
+            tally.shared += 1
+            name = f"{name}@{file_name}"
+        taken.add(name)
+        yield collector.sample(name)
+
+
+def is_unique(name: str) -> bool:
+    """Whether two machines do not give this name to two things, as it has many digits that are no date: a UUID."""
+    numbers = _LONG_NUMBER.findall(name.lower())
+    return sum(len(number) for number in numbers if not _DATE.fullmatch(number)) >= UNIQUE_DIGITS
 
 
 def by_lines(sources: Iterator[Source], tokens: Tokens, length: int, window: Span, stride: Span) -> Iterator[Item]:
@@ -75,62 +97,15 @@ def by_lines(sources: Iterator[Source], tokens: Tokens, length: int, window: Spa
             yield _window(file, held, length)
 
 
-def by_time(sources: Iterator[Source], tokens: Tokens, length: int, window: Span, stride: Span) -> Iterator[Item]:
-    """Windows of so much time from each file's first line on; those without a line give no sample.
-
-    A line without a time is as late as the one before, and so is one whose clock went back.
-    """
-    for file, lines in sources:
-        open_windows = _TimeWindows(file, length, window.size, stride.size)
-        for line in lines:
-            if line.broken:
-                yield Broken(f"{file.name}@{line.number}", line.message)
-            else:
-                yield from open_windows.add(tokens(line.message), line)
-        yield from open_windows.close()
-
-
-class _TimeWindows:
-    """The windows that are open at a moment: those that began less than a window's length ago."""
-
-    def __init__(self, file: LogFile, length: int, window_s: float, stride_s: float) -> None:
-        self._file, self._length, self._window_s, self._stride_s = file, length, window_s, stride_s
-        self._open: dict[int, Collector] = {}
-        self._start_s: float | None = None
-        self._now_s = 0.0
-        self._written: tuple[int, int] | None = None
-
-    def add(self, token: int, line: Line) -> Iterator[Sample]:
-        if line.time_s is not None:
-            if self._start_s is None:
-                self._start_s = line.time_s
-            self._now_s = max(self._now_s, line.time_s - self._start_s)
-        last = int(self._now_s // self._stride_s)
-        first = max(0, int((self._now_s - self._window_s) // self._stride_s) + 1)
-        yield from self.close(before=first)
-        for number in range(first, last + 1):
-            if number not in self._open:
-                self._open[number] = Collector(self._file.name, self._length)
-            self._open[number].add(token, line)
-
-    def close(self, before: int | None = None) -> Iterator[Sample]:
-        """The windows up to a number, or all, that will get no more lines."""
-        for number in [number for number in sorted(self._open) if before is None or number < before]:
-            collector = self._open.pop(number)
-            # Two windows that hold the same lines are one sample.
-            if collector.rows != self._written:
-                self._written = collector.rows
-                yield collector.sample(_name(self._file, *collector.rows))
-
-
 def _window(file: LogFile, held: Sequence[tuple[int, Line]], length: int) -> Sample:
     collector = Collector(file.name, length)
     for token, line in held:
         collector.add(token, line)
-    return collector.sample(_name(file, *collector.rows))
+    return collector.sample(window_name(file, *collector.rows))
 
 
-def _name(file: LogFile, first: int, last: int) -> str:
+def window_name(file: LogFile, first: int, last: int) -> str:
+    """What a window is called: by its file and its lines."""
     return f"{file.name}@{first}-{last}"
 
 

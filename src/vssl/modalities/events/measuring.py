@@ -8,7 +8,7 @@ from pathlib import Path
 from vssl.errors import EmptyDataError
 from vssl.modalities.events import Config, Lines, Spec, Template
 from vssl.modalities.events.collect import FIRST, Sample
-from vssl.modalities.events.files import find
+from vssl.modalities.events.files import Tally, find
 from vssl.modalities.events.reading import items, recognise
 from vssl.modalities.events.templates import Miner
 
@@ -36,14 +36,14 @@ def measure(source: str | Path, config: Config) -> Spec:
     files = find(source)
     reading = recognise(files, config)
     miner = Kinds() if reading.format == "sessions" else Miner(config.similarity)
-    counts: Counter[str] = Counter()
+    tally = Tally()
     longest, reason = 0, ""
 
     def learn(message: str) -> int:
         miner.add(message)
         return FIRST
 
-    for item in items(files, reading, learn, config.length, counts=counts):
+    for item in items(files, reading, learn, config.length, tally=tally):
         if isinstance(item, Sample):
             longest = max(longest, item.metadata["events"])
         else:
@@ -52,7 +52,7 @@ def measure(source: str | Path, config: Config) -> Spec:
         asked = f" --session {reading.session} fits no line." if reading.session else ""
         raise EmptyDataError(f"{source}: there is no session in it.{asked}{reason}")
     templates, left_out = miner.templates(config.vocabulary)
-    lines = Lines(counts["read"], counts["empty"], counts["cut"], counts["undecodable"])
+    lines = Lines(tally.read, tally.empty, tally.cut, tally.undecodable)
     return Spec(reading, templates, left_out, _length(longest, config.length), lines)
 
 

@@ -21,13 +21,14 @@ from vssl.errors import DataError
 from vssl.files import atomic
 from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
 from vssl.modalities.broken import Broken, check_share
-from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, views
+from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, noting, views
 from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
 from vssl.modalities.events.encoding import padded, tokens_of
-from vssl.modalities.events.files import LogFile, find, fingerprint
+from vssl.modalities.events.files import LogFile, Tally, find, fingerprint, left_aside
 from vssl.modalities.events.grouping import Item, Tokens
 from vssl.modalities.events.reading import items, overlap
 from vssl.modalities.events.table import label_column, metadata
+from vssl.modalities.events.times import FORMATS
 from vssl.types import Events
 
 # Ten doublings of a millisecond: a gap of a second is 1.
@@ -50,12 +51,14 @@ class EventModality(Modality):
         self.max_broken = config.max_broken
         self.shape = (FIRST + len(spec.templates), spec.length)
         self._samples: dict[str, int] = {}
+        self._tallies: dict[str, Tally] = {}
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Sessions:
         files = find(source)
+        tally = Tally()
         chunks = [self._chunk([], files)]
         done = 0
-        for chunk in self._chunks(files, 0, CHUNK):
+        for chunk in self._chunks(files, 0, CHUNK, tally):
             chunks.append(chunk)
             done += len(chunk.ids) + len(chunk.broken)
             if on_progress:
@@ -64,7 +67,9 @@ class EventModality(Modality):
         check_share(broken, done, self.max_broken, f"samples of {source}")
         raw = torch.cat([chunk.raw for chunk in chunks])
         ids = [name for chunk in chunks for name in chunk.ids]
-        return Sessions(raw, ids, pa.concat_tables([chunk.metadata for chunk in chunks]), fingerprint(files), broken)
+        state = fingerprint(files)
+        self._samples[state], self._tallies[state] = done, tally
+        return Sessions(raw, ids, pa.concat_tables([chunk.metadata for chunk in chunks]), state, broken)
 
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
         return self._chunks(find(source), start, size)
@@ -80,9 +85,15 @@ class EventModality(Modality):
         files = find(source)
         state = fingerprint(files)
         if state not in self._samples:
-            self._samples[state] = sum(1 for _ in self._items(files, lambda _: UNKNOWN))
+            tally = Tally()
+            self._samples[state] = sum(1 for _ in self._items(files, lambda _: UNKNOWN, tally))
+            self._tallies[state] = tally
         settings = repr((state, self.config.label_from, self.config.keep))
         return Contents(self._samples[state], state, hashlib.sha256(settings.encode()).hexdigest())
+
+    def notes(self, source: str | Path) -> list[str]:
+        self.contents(source)  # read once, if it was not yet
+        return noting.sentences(self.spec.reading, self._tallies[fingerprint(find(source))], left_aside(source))
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Events]:
         drawn = [views.draw(len(raw), self.spec.length, generator) for _ in range(2)]
@@ -121,12 +132,12 @@ class EventModality(Modality):
     def decoder(self, latent: int) -> CountDecoder:
         return CountDecoder(latent, self.shape)
 
-    def _items(self, files: Sequence[LogFile], tokens: Tokens) -> Iterator[Item]:
-        return items(files, self.spec.reading, tokens, self.spec.length, self.config.keep)
+    def _items(self, files: Sequence[LogFile], tokens: Tokens, tally: Tally | None = None) -> Iterator[Item]:
+        return items(files, self.spec.reading, tokens, self.spec.length, self.config.keep, tally)
 
-    def _chunks(self, files: Sequence[LogFile], start: int, size: int) -> Iterator[Chunk]:
+    def _chunks(self, files: Sequence[LogFile], start: int, size: int, tally: Tally | None = None) -> Iterator[Chunk]:
         held: list[Item] = []
-        for item in islice(self._items(files, tokens_of(self.spec)), start, None):
+        for item in islice(self._items(files, tokens_of(self.spec), tally), start, None):
             held.append(item)
             if len(held) == size:
                 yield self._chunk(held, files)
@@ -141,7 +152,8 @@ class EventModality(Modality):
         return Chunk([item.id for item in samples], self._metadata(samples, files), raw, broken)
 
     def _metadata(self, samples: Sequence[Sample], files: Sequence[LogFile]) -> pa.Table:
-        timed = bool(self.spec.reading.clock) or self.spec.reading.format == "jsonl"
+        clock = self.spec.reading.clock
+        timed = bool(clock) and FORMATS[clock].since_1970
         labels = label_column(samples, files, self.config.label_from, bool(self.spec.reading.line_label))
         return metadata(samples, labels, self.config.keep, timed, overlap(self.spec.reading))
 

@@ -2,49 +2,101 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Literal
 
-from vssl.errors import EmptyDataError
+from vssl.errors import DataError, EmptyDataError
 from vssl.modalities import spans
-from vssl.modalities.events import Config, Reading, grouping, times
-from vssl.modalities.events.files import LogFile, Row, rows
-from vssl.modalities.events.grouping import Item, Tokens
-from vssl.modalities.events.lines import JsonLines, Line, TextLines
+from vssl.modalities.events import Config, Reading, encodings, formats, grouping, windows
+from vssl.modalities.events.fields import TIMES, recognise_time
+from vssl.modalities.events.files import LogFile, Row, Tally, log_of, rows
+from vssl.modalities.events.grouping import Item, Source, Tokens
+from vssl.modalities.events.lines import JsonLines, Line, TextLines, unlabelled
+from vssl.modalities.events.patterns import compiled
+from vssl.modalities.events.samples import Stretch, stretches
+from vssl.modalities.events.stamps import Clock
+from vssl.modalities.events.stamps import recognise as recognise_clock
+from vssl.modalities.events.watching import watched
 
 LOOKED_AT = 200
-# Each word behind a blank of its own: otherwise a long word can be divided in too many ways to be tried.
-_SESSION = re.compile(r"[^\s,]+,\s*(?:[^\s,]+(?:\s+[^\s,]+)*\s*)?")
 
 Parser = Callable[[Row], Line]
 
 
 def recognise(files: Sequence[LogFile], config: Config) -> Reading:
-    """How the lines of these files are to be read, from the first ones of the first file that has any.
+    """How the lines of these files are to be read, from lines all over them.
 
     Raises:
         EmptyDataError: No file has a line that is not empty.
+        DataError: There are windows of time but no time stamps in order, or files of several formats.
     """
-    first = next((texts for file in files if (texts := _first_lines(file))), None)
-    if first is None:
+    forced = "" if config.encoding == "auto" else config.encoding
+    known = encodings.other_than_utf_8([file.path for file in files], forced)
+    found = stretches(files, forced, known) or _first_lines(files, forced, known)
+    if not found:
         names = ", ".join(file.name for file in files[:5])
         raise EmptyDataError(f"There is no line in {names}: every file is empty, or has empty lines only.")
-    kind = _format(first) if config.format == "auto" else config.format
-    clock = times.recognise(first) if kind == "lines" else ""
-    return Reading(
+    kind = formats.recognise_format(found) if config.format == "auto" else config.format
+    header = formats.header(found, kind)
+    field, clock = _clock(found, kind, header, config)
+    reading = Reading(
         format=kind,
-        clock=clock,
+        clock=clock.format,
         session=config.session,
         window=config.window,
         stride=config.stride or config.window,
         message=config.message,
-        time_field=config.time_field,
+        time_field=field,
         line_label=config.line_label,
+        places=clock.places,
+        tail=clock.tail,
+        example=clock.example,
+        doubt=clock.doubt,
+        like_sessions=kind == "lines" and not clock.format and formats.resembles_sessions(found),
+        header=header,
+        encoding=forced,
+        encodings=known,
     )
+    _check_clock(reading, found, config, clock)
+    return reading
+
+
+def _first_lines(files: Sequence[LogFile], forced: str, known: Sequence[str]) -> list[Stretch]:
+    """Where no sample can be taken: what is wrong with a file is raised here."""
+    read = [(file, rows(file, encoding=encodings.of(file.path, forced, known))) for file in files]
+    return [Stretch(file, texts, True) for file, lines in read if (texts := [r.text for r in islice(lines, LOOKED_AT)])]
+
+
+def _clock(found: Sequence[Stretch], kind: formats.Kind, header: str, config: Config) -> tuple[str, Clock]:
+    if kind == "sessions":
+        return "", Clock()
+    if kind == "jsonl":
+        return recognise_time([stretch.texts for stretch in found], config.time_field, config.date_format)
+    label = compiled(config.line_label, "line_label")
+    runs = [[unlabelled(text, label)[1] for text in stretch.texts if text != header] for stretch in found]
+    return "", recognise_clock(runs, config.date_format)
+
+
+def _check_clock(reading: Reading, found: Sequence[Stretch], config: Config, clock: Clock) -> None:
+    by_time = spans.parse(reading.window, "window").seconds and not reading.session and reading.format != "sessions"
+    first = found[0]
+    if config.time_field and reading.format == "jsonl" and not clock.format:
+        raise DataError(
+            f"{first.file.name}: no time is recognised in the field {config.time_field} (--time-field). The first "
+            f"lines are: {windows.shown(first.texts)}."
+        )
+    if by_time and not clock.format:
+        fields = f" in any of the fields {', '.join(TIMES)}" if reading.format == "jsonl" else ""
+        raise DataError(
+            f"{first.file.name}: --window {reading.window} needs the time of the lines, and no time stamp is recognised"
+            f"{fields}. The lines that were tried begin with: {windows.shown(first.texts)}. {windows.REMEDY}"
+        )
+    if by_time and clock.falling:
+        raise DataError(
+            f"{first.file.name}: --window {reading.window} needs lines in the order of time, and those of this log, "
+            f"such as {clock.example!r}, run backwards or in no order. Sort them from the oldest to the newest, or "
+            "take a window of lines, such as --window 20."
+        )
 
 
 def items(
@@ -53,7 +105,7 @@ def items(
     tokens: Tokens,
     length: int,
     keep: tuple[str, ...] = (),
-    counts: Counter[str] | None = None,
+    tally: Tally | None = None,
 ) -> Iterator[Item]:
     """The samples of these files, and what is broken between them, in their order.
 
@@ -61,16 +113,35 @@ def items(
         tokens: The number that stands for an event's message.
         length: L, the most events of a sample that are looked at.
         keep: Fields of JSON lines that are kept as metadata.
-        counts: As in `files.rows`.
+        tally: Counts what is read.
     """
-    sources = ((file, map(parser(reading, keep), rows(file, counts))) for file in files)
+    tally = Tally() if tally is None else tally
+    sources = _sources(files, reading, keep, tally)
     if reading.format == "sessions":
         return grouping.ready(sources, tokens, length)
     if reading.session:
-        return grouping.by_key(sources, tokens, length)
+        return grouping.by_key(sources, tokens, length, tally)
     window, stride = _steps(reading)
-    cut = grouping.by_time if window.seconds else grouping.by_lines
-    return cut(sources, tokens, length, window, stride)
+    if window.seconds:
+        return windows.by_time(sources, tokens, length, window, stride)
+    return grouping.by_lines(sources, tokens, length, window, stride)
+
+
+def _sources(files: Sequence[LogFile], reading: Reading, keep: tuple[str, ...], tally: Tally) -> Iterator[Source]:
+    log, parse = None, parser(reading, keep)
+    for file in files:
+        # The parts of a rotated log go on from year to year; another log begins anew.
+        if log_of(file.name) != log:
+            log, parse = log_of(file.name), parser(reading, keep)
+        encoding = encodings.of(file.path, reading.encoding, reading.encodings)
+        yield file, watched(file, map(parse, _without_header(rows(file, tally, encoding), reading.header)), tally)
+
+
+def _without_header(read: Iterator[Row], header: str) -> Iterator[Row]:
+    first = next(read, None)
+    if first is not None and not (header and first.text == header):
+        yield first
+    yield from read
 
 
 def overlap(reading: Reading) -> spans.Span | None:
@@ -92,31 +163,3 @@ def parser(reading: Reading, keep: tuple[str, ...] = ()) -> Parser:
 
 def _whole(row: Row) -> Line:
     return Line(row.number, row.text, row.text, damaged=row.cut or row.undecodable)
-
-
-def _first_lines(file: LogFile) -> list[str]:
-    return [row.text for row in islice(rows(file), LOOKED_AT)]
-
-
-def _format(texts: Sequence[str]) -> Literal["lines", "jsonl", "sessions"]:
-    """What most of the lines are."""
-    if 2 * sum(_is_object(text) for text in texts) > len(texts):
-        return "jsonl"
-    if 2 * sum(_is_session(text) for text in texts) > len(texts):
-        return "sessions"
-    return "lines"
-
-
-def _is_object(text: str) -> bool:
-    if not text.lstrip().startswith("{"):
-        return False
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _is_session(text: str) -> bool:
-    # 2015-10-18T18:01:47,978 has no blank before its comma either.
-    return _SESSION.fullmatch(text) is not None and times.anyhow(text.partition(",")[0]) is None

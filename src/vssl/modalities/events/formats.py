@@ -1,0 +1,149 @@
+"""What a log's lines are: raw text, JSON objects or ready sessions; and whether its first line names columns."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from vssl.errors import BrokenFileError, DataError
+from vssl.modalities.events.samples import Stretch
+from vssl.modalities.events.stamps import recognise
+
+Kind = Literal["lines", "jsonl", "sessions"]
+MOST = 0.5
+LOOKED_AT = 200
+DISTINCT_IDS = 0.9
+FEW = 20
+"""Sessions of which the ids need not show that they are distinct nearly all."""
+SINGLE = 0.05
+"""Share of events that occur only once: those of sessions come again and again, numbers in messages do not."""
+
+# Each word behind a blank of its own: otherwise a long word can be divided in too many ways to be tried.
+_SESSION = re.compile(r"[^\s,]+,\s*(?:[^\s,]+(?:\s+[^\s,]+)*\s*)?")
+_NAME = re.compile(r"[\"']?[^\W\d][\w .#()/-]{0,40}[\"']?")
+_DELIMITERS = ",;\t|"
+MESSAGES = frozenset({"message", "msg", "text", "log", "description", "details"})
+COLUMNS = frozenset(
+    {"time", "timestamp", "date", "datetime", "ts", "level", "severity", "loglevel", "priority", "event", "events"}
+    | {"eventid", "eventsequence", "sequence", "session", "sessionid", "blockid", "id", "host", "hostname", "source"}
+    | {"component", "logger", "process", "thread", "label", "lineid"}
+)
+"""Usual names of columns, in small letters and without blanks and underscores."""
+
+
+def recognise_format(stretches: Sequence[Stretch]) -> Kind:
+    """What the lines of most files are.
+
+    Raises:
+        BrokenFileError: A file is one piece of JSON over several lines.
+        DataError: Some files hold JSON objects and others do not.
+    """
+    of_files: dict[str, list[str]] = {}
+    for stretch in stretches:
+        if stretch.first:
+            refuse_whole_json(stretch)
+        of_files.setdefault(stretch.file.name, []).extend(stretch.texts)
+    kinds = {name: "jsonl" if _share(texts, _is_object) > MOST else "text" for name, texts in of_files.items()}
+    objects = [name for name, kind in kinds.items() if kind == "jsonl"]
+    others = [name for name, kind in kinds.items() if kind != "jsonl"]
+    if objects and others:
+        raise DataError(
+            f"{objects[0]} holds JSON lines and {others[0]} does not: give logs of one format at a time, or say which "
+            "one with --format."
+        )
+    if objects:
+        return "jsonl"
+    firsts = [stretch.texts[0] for stretch in stretches if stretch.first]
+    if any(_plain(text.partition(",")[2]) in MESSAGES for text in firsts):
+        return "lines"
+    return "sessions" if _are_sessions([text for texts in of_files.values() for text in texts]) else "lines"
+
+
+def resembles_sessions(stretches: Sequence[Stretch]) -> bool:
+    """Whether most lines could be `id,event event ...` by their form."""
+    return _share([text for stretch in stretches for text in stretch.texts], _has_a_sessions_form) > MOST
+
+
+def _has_a_sessions_form(text: str) -> bool:
+    return _SESSION.fullmatch(text) is not None
+
+
+def refuse_whole_json(stretch: Stretch) -> None:
+    """Refuse a file that is one array or one object of JSON, with the advice how to make lines of it.
+
+    Raises:
+        BrokenFileError: It is.
+    """
+    first = stretch.texts[0].strip()
+    several = len(stretch.texts) > 1 and first in ("[", "{", "[{")
+    if several or (first.startswith(("[{", "[ {")) and not _is_object(first)):
+        raise BrokenFileError(
+            str(stretch.file.path),
+            "it is JSON over several lines, or an array of it, and not a JSON object per line. "
+            f"Convert it: jq -c '{'.[]' if first.startswith('[') else '.'}' {stretch.file.path.name} > log.jsonl",
+        )
+
+
+def header(stretches: Sequence[Stretch], kind: Kind) -> str:
+    """The first line of the files where it only names columns; empty where it does not."""
+    firsts = Counter(stretch.texts[0] for stretch in stretches if stretch.first)
+    others = [text for stretch in stretches for text in stretch.texts if text not in firsts][:LOOKED_AT]
+    for text, count in firsts.most_common(1):
+        if kind != "jsonl" and 2 * count >= sum(firsts.values()) and _names_columns(text, others):
+            return text
+    return ""
+
+
+def _names_columns(text: str, others: Sequence[str]) -> bool:
+    """Whether a line holds usual names of columns, or names where other lines have numbers."""
+    for delimiter in _DELIMITERS:
+        names = text.strip().split(delimiter)
+        if len(names) < 2 or not all(_NAME.fullmatch(name.strip()) for name in names):
+            continue
+        if {_plain(name) for name in names} & (COLUMNS | MESSAGES):
+            return True
+        rows = [row for other in others if len(row := other.split(delimiter)) >= len(names)]
+        has_numbers = [sum(any(map(str.isdigit, row[place])) for row in rows) for place in range(len(names))]
+        free = [place for place, name in enumerate(names) if not any(map(str.isdigit, name))]
+        if len(rows) >= DISTINCT_IDS * max(1, len(others)) and any(
+            has_numbers[place] >= DISTINCT_IDS * max(1, len(rows)) for place in free
+        ):
+            return True
+    return False
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\"' _]", "", name).lower()
+
+
+def _share(texts: Sequence[str], is_one: Callable[[str], bool]) -> float:
+    return sum(is_one(text) for text in texts) / max(1, len(texts))
+
+
+def _is_object(text: str) -> bool:
+    if not text.lstrip().startswith("{"):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _are_sessions(texts: Sequence[str]) -> bool:
+    """Whether nearly all lines are `id,event event ...`, the ids distinct and the events of few kinds."""
+    found = [text for text in texts if _SESSION.fullmatch(text)]
+    if len(found) <= (MOST if len(texts) < FEW else DISTINCT_IDS) * len(texts):
+        return False
+    # 2015-10-18T18:01:47,978 INFO has no blank before its comma either.
+    if recognise([[text.partition(",")[0] for text in found]]).format:
+        return False
+    ids = {text.partition(",")[0].strip() for text in found}
+    if len(found) < FEW:
+        return 2 * len(ids) >= len(found)
+    events = Counter(event for text in found for event in text.partition(",")[2].split())
+    single = sum(count == 1 for count in events.values())
+    return single <= SINGLE * sum(events.values()) and len(ids) >= DISTINCT_IDS * len(found)

@@ -1,0 +1,113 @@
+"""What a person must know of how a log is read, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vssl.modalities import folders, spans
+from vssl.modalities.events import Reading
+from vssl.modalities.events.files import Tally
+from vssl.modalities.events.times import FORMATS
+
+NOTABLE = 0.1  # share of lines without a time, above which it is said
+SHOWN = 5
+ORDERS = {"dmy": "day/month/year", "mdy": "month/day/year", "yy md": "year/month/day", "dm yy": "day/month/year",
+          "md yy": "month/day/year"}  # fmt: skip
+
+
+def sentences(reading: Reading, tally: Tally, aside: Mapping[str, int]) -> list[str]:
+    """The sentences on some logs.
+
+    Args:
+        reading: How they are read.
+        tally: What was seen while they were read.
+        aside: Suffixes of the files that were not read, counted.
+    """
+    found = [_format(reading), *_clock(reading), *_times(reading, tally), *_lines(tally)]
+    if tally.shared:
+        found.append(
+            f"{tally.shared:,} names of sessions occur in several logs: each log has a session of its own under such a "
+            "name, NAME@FILE. If they belong together, put the lines of these logs into one file."
+        )
+    if aside:
+        found.append(
+            f"Files that are not read, as they have no suffix of a log: {folders.others(aside).partition(': ')[2]}."
+        )
+    return [sentence for sentence in found if sentence]
+
+
+def _format(reading: Reading) -> str:
+    header = f" The first line, {reading.header[:80]!r}, names columns and is no event." if reading.header else ""
+    if reading.format == "sessions":
+        return f"Each line is read as a session: its name, a comma, its events (--format lines: raw text).{header}"
+    if reading.like_sessions:
+        header += " If a line is a session, its name, a comma, its events, say --format sessions."
+    return f"Each line is read as text.{header}" if header else ""
+
+
+def _clock(reading: Reading) -> list[str]:
+    if reading.format == "sessions":
+        return []
+    if not reading.clock:
+        return ["No time stamp is recognised in the lines, so times and pauses are not seen."]
+    known = FORMATS[reading.clock]
+    where = f"in the field {reading.time_field}" if reading.time_field else _where(reading)
+    found = [f"The time is read {where}, such as {reading.example!r} ({known.title})."]
+    if not known.named:
+        found.append(
+            "The time stamps name no year: times are given in the year 2000, and from New Year's Eve on in 2001."
+        )
+    if reading.doubt:
+        found.append(
+            f"Dates such as {reading.example!r} are read as {ORDERS[reading.clock]}, and {ORDERS[reading.doubt]} fits "
+            "as well: say which with --date-format dmy, mdy or ymd."
+        )
+    return found
+
+
+def _where(reading: Reading) -> str:
+    words = sorted({place.word for place in reading.places})
+    if words == [1]:
+        return "behind the first word of each line"
+    if words == [0]:
+        return "at the start of each line"
+    return f"behind the first {' or '.join(str(word) for word in words)} words of each line"
+
+
+def _times(reading: Reading, tally: Tally) -> list[str]:
+    found = []
+    missing = tally.lines - tally.stamped
+    if reading.clock and tally.lines and missing > NOTABLE * tally.lines:
+        late = "" if spans.parse(reading.window, "window").seconds else ", so their pauses are not seen"
+        found.append(
+            f"{missing:,} of {tally.lines:,} lines have no time stamp at that place: they are as late as the line "
+            f"before{late}."
+        )
+    if reading.clock and tally.unstamped:
+        names = ", ".join(tally.unstamped[:SHOWN])
+        found.append(
+            f"Not one line has such a time stamp in {len(tally.unstamped)} of the files: {names}. If their stamps are "
+            "written in another way, they stay in the text, and the lines may count as unknown."
+        )
+    if tally.falls:
+        times = "once" if tally.falls == 1 else f"{tally.falls:,} times"
+        found.append(
+            f"The clock falls back {times} by more than a minute: {tally.first_fall}"
+            f"{' first' if tally.falls > 1 else ''}. The times of other lines are not moved."
+        )
+    return found
+
+
+def _lines(tally: Tally) -> list[str]:
+    found = []
+    by_name: dict[str, list[str]] = {}
+    for file, name in tally.encodings.items():
+        by_name.setdefault(name, []).append(file)
+    for name, files in sorted(by_name.items()):
+        more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+        found.append(f"Read as {name}: {', '.join(files[:SHOWN])}{more} (--encoding, if that is wrong).")
+    if tally.undecodable:
+        found.append(f"{tally.undecodable:,} of {tally.read:,} lines hold undecodable bytes, shown as U+FFFD.")
+    if tally.cut:
+        found.append(f"{tally.cut:,} of {tally.read:,} lines are longer than 65,536 characters and cut there.")
+    return found

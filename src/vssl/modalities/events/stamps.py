@@ -1,0 +1,320 @@
+"""Where the stamps of a log stand, and in which format: decided once, from many lines, and then read only there."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
+
+from vssl.modalities.events import Place
+from vssl.modalities.events.times import FORMATS, Format, Years, expression, seconds
+
+LOOKED_AT = 300  # characters of a line
+MOST_WORDS, LONGEST_PREFIX, MOST_PLACES = 12, 24, 8
+USUAL = 0.5  # share of the lines that have a stamp; behind it stack traces may be longer than the log
+RARE = 0.05  # the same, where the stamps open their lines and only ever rise
+AS_GOOD = 0.9
+MOST = 0.9
+NEAR = 0.35  # step from line to line beside that over half of the lines; in lines without any order they are alike
+MOST_CONSTANT = 10  # lines in a row that say the same date: an expiry, and no clock
+LARGEST_ZONE_S, SUMMER_S = 15 * 3600.0, 3600.0 + 60
+SLACK_S = 60.0
+"""How far the stamps of several threads may be out of order."""
+
+BREAK = re.compile(r"\s*[,;|]\s*|\s+")
+_WORDS = r"(?:[^\s,;|]*(?>\s*[,;|]\s*|\s+)){%d}"
+_OPENING = re.compile(r"[\[({<\"'*]*$")
+_NAMES_TIME = re.compile(r"(?i)(?:.*[_.-])?(?:ts|t|time|timestamp|datetime|date|epoch|at|audit)[=:(\[\"']*")
+_WORD = re.compile(r"[A-Za-z]+[:=]?")
+COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What was recognised.
+
+    Attributes:
+        format: Name of one of `times.FORMATS`; empty where there is no clock.
+        places: Where in a line a stamp may stand, the most frequent place first.
+        tail: As in `times.expression`.
+        example: A stamp as it stands in the log.
+        doubt: The name of another format that fits as well; empty where there is none.
+        falling: Whether the lines stand from the newest to the oldest, or in no order of time.
+    """
+
+    format: str = ""
+    places: tuple[Place, ...] = ()
+    tail: str = ""
+    example: str = ""
+    doubt: str = ""
+    falling: bool = False
+
+
+class StampReader:
+    """Reads the stamp of a line at its place, and says which part of the line it is, its brackets included."""
+
+    def __init__(self, clock: str, places: Sequence[Place], tail: str) -> None:
+        self.known = FORMATS[clock]
+        stamp = expression(clock, tail)
+        where = "|".join(_place(place) for place in sorted(places, key=lambda place: place.word)) or "(?P<p0>)"
+        self._pattern = re.compile(rf"(?:{where})(?P<stamp>{stamp})")
+        self._opened = [f"p{number}" for number in range(max(1, len(places)))]
+        self._years = None if self.known.named else Years()
+        self._last: tuple[str, float | None] = ("", None)
+
+    def __call__(self, text: str) -> tuple[float, int, int] | None:
+        """The second that the stamp says, and where it begins and ends in the text; None where there is none."""
+        found = self._pattern.match(text)
+        if found is None:
+            return None
+        stamp = found["stamp"]
+        if stamp != self._last[0]:
+            self._last = stamp, seconds(found.groupdict(), self.known)
+        time_s = self._last[1]
+        if time_s is None:
+            return None
+        begin, end = found.span("stamp")
+        begin, end = _with_brackets(text, begin, end)
+        return (self._years(time_s) if self._years else time_s), begin, end
+
+
+_CLOSING = {"[": "]", "(": ")", "{": "}", "<": ">", '"': '"', "'": "'"}
+
+
+def _with_brackets(text: str, begin: int, end: int) -> tuple[int, int]:
+    while begin and _CLOSING.get(text[begin - 1], "\0") == text[end : end + 1]:
+        begin, end = begin - 1, end + 1
+    return begin, end + (text[end : end + 1] in (",", ";", "|", ":"))
+
+
+def _place(place: Place) -> str:
+    words = _WORDS % place.word if place.word else ""
+    prefix = re.sub("0", r"\\d+", re.escape(place.prefix))
+    return words + ("[IWEFD]" if place.prefix == "I" else prefix)
+
+
+def plain(text: str) -> str:
+    """The text without the codes that colour it on a terminal."""
+    return COLOURS.sub("", text) if "\x1b" in text else text
+
+
+@dataclass
+class _Seen:
+    """The stamps of one format at one place.
+
+    Attributes:
+        at: Run and line of each; a run is a stretch of neighbouring lines.
+        times_s: What they say.
+        stamps: Their texts, fraction and zone included.
+        before: The words before them.
+    """
+
+    at: list[tuple[int, int]]
+    times_s: list[float]
+    stamps: list[re.Match[str]]
+    before: Counter[str]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    name: str
+    place: Place
+    seen: _Seen
+    share: float
+    rises: float
+    ordered: bool
+
+    @property
+    def known(self) -> Format:
+        return FORMATS[self.name]
+
+
+def recognise(runs: Sequence[Sequence[str]], date_format: str = "auto") -> Clock:
+    """The clock of a log; one without a format where no place has stamps in most lines, or none that are in order.
+
+    Args:
+        runs: Stretches of neighbouring lines from all over the log, colours taken out.
+        date_format: dmy, mdy or ymd where the user said so.
+    """
+    heads = sum(not text[:1].isspace() for run in runs for text in run)
+    seen = {name: _stamps(name, runs) for name in FORMATS if _allowed(name, date_format)}
+    found = [
+        candidate
+        for name, places in seen.items()
+        for place, stamps in places.items()
+        if _eligible(candidate := _candidate(name, place, stamps, heads))
+    ]
+    if not found:
+        return Clock()
+    best = max(item.share for item in found)
+    rank = {name: number for number, name in enumerate(FORMATS)}
+    near = [item for item in found if item.share >= AS_GOOD * best]
+    by_worth = sorted(
+        near, key=lambda item: (not item.ordered and item.place.word > 0, item.place.word, rank[item.name])
+    )
+    chosen = next(
+        (item for item in by_worth if not item.known.scale and _says_the_same(by_worth[0], item)), by_worth[0]
+    )
+    chosen, doubt = _of_its_family(chosen, near)
+    places, merged = _further(chosen, seen[chosen.name], heads)
+    return _clock(chosen, places, merged, doubt)
+
+
+def _allowed(name: str, date_format: str) -> bool:
+    order = {"dmy": "dmy", "dm yy": "dmy", "mdy": "mdy", "md yy": "mdy", "yy md": "ymd"}.get(name)
+    return date_format == "auto" or order in (None, date_format)
+
+
+def _stamps(name: str, runs: Sequence[Sequence[str]]) -> dict[Place, _Seen]:
+    """All stamps of a format, by their places."""
+    pattern = re.compile(expression(name, ", "))
+    found: dict[Place, _Seen] = defaultdict(lambda: _Seen([], [], [], Counter()))
+    for number, run in enumerate(runs):
+        for line, text in enumerate(run):
+            for match in pattern.finditer(text[:LOOKED_AT]):
+                time_s = seconds(match.groupdict(), FORMATS[name])
+                where = _where(text[: match.start()])
+                if time_s is None or where is None:
+                    continue
+                seen = found[where[0]]
+                if seen.at and seen.at[-1] == (number, line):
+                    continue
+                seen.at.append((number, line))
+                seen.times_s.append(time_s)
+                seen.stamps.append(match)
+                seen.before[where[1]] += 1
+    return found
+
+
+def _where(before: str) -> tuple[Place, str] | None:
+    breaks = list(BREAK.finditer(before))
+    prefix = before[breaks[-1].end() :] if breaks else before
+    if len(breaks) > MOST_WORDS or len(prefix) > LONGEST_PREFIX:
+        return None
+    start = breaks[-2].end() if len(breaks) > 1 else 0
+    word = before[start : breaks[-1].start()] if breaks else ""
+    prefix = re.sub(r"\d+", "0", prefix)
+    return Place(len(breaks), "I" if prefix in ("I", "W", "E", "F", "D") else prefix), word
+
+
+def _candidate(name: str, place: Place, seen: _Seen, heads: int) -> _Candidate:
+    times_s = seen.times_s if FORMATS[name].named else list(map(Years(), seen.times_s))
+    rises, ordered = _order(seen.at, times_s)
+    seen = replace(seen, times_s=times_s)
+    return _Candidate(name, place, seen, len(times_s) / max(heads, len(times_s), 1), rises, ordered)
+
+
+def _order(at: Sequence[tuple[int, int]], times_s: Sequence[float]) -> tuple[float, bool]:
+    """The share of neighbours whose time does not fall, and whether they are in order: neighbours are close in time."""
+    both = zip(pairwise(times_s), pairwise(at), strict=True)
+    pairs = [b - a for (a, b), ((run, _), (other, _)) in both if run == other]
+    if not pairs:
+        return 1.0, True
+    rises = sum(step >= -SLACK_S for step in pairs) / len(pairs)
+    half = len(times_s) // 2
+    apart = median(abs(b - a) for a, b in zip(times_s, times_s[half:], strict=False)) if half else 0.0
+    is_constant = len(times_s) >= MOST_CONSTANT and min(times_s) == max(times_s)
+    return rises, not is_constant and (rises >= MOST or median(map(abs, pairs)) <= NEAR * apart)
+
+
+def _eligible(item: _Candidate) -> bool:
+    opens = item.place.word == 0
+    if item.known.scale:
+        return item.share >= USUAL and item.ordered and (opens or not _named(item)) and _bare(item)
+    if item.share >= USUAL:
+        return opens or item.ordered
+    return opens and item.share >= RARE and len(item.seen.at) > 2 and item.rises >= MOST
+
+
+def _named(item: _Candidate) -> bool:
+    """Whether one and the same word stands before all numbers, and says what they are: a card, an order, a size."""
+    word, count = item.seen.before.most_common(1)[0]
+    return count >= MOST * len(item.seen.at) and _WORD.fullmatch(word) is not None and not _NAMES_TIME.fullmatch(word)
+
+
+def _bare(item: _Candidate) -> bool:
+    """Whether nothing but brackets, or a name of time, stands directly before the number: no `card=` and no `T1`."""
+    prefix = item.place.prefix
+    if item.name == "uptime":
+        return item.place.word == 0 and re.fullmatch(r"(?:<0>)?", prefix) is not None
+    return _OPENING.match(prefix) is not None or _NAMES_TIME.fullmatch(prefix.rpartition(" ")[2]) is not None
+
+
+def _says_the_same(first: _Candidate, other: _Candidate) -> bool:
+    """Whether a date stands behind an epoch and says the same but for a zone: it is what people read."""
+    if first is other:
+        return True
+    if not first.known.scale or not other.ordered:
+        return False
+    dates = dict(zip(other.seen.at, other.seen.times_s, strict=True))
+    apart = [time_s - dates[at] for at, time_s in zip(first.seen.at, first.seen.times_s, strict=True) if at in dates]
+    return bool(apart) and max(map(abs, apart)) <= LARGEST_ZONE_S and max(apart) - min(apart) <= SUMMER_S
+
+
+def _of_its_family(chosen: _Candidate, near: Sequence[_Candidate]) -> tuple[_Candidate, str]:
+    """Of the formats that look alike the one that reads most lines, and then the one in which time moves least."""
+    if not chosen.known.family:
+        return chosen, ""
+    family = [item for item in near if item.known.family == chosen.known.family and item.place == chosen.place]
+    most = max(len(item.seen.at) for item in family)
+    family = [item for item in family if len(item.seen.at) == most]
+    moves = {item.name: sum(abs(b - a) for a, b in pairwise(item.seen.times_s)) for item in family}
+    best = min(family, key=lambda item: moves[item.name])  # of equals the first
+    others = [item.name for item in family if item is not best and moves[item.name] <= 1.5 * moves[best.name]]
+    return best, others[0] if others else ""
+
+
+def _further(chosen: _Candidate, places: dict[Place, _Seen], heads: int) -> tuple[list[Place], _Seen]:
+    """Other places at which other lines have stamps of this format that fit in time between their neighbours'."""
+    found, merged = [chosen.place], replace(chosen.seen)
+    if chosen.rises < MOST:
+        return found, merged
+    by_count = sorted(places.items(), key=lambda item: -len(item[1].at))
+    for place, seen in by_count:
+        taken = set(merged.at)
+        stamped = zip(seen.at, seen.times_s, seen.stamps, strict=True)
+        new = [row for row in stamped if row[0] not in taken]
+        if place in found or len(found) >= MOST_PLACES or len(new) < max(3, 0.01 * heads):
+            continue
+        if sum(_fits(merged, at, time_s, chosen.known) for at, time_s, _ in new) < MOST * len(new):
+            continue
+        found.append(place)
+        rows = sorted([*zip(merged.at, merged.times_s, merged.stamps, strict=True), *new], key=lambda row: row[0])
+        merged = _Seen([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], merged.before)
+    return found, merged
+
+
+def _fits(seen: _Seen, at: tuple[int, int], time_s: float, known: Format) -> bool:
+    row = bisect(seen.at, at)
+    before = seen.times_s[row - 1] if row and seen.at[row - 1][0] == at[0] else None
+    after = seen.times_s[row] if row < len(seen.at) and seen.at[row][0] == at[0] else None
+    if before is None and after is None:
+        return False
+    if not known.named:
+        nearest = Years()
+        nearest(before if before is not None else after or 0.0)
+        time_s = nearest(time_s)
+    return (before is None or before - SLACK_S <= time_s) and (after is None or time_s <= after + SLACK_S)
+
+
+def _clock(chosen: _Candidate, places: Sequence[Place], seen: _Seen, doubt: str) -> Clock:
+    count = len(seen.stamps)
+    groups = [stamp.groupdict() for stamp in seen.stamps] if chosen.known.tail else []
+    tail = "".join(
+        mark
+        for mark, group in ((",", "comma"), (" ", "spaced"))
+        if groups and sum(item[group] is not None for item in groups) >= MOST * count
+    )
+    example = re.match(expression(chosen.name, tail), seen.stamps[0].string[seen.stamps[0].start() :])
+    return Clock(
+        format=chosen.name,
+        places=tuple(places),
+        tail=tail,
+        example=example[0] if example else seen.stamps[0][0],
+        doubt=doubt,
+        falling=chosen.rises < MOST,
+    )

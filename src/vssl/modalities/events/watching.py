@@ -1,0 +1,38 @@
+"""Counts while lines are read what a person must know of a log: lines without a time, and a clock that fell back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from vssl.modalities.events.files import LogFile, Tally
+from vssl.modalities.events.lines import Line
+from vssl.modalities.events.stamps import SLACK_S
+
+
+def watched(file: LogFile, lines: Iterator[Line], tally: Tally) -> Iterator[Line]:
+    """The same lines, counted in `tally`."""
+    last_s: float | None = None
+    last_number = count = stamped = 0
+    for line in lines:
+        count += not line.broken
+        time_s = line.time_s
+        if time_s is not None:
+            stamped += 1
+            if last_s is not None and time_s < last_s - SLACK_S:
+                tally.falls += 1
+                if not tally.first_fall:
+                    tally.first_fall = (
+                        f"line {last_number} of {file.name} says {shown(last_s)}, line {line.number} {shown(time_s)}"
+                    )
+            last_s, last_number = time_s, line.number
+        yield line
+    tally.lines += count
+    tally.stamped += stamped
+    if count and not stamped:
+        tally.unstamped.append(file.name)
+
+
+def shown(time_s: float) -> str:
+    """A second since 1970 as a person reads it."""
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
