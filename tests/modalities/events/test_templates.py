@@ -19,6 +19,7 @@ RAW = Path(__file__).parents[4] / "shared" / "data" / "event-logs" / "raw"
 @pytest.mark.parametrize(
     ("name", "text", "masked"),
     [
+        ("time", "at Sat Jul  9 12:16:49 2005, [Mon  2024] [x]", "at <time>, [<time>] [x]"),
         ("uuid", "task 123e4567-e89b-12d3-a456-426614174000 done", "task <uuid> done"),
         ("block", "Served block blk_-1608999687919862906 to", "Served block <block> to"),
         ("mac", "link 00:1b:44:11:3a:b7 up", "link <mac> up"),
@@ -26,7 +27,7 @@ RAW = Path(__file__).parents[4] / "shared" / "data" / "event-logs" / "raw"
         ("path", "open /var/log/messages failed, C:\\temp\\a.txt", "open <path> failed, <path>"),
         ("hex", "at 0x0b85eee0, mask deadbeef01", "at <hex>, mask <hex>"),
         ("node", "R30-M0-N9-C:J16-U01 is down", "<node> is down"),
-        ("number", "took 3.5 s, attempt_14_m_7 exit=-1", "took <number> s, attempt_<number>_m_<number> exit=<number>"),
+        ("number", "took 3.5 s, attempt_14_m_7 exit=-1", "took <number>, attempt_<number>_m_<number> exit=<number>"),
     ],
     ids=list(MASKS),
 )
