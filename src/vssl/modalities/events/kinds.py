@@ -17,11 +17,11 @@ from itertools import accumulate
 
 from vssl.modalities.events import headers
 from vssl.modalities.events.masks import MASKED
-from vssl.modalities.events.wildcards import ANY, PIECE, Patterns, Words, apart, has_letter, merged, spanned
+from vssl.modalities.events.wildcards import ANY, PIECE, Patterns, Words, apart, has_letter, merged, rank, spanned
 
 ROUNDS = 10
 LEAST_VALUES = 4  # two or three words are a choice, and each of them another event
-LEAST_FIRST_VALUES = 10  # the first word of a message most often says what happens
+LEAST_VERBS = 10  # the first word of a message most often says what happens, and so do started and stopping
 EVIDENCE = 15  # values times constant words beside them
 BESIDE_NUMBERS = 2  # constant words beside a place that holds a number in some lines
 BESIDE_NAMES = 4  # and beside one that holds words with numbers in them: eth0 and lo1, thread-3 and timer-7
@@ -30,6 +30,7 @@ MANY_LENGTHS = 3
 _MASK = re.compile(rf"{MASKED}|<\*>")
 _PIECE = re.compile(PIECE)
 _RUN = re.compile(r"<\*>(?:[:,.|#/x-]*<\*>)+")
+_PARTICIPLE = re.compile(r"[a-z](?:ed|ing)\W*$")
 _DIGIT = re.compile(r"\d")
 
 
@@ -91,12 +92,11 @@ def _changes(kinds: Kinds, similarity: float) -> dict[Words, dict[int, str]]:
     lengths = _lengths_behind(kinds)
     for place, shapes in alike:
         if len(shapes) > 1 and _enough(shapes, place, kinds, similarity):
-            values = [shape[place] for shape in shapes]
             before = lengths[reduce(_joined, shapes[0][:place], 0)] < MANY_LENGTHS
-            lines = sum(kinds[shape].count for shape in shapes)
-            if _are_values(shapes[0], place, values, before, lines):
+            if _are_values(shapes, place, kinds, before):
+                pattern = spanned([shape[place] for shape in shapes])
                 for shape in shapes:
-                    changes[shape].setdefault(place, spanned(values))
+                    changes[shape].setdefault(place, pattern)
     return {shape: own for shape, own in changes.items() if own}
 
 
@@ -124,23 +124,34 @@ def _joined(code: int, word: str) -> int:
     return hash((code, word))
 
 
-def _are_values(shape: Words, place: int, values: Sequence[str], before: bool, lines: int) -> bool:
+def _are_values(shapes: Sequence[Words], place: int, kinds: Kinds, before: bool) -> bool:
     """Whether what stands in one place of lines that are else alike says nothing about their kind.
 
     Args:
         before: Whether the words before the place count. What has lines of many lengths behind it is a header, and
             that two lines share it does not make them alike.
-        lines: How many lines they are. If each of them brings a word that is new, fewer are enough.
     """
-    start, rests, end = apart(values)
+    words, shape = [shape[place] for shape in shapes], shapes[0]
+    start, rests, end = apart(words)
     constant = sum(map(has_letter, shape[:place] * before + shape[place + 1 :])) + has_letter(start + end)
-    if ANY in rests:
+    if _a_number(start, rests, end, [kinds[shape].words[place] for shape in shapes]):
         return constant >= BESIDE_NUMBERS
     if all(ANY in rest for rest in rests):
         return constant >= BESIDE_NAMES
+    # Where each line brings a word that is new, fewer are enough.
+    least = LEAST_VALUES - (sum(kinds[shape].count for shape in shapes) == len(shapes))
     first = not (before and any(map(has_letter, shape[:place]))) and not headers.closes_behind(shape, place)
-    least = LEAST_FIRST_VALUES if first else LEAST_VALUES - (lines == len(values))
-    return len(values) >= least and len(values) * constant >= EVIDENCE
+    if first or 2 * sum(_PARTICIPLE.search(word) is not None for word in words) >= len(words):
+        least = LEAST_VERBS
+    return len(words) >= least and len(words) * constant >= EVIDENCE
+
+
+def _a_number(start: str, rests: Sequence[str], end: str, words: Sequence[str]) -> bool:
+    """Whether some lines have a number or nothing where others have a word, or they differ in the signs beside one."""
+    # SOCKS5 in all of its lines is a word as HTTPS is: one of a choice.
+    numbers = any(rest == ANY and _MASK.search(word) for rest, word in zip(rests, words, strict=True))
+    signs = ANY in start + end and not any(map(has_letter, rests))
+    return numbers or signs or ("" in rests and start.endswith("="))
 
 
 def _enough(shapes: Sequence[Words], place: int, kinds: Kinds, similarity: float) -> bool:
@@ -165,9 +176,14 @@ def _absorbed(kinds: Kinds) -> Kinds:
     find = Patterns(wide)
     groups: dict[Words, list[Kind]] = defaultdict(list)
     for shape, kind in kinds.items():
-        row = None if kind.varied else find(shape)
-        groups[shape if row is None else wide[row]].append(kind)
+        fitting = [wide[row] for row in find.fitting(shape) if _are_rarer(shape, wide[row], kinds)]
+        groups[max(fitting, key=rank, default=shape)].append(kind)
     return {shape: _together(own) for shape, own in groups.items()}
+
+
+def _are_rarer(shape: Words, pattern: Words, kinds: Kinds) -> bool:
+    # A place for numbers is none for words.
+    return all(place in kinds[pattern].varied for place, word in enumerate(shape) if word != pattern[place])
 
 
 def _together(kinds: Sequence[Kind]) -> Kind:

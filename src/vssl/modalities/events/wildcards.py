@@ -13,7 +13,7 @@ FEW = 2
 Words = tuple[str, ...]
 
 # What stands between these signs is a piece of a word; a mask is one too.
-PIECE = r"[^=:,;()\[\]{}\"'|#<>\s]+"
+PIECE = r"[^=:,;()\[\]{}\"'|<>\s]+"
 _PIECES = re.compile(rf"{MASKED}|<\*>|{PIECE}|.", re.DOTALL)
 _LETTER = re.compile(r"[^\W\d_]")
 _RUN = re.compile(r"<\*>(?:<\*>)+")
@@ -72,6 +72,11 @@ def fits(pattern: Sequence[str], word: str) -> bool:
     return True
 
 
+def rank(pattern: Words) -> tuple[int, int, Words]:
+    """Orders patterns from the most special to the widest; of two that are as wide, by their texts."""
+    return pattern.count(ANY), sum(ANY in word for word in pattern), pattern
+
+
 class Patterns:
     """Finds the most special one of many patterns that a line fits: the one with the fewest wild cards.
 
@@ -81,7 +86,7 @@ class Patterns:
 
     def __init__(self, patterns: Sequence[Words]) -> None:
         self._patterns = [[word.split(ANY) for word in words] for words in patterns]
-        self._ranks = [(words.count(ANY), sum(ANY in word for word in words), words) for words in patterns]
+        self._ranks = [rank(words) for words in patterns]
         by_length: dict[int, list[int]] = defaultdict(list)
         for row in sorted(range(len(patterns)), key=self._ranks.__getitem__):
             by_length[len(patterns[row])].append(row)
@@ -89,9 +94,12 @@ class Patterns:
 
     def __call__(self, words: Words) -> int | None:
         """The number of the pattern; None where none fits."""
+        return min(self.fitting(words), key=self._ranks.__getitem__, default=None)
+
+    def fitting(self, words: Words) -> list[int]:
+        """The numbers of all patterns that fit."""
         tree = self._trees.get(len(words))
-        found = (row for row in tree.rows_for(words) if self._fits(row, words)) if tree else ()
-        return min(found, key=self._ranks.__getitem__, default=None)
+        return [row for row in tree.rows_for(words) if self._fits(row, words)] if tree else []
 
     def _fits(self, row: int, words: Words) -> bool:
         return all(
