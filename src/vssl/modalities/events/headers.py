@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from vssl.modalities.events.alike import Alike
 from vssl.modalities.events.wildcards import Words, has_letter
 
 LONGEST = 8  # words
@@ -14,16 +15,16 @@ SHARE = 0.25
 MANY = 5  # names that messages come with, where nothing else tells a header
 
 
-def names(alike: Sequence[tuple[int, list[Words]]], counts: Mapping[Words, int]) -> dict[int, set[str]]:
+def names(candidates: Sequence[Alike], counts: Mapping[Words, int]) -> dict[int, set[str]]:
     """The names in each place from a line's start on where messages of several lengths come with different ones.
 
     Args:
-        alike: Each place of each shape, with all shapes that differ there only.
+        candidates: Each place of each shape, with all shapes that differ there only.
         counts: How many lines have a shape.
     """
     messages: Counter[int] = Counter()
     found: dict[int, list[Sequence[Words]]] = defaultdict(list)
-    for place, shapes in alike:
+    for (place,), shapes in candidates:
         if place < LONGEST and sum(map(has_letter, shapes[0][place + 1 :])) >= MESSAGE:
             messages[place] += len(shapes) > 1 or counts[shapes[0]] > 1
             if len(shapes) >= (2 if closes_behind(shapes[0], place) else MANY):

@@ -12,16 +12,16 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
-from itertools import accumulate
+from functools import lru_cache
 
-from vssl.modalities.events import headers
+from vssl.modalities.events import alike, headers
+from vssl.modalities.events.alike import Alike
 from vssl.modalities.events.masks import MASKED
 from vssl.modalities.events.wildcards import ANY, PIECE, Patterns, Words, apart, has_letter, merged, rank, spanned
 
 ROUNDS = 10
 LEAST_VALUES = 4  # two or three words are a choice, and each of them another event
-LEAST_VERBS = 10  # the first word of a message most often says what happens, and so do started and stopping
+MANY_VALUES = 10  # the first word of a message most often says what happens, and so do started and stopping
 EVIDENCE = 15  # values times constant words beside them
 BESIDE_NUMBERS = 2  # constant words beside a place that holds a number in some lines
 BESIDE_NAMES = 4  # and beside one that holds words with numbers in them: eth0 and lo1, thread-3 and timer-7
@@ -51,6 +51,8 @@ class Kind:
 
 Kinds = dict[Words, Kind]
 """By shape."""
+Changes = dict[Words, dict[int, str]]
+"""Of shapes what is to stand in which of their places."""
 
 
 @lru_cache(maxsize=50_000)
@@ -75,88 +77,76 @@ def generalised(kinds: Kinds, similarity: float) -> list[Kind]:
         similarity: Share of the words of a kind, 0..1, that must be the same in all its lines.
     """
     for _ in range(ROUNDS):
-        changes = _changes(kinds, similarity)
+        single = alike.but_for_one(kinds)
+        changes = _names(kinds, single) or _values(kinds, single, similarity)
+        changes = changes or _values(kinds, alike.but_for_rare_words(kinds, MANY_VALUES), similarity)
         if not changes:
             break
         kinds = _changed(kinds, changes)
     return list(_absorbed(kinds).values())
 
 
-def _changes(kinds: Kinds, similarity: float) -> dict[Words, dict[int, str]]:
+def _names(kinds: Kinds, candidates: Sequence[Alike]) -> Changes:
+    """Of each shape the places of its header that hold names."""
+    names = headers.names(candidates, {shape: kind.count for shape, kind in kinds.items()})
+    found = {
+        shape: {place: ANY for place, own in names.items() if place < len(shape) and shape[place] in own - {ANY}}
+        for shape in (kinds if names else ())
+    }
+    return {shape: own for shape, own in found.items() if own}
+
+
+def _values(kinds: Kinds, candidates: Iterable[Alike], similarity: float) -> Changes:
     """Of each shape the places that hold values, and the patterns that are to stand there."""
-    changes: dict[Words, dict[int, str]] = defaultdict(dict)
-    alike = _alike_but_for_one(kinds)
-    names = headers.names(alike, {shape: kind.count for shape, kind in kinds.items()})
-    for shape in kinds if names else ():
-        changes[shape] |= {place: ANY for place, own in names.items() if place < len(shape) and shape[place] in own}
-    lengths = _lengths_behind(kinds)
-    for place, shapes in alike:
-        if len(shapes) > 1 and _enough(shapes, place, kinds, similarity):
-            before = lengths[reduce(_joined, shapes[0][:place], 0)] < MANY_LENGTHS
-            if _are_values(shapes, place, kinds, before):
+    changes: Changes = defaultdict(dict)
+    lengths = alike.lengths_behind(kinds)
+    for places, shapes in candidates:
+        several = len(places) > 1 and not changes.keys().isdisjoint(shapes)
+        if len(shapes) < 2 or several or not _enough(shapes, places, kinds, similarity):
+            continue
+        # What has lines of many lengths behind it is a header; that lines share it does not make them alike.
+        before = lengths[alike.code(shapes[0][: places[0]])] < MANY_LENGTHS
+        if all(_are_values(shapes, place, places, kinds, before) for place in places):
+            for place in places:
                 pattern = spanned([shape[place] for shape in shapes])
                 for shape in shapes:
                     changes[shape].setdefault(place, pattern)
-    return {shape: own for shape, own in changes.items() if own}
+    return changes
 
 
-def _alike_but_for_one(shapes: Iterable[Words]) -> list[tuple[int, list[Words]]]:
-    """Each place of each shape, with all shapes that differ from it there only."""
-    buckets: dict[tuple[int, int, int], list[Words]] = defaultdict(list)
-    for shape in shapes:
-        codes = [hash((place, word)) for place, word in enumerate(shape)]
-        total = sum(codes)
-        for place, code in enumerate(codes):
-            buckets[len(shape), place, total - code].append(shape)
-    return [(place, own) for (_, place, _), own in buckets.items()]
-
-
-def _lengths_behind(shapes: Iterable[Words]) -> dict[int, int]:
-    """How many lengths lines have that begin with the same words, by the code of these words."""
-    lengths: dict[int, set[int]] = defaultdict(set)
-    for shape in shapes:
-        for code in accumulate(shape, _joined, initial=0):
-            lengths[code].add(len(shape))
-    return {code: len(own) for code, own in lengths.items()}
-
-
-def _joined(code: int, word: str) -> int:
-    return hash((code, word))
-
-
-def _are_values(shapes: Sequence[Words], place: int, kinds: Kinds, before: bool) -> bool:
-    """Whether what stands in one place of lines that are else alike says nothing about their kind.
+def _are_values(shapes: Sequence[Words], place: int, places: Sequence[int], kinds: Kinds, before: bool) -> bool:
+    """Whether what stands in one of the places of lines that are else alike says nothing about their kind.
 
     Args:
-        before: Whether the words before the place count. What has lines of many lengths behind it is a header, and
-            that two lines share it does not make them alike.
+        before: Whether the words before all the places count.
     """
-    words, shape = [shape[place] for shape in shapes], shapes[0]
+    words, shape = sorted({shape[place] for shape in shapes}), shapes[0]
     start, rests, end = apart(words)
-    constant = sum(map(has_letter, shape[:place] * before + shape[place + 1 :])) + has_letter(start + end)
-    if _a_number(start, rests, end, [kinds[shape].words[place] for shape in shapes]):
+    beside = [word for at, word in enumerate(shape) if at not in places and (before or at > places[0])]
+    constant = sum(map(has_letter, beside)) + has_letter(start + end)
+    numbers = [kinds[own].words[place] for own in shapes if own[place] == f"{start}{ANY}{end}"]
+    if _a_number(start, rests, end, numbers):
         return constant >= BESIDE_NUMBERS
     if all(ANY in rest for rest in rests):
         return constant >= BESIDE_NAMES
     # Where each line brings a word that is new, fewer are enough.
-    least = LEAST_VALUES - (sum(kinds[shape].count for shape in shapes) == len(shapes))
-    first = not (before and any(map(has_letter, shape[:place]))) and not headers.closes_behind(shape, place)
+    least = LEAST_VALUES - (sum(kinds[shape].count for shape in shapes) == len(words))
+    first = not (before and any(map(has_letter, shape[: places[0]]))) and not headers.closes_behind(shape, place)
     if first or 2 * sum(_PARTICIPLE.search(word) is not None for word in words) >= len(words):
-        least = LEAST_VERBS
+        least = MANY_VALUES
     return len(words) >= least and len(words) * constant >= EVIDENCE
 
 
-def _a_number(start: str, rests: Sequence[str], end: str, words: Sequence[str]) -> bool:
+def _a_number(start: str, rests: Sequence[str], end: str, numbers: Sequence[str]) -> bool:
     """Whether some lines have a number or nothing where others have a word, or they differ in the signs beside one."""
     # SOCKS5 in all of its lines is a word as HTTPS is: one of a choice.
-    numbers = any(rest == ANY and _MASK.search(word) for rest, word in zip(rests, words, strict=True))
     signs = ANY in start + end and not any(map(has_letter, rests))
-    return numbers or signs or ("" in rests and start.endswith("="))
+    return any(map(_MASK.search, numbers)) or signs or ("" in rests and start.endswith("="))
 
 
-def _enough(shapes: Sequence[Words], place: int, kinds: Kinds, similarity: float) -> bool:
+def _enough(shapes: Sequence[Words], places: Sequence[int], kinds: Kinds, similarity: float) -> bool:
     """Whether so many words are the same in all lines that they still say what happened."""
-    differing = {place}.union(*(kinds[shape].varied for shape in shapes))
+    differing = set(places).union(*(kinds[shape].varied for shape in shapes))
     constant = sum(has_letter(word) for at, word in enumerate(shapes[0]) if at not in differing)
     return constant >= similarity * (constant + len(differing))
 
@@ -167,26 +157,38 @@ def _changed(kinds: Kinds, changes: Mapping[Words, Mapping[int, str]]) -> Kinds:
         change = changes.get(shape, {})
         after = tuple([change.get(place, word) for place, word in enumerate(shape)])
         groups[after].append(Kind(kind.words, kind.count, kind.varied.union(change)))
-    return {shape: _together(own) for shape, own in groups.items()}
+    return {shape: together(own) for shape, own in groups.items()}
 
 
 def _absorbed(kinds: Kinds) -> Kinds:
-    """Lines whose every differing word stands where a kind has values are of that kind, be they as rare as they may."""
-    wide = [shape for shape, kind in kinds.items() if kind.varied]
-    find = Patterns(wide)
+    find = Wide(kinds)
     groups: dict[Words, list[Kind]] = defaultdict(list)
     for shape, kind in kinds.items():
-        fitting = [wide[row] for row in find.fitting(shape) if _are_rarer(shape, wide[row], kinds)]
-        groups[max(fitting, key=rank, default=shape)].append(kind)
-    return {shape: _together(own) for shape, own in groups.items()}
+        groups[find(shape) or shape].append(kind)
+    return {shape: together(own) for shape, own in groups.items()}
 
 
-def _are_rarer(shape: Words, pattern: Words, kinds: Kinds) -> bool:
-    # A place for numbers is none for words.
-    return all(place in kinds[pattern].varied for place, word in enumerate(shape) if word != pattern[place])
+class Wide:
+    """The kinds that have places for values: lines whose every other word stands there are theirs, be they rare."""
+
+    def __init__(self, kinds: Kinds) -> None:
+        self._wide = [shape for shape, kind in kinds.items() if kind.varied]
+        self._varied = [kinds[shape].varied for shape in self._wide]
+        self._find = Patterns(self._wide)
+
+    def __call__(self, shape: Words) -> Words | None:
+        """The shape of the widest such kind; None where there is none."""
+        rows = [row for row in self._find.fitting(shape) if self._differs_in_values(shape, row)]
+        return max((self._wide[row] for row in rows), key=rank, default=None)
+
+    def _differs_in_values(self, shape: Words, row: int) -> bool:
+        # A place for numbers is none for words.
+        pairs = zip(shape, self._wide[row], strict=True)
+        return all(own == word or place in self._varied[row] for place, (own, word) in enumerate(pairs))
 
 
-def _together(kinds: Sequence[Kind]) -> Kind:
+def together(kinds: Sequence[Kind]) -> Kind:
+    """Kinds of lines of one length as one."""
     if len(kinds) == 1:
         return kinds[0]
     words = tuple([merged(column) for column in zip(*(kind.words for kind in kinds), strict=True)])

@@ -8,10 +8,10 @@ thought away. Shapes are few however many lines there are; which of them are of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from vssl.modalities.events import Template, masks
-from vssl.modalities.events.kinds import Kind, generalised, shape_of
+from vssl.modalities.events.kinds import Kind, Kinds, Wide, generalised, shape_of, together
 from vssl.modalities.events.wildcards import ANY, Patterns, Words, merged
 
 MOST_SHAPES = 10_000
@@ -40,7 +40,8 @@ class Miner:
     def __init__(self, similarity: float) -> None:
         self._similarity = similarity
         self._held: dict[Words, int] = {}
-        self._shapes: dict[Words, Kind] = {}
+        self._kinds: Kinds = {}
+        self._wide: Wide | None = None
         self.refused = 0
 
     def add(self, message: str) -> None:
@@ -48,19 +49,19 @@ class Miner:
         words = words_of(message)
         self._held[words] = self._held.get(words, 0) + 1
         if len(self._held) >= REMEMBERED:
-            _fold(self._held, self._shapes)
+            self._fold(self._kinds)
             self._held = {}
-            if len(self._shapes) >= MOST_SHAPES:
+            if len(self._kinds) >= MOST_SHAPES:
                 self._condense()
 
     def templates(self, most: int) -> tuple[tuple[Template, ...], int]:
         """The most frequent templates, in a fixed order, and how many messages all others stood for."""
-        shapes = {shape: Kind(kind.words, kind.count, kind.varied) for shape, kind in self._shapes.items()}
-        _fold(self._held, shapes)
-        texts = [kind.words for kind in generalised(shapes, self._similarity)]
+        kinds = {shape: Kind(kind.words, kind.count, kind.varied) for shape, kind in self._kinds.items()}
+        self._fold(kinds)
+        texts = [kind.words for kind in generalised(kinds, self._similarity)]
         # Where a line fits two templates, it counts for the one that the Matcher gives it.
         find, counts = Patterns(texts), Counter[Words]()
-        for words, count in [*((kind.words, kind.count) for kind in self._shapes.values()), *self._held.items()]:
+        for words, count in [*((kind.words, kind.count) for kind in self._kinds.values()), *self._held.items()]:
             row = find(words)
             assert row is not None
             counts[texts[row]] += count
@@ -70,21 +71,27 @@ class Miner:
         left_out = sum(count for _, count in ranked[most:]) + self.refused
         return tuple(Template(text, count) for text, count in ranked[:most]), left_out
 
+    def _fold(self, kinds: Kinds) -> None:
+        """Add the lines that are held to the kinds that have their shapes."""
+        for words, count in self._held.items():
+            shape = shape_of(words)
+            if shape not in kinds and self._wide:
+                shape = self._wide(shape) or shape
+            kind = kinds.setdefault(shape, Kind(words, 0))
+            kind.count += count
+            if kind.words != words:
+                kind.words = tuple([a if a == b else merged((a, b)) for a, b in zip(kind.words, words, strict=True)])
+
     def _condense(self) -> None:
         """Keep kinds in place of shapes; if they are still too many, then the more frequent half."""
-        kinds = sorted(generalised(self._shapes, self._similarity), key=lambda kind: (-kind.count, kind.words))
+        kinds = sorted(generalised(self._kinds, self._similarity), key=lambda kind: (-kind.count, kind.words))
         self.refused += sum(kind.count for kind in kinds[MOST_SHAPES // 2 :])
-        self._shapes = {shape_of(kind.words): kind for kind in kinds[: MOST_SHAPES // 2]}
-
-
-def _fold(held: Mapping[Words, int], shapes: dict[Words, Kind]) -> None:
-    """Add lines to the shapes that they have."""
-    for words, count in held.items():
-        shape = shape_of(words)
-        kind = shapes.setdefault(shape, Kind(words, 0))
-        kind.count += count
-        if kind.words != words:
-            kind.words = tuple([a if a == b else merged((a, b)) for a, b in zip(kind.words, words, strict=True)])
+        self._kinds = {}
+        for kind in kinds[: MOST_SHAPES // 2]:
+            shape = shape_of(kind.words)
+            own = self._kinds.get(shape)
+            self._kinds[shape] = together([own, kind]) if own else kind
+        self._wide = Wide(self._kinds)
 
 
 class Matcher:
