@@ -24,17 +24,20 @@ def but_for_one(shapes: Collection[Words]) -> list[Alike]:
     return [((place,), own) for (place, _, _), own in buckets.items()]
 
 
-def but_for_rare_words(shapes: Collection[Words], least: int) -> Iterator[Alike]:
-    """Shapes that differ in several places at once, each with at least so many words, all of them rare ones."""
+def but_for_rare_words(shapes: Collection[Words], least: int) -> Iterator[list[Alike]]:
+    """Shapes that differ in several places at once, each with at least so many words, all of them rare ones.
+
+    First with the rarest words thought away, then with four times as frequent ones, and so on.
+    """
     counts = Counter((len(shape), place, word) for shape in shapes for place, word in enumerate(shape))
     most = 1
     while most < len(shapes):
         groups: dict[tuple[str | None, ...], list[Words]] = defaultdict(list)
         for shape in shapes:
-            rare = (counts[len(shape), place, word] <= most for place, word in enumerate(shape))
-            groups[tuple([None if own else word for own, word in zip(rare, shape, strict=True)])].append(shape)
-        for own in groups.values():
-            yield from _with_choices_apart(own, least)
+            length = len(shape)
+            key = [None if counts[length, place, word] <= most else word for place, word in enumerate(shape)]
+            groups[tuple(key)].append(shape)
+        yield [found for own in groups.values() if len(own) >= least for found in _with_choices_apart(own, least)]
         most *= 4
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -77,13 +77,22 @@ def generalised(kinds: Kinds, similarity: float) -> list[Kind]:
         similarity: Share of the words of a kind, 0..1, that must be the same in all its lines.
     """
     for _ in range(ROUNDS):
-        single = alike.but_for_one(kinds)
-        changes = _names(kinds, single) or _values(kinds, single, similarity)
-        changes = changes or _values(kinds, alike.but_for_rare_words(kinds, MANY_VALUES), similarity)
-        if not changes:
+        if not (changes := next(_all_changes(kinds, similarity), None)):
             break
         kinds = _changed(kinds, changes)
     return list(_absorbed(kinds).values())
+
+
+def _all_changes(kinds: Kinds, similarity: float) -> Iterator[Changes]:
+    """What is to be changed in the shapes, if anything is: what is surer first."""
+    single, lengths = alike.but_for_one(kinds), alike.lengths_behind(kinds)
+    if changes := _names(kinds, single):
+        yield changes
+    if changes := _values(kinds, single, lengths, similarity):
+        yield changes
+    for several in alike.but_for_rare_words(kinds, MANY_VALUES):
+        if changes := _values(kinds, several, lengths, similarity):
+            yield changes
 
 
 def _names(kinds: Kinds, candidates: Sequence[Alike]) -> Changes:
@@ -96,10 +105,9 @@ def _names(kinds: Kinds, candidates: Sequence[Alike]) -> Changes:
     return {shape: own for shape, own in found.items() if own}
 
 
-def _values(kinds: Kinds, candidates: Iterable[Alike], similarity: float) -> Changes:
+def _values(kinds: Kinds, candidates: Iterable[Alike], lengths: Mapping[int, int], similarity: float) -> Changes:
     """Of each shape the places that hold values, and the patterns that are to stand there."""
     changes: Changes = defaultdict(dict)
-    lengths = alike.lengths_behind(kinds)
     for places, shapes in candidates:
         several = len(places) > 1 and not changes.keys().isdisjoint(shapes)
         if len(shapes) < 2 or several or not _enough(shapes, places, kinds, similarity):
