@@ -1,155 +1,114 @@
-"""Templates: the constant words of lines of one kind, found without being told, and then frozen.
+"""Templates: the constant words of lines of one kind, found without being told, and then frozen as texts.
 
-After Drain (He et al. 2017, ICWS, "Drain: An online log parsing approach with fixed depth tree"), with one change: the
-path through the tree and the similarity count constant words only, so that a header of numbers and node names neither
-leads all lines to one leaf nor makes strangers look alike. What libraries keep of it between runs is pickled; here it
-is a list of texts.
+A line is read as its words, masked, and held as its shape: what is left when all pieces with a mask or a digit are
+thought away. Shapes are few however many lines there are; which of them are of one kind is found from them at the end
+(`kinds`), and before that whenever there are too many.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
 from vssl.modalities.events import Template, masks
+from vssl.modalities.events.kinds import Kind, Kinds, Wide, generalised, shape_of, together
+from vssl.modalities.events.wildcards import ANY, Patterns, Words, merged
 
-ANY = "<*>"
-DEPTH = 3
-MOST_CHILDREN = 100
-MOST_CLUSTERS = 10_000
+MOST_SHAPES = 10_000
 MOST_WORDS = 200
 REMEMBERED = 20_000
 EMPTY = "<empty>"
-_VARIES = re.compile(r"\d|<[a-z*]+>")
-
-Words = tuple[str, ...]
 
 
 def words_of(message: str) -> Words:
-    """The words of a message, masked; behind `MOST_WORDS` all are one word that varies."""
-    words = masks.words(message) or [EMPTY]
-    return (*words[:MOST_WORDS], ANY) if len(words) > MOST_WORDS else tuple(words)
+    """The words of a message, masked; of equal masked words in a row one is left, so that a list may have any length.
 
-
-def varies(word: str) -> bool:
-    """Whether a word has a mask or a digit in it, and so says nothing about the kind of line."""
-    return _VARIES.search(word) is not None
-
-
-class Cluster:
-    """Lines of one kind: where they agree their words, elsewhere `ANY`; and how many they are."""
-
-    __slots__ = ("constant", "count", "words")
-
-    def __init__(self, words: Words) -> None:
-        self.words = words
-        self.constant = constant_places(words)
-        self.count = 0
-
-    def take(self, words: Words) -> None:
-        self.count += 1
-        if words != self.words:
-            self.words = tuple(a if a == b else ANY for a, b in zip(self.words, words, strict=True))
-            self.constant = constant_places(self.words)
-
-    def likeness(self, words: Words, rest: frozenset[int], path: frozenset[int]) -> float:
-        """Share of the constant words of either, those of the path left aside, that both have in their places."""
-        either = rest | (self.constant - path)
-        return sum(self.words[place] == words[place] for place in either) / len(either) if either else 1.0
-
-
-def constant_places(words: Words) -> frozenset[int]:
-    """The places of the words that do not vary."""
-    return frozenset(place for place, word in enumerate(words) if not varies(word))
+    Behind `MOST_WORDS` all are one word that varies.
+    """
+    words = masks.words(message)
+    kept = [word for at, word in enumerate(words) if not at or word != words[at - 1] or "<" not in word]
+    return (*kept[:MOST_WORDS], ANY) if len(kept) > MOST_WORDS else tuple(kept) or (EMPTY,)
 
 
 class Miner:
-    """Finds templates while it reads: a tree of fixed depth from the number of words over the first constant ones."""
+    """Finds templates while it reads.
+
+    Args:
+        similarity: Share of the words of a kind, 0..1, that must be the same in all its lines.
+    """
 
     def __init__(self, similarity: float) -> None:
         self._similarity = similarity
-        self._children: dict[Words, set[str]] = defaultdict(set)
-        self._leaves: dict[Words, list[Cluster]] = defaultdict(list)
-        self._known: dict[Words, Cluster] = {}
-        self._clusters: list[Cluster] = []
+        self._held: dict[Words, int] = {}
+        self._kinds: Kinds = {}
+        self._wide: Wide | None = None
         self.refused = 0
 
     def add(self, message: str) -> None:
         """Learn from one message."""
         words = words_of(message)
-        cluster = self._known.get(words) or self._find(words)
-        if cluster is None:
-            self.refused += 1
-            return
-        cluster.take(words)
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
-        self._known[words] = cluster
+        self._held[words] = self._held.get(words, 0) + 1
+        if len(self._held) >= REMEMBERED:
+            self._fold(self._kinds)
+            self._held = {}
+            if len(self._kinds) >= MOST_SHAPES:
+                self._condense()
 
     def templates(self, most: int) -> tuple[tuple[Template, ...], int]:
         """The most frequent templates, in a fixed order, and how many messages all others stood for."""
-        counts: dict[str, int] = defaultdict(int)
-        for cluster in self._clusters:
-            counts[" ".join(cluster.words)] += cluster.count
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        kinds = {shape: Kind(kind.words, kind.count, kind.varied) for shape, kind in self._kinds.items()}
+        self._fold(kinds)
+        texts = [kind.words for kind in generalised(kinds, self._similarity)]
+        # Where a line fits two templates, it counts for the one that the Matcher gives it.
+        find, counts = Patterns(texts), Counter[Words]()
+        for words, count in [*((kind.words, kind.count) for kind in self._kinds.values()), *self._held.items()]:
+            row = find(words)
+            assert row is not None
+            counts[texts[row]] += count
+        ranked = sorted(
+            ((" ".join(words), count) for words, count in counts.items()), key=lambda item: (-item[1], item[0])
+        )
         left_out = sum(count for _, count in ranked[most:]) + self.refused
         return tuple(Template(text, count) for text, count in ranked[:most]), left_out
 
-    def _find(self, words: Words) -> Cluster | None:
-        constant = sorted(constant_places(words))
-        rest, path = frozenset(constant[DEPTH:]), frozenset(constant[:DEPTH])
-        leaf = self._leaf(words, constant[:DEPTH])
-        likeness, best = 0.0, None
-        for cluster in leaf:
-            if (own := cluster.likeness(words, rest, path)) > likeness:
-                likeness, best = own, cluster
-        if best is not None and likeness >= self._similarity:
-            return best
-        if len(self._clusters) >= MOST_CLUSTERS:
-            return None
-        cluster = Cluster(words)
-        leaf.append(cluster)
-        self._clusters.append(cluster)
-        return cluster
+    def _fold(self, kinds: Kinds) -> None:
+        """Add the lines that are held to the kinds that have their shapes."""
+        for words, count in self._held.items():
+            shape = shape_of(words)
+            if shape not in kinds and self._wide:
+                shape = self._wide(shape) or shape
+            kind = kinds.setdefault(shape, Kind(words, 0))
+            kind.count += count
+            if kind.words != words:
+                kind.words = tuple([a if a == b else merged((a, b)) for a, b in zip(kind.words, words, strict=True)])
 
-    def _leaf(self, words: Words, places: Sequence[int]) -> list[Cluster]:
-        """The clusters of lines with as many words and the same first constant ones."""
-        path: Words = (str(len(words)),)
-        for place in places:
-            children, word = self._children[path], words[place]
-            if word not in children and len(children) >= MOST_CHILDREN:
-                word = ANY
-            children.add(word)
-            path = (*path, word)
-        return self._leaves[path]
+    def _condense(self) -> None:
+        """Keep kinds in place of shapes; if they are still too many, then the more frequent half."""
+        kinds = sorted(generalised(self._kinds, self._similarity), key=lambda kind: (-kind.count, kind.words))
+        self.refused += sum(kind.count for kind in kinds[MOST_SHAPES // 2 :])
+        self._kinds = {}
+        for kind in kinds[: MOST_SHAPES // 2]:
+            shape = shape_of(kind.words)
+            own = self._kinds.get(shape)
+            self._kinds[shape] = together([own, kind]) if own else kind
+        self._wide = Wide(self._kinds)
 
 
 class Matcher:
     """The frozen templates: a line is of a known kind if every constant word of the template is in its place."""
 
     def __init__(self, templates: Sequence[Template], first: int, unknown: int) -> None:
-        self._unknown = unknown
-        self._by_start: dict[tuple[int, str], list[tuple[Words, int]]] = defaultdict(list)
+        self._first, self._unknown = first, unknown
         self._known: dict[Words, int] = {}
-        numbered = [(tuple(item.text.split(" ")), first + row) for row, item in enumerate(templates)]
-        # Of several that fit, the one with the most constant words says most; the more frequent one among equals.
-        for words, token in sorted(numbered, key=lambda item: (item[0].count(ANY), item[1])):
-            self._by_start[len(words), words[0]].append((words, token))
+        self._find = Patterns([tuple(masks.split(item.text)) for item in templates])
 
     def __call__(self, message: str) -> int:
         words = words_of(message)
         token = self._known.get(words)
         if token is None:
-            token = self._match(words)
+            row = self._find(words)
+            token = self._unknown if row is None else self._first + row
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[words] = token
         return token
-
-    def _match(self, words: Words) -> int:
-        for start in (words[0], ANY):
-            for template, token in self._by_start.get((len(words), start), ()):
-                if all(own in (ANY, word) for own, word in zip(template, words, strict=True)):
-                    return token
-        return self._unknown

@@ -1,0 +1,203 @@
+"""Kinds of lines: which places of lines hold values, and which hold the words that say what happened.
+
+Two lines that differ in one place are of one kind if values are seen to stand there: a number in one of them, or many
+different words between the same other ones. A place with two or three words in it, such as on and off, makes kinds.
+That how many words a place has says what it is, is the idea of IPLoM (Makanju et al. 2009, KDD) and of Brain (Yu et
+al. 2023, IEEE Transactions on Services Computing, "Brain: Log Parsing With Bidirectional Parallel Tree").
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from vssl.modalities.events import alike, headers
+from vssl.modalities.events.alike import Alike
+from vssl.modalities.events.masks import MASKED
+from vssl.modalities.events.wildcards import ANY, PIECE, Patterns, Words, apart, has_letter, merged, rank, spanned
+
+ROUNDS = 10
+LEAST_VALUES = 4  # two or three words are a choice, and each of them another event
+MANY_VALUES = 10  # the first word of a message most often says what happens, and so do started and stopping
+EVIDENCE = 15  # values times constant words beside them
+BESIDE_NUMBERS = 2  # constant words beside a place that holds a number in some lines
+BESIDE_NAMES = 4  # and beside one that holds words with numbers in them: eth0 and lo1, thread-3 and timer-7
+MANY_LENGTHS = 3
+
+_MASK = re.compile(rf"{MASKED}|<\*>")
+_PIECE = re.compile(PIECE)
+_RUN = re.compile(r"<\*>(?:[:,.|#/x-]*<\*>)+")
+_PARTICIPLE = re.compile(r"[a-z](?:ed|ing)\W*$")
+_DIGIT = re.compile(r"\d")
+
+
+@dataclass(slots=True)
+class Kind:
+    """Lines of one kind.
+
+    Attributes:
+        words: Where all agree their words, elsewhere a pattern with `ANY`.
+        count: How many they are.
+        varied: The places where words differ, not numbers alone.
+    """
+
+    words: Words
+    count: int
+    varied: frozenset[int] = frozenset()
+
+
+Kinds = dict[Words, Kind]
+"""By shape."""
+Changes = dict[Words, dict[int, str]]
+"""Of shapes what is to stand in which of their places."""
+
+
+@lru_cache(maxsize=50_000)
+def _shape(word: str) -> str:
+    return _RUN.sub(ANY, _PIECE.sub(_without_values, _MASK.sub("0", word)))
+
+
+def _without_values(piece: re.Match[str]) -> str:
+    return ANY if _DIGIT.search(piece[0]) else piece[0]
+
+
+def shape_of(words: Words) -> Words:
+    """The words with `ANY` for each piece that is masked or has a digit: lines of one shape are of one kind."""
+    return tuple([_shape(word) for word in words])
+
+
+def generalised(kinds: Kinds, similarity: float) -> list[Kind]:
+    """The kinds that lines of these shapes belong to.
+
+    Args:
+        kinds: Lines of one shape each.
+        similarity: Share of the words of a kind, 0..1, that must be the same in all its lines.
+    """
+    for _ in range(ROUNDS):
+        if not (changes := next(_all_changes(kinds, similarity), None)):
+            break
+        kinds = _changed(kinds, changes)
+    return list(_absorbed(kinds).values())
+
+
+def _all_changes(kinds: Kinds, similarity: float) -> Iterator[Changes]:
+    """What is to be changed in the shapes, if anything is: what is surer first."""
+    single, lengths = alike.but_for_one(kinds), alike.lengths_behind(kinds)
+    if changes := _names(kinds, single):
+        yield changes
+    if changes := _values(kinds, single, lengths, similarity):
+        yield changes
+    for several in alike.but_for_rare_words(kinds, MANY_VALUES):
+        if changes := _values(kinds, several, lengths, similarity):
+            yield changes
+
+
+def _names(kinds: Kinds, candidates: Sequence[Alike]) -> Changes:
+    """Of each shape the places of its header that hold names."""
+    names = headers.names(candidates, {shape: kind.count for shape, kind in kinds.items()})
+    found = {
+        shape: {place: ANY for place, own in names.items() if place < len(shape) and shape[place] in own - {ANY}}
+        for shape in (kinds if names else ())
+    }
+    return {shape: own for shape, own in found.items() if own}
+
+
+def _values(kinds: Kinds, candidates: Iterable[Alike], lengths: Mapping[int, int], similarity: float) -> Changes:
+    """Of each shape the places that hold values, and the patterns that are to stand there."""
+    changes: Changes = defaultdict(dict)
+    for places, shapes in candidates:
+        several = len(places) > 1 and not changes.keys().isdisjoint(shapes)
+        if len(shapes) < 2 or several or not _enough(shapes, places, kinds, similarity):
+            continue
+        # What has lines of many lengths behind it is a header; that lines share it does not make them alike.
+        before = lengths[alike.code(shapes[0][: places[0]])] < MANY_LENGTHS
+        if all(_are_values(shapes, place, places, kinds, before) for place in places):
+            for place in places:
+                pattern = spanned([shape[place] for shape in shapes])
+                for shape in shapes:
+                    changes[shape].setdefault(place, pattern)
+    return changes
+
+
+def _are_values(shapes: Sequence[Words], place: int, places: Sequence[int], kinds: Kinds, before: bool) -> bool:
+    """Whether what stands in one of the places of lines that are else alike says nothing about their kind.
+
+    Args:
+        before: Whether the words before all the places count.
+    """
+    words, shape = sorted({shape[place] for shape in shapes}), shapes[0]
+    start, rests, end = apart(words)
+    beside = [word for at, word in enumerate(shape) if at not in places and (before or at > places[0])]
+    constant = sum(map(has_letter, beside)) + has_letter(start + end)
+    numbers = [kinds[own].words[place] for own in shapes if own[place] == f"{start}{ANY}{end}"]
+    if _a_number(start, rests, end, numbers):
+        return constant >= BESIDE_NUMBERS
+    if all(ANY in rest for rest in rests):
+        return constant >= BESIDE_NAMES
+    # Where each line brings a word that is new, fewer are enough.
+    least = LEAST_VALUES - (sum(kinds[shape].count for shape in shapes) == len(words))
+    first = not (before and any(map(has_letter, shape[: places[0]]))) and not headers.closes_behind(shape, place)
+    if first or 2 * sum(_PARTICIPLE.search(word) is not None for word in words) >= len(words):
+        least = MANY_VALUES
+    return len(words) >= least and len(words) * constant >= EVIDENCE
+
+
+def _a_number(start: str, rests: Sequence[str], end: str, numbers: Sequence[str]) -> bool:
+    """Whether some lines have a number or nothing where others have a word, or they differ in the signs beside one."""
+    # SOCKS5 in all of its lines is a word as HTTPS is: one of a choice.
+    signs = ANY in start + end and not any(map(has_letter, rests))
+    return any(map(_MASK.search, numbers)) or signs or ("" in rests and start.endswith("="))
+
+
+def _enough(shapes: Sequence[Words], places: Sequence[int], kinds: Kinds, similarity: float) -> bool:
+    """Whether so many words are the same in all lines that they still say what happened."""
+    differing = set(places).union(*(kinds[shape].varied for shape in shapes))
+    constant = sum(has_letter(word) for at, word in enumerate(shapes[0]) if at not in differing)
+    return constant >= similarity * (constant + len(differing))
+
+
+def _changed(kinds: Kinds, changes: Mapping[Words, Mapping[int, str]]) -> Kinds:
+    groups: dict[Words, list[Kind]] = defaultdict(list)
+    for shape, kind in kinds.items():
+        change = changes.get(shape, {})
+        after = tuple([change.get(place, word) for place, word in enumerate(shape)])
+        groups[after].append(Kind(kind.words, kind.count, kind.varied.union(change)))
+    return {shape: together(own) for shape, own in groups.items()}
+
+
+def _absorbed(kinds: Kinds) -> Kinds:
+    find = Wide(kinds)
+    groups: dict[Words, list[Kind]] = defaultdict(list)
+    for shape, kind in kinds.items():
+        groups[find(shape) or shape].append(kind)
+    return {shape: together(own) for shape, own in groups.items()}
+
+
+class Wide:
+    """The kinds that have places for values: lines whose every other word stands there are theirs, be they rare."""
+
+    def __init__(self, kinds: Kinds) -> None:
+        self._wide = [shape for shape, kind in kinds.items() if kind.varied]
+        self._varied = [kinds[shape].varied for shape in self._wide]
+        self._find = Patterns(self._wide)
+
+    def __call__(self, shape: Words) -> Words | None:
+        """The shape of the widest such kind; None where there is none."""
+        rows = [row for row in self._find.fitting(shape) if self._differs_in_values(shape, row)]
+        return max((self._wide[row] for row in rows), key=rank, default=None)
+
+    def _differs_in_values(self, shape: Words, row: int) -> bool:
+        # A place for numbers is none for words.
+        pairs = zip(shape, self._wide[row], strict=True)
+        return all(own == word or place in self._varied[row] for place, (own, word) in enumerate(pairs))
+
+
+def together(kinds: Sequence[Kind]) -> Kind:
+    """Kinds of lines of one length as one."""
+    if len(kinds) == 1:
+        return kinds[0]
+    words = tuple([merged(column) for column in zip(*(kind.words for kind in kinds), strict=True)])
+    return Kind(words, sum(kind.count for kind in kinds), frozenset().union(*(kind.varied for kind in kinds)))

@@ -1,0 +1,138 @@
+"""Words and lines with wild cards: what several have in common, and which of many patterns a line fits."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from vssl.modalities.events.masks import MASKED
+
+ANY = "<*>"
+FEW = 2
+Words = tuple[str, ...]
+
+# What stands between these signs is a piece of a word; a mask is one too.
+PIECE = r"[^=:,;()\[\]{}\"'|<>\s]+"
+_PIECES = re.compile(rf"{MASKED}|<\*>|{PIECE}|.", re.DOTALL)
+_LETTER = re.compile(r"[^\W\d_]")
+_RUN = re.compile(r"<\*>(?:<\*>)+")
+
+
+def merged(words: Sequence[str]) -> str:
+    """The pattern of several words: the pieces that all have in the same place, and `ANY` for what differs."""
+    distinct = sorted(set(words))
+    if len(distinct) == 1:
+        return distinct[0]
+    pieces = [_PIECES.findall(word) for word in distinct]
+    if len({len(own) for own in pieces}) > 1:
+        return spanned(distinct)
+    same = "".join([own[0] if len(set(own)) == 1 else ANY for own in zip(*pieces, strict=True)])
+    return _balanced(_RUN.sub(ANY, same))
+
+
+def spanned(words: Sequence[str]) -> str:
+    """The pieces that all words have in common at their start and end, and `ANY` between them."""
+    start, _, end = apart(words)
+    return _balanced(f"{start}{ANY}{end}")
+
+
+def apart(words: Sequence[str]) -> tuple[str, list[str], str]:
+    """The pieces that all words have in common at their start, what differs, and those in common at their end."""
+    pieces = [_PIECES.findall(word) for word in words]
+    shortest = min(map(len, pieces))
+    start = next((n for n in range(shortest) if len({own[n] for own in pieces}) > 1), shortest)
+    rest = shortest - start
+    end = next((n for n in range(rest) if len({own[-1 - n] for own in pieces}) > 1), rest)
+    middle = ["".join(own[start : len(own) - end]) for own in pieces]
+    return "".join(pieces[0][:start]), middle, "".join(pieces[0][len(pieces[0]) - end :])
+
+
+def has_letter(word: str) -> bool:
+    """Whether a word is more than signs and values."""
+    return _LETTER.search(word) is not None
+
+
+def _balanced(pattern: str) -> str:
+    # A bracket that is left alone would hold together words that it did not before.
+    return pattern if pattern.count("[") == pattern.count("]") else ANY
+
+
+def fits(pattern: Sequence[str], word: str) -> bool:
+    """Whether a word has the parts of a pattern in their order, anything between them: in one pass over the word."""
+    first, *middle, last = pattern
+    if len(word) < len(first) + len(last) or not (word.startswith(first) and word.endswith(last)):
+        return False
+    at, end = len(first), len(word) - len(last)
+    for part in middle:
+        at = word.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+def rank(pattern: Words) -> tuple[int, int, Words]:
+    """Orders patterns from the most special to the widest; of two that are as wide, by their texts."""
+    return pattern.count(ANY), sum(ANY in word for word in pattern), pattern
+
+
+class Patterns:
+    """Finds the most special one of many patterns that a line fits: the one with the fewest wild cards.
+
+    Args:
+        patterns: Words with `ANY` in them. Of two that are as special, the first in the order of texts counts.
+    """
+
+    def __init__(self, patterns: Sequence[Words]) -> None:
+        self._patterns = [[word.split(ANY) for word in words] for words in patterns]
+        self._ranks = [rank(words) for words in patterns]
+        by_length: dict[int, list[int]] = defaultdict(list)
+        for row in sorted(range(len(patterns)), key=self._ranks.__getitem__):
+            by_length[len(patterns[row])].append(row)
+        self._trees = {length: _Node(rows, patterns, frozenset(range(length))) for length, rows in by_length.items()}
+
+    def __call__(self, words: Words) -> int | None:
+        """The number of the pattern; None where none fits."""
+        return min(self.fitting(words), key=self._ranks.__getitem__, default=None)
+
+    def fitting(self, words: Words) -> list[int]:
+        """The numbers of all patterns that fit."""
+        tree = self._trees.get(len(words))
+        return [row for row in tree.rows_for(words) if self._fits(row, words)] if tree else []
+
+    def _fits(self, row: int, words: Words) -> bool:
+        return all(
+            own[0] == word if len(own) == 1 else fits(own, word)
+            for own, word in zip(self._patterns[row], words, strict=True)
+        )
+
+
+class _Node:
+    """Rows of patterns, divided by the word at the place where they have most different ones without a wild card."""
+
+    __slots__ = ("_by_word", "_others", "_place", "_rows")
+
+    def __init__(self, rows: Sequence[int], patterns: Sequence[Words], places: frozenset[int]) -> None:
+        kinds = {place: {patterns[row][place] for row in rows} for place in places}
+        constant = {place: sum(ANY not in word for word in kinds[place]) for place in places}
+        self._place = max(sorted(places), key=lambda place: constant[place], default=-1)
+        self._rows, self._by_word, self._others = rows, {}, None
+        if len(rows) <= FEW or constant.get(self._place, 0) < 2:
+            return
+        apart: dict[str, list[int]] = defaultdict(list)
+        for row in rows:
+            word = patterns[row][self._place]
+            apart[ANY if ANY in word else word].append(row)
+        self._rows, rest = (), places - {self._place}
+        others = apart.pop(ANY, None)
+        self._others = _Node(others, patterns, rest) if others else None
+        self._by_word = {word: _Node(own, patterns, rest) for word, own in apart.items()}
+
+    def rows_for(self, words: Words) -> Iterator[int]:
+        """The rows of patterns that the words may fit."""
+        yield from self._rows
+        if (own := self._by_word.get(words[self._place])) is not None:
+            yield from own.rows_for(words)
+        if self._others is not None:
+            yield from self._others.rows_for(words)
