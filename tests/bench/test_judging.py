@@ -31,7 +31,7 @@ def test_without_a_test_set_distances_are_measured_to_other_samples_than_the_cor
 def test_no_window_that_is_corrupted_shares_rows_with_those_that_distances_are_measured_to(tmp_path: Path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_text("x\n" + "\n".join(map(str, range(100))))
-    config = sensors.Config(window="8", stride="2")
+    config = sensors.Config(window="8", stride="2", channels=("x",))
     modality = sensors.build(config, sensors.measure(tmp_path, config))
     windows = modality.load(tmp_path)
     for part in (slice(0, None), slice(0, 47)):

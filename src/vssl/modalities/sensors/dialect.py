@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SAMPLE = 2**18
 """Bytes at the beginning of a file that tell how it is written."""
 LINES = 300
+SURE = 1.1
+"""The score of a delimiter that divides all lines, and whose values are numbers and times, but for the names."""
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 NAMED = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "bar": "|", "blank": " ", "space": " "}
 
@@ -106,8 +108,7 @@ def recognise(sample: bytes, complete: bool, reading: Reading, name: str) -> Dia
     if not text.strip():
         raise BrokenFileError(name, "Empty CSV file: it holds no line of text")
     forced = NAMED.get(reading.delimiter.lower(), reading.delimiter) or _said(text)
-    scored = [_scored(text, delimiter) for delimiter in ([forced] if forced else DELIMITERS)]
-    delimiter = max(scored)[2]
+    delimiter = forced or _best(text)
     table, ends = split(text, delimiter)
     found = heading(table, delimiter, name)
     before = "".join(_lines(text)[: ends[found.lines - 1]]) if found.lines else ""
@@ -164,6 +165,14 @@ def _said(text: str) -> str:
     """The delimiter that the first line names for a spreadsheet program: sep=;"""
     first = text.partition("\n")[0].strip().strip('"')
     return first[4:5] if first.lower().startswith("sep=") else ""
+
+
+def _best(text: str) -> str:
+    """The delimiter that divides the lines best; commas without a look at the others where they leave no doubt."""
+    commas = _scored(text, ",")
+    if commas[0] >= SURE and commas[1] > 1:
+        return ","
+    return max([commas, *(_scored(text, delimiter) for delimiter in DELIMITERS if delimiter != ",")])[2]
 
 
 def _scored(text: str, delimiter: str) -> tuple[float, int, str]:
