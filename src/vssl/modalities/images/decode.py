@@ -175,7 +175,9 @@ def _opened(data: bytes, name: str) -> Iterator[ImageFile.ImageFile]:
     except Image.DecompressionBombError as error:
         raise BrokenFileError(name, f"it has more than {MAX_PIXELS:,} pixels") from error
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
-        raise BrokenFileError(name, str(error) or type(error).__name__) from error
+        # A mode that Pillow opens but neither decodes nor converts is a ValueError.
+        remedy = "; save it as PNG of 8 or 16 bits" if isinstance(error, ValueError) else ""
+        raise BrokenFileError(name, f"{str(error) or type(error).__name__}{remedy}") from error
 
 
 def _header(image: Image.Image, name: str, layout: Layout) -> Header:
@@ -214,6 +216,7 @@ def _upright(image: Image.Image) -> Image.Image:
 def _values(data: bytes, image: ImageFile.ImageFile, layout: Layout, name: str) -> np.ndarray:
     """The values of an opened image of more than 8 bits, [H, W] or [H, W, 3], upright and laid over black."""
     if not layout.raw:
+        depth.native_order(image)
         return depth.single_values(_upright(image), layout)
     depth.pair_of_bytes(image, layout.raw, high=True)
     high = _upright(image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
@@ -13,6 +14,17 @@ from vssl.errors import BrokenFileError
 GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 """TIFF 6.0, SampleFormat."""
+
+
+NATIVE = {
+    "I;16BS": "I;16NS",
+    "I;16S": "I;16NS",
+    "I;32BS": "I;32NS",
+    "I;32S": "I;32NS",
+    "F;32BF": "F;32NF",
+    "F;32F": "F;32NF",
+}
+"""Pillow's names of how bytes lie: in a stated order, and in this computer's."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,9 @@ class Layout:
     unsigned_32: bool = False
 
 
+PLAIN = {channels: Layout(8, channels) for channels in (1, 3)}
+
+
 def layout(image: ImageFile.ImageFile, name: str) -> Layout:
     """How an opened file stores its values, by its header.
 
@@ -41,6 +56,8 @@ def layout(image: ImageFile.ImageFile, name: str) -> Layout:
         BrokenFileError: They are of a kind that would be read wrongly; the message says what to save it as.
     """
     grey = image.mode in GREY_MODES or image.mode.startswith("I;16")
+    if image.format not in ("PNG", "TIFF"):  # all others have 8 bits
+        return PLAIN[1 if grey else 3]
     bits = 16 if image.mode.startswith("I;16") else 32 if image.mode in ("I", "F") else 8
     raw = _raw(image)
     deep = raw.endswith((";16B", ";16L", ";16N")) and not image.mode.startswith("I")
@@ -50,7 +67,10 @@ def layout(image: ImageFile.ImageFile, name: str) -> Layout:
 
 def _raw(image: ImageFile.ImageFile) -> str:
     """Pillow's name of how the bytes lie; empty where a format has none."""
-    arguments = image.tile[0].args if image.tile else ""
+    return _first(image.tile[0].args) if image.tile else ""
+
+
+def _first(arguments: tuple[Any, ...] | str | None) -> str:
     raw = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return raw if isinstance(raw, str) else ""
 
@@ -86,6 +106,19 @@ def pair_of_bytes(image: ImageFile.ImageFile, raw: str, high: bool) -> None:
         wanted = f"{kind};16{'B' if big == high else 'L'}"
     image.tile = [
         tile._replace(args=(wanted, *tile.args[1:]) if isinstance(tile.args, tuple) else wanted) for tile in image.tile
+    ]
+
+
+def native_order(image: ImageFile.ImageFile) -> None:
+    """Let an opened TIFF file whose strips libtiff unpacks be read in this computer's byte order, which they have then.
+
+    Pillow does so for 16 bits without a sign, and swaps the bytes of all others of the other order.
+    """
+    image.tile = [
+        tile._replace(args=(NATIVE.get(_first(tile.args), _first(tile.args)), *tile.args[1:]))
+        if tile.codec_name == "libtiff" and isinstance(tile.args, tuple)
+        else tile
+        for tile in image.tile
     ]
 
 
