@@ -145,6 +145,7 @@ def is_drawing(data: bytes, name: str) -> bool:
         layout = depth.layout(image, name)
         if _header(image, name, layout).wide:
             return len(np.unique(_values(data, image, layout, name))) <= FEW
+        image.draft(image.mode, (256, 256))
         counts = np.bincount(np.asarray(_upright(image)).astype(np.uint8).ravel(), minlength=256)
         # Compression blurs the edge between black and white a little.
         extreme = counts[:16].sum() + counts[-16:].sum()

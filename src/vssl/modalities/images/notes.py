@@ -21,8 +21,12 @@ FEW_SIZES = 4
 UNLIKE = 1.5
 """Ratio of two sides that a few cameras or settings explain, and one does not."""
 
-DRAWING_BYTES = 0.2
+DRAWING_BYTES = 0.1
 """A pixel of a compressed file; photographs have more, and drawings less."""
+
+LOOKED_INTO = 60
+LOOKED_INTO_PIXELS = 100_000_000
+"""Pictures and pixels at most that are decoded for a word on drawings."""
 
 
 def notes(index: Index, canvas: Canvas) -> list[str]:
@@ -117,18 +121,20 @@ def _sizes(headers: Sequence[Header]) -> Counter[str]:
 
 def _drawings(index: Index, headers: dict[int, Header]) -> list[str]:
     """A word on pictures of a few values, such as masks, beside photographs."""
-    rows = [row for row, header in headers.items() if _may_be_drawing(index, row, header)]
-    found = [row for row in rows if _is_drawing(index, row)]
-    if not found or len(found) == len(headers):
+    rows = list(headers)[:: -(-len(headers) // LOOKED_INTO) or 1]
+    left, found = LOOKED_INTO_PIXELS, []
+    for row in rows:
+        header = headers[row]
+        pixels = header.height * header.width
+        if pixels <= left and (header.format == "BMP" or index.sizes[row] < DRAWING_BYTES * pixels + 1000):
+            left -= pixels
+            found += [row] * _is_drawing(index, row)
+    if not found or len(found) == len(rows):
         return []
     return [
-        f"Of {len(headers)} pictures looked at, {len(found)} have a few values only, as masks do, and the others many "
+        f"Of {len(rows)} pictures looked into, {len(found)} have a few values only, as masks do, and the others many "
         f"({examples([index.ids[row] for row in found])}). If they are masks, give a folder or list without them."
     ]
-
-
-def _may_be_drawing(index: Index, row: int, header: Header) -> bool:
-    return header.format == "BMP" or index.sizes[row] < DRAWING_BYTES * header.height * header.width + 1000
 
 
 def _is_drawing(index: Index, row: int) -> bool:

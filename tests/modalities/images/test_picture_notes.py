@@ -133,7 +133,7 @@ def test_drawings_of_any_name_beside_photographs_are_said(tmp_path):
         photograph(tmp_path / f"data/good/{number}.png", colour=False, seed=number)
         mask(tmp_path / f"data/x/{number}.png", value=200)
     (note,) = notes(tmp_path / "data")
-    assert re.search(r"Of 24 pictures looked at, 12 have a few values only.*x/0\.png", note)
+    assert re.search(r"Of 24 pictures looked into, 12 have a few values only.*x/0\.png", note)
 
 
 def test_two_kinds_of_pictures_are_counted(tmp_path):
