@@ -17,8 +17,8 @@ FileState = tuple[int, int]  # size in bytes, time of change in ns
 DANGLING: FileState = (0, 0)
 """Of a file that cannot be looked at, such as a link that points nowhere."""
 
-LITTER = ("__MACOSX", ".DS_Store", ".git", ".ipynb_checkpoints")
-"""Hidden, and so usual that nobody needs to hear of them."""
+LITTER = ("__MACOSX", ".DS_Store", ".git", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini")
+"""What systems leave everywhere: hidden, and nobody needs to hear of it."""
 
 
 @dataclass

@@ -2,6 +2,7 @@ import io
 import os
 import pickle
 import tarfile
+import unicodedata
 import zipfile
 
 import numpy as np
@@ -290,6 +291,11 @@ def test_columns_of_plain_numbers_are_numbers(data):
         put(data / f"{name}.png")
     metadata = open_index(write_csv(data, "path,count,gain,note\na.png,-3,0.5,\nb.png,NA,2,\n")).metadata
     assert metadata.to_pydict() == {"count": [-3, None], "gain": [0.5, 2.0], "note": [None, None]}
+
+
+def test_paths_with_composed_letters_are_found_under_decomposed_ones(data):
+    put(data / unicodedata.normalize("NFD", "größe.png"))
+    assert open_index(write_csv(data, "path\n" + unicodedata.normalize("NFC", "größe.png") + "\n")).read(0)
 
 
 def test_paths_that_windows_wrote_are_found(data):

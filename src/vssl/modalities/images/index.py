@@ -82,15 +82,18 @@ class Index:
             BrokenFileError: It cannot be read, or is larger than `decode.MAX_BYTES`.
         """
         name, size = self.ids[row], int(self.sizes[row])
-        if size > decode.MAX_BYTES:
-            raise BrokenFileError(name, f"it has {size:,} bytes, more than {decode.MAX_BYTES:,}")
         offset, next_at = self.pages[row].tolist()
+        if size > decode.MAX_BYTES:
+            remedy = "; save its pages as files of their own" if offset else ""
+            raise BrokenFileError(name, f"it has {size:,} bytes, more than {decode.MAX_BYTES:,}{remedy}")
         if not offset:
             return self.reader.read(name, int(self.offsets[row]), size)
-        file = name.rpartition(tiff.MARK)[0]
-        return tiff.alone(
-            _stack(self.reader, file, int(self.offsets[row]), size, int(self.mtimes[row])), offset, next_at
-        )
+        file, place, changed = name.rpartition(tiff.MARK)[0], int(self.offsets[row]), int(self.mtimes[row])
+        try:
+            data = _stack(self.reader, file, place, size, changed)
+        except BrokenFileError as error:
+            raise BrokenFileError(name, error.reason) from error
+        return tiff.alone(data, offset, next_at)
 
     def select(self, rows: np.ndarray | Sequence[int]) -> Index:
         """The index of some rows, in the order given; light enough to be sent to another process."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -63,10 +64,12 @@ def _is_empty(column: pa.ChunkedArray) -> bool:
 
 
 def _as_here(folder: Path, name: str | None) -> str | None:
-    """The path with / where a computer with Windows wrote it with backslashes."""
-    if name is None or "\\" not in name or os.path.lexists(folder / name):
+    """The path as the file is called here, where another system wrote backslashes or composed letters otherwise."""
+    if name is None or (name.isascii() and "\\" not in name) or os.path.lexists(folder / name):
         return name
-    return name.replace("\\", "/")
+    plain = name.replace("\\", "/")
+    forms = [plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))]
+    return next((form for form in forms if os.path.lexists(folder / form)), plain)
 
 
 def _check_paths(source: Path, names: list[str | None]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -160,15 +159,15 @@ def only_page(data: bytes, name: str) -> bytes:
 def pages_of_file(path: Path, _size: int, _mtime: int) -> tuple[Page, ...]:
     """The pages of a file of this size and time of change; none if it cannot be read, which decoding will say."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with path.open("rb", buffering=0) as file:
+
+            def read(offset: int, size: int) -> bytes:
+                file.seek(offset)
+                return file.read(size)
+
+            return tuple(pages(read))
     except OSError:
         return ()
-    try:
-        return tuple(pages(lambda offset, size: os.pread(descriptor, size, offset)))
-    except OSError:
-        return ()
-    finally:
-        os.close(descriptor)
 
 
 @cache
