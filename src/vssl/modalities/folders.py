@@ -17,7 +17,7 @@ FileState = tuple[int, int]  # size in bytes, time of change in ns
 DANGLING: FileState = (0, 0)
 """Of a file that cannot be looked at, such as a link that points nowhere."""
 
-LITTER = ("__MACOSX", ".DS_Store", ".git", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini")
+LITTER = frozenset({"__MACOSX", ".DS_Store", ".git", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini"})
 """What systems leave everywhere: hidden, and nobody needs to hear of it."""
 
 
@@ -72,7 +72,7 @@ def survey(root: Path, is_wanted: Callable[[str], bool]) -> Found:
         seen.add(identity)
         folders_below: list[str] = []
         for item in items:
-            if is_hidden(item.name):
+            if item.name.startswith(".") or item.name in LITTER:
                 _note_hidden(found, folder, item, is_wanted)
             elif _is_folder(item):
                 (folders_below if item.is_symlink() else pending).append(f"{folder}{item.name}/")

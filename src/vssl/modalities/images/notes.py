@@ -13,7 +13,9 @@ from vssl.modalities.images.decode import Canvas, Header
 from vssl.modalities.images.index import Index
 from vssl.modalities.images.names import examples, left_aside
 
-SAMPLE = 300
+SAMPLE, LEAST, SAMPLE_BYTES = 300, 20, 500_000_000
+"""Pictures that are looked at: as many as this, or as have so many bytes together, but a few at least."""
+
 SHRUNK = 4.0
 """How many pixels, across or down, one pixel may stand for without a word."""
 
@@ -45,7 +47,10 @@ def notes(index: Index, canvas: Canvas) -> list[str]:
 def _headers(index: Index) -> dict[int, Header]:
     """The headers of some rows; broken files are named elsewhere."""
     found = {}
-    for row in np.sort(np.random.default_rng(0).permutation(len(index))[:SAMPLE]).tolist():
+    rows = np.random.default_rng(0).permutation(len(index))[:SAMPLE]
+    few_enough = np.cumsum(index.sizes[rows]) <= SAMPLE_BYTES
+    few_enough[:LEAST] = True
+    for row in np.sort(rows[few_enough]).tolist():
         try:
             found[row] = decode.read_header(index.read(row), index.ids[row])
         except BrokenFileError:

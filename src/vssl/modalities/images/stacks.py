@@ -28,6 +28,8 @@ def divide(index: Index, pages_of: PagesOf) -> Index:
     Raises:
         DataError: A list names a page that is not there, or names one twice.
     """
+    if not any(tiff.MARK in name or name.lower().endswith(tiff.SUFFIXES) for name in index.ids):
+        return index
     rows: list[int] = []
     ids: list[str] = []
     places: list[tuple[int, int]] = []
