@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from PIL import Image
 
 from vssl import runtime
 from vssl.errors import ExportError
@@ -101,6 +102,41 @@ def test_the_command_prints_a_line_of_json_each_and_its_status_says_whether_some
     assert [row["decision"] for row in rows] == ["accept", "review"]
     assert rows[1]["score"] is None
     assert main([str(exported), by_decision["reject"]]) == 1
+
+
+def test_a_folder_is_read_by_the_rule_of_the_library_and_the_rest_is_said(
+    exported: Path, line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for number, file in enumerate(pictures(line)[:3]):
+        shutil.copy(file, tmp_path / f"part{number + 9}.png")
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / ".hidden.png").write_bytes(b"x")
+    (tmp_path / "latest.png").symlink_to("part9.png")
+    (tmp_path / "ground_truth").mkdir()
+    Image.new("1", (8, 8)).save(tmp_path / "ground_truth/part9_mask.png")
+    main([str(exported), str(tmp_path)])
+    out, err = capsys.readouterr()
+    assert [json.loads(row)["id"] for row in out.splitlines()] == [
+        str(tmp_path / name) for name in ("part9.png", "part10.png", "part11.png")
+    ]
+    for words in ("1 .txt", ".hidden.png", "latest.png", "ground_truth/part9_mask.png"):
+        assert words in err
+
+
+def test_each_page_of_a_stack_is_decided(exported: Path, line: Path, tmp_path: Path):
+    pages = [Image.open(file) for file in pictures(line)[:3]]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    decider = runtime.load(exported)
+    decisions = list(decider.decide_images([tmp_path / "a.tif"]))
+    assert [decision.id for decision in decisions] == [f"{tmp_path / 'a.tif'}#page={number}" for number in (1, 2, 3)]
+    alone = decider.decide_images(pictures(line)[:3])
+    assert [decision.score for decision in decisions] == pytest.approx([decision.score for decision in alone])
+
+
+def test_a_folder_without_pictures_is_an_error(exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "a.txt").write_text("x")
+    assert main([str(exported), str(tmp_path)]) == 2
+    assert "1 .txt" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(exported: Path, line: Path):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from serving import HERE, files_of, pictures, service_of
 from vssl import api, runtime
@@ -50,6 +51,14 @@ def test_pictures_are_decided_as_the_runtime_decides_them_and_are_stored(
     assert {row["model"] for row in rows} == {answer.json()["model"]}
     assert {row["policy"] for row in rows} == {item["policy"] for item in found} == {service.base}
     assert len({row["content"] for row in rows}) == 12
+
+
+def test_a_file_of_several_pages_is_reviewed_with_what_to_do(line: Path, asked, tmp_path: Path):
+    pages = [Image.open(path) for path in pictures(line, 2)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    (found,) = asked().post("/v1/decide", files=files_of([tmp_path / "a.tif"])).json()["decisions"]
+    assert found["decision"] == "review"
+    assert "2 pages where one picture is expected; save each as a file of its own" in found["reason"]
 
 
 def test_what_cannot_be_read_is_reviewed_beside_the_others(line: Path, asked):

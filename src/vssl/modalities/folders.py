@@ -8,6 +8,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vssl.errors import DataError
@@ -16,12 +17,41 @@ FileState = tuple[int, int]  # size in bytes, time of change in ns
 DANGLING: FileState = (0, 0)
 """Of a file that cannot be looked at, such as a link that points nowhere."""
 
+LITTER = frozenset({"__MACOSX", ".DS_Store", ".git", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini"})
+"""What systems leave everywhere: hidden, and nobody needs to hear of it."""
+
+
+@dataclass
+class Found:
+    """What lies below a folder.
+
+    Attributes:
+        names: Of the wanted files, relative to the folder, with /.
+        states: Of the same files.
+        ignored: The other files' suffixes, counted.
+        hidden: Hidden files of wanted names and hidden folders, but for those that operating systems leave everywhere.
+        links: Links that were passed over, as what they point at was found under its own name.
+    """
+
+    names: list[str] = field(default_factory=list)
+    states: list[FileState] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    hidden: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+
 
 def scan(root: Path, is_wanted: Callable[[str], bool]) -> tuple[list[str], list[FileState], Counter[str]]:
-    """Names (relative to root, with /) and states of the wanted files below root, and the others' suffixes, counted.
+    """Names and states of the wanted files below root, and the others' suffixes, counted; see `survey`."""
+    found = survey(root, is_wanted)
+    return found.names, found.states, found.ignored
 
-    Hidden files and folders are passed over. Links are followed; one that points nowhere, or to itself, keeps its name,
-    so that it is counted as a broken file later and does not vanish.
+
+def survey(root: Path, is_wanted: Callable[[str], bool]) -> Found:
+    """Find the wanted files below a folder.
+
+    Hidden files and folders are passed over. Links are followed where they lead to something that is not found under
+    its own name too: a folder or file has the same name whatever the order of the listing. A link that points nowhere,
+    or to itself, keeps its name, so that it is counted as a broken file later and does not vanish.
 
     Args:
         is_wanted: Whether a file is, by its name.
@@ -29,28 +59,59 @@ def scan(root: Path, is_wanted: Callable[[str], bool]) -> tuple[list[str], list[
     Raises:
         DataError: A folder cannot be listed, a link not be followed, or a wanted name is not UTF-8.
     """
-    names: list[str] = []
-    states: list[FileState] = []
-    ignored: Counter[str] = Counter()
-    pending, seen = [""], set()
-    while pending:
-        folder = pending.pop()
+    found, seen = Found(), set()
+    pending, linked_folders, linked_files = [""], list[str](), list[os.DirEntry[str]]()
+    while pending or linked_folders:
+        # Real folders first, so that a link to one of them is known as such.
+        is_link = not pending
+        folder = linked_folders.pop() if is_link else pending.pop()
         identity, items = _listing(root / folder)
         if identity in seen:  # links between folders can form a circle
+            found.links += [folder.rstrip("/")] * is_link
             continue
         seen.add(identity)
+        folders_below: list[str] = []
         for item in items:
-            if item.name.startswith("."):
-                continue
-            if _is_folder(item):
-                pending.append(f"{folder}{item.name}/")
+            if item.name.startswith(".") or item.name in LITTER:
+                _note_hidden(found, folder, item, is_wanted)
+            elif _is_folder(item):
+                (folders_below if item.is_symlink() else pending).append(f"{folder}{item.name}/")
             elif not is_wanted(item.name):
-                ignored[suffix(item.name)] += 1
-            elif (found := _item_state(item)) is not None:
-                check_name(root, folder + item.name)
-                names.append(folder + item.name)
-                states.append(found)
-    return names, states, ignored
+                found.ignored[suffix(item.name)] += 1
+            elif item.is_symlink():
+                linked_files.append(item)
+            else:
+                _keep(found, root, folder + item.name, _item_state(item))
+        linked_folders = sorted([*linked_folders, *folders_below], reverse=True)
+    _keep_links(found, root, linked_files, is_wanted)
+    return found
+
+
+def _note_hidden(found: Found, folder: str, item: os.DirEntry[str], is_wanted: Callable[[str], bool]) -> None:
+    if not is_litter(item.name) and (is_wanted(item.name) or _is_folder(item)):
+        found.hidden.append(folder + item.name)
+
+
+def _keep(found: Found, root: Path, name: str, own: FileState | None) -> None:
+    if own is not None:
+        check_name(root, name)
+        found.names.append(name)
+        found.states.append(own)
+
+
+def _keep_links(found: Found, root: Path, links: list[os.DirEntry[str]], is_wanted: Callable[[str], bool]) -> None:
+    """Keep the linked files that are not found under a name of their own."""
+    top, targets = os.path.realpath(root), set[str]()
+    for link in sorted(links, key=lambda link: link.path):
+        name, own = os.path.relpath(link.path, root), _item_state(link)
+        target = os.path.realpath(link.path)
+        inside = os.path.relpath(target, top)
+        is_own = not inside.startswith("..") and not is_hidden(inside) and is_wanted(inside)
+        if own not in (None, DANGLING) and (is_own or target in targets):
+            found.links.append(name)
+        else:
+            targets.add(target)
+            _keep(found, root, name, own)
 
 
 def state(status: os.stat_result) -> FileState:
@@ -79,13 +140,25 @@ def suffix(name: str) -> str:
 
 def others(ignored: Mapping[str, int]) -> str:
     """What there is where nothing wanted was found, for a message."""
-    kinds = ", ".join(f"{count} {kind or 'without a suffix'}" for kind, count in Counter(ignored).most_common(10))
-    return f"there are other files: {kinds}" if kinds else "it holds no file"
+    return f"there are other files: {counted(ignored)}" if ignored else "it holds no file"
+
+
+def counted(ignored: Mapping[str, int]) -> str:
+    """The most frequent suffixes with their counts, for a message."""
+    kinds = Counter(ignored).most_common()
+    text = ", ".join(f"{count} {kind or 'without a suffix'}" for kind, count in kinds[:10])
+    return text if len(kinds) <= 10 else f"{text}, {sum(count for _, count in kinds[10:])} others"
 
 
 def is_hidden(path: str) -> bool:
-    """Whether a part of the path starts with a dot; `.` and `..` are no names."""
-    return any(part.startswith(".") and part not in (".", "..") for part in path.split("/"))
+    """Whether a part of the path starts with a dot or is what macOS adds to archives; `.` and `..` are no names."""
+    return any((part.startswith(".") and part not in (".", "..")) or part in LITTER for part in path.split("/"))
+
+
+def is_litter(path: str) -> bool:
+    """Whether a hidden path is what operating systems leave everywhere, and no word is to be lost on it."""
+    parts = path.split("/")
+    return any(part in LITTER for part in parts) or parts[-1].startswith("._")
 
 
 def natural_order(names: list[str]) -> list[int]:

@@ -6,11 +6,12 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from vssl.errors import VsslError
+from vssl.modalities.images.below import pictures_below
 from vssl.runtime.decider import load
 
 
@@ -45,9 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(rejected)
 
 
-def _files(data: Sequence[Path]) -> Iterator[Path]:
+def _files(data: Sequence[Path]) -> list[Path]:
+    """The pictures, found in folders as the library finds them; what is left aside there is said."""
+    found: list[Path] = []
     for path in data:
-        yield from sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
+        if path.is_dir():
+            below = pictures_below(path)
+            found += [path / name for name in below.names]
+            for note in below.notes:
+                print(f"Note: {path}: {note}", file=sys.stderr)
+        else:
+            found.append(path)
+    return found
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 
 from vssl.config import from_dict
 from vssl.errors import BrokenFileError, ExportError
+from vssl.modalities.images import tiff
 from vssl.modalities.images.decode import Canvas, decode
 from vssl.runtime.folder import GOLDEN, KNOWN, MODEL, POLICY, Export, read
 from vssl.runtime.sessions import VERSION, session
@@ -145,15 +146,23 @@ class Decider:
         ]
 
     def decide_images(self, files: Iterable[Path], group: str = "") -> Iterator[Decision]:
-        """Decide on image files, in their order; one that cannot be read is reviewed, and none is lost."""
+        """Decide on image files, in their order, and on each page of a TIFF file.
+
+        One that cannot be read is reviewed, and none is lost.
+        """
         for file in files:
             try:
-                raw = self.image(file.read_bytes(), str(file))[None]
-            except (BrokenFileError, OSError) as error:
-                reason = error.reason if isinstance(error, BrokenFileError) else str(error.strerror)
-                yield unreadable(str(file), reason)
-            else:
-                yield from self.decide(raw, [str(file)], [group])
+                pages = tiff.each_page(file.read_bytes(), str(file))
+            except OSError as error:
+                yield unreadable(str(file), str(error.strerror))
+                continue
+            for name, data in pages:
+                try:
+                    raw = self.image(data, name)[None]
+                except BrokenFileError as error:
+                    yield unreadable(name, error.reason)
+                else:
+                    yield from self.decide(raw, [name], [group])
 
     def image(self, data: bytes, name: str) -> np.ndarray:
         """The raw sample of an image file's bytes: uint8 [C, H, W].

@@ -137,9 +137,24 @@ def test_a_1x1_image_fills_the_canvas():
     assert (decode(encode(Image.new("L", (1, 1), 77)), "a", COLOUR) == 77).all()
 
 
-def test_of_several_pages_the_first_is_taken():
+def test_several_pictures_in_one_file_are_refused_where_one_is_expected():
     pages = [Image.new("L", (12, 8), value) for value in (10, 200)]
-    assert (decode(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]), "a", GREY) == 10).all()
+    with pytest.raises(BrokenFileError, match=r"2 pages.*each as a file"):
+        decode(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]), "a", GREY)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_an_animation_is_refused(format):
+    frames = [Image.new("L", (12, 8), value) for value in (10, 200)]
+    with pytest.raises(BrokenFileError, match="an animation of 2 pictures"):
+        read_header(encode(frames[0], format, save_all=True, append_images=frames[1:]), "a")
+
+
+def test_a_thumbnail_before_the_page_is_no_page():
+    page = Image.new("L", (64, 64), 200)
+    data = encode(page.resize((16, 16)).point(lambda _: 10), "TIFF", save_all=True, append_images=[page])
+    assert read_header(data, "a").width == 64
+    assert (decode(data, "a", GREY) == 200).all()
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "BMP", "TIFF", "WEBP"])

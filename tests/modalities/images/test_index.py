@@ -2,6 +2,7 @@ import io
 import os
 import pickle
 import tarfile
+import unicodedata
 import zipfile
 
 import numpy as np
@@ -235,11 +236,71 @@ def test_commas_at_the_ends_of_all_rows_are_no_columns(data):
     assert index.metadata.to_pydict() == {"label": ["good"]}
 
 
-def test_a_list_that_is_not_utf_8_is_refused_with_its_column(data):
+@pytest.mark.parametrize(
+    ("encoding", "delimiter", "label"),
+    [
+        ("cp1252", ",", "größer"),
+        ("cp932", ";", "不良"),
+        ("utf-16", "\t", "良品"),
+        ("utf-8-sig", ",", "rayé"),
+        ("gb18030", ",", "划痕"),
+        ("cp949", ",", "불량"),
+        ("cp1251", ";", "брак"),
+        ("cp1250", ";", "błąd"),
+        ("cp1252", ",", "45°"),
+    ],
+)
+def test_the_encoding_and_the_delimiter_of_a_list_are_recognised_and_said(data, encoding, delimiter, label):
     put(data / "a.png")
-    (data / "list.csv").write_bytes("path,label\na.png,größer\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"column 'label' of .*list\.csv is no UTF-8"):
+    (data / "list.csv").write_bytes(f"path{delimiter}label\r\na.png{delimiter}{label}\r\n".encode(encoding))
+    index = open_index(data / "list.csv")
+    assert index.metadata.to_pydict() == {"label": [label]}
+    assert bool(index.remarks) == (encoding != "utf-8-sig")
+
+
+def test_a_list_whose_encoding_is_not_recognised_is_refused_with_its_row(data):
+    put(data / "a.png")
+    (data / "list.csv").write_bytes(b"path,label\na.png,\x98\x81\xff\n")
+    with pytest.raises(DataError, match=r"list\.csv, row 1: its encoding is not recognised.*UTF-8"):
         open_index(data / "list.csv")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1E1", "10"],
+        ["007", "8"],
+        ["1.10", "1.1"],
+        ["2024-05-06", "2024-05-07"],
+        ["0x1A", "1"],
+        ["1,5", "2"],
+        ["99999999999999999999", "1"],
+        ["true", "false"],
+        ["12:30", "7"],
+    ],
+)
+def test_codes_and_dates_of_a_list_stay_as_they_are_written(data, values):
+    for name in "ab":
+        put(data / f"{name}.png")
+    rows = "".join(f'{name}.png,"{value}"\n' for name, value in zip("ab", values, strict=True))
+    assert open_index(write_csv(data, f"path,lot\n{rows}")).metadata["lot"].to_pylist() == values
+
+
+def test_columns_of_plain_numbers_are_numbers(data):
+    for name in "ab":
+        put(data / f"{name}.png")
+    metadata = open_index(write_csv(data, "path,count,gain,note\na.png,-3,0.5,\nb.png,NA,2,\n")).metadata
+    assert metadata.to_pydict() == {"count": [-3, None], "gain": [0.5, 2.0], "note": [None, None]}
+
+
+def test_paths_with_composed_letters_are_found_under_decomposed_ones(data):
+    put(data / unicodedata.normalize("NFD", "größe.png"))
+    assert open_index(write_csv(data, "path\n" + unicodedata.normalize("NFC", "größe.png") + "\n")).read(0)
+
+
+def test_paths_that_windows_wrote_are_found(data):
+    put(data / "good/1.png")
+    assert open_index(write_csv(data, "path\ngood\\1.png\n")).ids == ["good/1.png"]
 
 
 def test_a_list_without_rows_is_empty(data):

@@ -11,9 +11,9 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vssl.errors import BrokenFileError, DataError
+from vssl.modalities.images import tiff, zipnames
 from vssl.modalities.images.cache import entry
 
 MAX_UNPACKED_BYTES = 32 * 2**30
@@ -32,10 +33,15 @@ COMPRESSED: dict[tuple[str, ...], Callable[..., Any]] = {
 }
 SUFFIXES = (".zip", ".tar", *(suffix for suffixes in COMPRESSED for suffix in suffixes))
 
+LAYOUT = 2  # counts up when tables of contents hold something else for the same archive
+
+MAX_BYTES = 256 * 2**20
+"""Of a file whose pages are looked for; decoding refuses larger ones."""
+
 Member = tuple[str, int, int]  # name, offset of the data, size of the data
 
 
-class Reader(Protocol):
+class Reader(Hashable, Protocol):
     """Where the bytes of images come from; small and picklable, so that every process opens the file by itself."""
 
     def read(self, name: str, offset: int, size: int) -> bytes: ...
@@ -61,7 +67,7 @@ class Tar:
 
 @dataclass(frozen=True)
 class Zip:
-    """A zip file."""
+    """A zip file; the offset of a member is its place in the table of contents."""
 
     path: Path
     version: str
@@ -72,7 +78,7 @@ class Zip:
         except OSError as error:
             raise DataError(f"The archive {self.path} cannot be read any more: {error.strerror}.") from error
         try:
-            with archive.open(name) as member:
+            with archive.open(archive.infolist()[offset]) as member:
                 return member.read(size)
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError) as error:
             raise BrokenFileError(name, f"its place in the archive is damaged: {error}") from error
@@ -90,7 +96,10 @@ def is_archive(path: Path) -> bool:
 
 
 def open_archive(path: Path, refresh: bool = False) -> tuple[Reader, pa.Table]:
-    """The reader of an archive and its table of contents: columns `name`, `offset`, `size`; one row a plain file.
+    """The reader of an archive and its table of contents; one row a plain file.
+
+    Its columns: `name`, `offset`, `size`, and `pages`, of TIFF files the numbers of `tiff.Page` one behind the other.
+    Its schema's metadata has the `encoding` that names in a zip file were taken to be in, if it had to be guessed.
 
     The table, and a compressed tar's uncompressed copy, are cached by the archive's path, size and time of change, so
     that a second start reads neither. Links are followed where they point at the same bytes (hard links), else skipped.
@@ -100,23 +109,33 @@ def open_archive(path: Path, refresh: bool = False) -> tuple[Reader, pa.Table]:
         StorageError: The cache cannot be written.
     """
     status = path.stat()
-    version = hashlib.sha256(f"{path}|{status.st_size}|{status.st_mtime_ns}".encode()).hexdigest()[:32]
+    identity = f"{path}|{status.st_size}|{status.st_mtime_ns}|{LAYOUT}"
+    version = hashlib.sha256(identity.encode()).hexdigest()[:32]
     folder = entry(f"archive-{version}", partial(_build, path), refresh)
     table = pq.read_table(folder / "members.parquet")
+    return _reader(path, version, folder), table
+
+
+def _reader(path: Path, version: str, folder: Path) -> Reader:
     if _is_zip(path):
-        return Zip(path, version), table
-    return Tar(path if _decompressor(path) is None else folder / "plain.tar"), table
+        return Zip(path, version)
+    return Tar(path if _decompressor(path) is None else folder / "plain.tar")
 
 
 def _build(path: Path, folder: Path) -> None:
+    encoding = None
     try:
-        members = _zip_members(path) if _is_zip(path) else _tar_members(_uncompressed(path, folder / "plain.tar"))
+        if _is_zip(path):
+            members, encoding = _zip_members(path)
+        else:
+            members = _tar_members(_uncompressed(path, folder / "plain.tar"))
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"The archive {path} is damaged or incomplete: {error}. Copy or download it again.") from error
-    pq.write_table(_table(path, members), folder / "members.parquet")
+    table = _table(path, members, _reader(path, folder.name, folder))
+    pq.write_table(table.replace_schema_metadata({"encoding": encoding or ""}), folder / "members.parquet")
 
 
-def _table(path: Path, members: Iterable[Member]) -> pa.Table:
+def _table(path: Path, members: Iterable[Member], reader: Reader) -> pa.Table:
     last = {name: (offset, size) for name, offset, size in members}  # a later member of the same name replaces it
     try:
         names = pa.array(last, pa.string())
@@ -124,21 +143,42 @@ def _table(path: Path, members: Iterable[Member]) -> pa.Table:
         raise DataError(f"The archive {path} has a file name that is not UTF-8: {error.object!a}.") from error
     places = list(last.values())
     offsets, sizes = ([place[column] for place in places] for column in (0, 1))
-    return pa.table({"name": names, "offset": pa.array(offsets, pa.int64()), "size": pa.array(sizes, pa.int64())})
+    pages = [_pages(reader, name, *last[name]) if is_tiff(name) else [] for name in last]
+    columns = {"offset": offsets, "size": sizes}
+    table = {name: pa.array(values, pa.int64()) for name, values in columns.items()}
+    return pa.table({"name": names, **table, "pages": pa.array(pages, pa.list_(pa.int64()))})
+
+
+def is_tiff(name: str) -> bool:
+    """Whether a file may have pages, by its name."""
+    return name.lower().endswith(tiff.SUFFIXES)
+
+
+def _pages(reader: Reader, name: str, offset: int, size: int) -> list[int]:
+    try:
+        data = reader.read(name, offset, size) if size <= MAX_BYTES else b""
+    except BrokenFileError:  # reading it for its pixels will say so
+        return []
+    found = tiff.pages(lambda offset, size: data[offset : offset + size])
+    return [int(value) for page in found for value in astuple(page)] if len(found) > 1 else []
 
 
 def _is_zip(path: Path) -> bool:
     return path.name.lower().endswith(".zip")
 
 
-def _zip_members(path: Path) -> list[Member]:
+def _zip_members(path: Path) -> tuple[list[Member], str | None]:
     with _reading(path), zipfile.ZipFile(path) as archive:
-        members = [
-            info for info in archive.infolist() if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16)
-        ]
-    if any(info.flag_bits & 1 for info in members):
+        infos = archive.infolist()
+    if any(info.flag_bits & 1 for info in infos):
         raise DataError(f"The archive {path} is encrypted. Unpack it with its password and give the folder instead.")
-    return [(info.filename, 0, info.file_size) for info in members]
+    names, encoding = zipnames.names(infos)
+    # Some tools divide folders by backslashes, and then end their names so too.
+    plain = [
+        not name.endswith("/") and not stat.S_ISLNK(info.external_attr >> 16)
+        for name, info in zip(names, infos, strict=True)
+    ]
+    return [(names[row], row, infos[row].file_size) for row in range(len(infos)) if plain[row]], encoding
 
 
 def _tar_members(path: Path) -> list[Member]:

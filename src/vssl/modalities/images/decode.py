@@ -7,16 +7,21 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from vssl.errors import BrokenFileError, ConfigError, VsslError
+from vssl.modalities.images import depth, signatures, tiff
+from vssl.modalities.images.depth import Layout
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 256 * 2**20
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-GREY_MODES = ("1", "L", "LA", "La", "I", "F")
+ANIMATED = ("PNG", "WEBP")
+FEW = 8
+"""Values of a drawing, at most."""
 
 
 @dataclass(frozen=True)
@@ -68,74 +73,126 @@ def read_header(data: bytes, name: str) -> Header:
         BrokenFileError: It is not an image, of a format that is not in `FORMATS`, empty or too large.
     """
     with _opened(data, name) as image:
-        return _header(image, name)
+        return _header(image, name, depth.layout(image, name))
 
 
 def decode(data: bytes, name: str, canvas: Canvas) -> np.ndarray:
     """Decode one image file onto the canvas: uint8 [C, H, W].
 
-    The orientation in the file is applied, transparency is laid over black, palettes and CMYK become RGB, and of a
-    file with several pages the first is taken. 16-bit colour is read as 8-bit colour; 16-bit grey keeps its depth.
+    The orientation in the file is applied, transparency is laid over black, palettes and CMYK become RGB. Grey and
+    colour of more than 8 bits keep their depth. Of a TIFF file, thumbnails and reduced copies of its page are no pages.
 
     Raises:
-        BrokenFileError: The file is refused by its header, truncated, damaged, or of the other depth than the canvas.
+        BrokenFileError: The file is refused by its header, truncated, damaged, of the other depth than the canvas, or
+            holds several pictures.
         ConfigError: Pillow was told to fill truncated images.
     """
     with _opened(data, name) as image:
-        header = _header(image, name)
+        layout = depth.layout(image, name)
+        header = _header(image, name, layout)
         if header.wide != canvas.wide:
             expected = f"values in {canvas.low:g}..{canvas.high:g}" if canvas.wide else "8-bit values"
             raise BrokenFileError(name, f"it has {header.bits}-bit values in a data set of {expected}")
         # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size for a fraction of the time; twice the canvas loses nothing.
         target = _turned(image, canvas.width, canvas.height)
         image.draft(image.mode, (2 * target[0], 2 * target[1]))
-        plain = _upright(image)
-        return _fit(_to_grey(plain, canvas, name) if header.wide else plain, canvas)
+        plain = _to_8_bits(_values(data, image, layout, name), canvas, name) if header.wide else _upright(image)
+        return _fit(plain, canvas)
 
 
 def wide_values(data: bytes, name: str) -> np.ndarray:
-    """The finite values of a 16-bit, int32 or float image, as stored: float64 [N].
+    """The finite values of an image of more than 8 bits, as stored, bright ones large: float64 [N].
 
     Raises:
         BrokenFileError: The file is refused by its header, truncated or damaged.
     """
     with _opened(data, name) as image:
-        _header(image, name)
-        values = np.asarray(image, dtype=np.float64).ravel()
+        layout = depth.layout(image, name)
+        _header(image, name, layout)
+        values = _values(data, image, layout, name).astype(np.float64).ravel()
         return values[np.isfinite(values)]
 
 
+def preview(data: bytes, name: str, side: int) -> Image.Image:
+    """A picture for a person, at most `side` pixels wide and high; more than 8 bits are stretched over the grey levels.
+
+    Raises:
+        BrokenFileError: The file is refused by its header, truncated or damaged.
+    """
+    with _opened(data, name) as image:
+        layout = depth.layout(image, name)
+        if _header(image, name, layout).wide:
+            values = _values(data, image, layout, name)
+            finite = values[np.isfinite(values)].astype(np.float64)
+            low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+            scaled = (np.nan_to_num(values.astype(np.float64)) - low) * (255 / max(high - low, 1))
+            shown = Image.fromarray(scaled.clip(0, 255).astype(np.uint8))
+        else:
+            image.draft("RGB", (side, side))
+            shown = _upright(image)
+        shown = _flat(shown, "RGB")
+        shown.thumbnail((side, side))
+        return shown
+
+
+def is_drawing(data: bytes, name: str) -> bool:
+    """Whether an image has so few values that it is no photograph, such as a mask: up to 8, or black and white alone.
+
+    Raises:
+        BrokenFileError: The file is refused by its header, truncated or damaged.
+    """
+    with _opened(data, name) as image:
+        layout = depth.layout(image, name)
+        if _header(image, name, layout).wide:
+            return len(np.unique(_values(data, image, layout, name))) <= FEW
+        image.draft(image.mode, (256, 256))
+        counts = np.bincount(np.asarray(_upright(image)).astype(np.uint8).ravel(), minlength=256)
+        # Compression blurs the edge between black and white a little.
+        extreme = counts[:16].sum() + counts[-16:].sum()
+        return bool(np.count_nonzero(counts) <= FEW or (counts[0] and counts[-1] and extreme >= 0.98 * counts.sum()))
+
+
 @contextmanager
-def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
+def _opened(data: bytes, name: str) -> Iterator[ImageFile.ImageFile]:
     if not data:
         raise BrokenFileError(name, "it is empty")
     if len(data) > MAX_BYTES:
         raise BrokenFileError(name, f"it has more than {MAX_BYTES:,} bytes")
+    if data.startswith(signatures.TIFF):
+        tiff.silence()
+        data = tiff.only_page(data, name)
     try:
         with warnings.catch_warnings():
             # `_header` refuses by our own limit, which must not depend on Pillow's.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if image.format == "PNG" and "exif" not in image.info:
+                    image.info.update(signatures.late_exif(data))
                 yield image
     except (VsslError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise BrokenFileError(name, f"it is not an image of the formats {', '.join(FORMATS)}") from error
+        raise BrokenFileError(name, signatures.unknown(data, FORMATS)) from error
     except Image.DecompressionBombError as error:
         raise BrokenFileError(name, f"it has more than {MAX_PIXELS:,} pixels") from error
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
-        raise BrokenFileError(name, str(error) or type(error).__name__) from error
+        # A mode that Pillow opens but neither decodes nor converts is a ValueError.
+        remedy = "; save it as PNG of 8 or 16 bits" if isinstance(error, ValueError) else ""
+        raise BrokenFileError(name, f"{str(error) or type(error).__name__}{remedy}") from error
 
 
-def _header(image: Image.Image, name: str) -> Header:
+def _header(image: Image.Image, name: str, layout: Layout) -> Header:
     width, height = _turned(image, *image.size)
     if width < 1 or height < 1:
         raise BrokenFileError(name, f"its size is {width} x {height} pixels")
     if width * height > MAX_PIXELS:
         raise BrokenFileError(name, f"it has {width} x {height} pixels, more than {MAX_PIXELS:,}")
-    bits = 16 if image.mode.startswith("I;16") else 32 if image.mode in ("I", "F") else 8
-    grey = image.mode in GREY_MODES or image.mode.startswith("I;16")
-    return Header(height, width, 1 if grey else 3, bits, image.format or "")
+    frames = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
+    if frames > 1:
+        raise BrokenFileError(name, f"it is an animation of {frames} pictures; save each as a file of its own")
+    # What Pillow calls MPO is a JPEG with further pictures behind it, such as a preview; every viewer shows the first.
+    kind = "JPEG" if image.format == "MPO" else image.format or ""
+    return Header(height, width, layout.channels, layout.bits, kind)
 
 
 def _turned(image: Image.Image, width: int, height: int) -> tuple[int, int]:
@@ -157,12 +214,37 @@ def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image) if turned else image
 
 
-def _to_grey(image: Image.Image, canvas: Canvas, name: str) -> Image.Image:
-    values = np.asarray(image, dtype=np.float64)
+def _values(data: bytes, image: ImageFile.ImageFile, layout: Layout, name: str) -> np.ndarray:
+    """The values of an opened image of more than 8 bits, [H, W] or [H, W, 3], upright and laid over black."""
+    if not layout.raw:
+        depth.native_order(image)
+        return depth.single_values(_upright(image), layout)
+    depth.pair_of_bytes(image, layout.raw, high=True)
+    high = _upright(image)
+    if layout.raw.startswith("LA"):
+        return depth.combine(high, high, layout.raw)
+    with _opened(data, name) as again:
+        depth.pair_of_bytes(again, layout.raw, high=False)
+        return depth.combine(high, _upright(again), layout.raw)
+
+
+def _to_8_bits(values: np.ndarray, canvas: Canvas, name: str) -> Image.Image:
+    if values.dtype == np.uint16:
+        return Image.fromarray(_levels(canvas.low, canvas.high)[values])
     if not np.isfinite(values).all():
-        raise BrokenFileError(name, "it holds NaN or infinite values")
-    scaled = (values - canvas.low) * (255.0 / (canvas.high - canvas.low))
-    return Image.fromarray(np.rint(scaled.clip(0.0, 255.0)).astype(np.uint8))
+        raise BrokenFileError(name, "it holds NaN or infinite values; replace them by a number")
+    return Image.fromarray(_scaled(values, canvas.low, canvas.high))
+
+
+@lru_cache(maxsize=4)
+def _levels(low: float, high: float) -> np.ndarray:
+    """What becomes of each value of 16 bits, uint8 [65536]: much quicker than scaling every pixel."""
+    return _scaled(np.arange(65536), low, high)
+
+
+def _scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    scaled = (values.astype(np.float64) - low) * (255.0 / (high - low))
+    return np.rint(scaled.clip(0.0, 255.0)).astype(np.uint8)
 
 
 def _fit(image: Image.Image, canvas: Canvas) -> np.ndarray:
@@ -176,6 +258,6 @@ def _fit(image: Image.Image, canvas: Canvas) -> np.ndarray:
 
 def _flat(image: Image.Image, mode: str) -> Image.Image:
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
     return image if image.mode == mode else image.convert(mode)

@@ -6,9 +6,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +16,10 @@ import pyarrow as pa
 from vssl.errors import BrokenFileError, ConfigError, DataError, EmptyDataError, TooManyBrokenError
 from vssl.modalities import folders
 from vssl.modalities.folders import FileState
-from vssl.modalities.images import archives, decode, lists
+from vssl.modalities.images import archives, below, decode, lists, masks, stacks, tiff
 from vssl.modalities.images.decode import Canvas, Header
+from vssl.modalities.images.names import SUFFIXES, examples, is_image, passed_over
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 LISTS = (".csv", ".parquet")
 DEFAULT_SIZE = 96
 SMALLEST_SIDE = 8
@@ -33,11 +33,7 @@ class Files:
     root: Path
 
     def read(self, name: str, offset: int, size: int) -> bytes:
-        try:
-            with (self.root / name).open("rb") as file:
-                return file.read(decode.MAX_BYTES + 1)
-        except OSError as error:
-            raise BrokenFileError(name, error.strerror or str(error)) from error
+        return below.read(self.root, name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +45,12 @@ class Index:
         ids: Unique names [N]: relative path, path as listed, or member name.
         sizes: Bytes [N], int64; 0 where a link points nowhere, which comes out as a broken file when it is read.
         mtimes: Time of change in ns [N], int64; for archives that of the archive.
-        offsets: Place in an uncompressed tar in bytes [N], int64.
+        offsets: Place in an uncompressed tar in bytes, or in a zip file's table of contents [N], int64.
         metadata: One row an image; it may have no column.
         ignored: How many files were left aside because of their suffix, by suffix. Hidden files are not counted.
+        pages: Where in a TIFF file of several pages a page's directory lies, and the offset of the next [N, 2], int64;
+            0 for a file that is one image.
+        remarks: What else a person must know: what was left out of the index, and how names were read.
     """
 
     source: Path
@@ -62,6 +61,8 @@ class Index:
     metadata: pa.Table
     reader: archives.Reader
     ignored: Mapping[str, int]
+    pages: np.ndarray
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -75,15 +76,24 @@ class Index:
         return digest.hexdigest()
 
     def read(self, row: int) -> bytes:
-        """The bytes of one image file.
+        """The bytes of one image file; of a page, a file with this page alone.
 
         Raises:
             BrokenFileError: It cannot be read, or is larger than `decode.MAX_BYTES`.
         """
         name, size = self.ids[row], int(self.sizes[row])
+        offset, next_at = self.pages[row].tolist()
         if size > decode.MAX_BYTES:
-            raise BrokenFileError(name, f"it has {size:,} bytes, more than {decode.MAX_BYTES:,}")
-        return self.reader.read(name, int(self.offsets[row]), size)
+            remedy = "; save its pages as files of their own" if offset else ""
+            raise BrokenFileError(name, f"it has {size:,} bytes, more than {decode.MAX_BYTES:,}{remedy}")
+        if not offset:
+            return self.reader.read(name, int(self.offsets[row]), size)
+        file, place, changed = name.rpartition(tiff.MARK)[0], int(self.offsets[row]), int(self.mtimes[row])
+        try:
+            data = _stack(self.reader, file, place, size, changed)
+        except BrokenFileError as error:
+            raise BrokenFileError(name, error.reason) from error
+        return tiff.alone(data, offset, next_at)
 
     def select(self, rows: np.ndarray | Sequence[int]) -> Index:
         """The index of some rows, in the order given; light enough to be sent to another process."""
@@ -95,9 +105,16 @@ class Index:
             sizes=self.sizes[rows],
             mtimes=self.mtimes[rows],
             offsets=self.offsets[rows],
+            pages=self.pages[rows],
             # Arrow forgets the number of rows of a table without columns.
             metadata=table.take(pa.array(rows)) if table.num_columns else _no_metadata(len(rows)),
         )
+
+
+@lru_cache(maxsize=1)
+def _stack(reader: Any, name: str, offset: int, size: int, _mtime: int) -> Any:
+    # The pages of a file come one behind the other.
+    return reader.read(name, offset, size)
 
 
 def open_index(source: str | Path, label_from: Literal["none", "folder"] = "none", refresh: bool = False) -> Index:
@@ -105,10 +122,11 @@ def open_index(source: str | Path, label_from: Literal["none", "folder"] = "none
 
     A folder inside an archive is named behind it: images.tar.xz/train.
 
-    No image is opened. What is trusted from an earlier start: an archive's table of contents, as long as the archive's
-    path, size and time of change are the same. Folders are always listed anew, and each file is asked for its size and
-    time of change (about 5 s for 1,000,000 files on a local disk); so a file that was replaced in place changes the
-    fingerprint, and pixels decoded from its old content are not used again.
+    No image is opened, but for the directories of TIFF files, and a few of those that are masks by their names. What
+    is trusted from an earlier start: an archive's table of contents, as long as the archive's path, size and time of
+    change are the same. Folders are always listed anew, and each file is asked for its size and time of change (about
+    5 s for 1,000,000 files on a local disk); so a file that was replaced in place changes the fingerprint, and pixels
+    decoded from its old content are not used again.
 
     Args:
         label_from: "folder" adds the column `label`, the name of the folder that holds the image. Without it a folder's
@@ -125,7 +143,7 @@ def open_index(source: str | Path, label_from: Literal["none", "folder"] = "none
     if path.is_dir():
         index = _from_folder(path)
     elif archive is not None:
-        index = _below(_from_archive(archive, refresh), path.relative_to(archive).as_posix())
+        index = _from_archive(archive, refresh, path.relative_to(archive).as_posix())
     elif not path.is_file():
         raise DataError(f"{path} does not exist. Give a folder of images, a list, an archive, or one image.")
     elif archives.is_archive(path):
@@ -134,7 +152,9 @@ def open_index(source: str | Path, label_from: Literal["none", "folder"] = "none
         index = _from_list(path)
     elif path.suffix.lower() in SUFFIXES:
         folders.check_name(path.parent, path.name)
-        index = _on_disk(path, path.parent, [path.name], [folders.state(path.stat())], {})
+        index = stacks.divide(
+            _on_disk(path, path.parent, [path.name], [folders.state(path.stat())], {}), _pages_on_disk
+        )
     else:
         known = " ".join((*SUFFIXES, *LISTS, *archives.SUFFIXES))
         raise DataError(f"{path} is neither a folder nor a file of a known kind ({known}).")
@@ -197,59 +217,97 @@ def _some_values(index: Index, row: int) -> np.ndarray:
     return values[:: max(1, len(values) // 100_000)]
 
 
-def _is_image(name: str) -> bool:
-    return folders.suffix(name) in SUFFIXES
-
-
 def _from_folder(root: Path) -> Index:
-    names, states, ignored = folders.scan(root, _is_image)
-    order = folders.natural_order(names)
-    return _on_disk(root, root, [names[row] for row in order], [states[row] for row in order], ignored)
+    found = below.pictures_below(root)
+    return stacks.divide(_on_disk(root, root, found.names, found.states, found.ignored, found.remarks), _pages_on_disk)
 
 
-def _from_archive(path: Path, refresh: bool) -> Index:
+def _from_archive(path: Path, refresh: bool, folder: str = "") -> Index:
     reader, table = archives.open_archive(path, refresh)
     names = table["name"].to_pylist()
-    shown = [row for row, name in enumerate(names) if not folders.is_hidden(name)]
-    ignored = Counter(folders.suffix(names[row]) for row in shown if not _is_image(names[row]))
-    rows = [row for row in shown if _is_image(names[row])]
+    inside = [row for row, name in enumerate(names) if not folder or _plain(name).startswith(f"{folder}/")]
+    if folder:
+        _check_below(path, folder, [names[row] for row in inside], names)
+    ignored = Counter(folders.suffix(names[row]) for row in inside if not is_image(names[row]) and _shown(names[row]))
+    rows = [row for row in inside if is_image(names[row]) and _shown(names[row])]
     order = folders.natural_order([names[row] for row in rows])
     table = table.take(pa.array([rows[i] for i in order], pa.int64()))
     sizes, offsets = table["size"].to_numpy(), table["offset"].to_numpy()
     mtimes = np.full(len(sizes), path.stat().st_mtime_ns)
-    ids = _ids(path, table["name"].to_pylist(), ignored)
-    return Index(path, ids, sizes, mtimes, offsets, _no_metadata(len(ids)), reader, dict(ignored))
+    source = path / folder if folder else path
+    ids = table["name"].to_pylist()
+    below.check_any(source, ids, ignored)
+    remarks = _archive_remarks(path, table, [names[row] for row in inside])
+    pages = dict(zip(ids, table["pages"].to_pylist(), strict=True))
+    index = Index(
+        source, ids, sizes, mtimes, offsets, _no_metadata(len(ids)), reader, dict(ignored), _no_pages(ids), remarks
+    )
+    return stacks.divide(_without_masks(index), lambda _index, row, name: tiff.listed(pages[name]))
 
 
-def _below(index: Index, folder: str) -> Index:
-    rows = [row for row, name in enumerate(index.ids) if name.removeprefix("./").startswith(f"{folder}/")]
-    if not rows:
-        tops = sorted({name.removeprefix("./").partition("/")[0] for name in index.ids})
-        there = ", ".join(tops[:10]) + (", ..." if len(tops) > 10 else "")
-        raise EmptyDataError(f"{index.source} holds no images below the folder {folder!r}. At its top: {there}.")
-    return replace(index.select(rows), source=index.source / folder)
+def _plain(name: str) -> str:
+    return name.removeprefix("./")
+
+
+def _shown(name: str) -> bool:
+    return not folders.is_hidden(name)
+
+
+def _check_below(path: Path, folder: str, inside: list[str], names: list[str]) -> None:
+    if any(is_image(name) and _shown(name) for name in inside):
+        return
+    tops = sorted({_plain(name).partition("/")[0] for name in names if is_image(name) and _shown(name)})
+    there = ", ".join(tops[:10]) + (", ..." if len(tops) > 10 else "")
+    raise EmptyDataError(f"{path} holds no images below the folder {folder!r}. At its top: {there}.")
+
+
+def _archive_remarks(path: Path, table: pa.Table, names: list[str]) -> tuple[str, ...]:
+    hidden = [name for name in names if is_image(name) and folders.is_hidden(name) and not folders.is_litter(name)]
+    encoding = (table.schema.metadata or {}).get(b"encoding", b"").decode()
+    if not encoding or encoding == "cp437":
+        return tuple(passed_over(hidden, []))
+    foreign = [name for name in names if not name.isascii()]
+    word = f"Names in {path.name} do not say their encoding and were read as {encoding.upper()}: {examples(foreign)}."
+    return (word, *passed_over(hidden, []))
+
+
+def _without_masks(index: Index) -> Index:
+    rows, notes = masks.find(index.ids, index.read)
+    kept = [row for row in range(len(index)) if row not in rows]
+    return replace(index.select(kept) if rows else index, remarks=(*index.remarks, *notes))
 
 
 def _from_list(path: Path) -> Index:
-    table = lists.read_list(path)
+    table, remarks = lists.read_list(path)
     names = table["path"].to_pylist()
     metadata = table.drop_columns("path") if table.num_columns > 1 else _no_metadata(len(names))
-    return replace(_on_disk(path, path.parent, names, lists.file_states(path, names), {}), metadata=metadata)
+    index = _on_disk(path, path.parent, names, lists.file_states(path, names), {}, remarks)
+    return stacks.divide(replace(index, metadata=metadata), _pages_on_disk)
+
+
+def _pages_on_disk(index: Index, row: int, name: str) -> Sequence[tiff.Page]:
+    assert isinstance(index.reader, Files)
+    return tiff.pages_of_file(index.reader.root / name, int(index.sizes[row]), int(index.mtimes[row]))
 
 
 def _on_disk(
-    source: Path, root: Path, names: list[str], states: Sequence[FileState], ignored: Mapping[str, int]
+    source: Path,
+    root: Path,
+    names: list[str],
+    states: Sequence[FileState],
+    ignored: Mapping[str, int],
+    remarks: Sequence[str] = (),
 ) -> Index:
     sizes, mtimes = np.array(states, dtype=np.int64).reshape(-1, 2).T.copy()
-    ids = _ids(source, names, ignored)
-    return Index(source, ids, sizes, mtimes, np.zeros_like(sizes), _no_metadata(len(ids)), Files(root), dict(ignored))
+    below.check_any(source, names, ignored)
+    reader, offsets, metadata = Files(root), np.zeros_like(sizes), _no_metadata(len(names))
+    return Index(
+        source, names, sizes, mtimes, offsets, metadata, reader, dict(ignored), _no_pages(names), tuple(remarks)
+    )
 
 
-def _ids(source: Path, names: list[str], ignored: Mapping[str, int]) -> list[str]:
-    if not names:
-        known = " ".join(SUFFIXES)
-        raise EmptyDataError(f"There is no image in {source}: looked for {known}; {folders.others(ignored)}.")
-    return names
+def _no_pages(ids: Sequence[str]) -> np.ndarray:
+    return np.zeros((len(ids), 2), dtype=np.int64)
 
 
 def _no_metadata(rows: int) -> pa.Table:

@@ -4,41 +4,34 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from vssl.errors import DataError
 from vssl.modalities.folders import FileState, state
+from vssl.modalities.images import cells, tiff
 
 
-def read_list(path: Path) -> pa.Table:
-    """The table of a list, with the text column `path`; rows are counted from 1, the heading not counted.
+def read_list(path: Path) -> tuple[pa.Table, list[str]]:
+    """The table of a list, with the text column `path`, and a word on how it was read where that is not plain.
 
-    Columns without a name and without a value are left out: commas at the ends of all rows make them.
+    Rows are counted from 1, the heading not counted. Columns without a name and without a value are left out: commas at
+    the ends of all rows make them. In a CSV list a column is of numbers if all its cells are plain ones, else of text.
 
     Raises:
         DataError: It cannot be read, or has no such column, two of one name, an empty or repeated path, or NaN or
             infinite numbers.
     """
-    as_text = pa.csv.ConvertOptions(column_types={"path": pa.string()}, null_values=["", "NA", "N/A", "null", "NULL"])
-    try:
-        table = (
-            pq.read_table(path)
-            if path.suffix.lower() == ".parquet"
-            # Not in parallel: only then does an error name its row.
-            else pa.csv.read_csv(path, pa.csv.ReadOptions(use_threads=False), convert_options=as_text)
-        )
-    except (pa.ArrowException, OSError) as error:
-        heading = " Row #1 is the heading." if "Row #" in str(error) else ""
-        raise DataError(f"The list {path} cannot be read: {error}.{heading}") from error
+    is_csv = path.suffix.lower() == ".csv"
+    table, remarks = cells.read_cells(path) if is_csv else (_read_parquet(path), [])
     names = enumerate(table.column_names)
-    table = table.select([place for place, name in names if name or table.column(place).null_count < len(table)])
+    table = table.select([place for place, name in names if name or not _is_empty(table.column(place))])
     if table.column_names.count("path") != 1:
         raise DataError(f"The list {path} needs one column named 'path'; its columns are {table.column_names}.")
     if not (pa.types.is_string(table["path"].type) or pa.types.is_large_string(table["path"].type)):
@@ -46,12 +39,37 @@ def read_list(path: Path) -> pa.Table:
     for name, count in Counter(table.column_names).items():
         if count > 1:
             raise DataError(f"The list {path} has {count} columns named {name!r}; each needs a name of its own.")
-    _check_paths(path, table["path"].to_pylist())
+    for column in table.column_names if is_csv else ():
+        if column != "path":
+            place = table.column_names.index(column)
+            table = table.set_column(place, column, cells.typed(table[column]))
     for column in table.column_names:
-        if path.suffix.lower() == ".csv" and pa.types.is_binary(table[column].type):
-            raise DataError(f"The column {column!r} of {path} is no UTF-8 text: save the list as UTF-8.")
         _check_numbers(path, column, table[column])
-    return table
+    paths = [_as_here(path.parent, name) for name in table["path"].to_pylist()]
+    _check_paths(path, paths)
+    return table.set_column(table.column_names.index("path"), "path", pa.array(paths, pa.string())), remarks
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"The list {path} cannot be read: {error}.") from error
+
+
+def _is_empty(column: pa.ChunkedArray) -> bool:
+    return column.null_count == len(column) or (
+        pa.types.is_string(column.type) and not pc.any(pc.not_equal(column, "")).as_py()
+    )
+
+
+def _as_here(folder: Path, name: str | None) -> str | None:
+    """The path as the file is called here, where another system wrote backslashes or composed letters otherwise."""
+    if name is None or (name.isascii() and "\\" not in name) or os.path.lexists(folder / name):
+        return name
+    plain = name.replace("\\", "/")
+    forms = [plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))]
+    return next((form for form in forms if os.path.lexists(folder / form)), plain)
 
 
 def _check_paths(source: Path, names: list[str | None]) -> None:
@@ -83,7 +101,7 @@ def file_states(source: Path, names: list[str]) -> list[FileState]:
     states, missing = [], []
     for row, name in enumerate(names, start=1):
         try:
-            status = _status(source.parent / name)
+            status = _status(source.parent / name) or _status(source.parent / tiff.split(name)[0])
         except (OSError, ValueError) as error:
             raise DataError(f"{source}, row {row}: {name!r} cannot be looked up: {error}.") from error
         if status is None or not stat.S_ISREG(status.st_mode):

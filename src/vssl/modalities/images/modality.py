@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pyarrow as pa
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from vssl.encoders.convdecoder import ConvDecoder
@@ -21,9 +20,10 @@ from vssl.files import atomic
 from vssl.modalities.base import Chunk, Contents, Modality, OnProgress
 from vssl.modalities.broken import Broken
 from vssl.modalities.images import Config, Spec, corruptions, store
-from vssl.modalities.images.decode import FORMATS, Canvas, read_header
+from vssl.modalities.images.decode import Canvas, preview
 from vssl.modalities.images.index import Index, open_index
 from vssl.modalities.images.index import measure as measure_canvas
+from vssl.modalities.images.notes import notes
 from vssl.modalities.images.presets import preset
 from vssl.modalities.images.sheet import contact_sheet
 from vssl.modalities.images.views import apply, draw, make_view, normalise
@@ -100,6 +100,9 @@ class ImageModality(Modality):
     def contents(self, source: str | Path) -> Contents:
         index = self._index(source)
         return Contents(len(index), index.fingerprint, _fingerprint(index.metadata))
+
+    def notes(self, source: str | Path) -> list[str]:
+        return notes(self._index(source), self.spec.canvas)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Images]:
         views = []
@@ -180,22 +183,7 @@ class Pixels:
 
 def _picture(index: Index, row: int) -> Image.Image | None:
     try:
-        data = index.read(row)
-        read_header(data, index.ids[row])
-        picture = Image.open(BytesIO(data), formats=FORMATS)
-        picture.draft("RGB", (PICTURE_SIDE, PICTURE_SIDE))
-        image = _to_8_bits(ImageOps.exif_transpose(picture)).convert("RGB")
-    except (BrokenFileError, OSError):
+        return preview(index.read(row), index.ids[row], PICTURE_SIDE)
+    except BrokenFileError:
         # Reading for training and embedding has named it already; here it only has no picture.
         return None
-    image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
-    return image
-
-
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Wide values (16-bit, int32, float) stretched over the grey levels, as a person would want to see them."""
-    if not image.mode.startswith(("I", "F")):
-        return image
-    values = np.asarray(image, dtype=np.float64)
-    low, high = values.min(), max(values.max(), values.min() + 1)
-    return Image.fromarray(((values - low) / (high - low) * 255).astype(np.uint8))

@@ -27,7 +27,7 @@ from vssl.modalities.images.cache import entry
 from vssl.modalities.images.decode import Canvas, decode
 from vssl.modalities.images.index import Index
 
-DECODER = 1  # counts up when `decode` gives other pixels for the same bytes, so that old entries are not used
+DECODER = 2  # counts up when `decode` gives other pixels for the same bytes, so that old entries are not used
 SECONDS_THAT_PAY = 4.0
 
 
@@ -173,7 +173,7 @@ def _in_parallel(index: Index, canvas: Canvas, rows: Iterator[np.ndarray], proce
     # Not forked: a fork copies the locks of torch's threads, and a worker then waits for them for ever.
     pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=exec, initargs=_bootstrap())
     pending: deque[Future[Chunk]] = deque()
-    bare = replace(index, metadata=index.metadata.select([]), ignored={})
+    bare = replace(index, metadata=index.metadata.select([]), ignored={}, remarks=())
     try:
         for part in rows:
             with _script_hidden():

@@ -1,0 +1,47 @@
+"""Which files are pictures, by their names: the same for the library, the runtime and the service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vssl.modalities import folders
+
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jif", ".jfif"),
+    *(".webp", ".bmp", ".dib", ".tif", ".tiff"),
+)
+FOREIGN = (".gif", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".psd", ".dng", ".cr2", ".nef", ".exr", ".svg")
+"""Pictures too, but of formats that are not read."""
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is taken for a picture."""
+    return folders.suffix(name) in SUFFIXES
+
+
+def left_aside(ignored: Mapping[str, int]) -> list[str]:
+    """What a person is told of the files of other suffixes: nothing where there is none."""
+    if not ignored:
+        return []
+    foreign = [kind for kind in ignored if kind in FOREIGN]
+    advice = f" Save pictures such as {foreign[0]} as PNG or JPEG to have them read." if foreign else ""
+    return [f"Files left aside because of their suffix: {folders.counted(ignored)}.{advice}"]
+
+
+def passed_over(hidden: list[str], links: list[str]) -> list[str]:
+    """What a person is told of hidden pictures and folders, and of links to what was found anyway."""
+    notes = []
+    if hidden:
+        notes.append(f"Hidden files and folders left aside: {len(hidden)} ({examples(hidden)}).")
+    if links:
+        notes.append(
+            f"Links passed over, as the files they point at are read under their own names: {len(links)} "
+            f"({examples(links)})."
+        )
+    return notes
+
+
+def examples(names: list[str], most: int = 3) -> str:
+    """The first of some names, in their order as text."""
+    first = sorted(names)[:most]
+    return ", ".join(first) + (", ..." if len(names) > most else "")
