@@ -126,7 +126,9 @@ def _keep_until(path: Path, step: int) -> dict[str, Any] | None:
 
 def print_notes(notes: Sequence[str], terminal: Console | None) -> None:
     """Tell a person how the data were read; see `Modality.notes`."""
-    for note in notes if terminal is not None else ():
+    if terminal is None:
+        return
+    for note in notes:
         # Names of files are the user's: square brackets in them are no markup.
         terminal.print(f"Note: {note}", markup=False, soft_wrap=True)
 
