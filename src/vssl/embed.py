@@ -28,7 +28,7 @@ from vssl.errors import ConfigError, DataError, TooManyBrokenError
 from vssl.files import atomic, write_json
 from vssl.modalities.base import Chunk, Contents
 from vssl.run import Run
-from vssl.stats.blocks import ROWS, by_blocks
+from vssl.stats.blocks import by_blocks
 from vssl.train import devices
 from vssl.train.model import Model
 from vssl.train.progress import counting, print_notes
@@ -36,7 +36,7 @@ from vssl.types import Embeddings, Gaussian, View
 
 PART = 16_384
 BATCH = 1_024
-ROWS_OF_GPU = 256
+ROWS, ROWS_OF_GPU = 32, 256  # embedded at once, whatever is asked for; see `vssl.stats.blocks`
 GRID, SPANS, DEPTH = 8, 32, 32
 
 

@@ -29,9 +29,11 @@ class Encoded:
         return outputs(self._session, raw)
 
     def embeddings(self, samples: Found, kept: tuple[str, ...] = ()) -> Embeddings:
-        """The table of some samples, with these columns of their metadata."""
+        """The table of some samples, with these columns of their metadata, or `score` of a whole graph's own."""
         names, raw, rows = zip(*samples, strict=True)
         stacked = torch.stack(raw)
-        columns = {name: to_arrow(values) for name, values in self(stacked.numpy()).items()}
+        found = self(stacked.numpy())
+        columns = {name: to_arrow(found[name]) for name in found if name in (*Embeddings.COLUMNS, *kept)}
         columns |= {"id": pa.array(names), "content": pa.array(content(stacked))}
+        kept = tuple(name for name in kept if name not in columns)
         return Embeddings(pa.table(columns | {name: pa.array([row[name] for row in rows]) for name in kept}))

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 ROWS = 16
-"""Of a block: enough that larger ones are hardly faster on a processor, and few where one row is asked for."""
+"""Of a block: enough that larger ones are hardly faster, and few where one row is asked for."""
 
 
 def by_blocks(work: Callable[..., dict[str, Tensor]], columns: Sequence[Tensor], rows: int = ROWS) -> dict[str, Tensor]:
