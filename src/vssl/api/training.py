@@ -10,7 +10,7 @@ from rich.console import Console
 
 from vssl.api.names import Name
 from vssl.bench.sources import Sources
-from vssl.config import encoder_of, find, member, name_of
+from vssl.config import encoder_of, member
 from vssl.run import Run
 from vssl.train import loop
 from vssl.train import model as trained
@@ -105,8 +105,7 @@ def views(data: Name, out: Name, *, modality: Any = "images", samples: int = 8, 
         VsslError: See `vssl.errors`.
     """
     config = member("modalities", modality)
-    module = find("modalities", name_of(config))
-    return module.build(config, module.measure(data, config)).draw(data, Path(out), samples, seed)
+    return trained.build_modality(config, trained.measure(data, config)).draw(data, Path(out), samples, seed)
 
 
 def bench(
