@@ -97,8 +97,8 @@ def embed(
         _write_missing_parts(model, source, contents.samples, identity.pairs, parts, terminal)
         _join(parts, folder / f"{name}.parquet", identity, model.modality.notes(source))
         shutil.rmtree(parts)
-    print_notes(notes_of(model.run, name), terminal)
     broken = broken_of(model.run, name)
+    print_notes(identity.source, notes_of(model.run, name), broken, terminal)
     total, what = (contents.samples, "samples") if contents.files is None else (contents.files, "files")
     if len(broken) > model.modality.max_broken * total:
         first = "; ".join(f"{item['id']}: {item['reason']}" for item in broken[:5])
@@ -127,7 +127,7 @@ def identity_of(run: Run, name: str) -> Identity:
 
 def source_of(samples: Embeddings) -> str:
     """Where the data of stored embeddings lay; "" for a table that was never stored."""
-    return json.loads((samples.table.schema.metadata or {}).get(b"vssl", b"{}")).get("source", "")
+    return samples.header.get("source", "")
 
 
 def broken_of(run: Run, name: str) -> list[dict[str, str]]:

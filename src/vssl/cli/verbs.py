@@ -172,7 +172,7 @@ class Views:
 
     def carry_out(self, arguments: Sequence[str]) -> None:
         settings = {item.name: getattr(self, item.name) for item in dataclasses.fields(Views)}
-        say(f"Look at {api.views(**(settings | configurations(self)))}")
+        say(f"Look at {api.views(**(settings | configurations(self)), terminal=terminal())}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,9 +77,7 @@ def train(
         }
         with devices.first_process_first():
             run = Run.create(out, info | describe(dataset, device), overwrite) if rank() == 0 else Run(out)
-        run = _fit(run, settings, modality, objective, dataset, device, terminal)
-        print_notes(run.notes, terminal)
-        return run
+        return _fit(run, settings, modality, objective, dataset, device, terminal)
 
 
 def resume(out: str | Path, *, terminal: Console | None = None) -> Run:
@@ -233,6 +231,7 @@ def _fit(
                     found = evidence(objective, settings, modality, dataset, images)
                     health = HEALTHY if found.helped else FINISHED
                 run.update(status=status, progress=progress, health=health, evidence=found and asdict(found))
+    print_notes(run.info["source"], run.notes, run.info["broken"], terminal if is_first else None)
     return Run(run.path)
 
 

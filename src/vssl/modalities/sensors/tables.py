@@ -136,7 +136,7 @@ def pieces(file: Path, name: str, types: dict[str, pa.DataType]) -> Iterator[pa.
             raise BrokenFileError(name, f"it has no column {missing[0]!r}")
         wanted = pa.schema(list(types.items()))
         for batch in table.iter_batches(columns=list(types)):
-            yield pa.Table.from_batches([batch]).select(list(types)).cast(wanted).combine_chunks().to_batches()[0]
+            yield from pa.Table.from_batches([batch]).select(list(types)).cast(wanted).combine_chunks().to_batches()
 
 
 def _is_series(name: str) -> bool:
