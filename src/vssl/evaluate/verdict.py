@@ -33,8 +33,8 @@ def judge(evidence: Evidence, only: Sequence[str] | None = None) -> Verdict:
     """Run all judges, or those named, whose needs the evidence meets.
 
     With a label column, `labels/missing` counts the samples that were left out of query and reference for lack of one.
-    With usable labels, `labels/samples` and `labels/classes` count what was judged, and `labels/base_rate` is the share
-    of the largest class: so often is right who always names that.
+    With usable labels, `labels/samples` and `labels/classes` count what was judged, and `labels/largest_class` is the
+    base rate, the share of the largest class: so often is right who always names that.
 
     Raises:
         ConfigError: There is no judge of this name.
@@ -59,7 +59,7 @@ def judge(evidence: Evidence, only: Sequence[str] | None = None) -> Verdict:
 
 def _of_labels(classes: np.ndarray) -> dict[str, float]:
     counts = np.unique(classes, return_counts=True)[1]
-    found = {"samples": counts.sum(), "classes": len(counts), "base_rate": counts.max() / counts.sum()}
+    found = {"samples": counts.sum(), "classes": len(counts), "largest_class": counts.max() / counts.sum()}
     return {f"labels/{name}": float(value) for name, value in found.items()}
 
 

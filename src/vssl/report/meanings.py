@@ -99,7 +99,7 @@ MEANINGS = (
     ("std_min", "higher", "Spread of the least used dimension: 0 means that it carries nothing."),
     ("std_median", "", "Spread of a typical dimension: only to be compared with the least."),
     ("first_component", "lower", "Share of the whole variance that lies in one direction: near 1 means collapse."),
-    ("labels/base_rate", "", "Share of the largest class: so often is right who always names that one."),
+    ("labels/largest_class", "", "Share of the largest class: so often is right who always names that one."),
     ("labels/samples", "", "Samples with a label, that were judged."),
     ("labels/classes", "", "Classes that occur among them."),
     ("missing", "lower", "Samples without a label, which were left out."),
@@ -130,7 +130,7 @@ def figures(values: Mapping[str, float]) -> list[Figure]:
 
 
 def _uneven(values: Mapping[str, float]) -> bool:
-    return values.get("labels/base_rate", 0.0) * values.get("labels/classes", 0.0) > UNEVEN
+    return values.get("labels/largest_class", 0.0) * values.get("labels/classes", 0.0) > UNEVEN
 
 
 def _place(name: str, uneven: bool = False) -> int:
@@ -149,8 +149,8 @@ def _figure(name: str, values: Mapping[str, float]) -> Figure:
 
 def _beside(name: str, values: Mapping[str, float]) -> str:
     """What an accuracy is to be compared with: the base rate, or for balanced ones even guessing."""
-    if "accuracy" not in name or "labels/base_rate" not in values:
+    if "accuracy" not in name or "labels/largest_class" not in values:
         return ""
     if "balanced" in name:
         return f" (guessing: {1 / values['labels/classes']:.4g})"
-    return f" (base rate: {values['labels/base_rate']:.4g})"
+    return f" (base rate: {values['labels/largest_class']:.4g})"
