@@ -28,13 +28,15 @@ from vssl.errors import ConfigError, DataError, TooManyBrokenError
 from vssl.files import atomic, write_json
 from vssl.modalities.base import Chunk, Contents
 from vssl.run import Run
+from vssl.stats.blocks import by_blocks
 from vssl.train import devices
 from vssl.train.model import Model
 from vssl.train.progress import counting, print_notes
-from vssl.types import Embeddings, Gaussian, Latent, View
+from vssl.types import Embeddings, Gaussian, View
 
 PART = 16_384
 BATCH = 1_024
+ROWS, ROWS_OF_GPU = 32, 256  # embedded at once, whatever is asked for; see `vssl.stats.blocks`
 GRID, SPANS, DEPTH = 8, 32, 32
 
 
@@ -95,8 +97,8 @@ def embed(
         _write_missing_parts(model, source, contents.samples, identity.pairs, parts, terminal)
         _join(parts, folder / f"{name}.parquet", identity, model.modality.notes(source))
         shutil.rmtree(parts)
-    print_notes(notes_of(model.run, name), terminal)
     broken = broken_of(model.run, name)
+    print_notes(identity.source, notes_of(model.run, name), broken, terminal)
     total, what = (contents.samples, "samples") if contents.files is None else (contents.files, "files")
     if len(broken) > model.modality.max_broken * total:
         first = "; ".join(f"{item['id']}: {item['reason']}" for item in broken[:5])
@@ -125,7 +127,7 @@ def identity_of(run: Run, name: str) -> Identity:
 
 def source_of(samples: Embeddings) -> str:
     """Where the data of stored embeddings lay; "" for a table that was never stored."""
-    return json.loads((samples.table.schema.metadata or {}).get(b"vssl", b"{}")).get("source", "")
+    return samples.header.get("source", "")
 
 
 def broken_of(run: Run, name: str) -> list[dict[str, str]]:
@@ -150,30 +152,53 @@ def _header(run: Run, name: str) -> dict[str, Any]:
     return json.loads(pq.read_schema(run.embeddings_path(name)).metadata[b"vssl"])
 
 
+def embed_raw(model: Model, raw: Tensor, pairs: int = 0) -> dict[str, np.ndarray]:
+    """The columns of a batch of raw samples: the same to the last bit for a sample alone and among any others.
+
+    Args:
+        pairs: So many pairs of views of each sample are compared; see `embed`.
+    """
+
+    def work(block: Tensor) -> dict[str, Tensor]:
+        block = block.to(model.device)
+        return _columns(model, model.modality.plain(block)) | _compared(model, block, pairs)
+
+    rows = ROWS if model.device.type == "cpu" else ROWS_OF_GPU
+    sizes = model.modality.size_classes(raw)
+    order = [torch.nonzero(sizes == size).flatten() for size in sizes.unique()] or [torch.arange(0)]
+    found = [by_blocks(work, [raw[picked]], rows) for picked in order]
+    back = torch.cat(order).argsort()
+    return {name: torch.cat([part[name] for part in found])[back].numpy() for name in found[0]}
+
+
 def embed_view(model: Model, view: View) -> dict[str, np.ndarray]:
     """The columns of a batch of views: features, mean, and what else there is."""
+    return {name: values.numpy() for name, values in _columns(model, view).items()}
+
+
+def _columns(model: Model, view: View) -> dict[str, Tensor]:
     features, latent, maps = model.with_places(view)
-    columns = _columns(features.cpu().numpy(), latent)
+    columns = {"features": features, "mean": latent.mean.float()}
+    if isinstance(latent, Gaussian):
+        log_variance = latent.log_variance.float()
+        columns |= {"log_variance": log_variance, "ambiguity": log_variance.mean(1)}
+    columns |= {} if maps is None else {"places": places(maps)}
     outline = model.modality.outline(view)
-    columns |= {} if maps is None else {"places": places(maps).cpu().numpy()}
-    return columns | ({} if outline is None else {"outline": outline.cpu().numpy()})
+    columns |= {} if outline is None else {"outline": outline}
+    return {name: values.cpu() for name, values in columns.items()}
 
 
-@torch.inference_mode()
-def compare_views(model: Model, raw: Tensor, pairs: int) -> dict[str, np.ndarray]:
+def _compared(model: Model, raw: Tensor, pairs: int) -> dict[str, Tensor]:
     """The columns that only several views of a sample tell; none for 0 pairs.
 
     `disagreement` is 1 - the mean cosine of the features of all views, in 0..2; `elbo_gap` minus the mean over views
-    and pairs of `Objective.elbo`, where there is one. The views are the same for the same batch.
+    and pairs of `Objective.elbo`, where there is one. Every sample is seen through the same views.
     """
-    if not pairs or not len(raw):
+    if not pairs:
         return {}
-    generator = torch.Generator(model.device).manual_seed(0)
     directions: list[Tensor] = []
     bounds: list[Tensor] = []
-    for _ in range(pairs):
-        views = model.modality.views(raw, generator)
-        both = type(views[0]).cat(views)
+    for both in _pairs_of_views(model, raw, pairs):
         features, latent = model(both)
         directions += F.normalize(features, dim=1).cpu().chunk(2)
         with devices.autocast(model.device, model.settings.precision):
@@ -182,8 +207,18 @@ def compare_views(model: Model, raw: Tensor, pairs: int) -> dict[str, np.ndarray
     # The squared length of a sum of unit vectors counts each pair of them twice, and each with itself.
     count = len(directions)
     cosine = (torch.stack(directions).sum(0).square().sum(1) - count) / (count * (count - 1))
-    columns = {"disagreement": (1 - cosine).numpy()}
-    return columns | ({"elbo_gap": -torch.stack(bounds).mean(0).numpy()} if bounds else {})
+    columns = {"disagreement": 1 - cosine}
+    return columns | ({"elbo_gap": -torch.stack(bounds).mean(0)} if bounds else {})
+
+
+def _pairs_of_views(model: Model, raw: Tensor, pairs: int) -> Iterator[View]:
+    """The first views of all samples and behind them the second ones, `pairs` times."""
+    # Sample by sample: what is drawn for one of a batch depends on how many there are.
+    generators = [(sample, torch.Generator(model.device).manual_seed(0)) for sample in raw.split(1)]
+    for _ in range(pairs):
+        drawn = [model.modality.views(sample, generator) for sample, generator in generators]
+        views = [view for one in zip(*drawn, strict=True) for view in one]
+        yield type(views[0]).cat(views)
 
 
 def places(maps: Float[Tensor, "B C h w"]) -> Int8[Tensor, "B P"]:
@@ -257,14 +292,6 @@ def default_name(source: str | Path) -> str:
     return Path(source).resolve().name.split(".")[0]
 
 
-def _columns(features: np.ndarray, latent: Latent) -> dict[str, np.ndarray]:
-    columns = {"features": features, "mean": latent.mean.float().cpu().numpy()}
-    if isinstance(latent, Gaussian):
-        columns["log_variance"] = latent.log_variance.float().cpu().numpy()
-        columns["ambiguity"] = columns["log_variance"].mean(1)
-    return columns
-
-
 def _parts_folder(folder: Path, name: str, identity: Identity) -> Path:
     """The folder of finished parts; emptied when they belong to another model or other data."""
     parts = folder / f".{name}.parts"
@@ -301,8 +328,7 @@ def _table(model: Model, chunk: Chunk, pairs: int) -> pa.Table:
     clash = sorted(set(chunk.metadata.column_names) & set(Embeddings.COLUMNS))
     if clash:
         raise DataError(f"The metadata column {clash[0]!r} has a name that embeddings need themselves: rename it.")
-    raw = chunk.raw.to(model.device)
-    columns = embed_view(model, model.modality.plain(raw)) | compare_views(model, raw, pairs)
+    columns = embed_raw(model, chunk.raw, pairs)
     arrays = {"id": pa.array(chunk.ids, pa.string())} | {name: to_arrow(values) for name, values in columns.items()}
     arrays["content"] = pa.array(content(chunk.raw), pa.string())
     return pa.table(arrays | {name: chunk.metadata[name] for name in chunk.metadata.column_names})

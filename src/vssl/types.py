@@ -5,9 +5,10 @@ One legend for all shapes: B batch, D latent, F features, C channels, H height, 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -184,6 +185,16 @@ class Embeddings:
 
     def __contains__(self, column: str) -> bool:
         return column in self.table.column_names
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What is stored with the table besides its rows; empty for a table that was never stored."""
+        return json.loads((self.table.schema.metadata or {}).get(b"vssl", b"{}"))
+
+    @property
+    def notes(self) -> list[str]:
+        """How the data were read: what they were recognised as, and what was left out."""
+        return self.header.get("notes", [])
 
     @property
     def ids(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from vssl.config import find, members
 from vssl.embed import DEPTH, GRID, to_arrow
@@ -49,13 +50,22 @@ def test_one_finite_number_a_sample_in_float64(name: str, bank: Embeddings, samp
     assert len(np.unique(found)) > 50
 
 
-def test_neither_the_order_nor_the_company_of_samples_counts(name: str, bank: Embeddings, samples: Embeddings):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_neither_the_order_nor_the_company_of_samples_counts(
+    name: str, bank: Embeddings, samples: Embeddings, threads: int
+):
     module = find("scores", name)
-    score = module.fit(module.Config(), bank)
-    order = np.random.default_rng(2).permutation(60)
-    together = score(samples)
-    assert score(Embeddings(samples.table.take(order))) == pytest.approx(together[order], rel=1e-5)
-    assert score(Embeddings(samples.table.slice(7, 1))) == pytest.approx(together[7], rel=1e-5)
+    together = module.fit(module.Config(), bank)(samples)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        score = module.fit(module.Config(), bank)
+        for size in (1, 2, 3, 7, 60):
+            rows = np.random.default_rng(size).permutation(60)[:size]
+            # To the last bit: a sample at the threshold must not be decided otherwise when it comes alone.
+            assert np.array_equal(score(Embeddings(samples.table.take(rows))), together[rows]), size
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_bank_decides_and_fitting_again_gives_the_same(name: str, bank: Embeddings, samples: Embeddings):

@@ -129,13 +129,10 @@ class Readings:
 
     find = Modality.find
 
-    def plain(self, raw: Tensor) -> Tensor:
-        return raw
-
 
 @pytest.fixture
 def readings(monkeypatch: pytest.MonkeyPatch, embeddings_from) -> tuple[Judge, Embeddings]:
-    monkeypatch.setattr(module, "embed_view", lambda _model, view: {"features": view.numpy()})
+    monkeypatch.setattr(module, "embed_raw", lambda _model, raw, _pairs: {"features": raw.numpy()})
     model = SimpleNamespace(modality=Readings(), device="cpu")
     samples = embeddings_from("abc", Readings.raw.numpy())
     samples = Embeddings(samples.table.set_column(0, "id", pa.array(["a", "b", "c"])))

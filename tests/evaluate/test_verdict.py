@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from vssl.config import find
@@ -57,3 +58,12 @@ def test_a_need_for_variance_is_unmet_by_a_deterministic_method(embeddings_from)
 def test_judges_of_labels_cannot_be_run_without_labels(embeddings_from):
     with pytest.raises(ConfigError, match="label column"):
         list(find("evaluate", "knn").run(Evidence(embeddings_from("s", FEATURES))))
+
+
+def test_the_base_rate_stands_beside_the_accuracies(embeddings_from):
+    rng = np.random.default_rng(0)
+    labels = ["ok"] * 45 + ["defect"] * 12 + [None] * 3
+    verdict = judge(Evidence(embeddings_from("s", rng.normal(size=(60, 4)), label=pa.array(labels)), label="label"))
+    assert verdict.values["labels/samples"] == 57
+    assert verdict.values["labels/classes"] == 2
+    assert verdict.values["labels/largest_class"] == 45 / 57

@@ -138,3 +138,24 @@ def test_unused_dimensions_are_counted() -> None:
     found = {check.name: check.found for check in checks([], features)}
     assert found["Unused dimensions"] == "3 of 8"
     assert found["Embeddings that are not finite"] == "0 of 50"
+
+
+def test_accuracies_stand_beside_the_base_rate_and_balanced_ones_lead_where_classes_are_uneven():
+    values = {"knn/accuracy": 0.95, "knn/balanced_accuracy": 0.52, "rank/effective_rank": 9.0}
+    even = values | {"labels/largest_class": 0.5, "labels/classes": 2.0}
+    uneven = values | {"labels/largest_class": 0.95, "labels/classes": 2.0}
+    assert figures(even)[0].name == "knn/accuracy"
+    assert figures(uneven)[0].name == "knn/balanced_accuracy"
+    shown = {figure.name: figure.value for figure in figures(uneven)}
+    assert shown["knn/accuracy"] == "0.95 (base rate: 0.95)"
+    assert shown["knn/balanced_accuracy"] == "0.52 (guessing: 0.5)"
+    assert shown["rank/effective_rank"] == "9"
+
+
+def test_a_run_whose_training_is_not_shown_to_have_helped_is_finished_and_no_more():
+    found = {"trained": 0.71, "untrained": 0.7, "samples": 24, "helped": False}
+    told = verdict(INFO | {"health": "finished", "evidence": found}, {}, None)
+    assert told.tone == "warning"
+    assert told.headline == "Finished, and nothing shows that the training helped"
+    assert "Train longer (--minutes), or on more data." in told.health
+    assert "12,000 samples, each seen 8.5 times (400 steps)" in told.trained

@@ -16,7 +16,7 @@ def test_a_sample_is_left_out_by_its_id_even_if_a_duplicate_ranks_first(embeddin
 def test_neighbours_equal_a_full_sort_whatever_the_block_size(embeddings_from, monkeypatch):
     rng = np.random.default_rng(0)
     query, reference = rng.normal(size=(50, 8)), rng.normal(size=(30, 8))
-    monkeypatch.setattr(module, "BLOCK", 100)
+    monkeypatch.setattr(module, "ROWS", 7)
     near = neighbours(embeddings_from("q", query), embeddings_from("r", reference), 5, exclude_same_id=False)
     cosine = query @ reference.T / np.linalg.norm(query, axis=1)[:, None] / np.linalg.norm(reference, axis=1)
     np.testing.assert_array_equal(near.rows, np.argsort(-cosine, axis=1)[:, :5])

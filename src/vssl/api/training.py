@@ -10,11 +10,12 @@ from rich.console import Console
 
 from vssl.api.names import Name
 from vssl.bench.sources import Sources
-from vssl.config import encoder_of, find, member, name_of
+from vssl.config import encoder_of, member
 from vssl.run import Run
 from vssl.train import loop
 from vssl.train import model as trained
 from vssl.train.model import Model
+from vssl.train.progress import print_notes
 from vssl.train.settings import Budget, Optimiser, Settings
 
 
@@ -93,20 +94,30 @@ def load(run: Run | Name, device: str = "auto") -> Model:
     return trained.load(run if isinstance(run, Run) else Run(run), device)
 
 
-def views(data: Name, out: Name, *, modality: Any = "images", samples: int = 8, seed: int = 0) -> Path:
+def views(
+    data: Name,
+    out: Name,
+    *,
+    modality: Any = "images",
+    samples: int = 8,
+    seed: int = 0,
+    terminal: Console | None = None,
+) -> Path:
     """Draw originals beside their views, and return the picture's path.
 
     Args:
         out: The PNG file to write.
         modality: As in `train`; its settings choose the views.
         samples: How many samples to draw.
+        terminal: Where to say how the data are read; None is quiet.
 
     Raises:
         VsslError: See `vssl.errors`.
     """
     config = member("modalities", modality)
-    module = find("modalities", name_of(config))
-    return module.build(config, module.measure(data, config)).draw(data, Path(out), samples, seed)
+    kind = trained.build_modality(config, trained.measure(data, config))
+    print_notes(data, kind.notes(data), (), terminal)
+    return kind.draw(data, Path(out), samples, seed)
 
 
 def bench(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vssl.bench.methods import family
+from vssl.train.evidence import FINISHED, HEALTHY
 
 Result = Mapping[str, Any]
 WITHIN = 0.02
@@ -86,9 +87,15 @@ class Row:
     def remarks(self) -> str:
         """What sets it apart and what went wrong in any of the runs, in words; "" if nothing did."""
         diverged = sum(result["outcome"] == "diverged" for result in self.results)
-        sick = sum(result["outcome"] == "done" and result["health"] != "healthy" for result in self.results)
+        done = [result["health"] for result in self.results if result["outcome"] == "done"]
+        sick, unproven = len(done) - done.count(HEALTHY) - done.count(FINISHED), done.count(FINISHED)
         spikes = sum(result.get("loss_spikes", 0) for result in self.results)
-        found = ((diverged, "diverged"), (sick, "not healthy"), (spikes, "loss spikes"))
+        found = (
+            (diverged, "diverged"),
+            (sick, "not healthy"),
+            (unproven, "not shown to have learned"),
+            (spikes, "loss spikes"),
+        )
         told = ["reads the labels"] if self.reads_labels else []
         return ", ".join(told + [f"{count} {what}" for count, what in found if count])
 

@@ -24,6 +24,7 @@ from vssl.cli.service import serve
 from vssl.cli.terminal import Data, RunFolder, say, terminal
 from vssl.errors import VsslError
 from vssl.run import Run
+from vssl.train.evidence import passes, words
 from vssl.train.settings import Optimiser, Settings
 
 DESCRIPTION = """Representations with usable uncertainty from unlabelled data. Nothing leaves this computer.
@@ -171,7 +172,7 @@ class Views:
 
     def carry_out(self, arguments: Sequence[str]) -> None:
         settings = {item.name: getattr(self, item.name) for item in dataclasses.fields(Views)}
-        say(f"Look at {api.views(**(settings | configurations(self)))}")
+        say(f"Look at {api.views(**(settings | configurations(self)), terminal=terminal())}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,6 +297,8 @@ def evaluate(
     """
     verdict = api.evaluate(run, on, reference=reference, outliers=outliers, label=label, twin=twin, only=only or None)
     print(json.dumps(verdict.to_dict(), indent=2))
+    info = Run(run).info
+    say(f"The encoder was trained on {passes(info)}, {info.get('health', 'not judged')}. {words(info)}".rstrip())
 
 
 def report(run: RunFolder, on: str = "train") -> None:
@@ -339,8 +342,7 @@ def demo(
 
 
 def _after_training(run: Run) -> None:
-    progress = run.info["progress"]
-    minutes, health = progress["seconds"] / 60, run.info["health"]
-    words = f"{run.info['status']}: {progress['images']} samples in {minutes:.1f} minutes, {health}."
+    minutes, health = run.info["progress"]["seconds"] / 60, run.info["health"]
+    say(f"{run.info['status']}: {passes(run.info)} in {minutes:.1f} minutes, {health}. {words(run.info)}".rstrip())
     follow = f"vssl resume {run.path}" if run.info["status"] == "interrupted" else f"vssl embed {run.path} DATA"
-    say(f"{words} Next: {follow}")
+    say(f"Next: {follow}")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import torch
 from jaxtyping import Float, Int
 
-from vssl.embed import DEPTH, GRID, compare_views, embed_view, to_arrow
+from vssl.embed import DEPTH, GRID, embed_raw, to_arrow
 from vssl.modalities.base import Modality
 from vssl.scores import places
 from vssl.scores.base import Score
@@ -141,9 +141,7 @@ def _by_parts(
 
 
 def _scores(judge: Judge, raw: torch.Tensor) -> Float[np.ndarray, " N"]:
-    raw = raw.to(judge.model.device)
-    view = judge.model.modality.plain(raw)
-    columns = embed_view(judge.model, view) | compare_views(judge.model, raw, judge.pairs)
+    columns = embed_raw(judge.model, raw, judge.pairs)
     ids = {"id": pa.array([str(row) for row in range(len(raw))])}
     return judge.score(Embeddings(pa.table(ids | {name: to_arrow(values) for name, values in columns.items()})))
 

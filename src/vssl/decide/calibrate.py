@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
@@ -74,8 +74,12 @@ def calibrate(
     defects: Embeddings | None,
     caveats: list[str],
     today: date,
+    scorer: Callable[[Embeddings], np.ndarray] | None = None,
 ) -> tuple[Policy, Reference]:
     """Make a policy, bound to nothing yet, and the reference that it stands on.
+
+    Args:
+        scorer: What gives the score of each sample, where that is not torch.
 
     Raises:
         NotEnoughDataError: Too few samples for the promise, of all or of a group.
@@ -86,7 +90,7 @@ def calibrate(
         raise EmptyDataError("There are no normal samples to calibrate with.")
     if defects is not None:
         _check_apart(normal, defects)
-    score = find("scores", name_of(request.score)).fit(request.score, bank)
+    score = scorer or find("scores", name_of(request.score)).fit(request.score, bank)
     known = {NORMAL: _scored(score, normal, "normal samples")}
     if defects is not None:
         known[DEFECT] = _scored(score, defects, "defects")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Decisions:
         episodes: Rejected windows of a series put together, kept beside the file as CSV; None without series.
         own: How many of the samples belong to the policy's own bank or calibration.
         path: The Parquet file.
+        notes: How the data were read: what they were recognised as, and what was left out.
     """
 
     table: pa.Table
@@ -34,6 +36,7 @@ class Decisions:
     own: int
     episodes: list[Episode] | None
     path: Path
+    notes: Sequence[str] = ()
 
     def count(self, decision: str) -> int:
         return self.table["decision"].to_pylist().count(decision)

@@ -29,7 +29,7 @@ from vssl.decide.samples import Condition, column_of, divide, split, take
 from vssl.decide.summary import figures, sentences
 from vssl.decide.thresholds import REVIEW
 from vssl.decide.words import words
-from vssl.embed import broken_of, embed, model_hash, name_for, training_contents
+from vssl.embed import broken_of, embed, model_hash, name_for, notes_of, training_contents
 from vssl.errors import ConfigError, DataError, NotEnoughDataError, PolicyError, TooManyBrokenError
 from vssl.files import atomic
 from vssl.run import Run
@@ -124,7 +124,9 @@ def decide_run(
     own = sum(content in known for content in samples.table["content"].to_pylist())
     found = episodes(samples, table)
     table = pa.concat_tables([table, _unreadable(broken_of(run, name), condition, table.schema)])
-    decisions = Decisions(table, policy, measured, own, found, run.path / "decisions" / f"{name}.parquet")
+    decisions = Decisions(
+        table, policy, measured, own, found, run.path / "decisions" / f"{name}.parquet", notes_of(run, name)
+    )
     _write(decisions, source)
     return decisions
 

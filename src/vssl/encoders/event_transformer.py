@@ -65,7 +65,7 @@ class EventTransformer(Encoder):
             view.tokens.shape[0] == 0
         ):  # of a stream's chunk every sample may be broken, and attention takes no empty batch
             return view.gaps.new_zeros(0, self.features)
-        tokens, gaps = _trimmed(view)
+        tokens, gaps = _trimmed(view, self.training)
         counts = _counts(tokens, self.kinds)
         parts = [self.bag(counts.log1p()), *self.projections(tokens, gaps, counts)]
         if self.sequence is not None:
@@ -128,12 +128,21 @@ class Projections(nn.Module):
         return counts.log1p() @ self.events, pairs.log1p() @ self.pairs, longest @ self.gaps
 
 
-def _trimmed(view: Events) -> tuple[Int[Tensor, "B l"], Float[Tensor, "B l"]]:
-    """The batch without the places that no sample fills; two are always left, for a pair."""
+def room(events: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
+    """How many places sessions of so many events get where they are embedded: the next power of two, 2 or more."""
+    return 2 ** events.clamp(min=2).double().log2().ceil().long()
+
+
+def _trimmed(view: Events, training: bool) -> tuple[Int[Tensor, "B l"], Float[Tensor, "B l"]]:
+    """The batch without the places that no sample fills; two are always left, for a pair.
+
+    Out of training some more are left, so that the numbers of a sample depend on its own `room` alone.
+    """
     if torch.compiler.is_compiling():  # a graph for export is one for batches of any content
         return view.tokens, view.gaps
-    longest = max([2, *(view.tokens != 0).sum(1).tolist()])
-    return view.tokens[:, :longest], view.gaps[:, :longest]
+    longest = (view.tokens != 0).sum(1).amax().clamp(min=2)
+    places = int(longest if training else room(longest))
+    return view.tokens[:, :places], view.gaps[:, :places]
 
 
 def _counts(tokens: Int[Tensor, "B L"], kinds: int) -> Float[Tensor, "B K"]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
+
 from vssl.config import find, members
 from vssl.evaluate.base import Evidence, Skip
 
@@ -31,6 +33,8 @@ def judge(evidence: Evidence, only: Sequence[str] | None = None) -> Verdict:
     """Run all judges, or those named, whose needs the evidence meets.
 
     With a label column, `labels/missing` counts the samples that were left out of query and reference for lack of one.
+    With usable labels, `labels/samples` and `labels/classes` count what was judged, and `labels/largest_class` is the
+    base rate, the share of the largest class: so often is right who always names that.
 
     Raises:
         ConfigError: There is no judge of this name.
@@ -38,6 +42,8 @@ def judge(evidence: Evidence, only: Sequence[str] | None = None) -> Verdict:
     verdict = Verdict()
     if evidence.label is not None:
         verdict.values["labels/missing"] = float(evidence.missing_labels)
+        if evidence.label_problem is None:
+            verdict.values.update(_of_labels(evidence.labelled.classes))
     for judge_name in members("evaluate") if only is None else only:
         module = find("evaluate", judge_name)
         if reason := unmet(evidence, module.NEEDS):
@@ -49,6 +55,12 @@ def judge(evidence: Evidence, only: Sequence[str] | None = None) -> Verdict:
             else:
                 verdict.values[name] = value
     return verdict
+
+
+def _of_labels(classes: np.ndarray) -> dict[str, float]:
+    counts = np.unique(classes, return_counts=True)[1]
+    found = {"samples": counts.sum(), "classes": len(counts), "largest_class": counts.max() / counts.sum()}
+    return {f"labels/{name}": float(value) for name, value in found.items()}
 
 
 def unmet(evidence: Evidence, needs: Iterable[str]) -> str | None:

@@ -11,10 +11,8 @@ import pyarrow as pa
 import torch
 
 from vssl.embed import content, to_arrow
-from vssl.runtime.sessions import session
+from vssl.runtime.sessions import outputs, session
 from vssl.types import Embeddings
-
-BATCH = 64
 
 Found = Iterable[tuple[str, torch.Tensor, dict[str, Any]]]
 """Samples as `Modality.find` gives them."""
@@ -27,16 +25,15 @@ class Encoded:
         self._session = session(graph.SerializeToString(), threads)
 
     def __call__(self, raw: np.ndarray) -> dict[str, np.ndarray]:
-        """All outputs by name for a raw batch of any size."""
-        names = [output.name for output in self._session.get_outputs()]
-        given = self._session.get_inputs()[0].name
-        parts = [self._session.run(names, {given: raw[at : at + BATCH]}) for at in range(0, len(raw), BATCH)]
-        return {name: np.concatenate(values) for name, values in zip(names, zip(*parts, strict=True), strict=True)}
+        """All outputs by name for a raw batch of any size; see `outputs`."""
+        return outputs(self._session, raw)
 
     def embeddings(self, samples: Found, kept: tuple[str, ...] = ()) -> Embeddings:
-        """The table of some samples, with these columns of their metadata."""
+        """The table of some samples, with these columns of their metadata, or `score` of a whole graph's own."""
         names, raw, rows = zip(*samples, strict=True)
         stacked = torch.stack(raw)
-        columns = {name: to_arrow(values) for name, values in self(stacked.numpy()).items()}
+        found = self(stacked.numpy())
+        columns = {name: to_arrow(found[name]) for name in found if name in (*Embeddings.COLUMNS, *kept)}
         columns |= {"id": pa.array(names), "content": pa.array(content(stacked))}
+        kept = tuple(name for name in kept if name not in columns)
         return Embeddings(pa.table(columns | {name: pa.array([row[name] for row in rows]) for name in kept}))

@@ -32,6 +32,7 @@ from vssl.runtime.sessions import VERSION
 from vssl.scores import places
 from vssl.train.describe import versions
 from vssl.train.model import Model
+from vssl.types import Embeddings
 
 Precision = Literal["float32", "int8"]
 
@@ -54,9 +55,10 @@ def export(model: Model, out: Path, precision: Precision) -> Parity:
     whole, files, decided = encoder, {}, Decided(0, 0, 0.0)
     if before is not None:
         binding = Binding(_hash(encoder.SerializeToString()), model.preprocessing, backend(precision))
-        after = recalibrate(Encoded(encoder), before, binding)
-        plane = plane_of(after[1].bank)
-        whole = joined(encoder, _scoring(*after, plane, Encoded(encoder)(raw[:2].numpy())))
+        bank = Encoded(encoder).embeddings(before.raw[BANK])
+        plane = plane_of(bank)
+        whole = joined(encoder, _scoring(before.policy, bank, plane, Encoded(encoder)(raw[:2].numpy())))
+        after = recalibrate(Encoded(whole), bank, before, binding)
         files = {POLICY: _json(policies.sealed(after[0], words(after[0]))), KNOWN: _json(_known(*after, plane))}
         files[PICTURES] = zipped(model.modality, before.reference.bank, after[1].bank.ids)
         decided = compare((before.policy, before.reference), after)
@@ -97,9 +99,8 @@ def _some_raw(model: Model, calibration: Calibration | None) -> torch.Tensor:
     return model.modality.sample(model.run.info["source"], 256, seed=0).raw
 
 
-def _scoring(policy: Policy, reference: Reference, plane: Plane, example: dict[str, np.ndarray]) -> onnx.ModelProto:
-    score = find("scores", name_of(policy.score)).fit(policy.score, reference.bank)
-    module = Scoring(score, reference.bank, plane)
+def _scoring(policy: Policy, bank: Embeddings, plane: Plane, example: dict[str, np.ndarray]) -> onnx.ModelProto:
+    module = Scoring(find("scores", name_of(policy.score)).fit(policy.score, bank), bank, plane)
     examples = [torch.from_numpy(example[name]) for name in module.columns]
     return to_onnx(module, examples, module.columns, module.outputs)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+import numpy as np
 import torch
 
 from vssl.decide.calibrate import Request, calibrate
@@ -70,13 +71,32 @@ def _again(modality: Modality, samples: Embeddings) -> Iterator[tuple[str, torch
         )
 
 
-def recalibrate(encoded: Encoded, before: Calibration, binding: Binding) -> tuple[Policy, Reference]:
-    """The policy of the export and its reference; it promises what the run's did, and expires with it."""
+def recalibrate(whole: Encoded, bank: Embeddings, before: Calibration, binding: Binding) -> tuple[Policy, Reference]:
+    """The policy of the export and its reference; it promises what the run's did, and expires with it.
+
+    Args:
+        whole: The graph that will decide. The scores are its own: those of torch differ in the last digits, and the
+            sample that is the threshold could be decided otherwise.
+        bank: The known samples, by the export's encoder.
+    """
     old = before.policy
     request = Request(old.promise, old.score, old.group, old.block, costs=old.costs)
     kept = tuple(name for name in (old.group, old.block) if name is not None)
-    known = {role: encoded.embeddings(raw, () if role == BANK else kept) for role, raw in before.raw.items() if raw}
-    made = date.fromisoformat(old.made)
-    policy, reference = calibrate(request, known[BANK], known[NORMAL], known.get(DEFECT), [], made)
+    known: dict[str, Embeddings] = {}
+    scores: dict[str, float] = {}
+    for role, raw in before.raw.items():
+        if raw and role != BANK:
+            samples = whole.embeddings(raw, (*kept, "score"))
+            scores |= dict(zip(samples.table["content"].to_pylist(), samples.numpy("score"), strict=True))
+            known[role] = Embeddings(samples.table.drop_columns("score"))
+    policy, reference = calibrate(
+        request,
+        bank,
+        known[NORMAL],
+        known.get(DEFECT),
+        [],
+        date.fromisoformat(old.made),
+        scorer=lambda samples: np.array([scores[content] for content in samples.table["content"].to_pylist()]),
+    )
     policy = replace(policy, guaranteed=old.guaranteed, caveats=old.caveats, expires=old.expires, binding=binding)
     return policy, reference

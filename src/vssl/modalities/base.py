@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
@@ -169,6 +169,10 @@ class Modality(ABC):
     @abstractmethod
     def plain(self, raw: Tensor) -> View:
         """The raw batch as it is, without augmentation."""
+
+    def size_classes(self, raw: Tensor) -> Int[Tensor, " B"]:
+        """A number for each raw sample: those of one number have the same size for the encoder, whoever is beside."""
+        return torch.zeros(len(raw), dtype=torch.long)
 
     def outline(self, view: View) -> Float[Tensor, "B n"] | None:
         """The samples themselves, coarsely and in few numbers: what a score can see without any learning.

@@ -99,6 +99,9 @@ MEANINGS = (
     ("std_min", "higher", "Spread of the least used dimension: 0 means that it carries nothing."),
     ("std_median", "", "Spread of a typical dimension: only to be compared with the least."),
     ("first_component", "lower", "Share of the whole variance that lies in one direction: near 1 means collapse."),
+    ("labels/largest_class", "", "Share of the largest class: so often is right who always names that one."),
+    ("labels/samples", "", "Samples with a label, that were judged."),
+    ("labels/classes", "", "Classes that occur among them."),
     ("missing", "lower", "Samples without a label, which were left out."),
 )
 UNKNOWN = "A figure of a judge that this page does not know; the judge's own file describes it."
@@ -116,18 +119,38 @@ SCORES = {
 }
 
 
+UNEVEN = 1.5
+"""From so many times its even share on, the largest class leads an accuracy, and the balanced one tells more."""
+
+
 def figures(values: Mapping[str, float]) -> list[Figure]:
-    """The evaluation figures, the most telling first."""
-    return [_figure(name, values[name]) for name in sorted(values, key=lambda name: (_place(name), name))]
+    """The evaluation figures, the most telling first; beside each accuracy what naming the largest class reaches."""
+    named = [_figure(name, values) for name in values]
+    return sorted(named, key=lambda figure: (_place(figure.name, _uneven(values)), figure.name))
 
 
-def _place(name: str) -> int:
+def _uneven(values: Mapping[str, float]) -> bool:
+    return values.get("labels/largest_class", 0.0) * values.get("labels/classes", 0.0) > UNEVEN
+
+
+def _place(name: str, uneven: bool = False) -> int:
     matches = (place for place, (text, _, _) in enumerate(MEANINGS) if text in name)
-    return next(matches, len(MEANINGS))
+    place = next(matches, len(MEANINGS))
+    # Where classes are uneven, the balanced accuracies stand in front of all others.
+    return place - len(MEANINGS) if uneven and "balanced_accuracy" in name else place
 
 
-def _figure(name: str, value: float) -> Figure:
+def _figure(name: str, values: Mapping[str, float]) -> Figure:
     place = _place(name)
     _, better, meaning = MEANINGS[place] if place < len(MEANINGS) else ("", "", UNKNOWN)
     score = SCORES.get(name.rsplit("/", 1)[-1], "")
-    return Figure(name, f"{value:.4g}", better, f"{meaning} {score}".strip())
+    return Figure(name, f"{values[name]:.4g}{_beside(name, values)}", better, f"{meaning} {score}".strip())
+
+
+def _beside(name: str, values: Mapping[str, float]) -> str:
+    """What an accuracy is to be compared with: the base rate, or for balanced ones even guessing."""
+    if "accuracy" not in name or "labels/largest_class" not in values:
+        return ""
+    if "balanced" in name:
+        return f" (guessing: {1 / values['labels/classes']:.4g})"
+    return f" (base rate: {values['labels/largest_class']:.4g})"

@@ -24,6 +24,7 @@ from vssl.report.meanings import figures
 from vssl.report.pictures import Samples
 from vssl.report.verdict import verdict
 from vssl.run import Run
+from vssl.types import Embeddings
 
 BROKEN_SHOWN = 100
 # The page allows this one script, known by its hash, and no other.
@@ -82,6 +83,7 @@ def _content(run: Run, pictures: Pictures, embeddings: str, sample: int, elsewhe
         "script": Markup(SLIDER),
         "script_hash": b64encode(sha256(SLIDER.encode()).digest()).decode(),
         "broken": info.get("broken", [])[:BROKEN_SHOWN],
+        "notes": _notes(run, table, embeddings),
         "commands": _commands(run, embeddings),
     }
 
@@ -92,6 +94,13 @@ def _facts(info: dict[str, Any]) -> Facts | None:
         return None
     module = find("modalities", info["settings"]["modality"]["name"])
     return module.describe(from_dict(module.Spec, info["spec"], "spec"))
+
+
+def _notes(run: Run, table: Embeddings | None, name: str) -> list[str]:
+    """How the training data were read, and those of the table that is shown where they are others."""
+    of_training = run.notes
+    of_table = [] if table is None else [note for note in table.notes if note not in of_training]
+    return [*of_training, *(f"{name}: {note}" for note in of_table)]
 
 
 def _commands(run: Run, embeddings: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vssl.report.meanings import Figure, figures
+from vssl.train.evidence import FINISHED, HEALTHY, passes, words
 from vssl.types import Embeddings
 
 HEADLINES = 6
@@ -62,7 +63,9 @@ def _tone(info: Mapping[str, Any]) -> tuple[str, str]:
     health, status = info.get("health"), info.get("status")
     if status == "diverged":
         return "bad", "Diverged: do not use"
-    if health not in (None, "healthy"):
+    if health == FINISHED:
+        return "warning", "Finished, and nothing shows that the training helped"
+    if health not in (None, HEALTHY):
         return "bad", f"Not healthy: {health}"
     if status != "done":
         return "warning", "Not finished" + (", healthy so far" if health else "")
@@ -73,11 +76,10 @@ def _trained(info: Mapping[str, Any]) -> str:
     members = {kind: info.get("settings", {}).get(kind, {}).get("name") for kind in ("encoder", "objective")}
     what = " and ".join(f"{kind} {name}" for kind, name in members.items() if name) or "An encoder"
     progress, machine = info.get("progress", {}), info.get("machine", {})
-    sentence = f"{what[:1].upper()}{what[1:]}, trained on {info.get('samples', 0):,} samples"
-    sentence += f" from {info.get('source', 'an unknown source')}"
+    sentence = f"{what[:1].upper()}{what[1:]}, trained on data from {info.get('source', 'an unknown source')}"
+    sentence += f": {passes(info)}"
     if progress:
-        sentence += f", for {duration(progress.get('seconds', 0.0))} and {progress.get('step', 0):,} steps"
-        sentence += f" ({progress.get('images', 0):,} samples seen)"
+        sentence += f", for {duration(progress.get('seconds', 0.0))}"
     if machine:
         sentence += f", on {machine.get('device', 'an unknown device')} with {machine.get('cores', '?')} CPU cores"
     return sentence + "."
@@ -87,8 +89,9 @@ def _health(info: Mapping[str, Any]) -> str:
     health = info.get("health")
     if health is None:
         return "The health of the representation was not judged."
-    if health == "healthy":
-        return "The representation is alive: different samples get different embeddings, in many directions."
+    if health in (HEALTHY, FINISHED):
+        alive = "The representation is alive: different samples get different embeddings, in many directions."
+        return f"{alive} {words(info)}".rstrip()
     return f"The representation is not healthy: {health}. Figures and pictures below describe a broken encoder."
 
 

@@ -18,12 +18,11 @@ from vssl.errors import BrokenFileError, ExportError
 from vssl.modalities.images import tiff
 from vssl.modalities.images.decode import Canvas, decode
 from vssl.runtime.folder import GOLDEN, KNOWN, MODEL, POLICY, Export, read
-from vssl.runtime.sessions import VERSION, session
+from vssl.runtime.sessions import VERSION, outputs, session
 
 if TYPE_CHECKING:
     from vssl.modalities.events.encoding import Encoder
 
-BATCH = 64
 KINDS = {"tensor(float)": "float32", "tensor(double)": "float64"}
 ALIKE = 1e-3  # how far another version of onnxruntime may be from the numbers that the policy was made with
 
@@ -94,12 +93,7 @@ class Decider:
             raise ExportError(
                 f"The model takes samples {kind} {expected.shape[1:]}, and these are {raw.dtype} {list(raw.shape[1:])}."
             )
-        names = [output.name for output in self._session.get_outputs()]
-        found: list[dict[str, np.ndarray]] = []
-        for start in range(0, len(raw), BATCH):
-            values = self._session.run(names, {expected.name: raw[start : start + BATCH]})
-            found.append(dict(zip(names, values, strict=True)))
-        return {name: np.concatenate([part[name] for part in found]) for name in names}
+        return outputs(self._session, raw)
 
     def check(self) -> dict[str, float]:
         """How far this computer's numbers are from those of the one that exported.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnxruntime
 
 # It reports to its maker where it is not told otherwise: on Windows by this call, elsewhere (from 1.29 on) by a
@@ -21,3 +22,15 @@ def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def outputs(model: onnxruntime.InferenceSession, raw: np.ndarray) -> dict[str, np.ndarray]:
+    """All outputs by name for a raw batch of 1 or more; the same to the last bit for a sample alone and among others.
+
+    Each sample is computed alone: with the size of a batch the order of sums changes, and a sample near a threshold
+    could be decided otherwise.
+    """
+    names = [output.name for output in model.get_outputs()]
+    given = model.get_inputs()[0].name
+    found = [model.run(names, {given: raw[row : row + 1]}) for row in range(len(raw))]
+    return {name: np.concatenate(values) for name, values in zip(names, zip(*found, strict=True), strict=True)}

@@ -12,6 +12,7 @@ from torch import nn
 
 from vssl.config import name_of
 from vssl.errors import ConfigError
+from vssl.stats.blocks import by_blocks
 from vssl.types import Embeddings
 
 
@@ -43,18 +44,15 @@ class Score:
         columns: Columns of the embeddings that it reads.
         module: From these columns as tensors [B, ...] to one number a sample [B], higher is worse. It stands by itself,
             so that it can be part of an exported model.
-        block: So many samples are scored at once.
     """
 
     columns: tuple[str, ...]
     module: nn.Module
-    block: int = 4096
 
-    @torch.inference_mode()
     def __call__(self, samples: Embeddings) -> Float[np.ndarray, " N"]:
-        """One number a sample, in float64; higher is worse."""
-        blocks = zip(*(samples.torch(name).split(self.block) for name in self.columns), strict=True)
-        return torch.cat([self.module(*block).double() for block in blocks]).numpy()
+        """One number a sample, in float64; higher is worse; the same to the last bit alone and among others."""
+        columns = [samples.torch(name) for name in self.columns]
+        return by_blocks(lambda *block: {"score": self.module(*block).double()}, columns)["score"].numpy()
 
 
 class Column(nn.Module):

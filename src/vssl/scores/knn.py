@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
-from vssl.scores.neighbours import BLOCK, Directions, Space, column_of
+from vssl.scores.neighbours import Directions, Space, column_of
 from vssl.stats import whitening
+from vssl.stats.blocks import one_thread
 from vssl.types import Embeddings
 
 LENGTH = 0.5
@@ -40,6 +41,7 @@ class Config:
             raise ConfigError(f"knn.neighbours is {self.neighbours}; it must be 1 or more.")
 
 
+@one_thread()
 def fit(config: Config, bank: Embeddings) -> Score:
     if not len(bank):
         raise DataError("The bank is empty.")
@@ -48,7 +50,7 @@ def fit(config: Config, bank: Embeddings) -> Score:
     column = column_of(config.space)
     known = bank.torch(column)
     vectors = whitening.fit(known, LENGTH) if config.space == "whitened" else Directions()
-    return Score((column,), KNN(vectors, known, config.neighbours), max(1, BLOCK // len(bank)))
+    return Score((column,), KNN(vectors, known, config.neighbours))
 
 
 class KNN(nn.Module):

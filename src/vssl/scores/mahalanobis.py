@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
+from vssl.stats.blocks import one_thread
 from vssl.types import Embeddings
 
 
@@ -30,6 +31,7 @@ class Config:
     space: Literal["features", "outline"] = "features"
 
 
+@one_thread()
 def fit(config: Config, bank: Embeddings) -> Score:
     if len(bank) < 2:
         raise DataError("One sample has no covariance; the bank needs at least two.")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
+from vssl.stats.blocks import one_thread
 from vssl.types import Embeddings
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Config:
             raise ConfigError("mixture.components and mixture.dimensions must be 1 or more.")
 
 
+@one_thread()
 def fit(config: Config, bank: Embeddings) -> Score:
     if len(bank) < 2 * config.components:
         raise DataError(

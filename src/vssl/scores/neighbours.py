@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from vssl.errors import DataError
 from vssl.stats import whitening
+from vssl.stats.blocks import by_blocks, one_thread
 from vssl.types import Embeddings
 
-BLOCK = 2**25  # similarities held at once: 128 MiB in float32
+ROWS = 64  # compared at once: quicker than few where all of a data set are compared
 
 Space = Literal["whitened", "features", "mean"]
 """What is compared: features; whitened, the same after `vssl.stats.whitening`; or mean, for the latent space."""
@@ -45,20 +46,19 @@ def neighbours(
     if k < 1:
         raise DataError(f"No neighbours among {len(reference)} reference samples; give at least two.")
     own = _own_rows(query, reference) if exclude_same_id else torch.full((len(query),), -1)
-    known = reference.torch(column_of(space))
-    directions = whitening.fit(known) if space == "whitened" else Directions()
-    candidates = directions(known).T.contiguous()
-    rows, similarity = [], []
-    samples = directions(query.torch(column_of(space)))
-    step = max(1, BLOCK // len(reference))
-    for part, own_part in zip(samples.split(step), own.split(step), strict=True):
-        cosine = part @ candidates
-        itself = (own_part >= 0).nonzero().squeeze(1)
-        cosine[itself, own_part[itself]] = -torch.inf
+    with one_thread():
+        known = reference.torch(column_of(space))
+        directions = whitening.fit(known) if space == "whitened" else Directions()
+        candidates = directions(known).T.contiguous()
+
+    def work(samples: Tensor, itself: Tensor) -> dict[str, Tensor]:
+        cosine = directions(samples) @ candidates
+        found = (itself >= 0).nonzero().squeeze(1)
+        cosine[found, itself[found]] = -torch.inf
         best = cosine.topk(k)
-        rows.append(best.indices)
-        similarity.append(best.values)
-    return Neighbours(torch.cat(rows), torch.cat(similarity))
+        return {"rows": best.indices, "similarity": best.values}
+
+    return Neighbours(**by_blocks(work, [query.torch(column_of(space)), own], ROWS))
 
 
 def column_of(space: Space) -> Literal["features", "mean"]:

@@ -53,7 +53,7 @@ def fit(config: Config, bank: Embeddings) -> Score:
     scales = [_scale(np.log(score(second).clip(SMALLEST))) for score in _parts(config, first)]
     parts = _parts(config, bank)
     columns = tuple(dict.fromkeys(name for part in parts for name in part.columns))
-    return Score(columns, Novelty(parts, scales, columns), min(part.block for part in parts))
+    return Score(columns, Novelty(parts, scales, columns))
 
 
 def _parts(config: Config, bank: Embeddings) -> list[Score]:

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from vssl.embed import DEPTH, grid_of
 from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
+from vssl.stats.blocks import by_blocks
 from vssl.types import Embeddings
 
-BLOCK = 64
 # The score is that of the worst twentieth of the places.
 SHARE = 20
 # A place is as familiar as the three places most like it.
@@ -48,7 +48,7 @@ def fit(config: Config, bank: Embeddings) -> Places:
     if not len(bank):
         raise DataError("The bank is empty.")
     module = Nearby(bank.torch("features"), bank.torch("places"), config.neighbours)
-    return Places(("features", "places"), module, BLOCK)
+    return Places(("features", "places"), module)
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,10 @@ class Places(Score):
 
     module: Nearby
 
-    @torch.inference_mode()
     def heat(self, samples: Embeddings) -> Float[np.ndarray, "N h w"]:
         """How unlike known places each place is: 1 - cosine, in 0..2."""
-        blocks = zip(*(samples.torch(name).split(self.block) for name in self.columns), strict=True)
-        return torch.cat([self.module.heat(*block).double() for block in blocks]).numpy()
+        columns = [samples.torch(name) for name in self.columns]
+        return by_blocks(lambda *block: {"heat": self.module.heat(*block).double()}, columns)["heat"].numpy()
 
     def usual(self, normals: Embeddings) -> tuple[float, float]:
         """What 95 % of the places of normal samples stay below, and what 99.9 % do: between the two it grows odd."""

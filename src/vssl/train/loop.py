@@ -25,6 +25,7 @@ from vssl.stats.gather import rank, world_size
 from vssl.train import devices, model, optim
 from vssl.train.checkpoint import Position, load_checkpoint, save_checkpoint
 from vssl.train.describe import describe
+from vssl.train.evidence import FINISHED, HEALTHY, evidence
 from vssl.train.health import examine
 from vssl.train.interrupt import requests
 from vssl.train.progress import Journal, counting, print_notes
@@ -62,10 +63,11 @@ def train(
     device = devices.choose(settings.device)
     with devices.processes(device), torch.random.fork_rng():
         Run.check_free(out, overwrite)
-        spec = find("modalities", name_of(settings.modality)).measure(source, settings.modality)
+        spec = model.measure(source, settings.modality)
         modality = model.build_modality(settings.modality, spec)
         objective = _objective(settings, modality, device)
-        dataset = _load(modality, source, terminal)
+        with model.advised(source, settings.modality):
+            dataset = _load(modality, source, terminal)
         info = {
             "source": str(Path(source).absolute()),
             "command": command,
@@ -75,9 +77,7 @@ def train(
         }
         with devices.first_process_first():
             run = Run.create(out, info | describe(dataset, device), overwrite) if rank() == 0 else Run(out)
-        run = _fit(run, settings, modality, objective, dataset, device, terminal)
-        print_notes(run.notes, terminal)
-        return run
+        return _fit(run, settings, modality, objective, dataset, device, terminal)
 
 
 def resume(out: str | Path, *, terminal: Console | None = None) -> Run:
@@ -226,7 +226,12 @@ def _fit(
                 _require_finite_weights(run, objective, step)
                 save_checkpoint(run, objective, optimizer, Position(step, clock.seconds, images))
                 progress = {"step": step, "steps": schedule.steps, "seconds": clock.seconds, "images": images}
-                run.update(status=status, progress=progress, health=journal.verdict)
+                health, found = journal.verdict, None
+                if status == "done" and health == HEALTHY:
+                    found = evidence(objective, settings, modality, dataset, images)
+                    health = HEALTHY if found.helped else FINISHED
+                run.update(status=status, progress=progress, health=health, evidence=found and asdict(found))
+    print_notes(run.info["source"], run.notes, run.info["broken"], terminal if is_first else None)
     return Run(run.path)
 
 

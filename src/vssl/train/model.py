@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -12,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vssl.config import find, from_dict, name_of, to_dict
+from vssl.errors import DataError, EmptyDataError
+from vssl.modalities import recognise
 from vssl.modalities.base import Modality
 from vssl.objectives.base import Objective
 from vssl.run import Run
@@ -24,6 +29,28 @@ from vssl.types import Latent, View
 def build_modality(config: Any, spec: Any) -> Modality:
     """The modality of a configuration and of what was measured on the training data."""
     return find("modalities", name_of(config)).build(config, spec)
+
+
+def measure(source: str | Path, config: Any) -> Any:
+    """The spec of training data; see `vssl.modalities.base`.
+
+    Raises:
+        DataError: They cannot be used; where they look like another kind of data, it says which `--modality` to give.
+    """
+    with advised(source, config):
+        return find("modalities", name_of(config)).measure(source, config)
+
+
+@contextmanager
+def advised(source: str | Path, config: Any) -> Iterator[None]:
+    """Errors of data that look like another kind than `config` reads say so."""
+    try:
+        yield
+    except DataError as error:
+        if not (advice := recognise.advice(source, name_of(config))):
+            raise
+        kind = EmptyDataError if isinstance(error, EmptyDataError) else DataError
+        raise kind(f"{error} {advice}") from error
 
 
 def build_objective(settings: Settings, modality: Modality) -> Objective:

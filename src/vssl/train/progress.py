@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -124,11 +125,27 @@ def _keep_until(path: Path, step: int) -> dict[str, Any] | None:
     return json.loads(kept[-1]) if kept else None
 
 
-def print_notes(notes: Sequence[str], terminal: Console | None) -> None:
-    """Tell a person how the data were read; see `Modality.notes`."""
-    for note in notes if terminal is not None else ():
-        # Names of files are the user's: square brackets in them are no markup.
-        terminal.print(f"Note: {note}", markup=False, soft_wrap=True)
+_SAID: WeakKeyDictionary[Console, set[tuple[str, str]]] = WeakKeyDictionary()
+
+
+def print_notes(
+    source: str | Path, notes: Sequence[str], broken: Sequence[Mapping[str, str]], terminal: Console | None
+) -> None:
+    """Tell a person how data were read, see `Modality.notes`, and what of them could not be: once for each source.
+
+    Args:
+        broken: `id` and `reason` of each sample or file that is missing.
+    """
+    if terminal is None:
+        return
+    said = _SAID.setdefault(terminal, set())
+    first = "; ".join(f"{item['id']}: {item['reason']}" for item in broken[:3])
+    missing = [f"{len(broken):,} of {source} cannot be read and are left out. First: {first}."] if broken else []
+    for note in (*notes, *missing):
+        if (str(source), note) not in said:
+            # Names of files are the user's: square brackets in them are no markup.
+            terminal.print(f"Note: {note}", markup=False, soft_wrap=True)
+            said.add((str(source), note))
 
 
 @contextmanager

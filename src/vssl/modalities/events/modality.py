@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from jaxtyping import Int16
+from jaxtyping import Int, Int16
 from PIL import Image
 from torch import Tensor
 
 from vssl.encoders.countdecoder import CountDecoder
+from vssl.encoders.event_transformer import room
 from vssl.errors import DataError
 from vssl.files import atomic
 from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
@@ -102,6 +103,9 @@ class EventModality(Modality):
 
     def plain(self, raw: Tensor) -> Events:
         return _events(raw[:, :, STAMP:])
+
+    def size_classes(self, raw: Tensor) -> Int[Tensor, " B"]:
+        return room((raw[:, 0, STAMP:] != 0).sum(1))
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
         return torch.cat([raw[:, :, :STAMP], corruptions.corrupt(raw[:, :, STAMP:], kind, level, generator)], 2)
