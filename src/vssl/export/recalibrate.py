@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+import numpy as np
 import torch
 
 from vssl.decide.calibrate import Request, calibrate
+from vssl.decide.copies import Given
 from vssl.decide.policy import BANK, DEFECT, NORMAL, Binding, Policy, Reference
-from vssl.embed import content
 from vssl.errors import ExportError
 from vssl.export.encoded import Encoded
 from vssl.modalities.base import Modality
+from vssl.modalities.copies import content
 from vssl.scores.base import pairs_of
 from vssl.types import Embeddings
 
@@ -76,7 +78,14 @@ def recalibrate(encoded: Encoded, before: Calibration, binding: Binding) -> tupl
     request = Request(old.promise, old.score, old.group, old.block, costs=old.costs)
     kept = tuple(name for name in (old.group, old.block) if name is not None)
     known = {role: encoded.embeddings(raw, () if role == BANK else kept) for role, raw in before.raw.items() if raw}
+    given = {role: Given(samples, _units(before.reference.role(role), samples)) for role, samples in known.items()}
     made = date.fromisoformat(old.made)
-    policy, reference = calibrate(request, known[BANK], known[NORMAL], known.get(DEFECT), [], made)
+    policy, reference = calibrate(request, known[BANK], given[NORMAL], given.get(DEFECT), [], made)
     policy = replace(policy, guaranteed=old.guaranteed, caveats=old.caveats, expires=old.expires, binding=binding)
     return policy, reference
+
+
+def _units(before: Embeddings, samples: Embeddings) -> np.ndarray:
+    """What counts as one among the samples, as it did in the run."""
+    units = dict(zip(before.ids, before.numpy("unit").tolist(), strict=True))
+    return np.array([units[name] for name in samples.ids], int)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +19,10 @@ from torch import Tensor
 from vssl.encoders.countdecoder import CountDecoder
 from vssl.errors import DataError
 from vssl.files import atomic
-from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
+from vssl.modalities import sequences
+from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
 from vssl.modalities.broken import Broken, check_share
+from vssl.modalities.copies import Memory, spans_of
 from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, views
 from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
 from vssl.modalities.events.encoding import padded, tokens_of
@@ -64,7 +66,9 @@ class EventModality(Modality):
         check_share(broken, done, self.max_broken, f"samples of {source}")
         raw = torch.cat([chunk.raw for chunk in chunks])
         ids = [name for chunk in chunks for name in chunk.ids]
-        return Sessions(raw, ids, pa.concat_tables([chunk.metadata for chunk in chunks]), fingerprint(files), broken)
+        traces = [trace for chunk in chunks for trace in chunk.traces]
+        about = pa.concat_tables([chunk.metadata for chunk in chunks])
+        return Sessions(raw, ids, about, fingerprint(files), broken, traces)
 
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
         return self._chunks(find(source), start, size)
@@ -83,6 +87,16 @@ class EventModality(Modality):
             self._samples[state] = sum(1 for _ in self._items(files, lambda _: UNKNOWN))
         settings = repr((state, self.config.label_from, self.config.keep))
         return Contents(self._samples[state], state, hashlib.sha256(settings.encode()).hexdigest())
+
+    def traces(self, chunk: Chunk) -> Sequence[bytes]:
+        return chunk.traces
+
+    def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
+        sessions = cast(Sessions, dataset)
+        return sequences.remember(sessions.traces, spans_of(sessions.metadata), 1)
+
+    def copies(self, memory: Memory) -> sequences.SequenceCopies:
+        return sequences.SequenceCopies(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Events]:
         drawn = [views.draw(len(raw), self.spec.length, generator) for _ in range(2)]
@@ -138,7 +152,8 @@ class EventModality(Modality):
         samples = [item for item in held if isinstance(item, Sample)]
         broken = [item for item in held if isinstance(item, Broken)]
         raw = torch.from_numpy(padded(samples, self.spec.length))
-        return Chunk([item.id for item in samples], self._metadata(samples, files), raw, broken)
+        ids, traces = [item.id for item in samples], [item.trace for item in samples]
+        return Chunk(ids, self._metadata(samples, files), raw, broken, traces)
 
     def _metadata(self, samples: Sequence[Sample], files: Sequence[LogFile]) -> pa.Table:
         timed = bool(self.spec.reading.clock) or self.spec.reading.format == "jsonl"
@@ -154,13 +169,20 @@ class Sessions:
     """Sessions for training: int16 [N, 2, STAMP + L], in memory."""
 
     def __init__(
-        self, raw: Tensor, ids: Sequence[str], metadata: pa.Table, fingerprint: str, broken: Sequence[Broken]
+        self,
+        raw: Tensor,
+        ids: Sequence[str],
+        metadata: pa.Table,
+        fingerprint: str,
+        broken: Sequence[Broken],
+        traces: Sequence[bytes],
     ) -> None:
         self.raw = raw
         self.ids = ids
         self.metadata = metadata
         self.fingerprint = fingerprint
         self.broken: Sequence[Broken] = broken
+        self.traces = traces
 
     def __len__(self) -> int:
         return len(self.raw)
@@ -169,4 +191,4 @@ class Sessions:
         return self.raw[torch.from_numpy(rows).to(self.raw.device)]
 
     def to(self, device: torch.device) -> Sessions:
-        return Sessions(self.raw.to(device), self.ids, self.metadata, self.fingerprint, self.broken)
+        return Sessions(self.raw.to(device), self.ids, self.metadata, self.fingerprint, self.broken, self.traces)

@@ -18,9 +18,10 @@ from torch import Tensor
 from vssl.encoders.convdecoder import ConvDecoder
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.files import atomic
-from vssl.modalities.base import Chunk, Contents, Modality, OnProgress
+from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress
 from vssl.modalities.broken import Broken
-from vssl.modalities.images import Config, Spec, corruptions, store
+from vssl.modalities.copies import Memory
+from vssl.modalities.images import Config, Spec, copies, corruptions, store
 from vssl.modalities.images.decode import FORMATS, Canvas, read_header
 from vssl.modalities.images.index import Index, open_index
 from vssl.modalities.images.index import measure as measure_canvas
@@ -100,6 +101,15 @@ class ImageModality(Modality):
     def contents(self, source: str | Path) -> Contents:
         index = self._index(source)
         return Contents(len(index), index.fingerprint, _fingerprint(index.metadata))
+
+    def traces(self, chunk: Chunk) -> list[bytes]:
+        return [picture.tobytes() for picture in copies.small(chunk.raw)]
+
+    def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
+        return copies.remember(dataset)
+
+    def copies(self, memory: Memory) -> copies.PictureCopies:
+        return copies.PictureCopies(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Images]:
         views = []

@@ -18,9 +18,11 @@ from torch import Tensor
 from vssl.encoders.temporal_decoder import TemporalDecoder
 from vssl.errors import DataError
 from vssl.files import atomic
-from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
+from vssl.modalities import sequences
+from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
 from vssl.modalities.broken import Broken, check_share
-from vssl.modalities.sensors import Config, Spec, corruptions
+from vssl.modalities.copies import Memory
+from vssl.modalities.sensors import Config, Spec, copies, corruptions
 from vssl.modalities.sensors.cutting import Cut
 from vssl.modalities.sensors.index import File, Index, index, windows
 from vssl.modalities.sensors.plots import plot, sheet
@@ -98,6 +100,15 @@ class SensorModality(Modality):
     def contents(self, source: str | Path) -> Contents:
         found = self._index(source)
         return Contents(len(found), found.fingerprint, f"{found.fingerprint} {self.config.labels}", len(found.files))
+
+    def traces(self, chunk: Chunk) -> list[bytes]:
+        return [rows.tobytes() for rows in copies.rows(chunk.raw.numpy(), np.array(self.spec.scale))]
+
+    def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
+        return copies.remember(dataset, np.array(self.spec.scale))
+
+    def copies(self, memory: Memory) -> sequences.SequenceCopies:
+        return sequences.SequenceCopies(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Series]:
         plain, strengths = self.plain(raw), PRESETS[self.config.views]()
