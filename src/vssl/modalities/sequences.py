@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ CHANGES = 4
 """So many times, at most, must what is in a run change, to tell anything."""
 BLOCK = 2**14
 """So many samples are looked at at once."""
-KNOWN, TELLING = 0.5, 0.125
+KNOWN, TELLING = 0.6, 0.125
 """A sample is known if this share of what tells something in it is; of which there must be that share of its items."""
 
 
@@ -98,11 +99,23 @@ def remember(
     longest = min(LONGEST, max(1, int(np.median([len(trace) // 8 for trace in traces])) // 2))
     length = min(shortest, longest)
     while True:
-        kinds, counts = _counted(traces, apart, length)
+        across = _borders(traces, spans, length)
+        kinds, counts = _counted([*traces, *across], np.append(apart, np.ones(len(across), bool)), length)
         often = counts >= COMMON
         if 2 * length > longest or counts[often].sum() <= RARE * counts.sum():
             return {"runs": kinds, "common": kinds[often], "length": np.array([length])}
         length *= 2
+
+
+def _borders(traces: Sequence[bytes], spans: Sequence[tuple[str, Any, Any]] | None, length: int) -> list[bytes]:
+    """What lies on either side of each border between windows that do not overlap, for the runs across it."""
+    if spans is None or length < 2:
+        return []
+    size, found = 8 * (length - 1), []
+    for one, (before, after) in enumerate(pairwise(spans)):
+        if before[0] == after[0] and after[1] >= before[2]:
+            found.append(traces[one][-size:] + traces[one + 1][:size])
+    return found
 
 
 def _counted(

@@ -92,8 +92,12 @@ class EventModality(Modality):
         return chunk.traces
 
     def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
-        sessions = cast(Sessions, dataset)
-        return sequences.remember(sessions.traces, spans_of(sessions.metadata), 1)
+        sessions, reading = cast(Sessions, dataset), self.spec.reading
+        spans = spans_of(sessions.metadata)
+        if spans is None and reading.format != "sessions" and not reading.session:
+            source, first, last = (sessions.metadata[name].to_pylist() for name in ("source", "first", "last"))
+            spans = [(name, row, stop + 1) for name, row, stop in zip(source, first, last, strict=True)]
+        return sequences.remember(sessions.traces, spans, 1)
 
     def copies(self, memory: Memory) -> sequences.SequenceCopies:
         return sequences.SequenceCopies(memory)
