@@ -27,6 +27,7 @@ from torch import Tensor
 from vssl.errors import ConfigError, DataError, TooManyBrokenError
 from vssl.files import atomic, write_json
 from vssl.modalities.base import Chunk, Contents
+from vssl.modalities.copies import content
 from vssl.run import Run
 from vssl.stats.blocks import by_blocks
 from vssl.train import devices
@@ -248,32 +249,6 @@ def _rotation(channels: int) -> Float[np.ndarray, "C d"]:
     return F.pad(torch.linalg.qr(noise)[0][:, :DEPTH], (0, max(0, DEPTH - channels))).numpy()
 
 
-def content(raw: Tensor) -> list[str]:
-    """A hash of each raw sample, by which the same sample is known under another name."""
-    # 16 bytes: no two of 10^9 different samples meet.
-    return [hashlib.blake2b(sample.tobytes(), digest_size=16).hexdigest() for sample in raw.numpy()]
-
-
-def training_contents(model: Model, terminal: Console | None = None) -> set[str]:
-    """The hashes of all samples that the model was trained on, from the stored table `train` or read again.
-
-    Raises:
-        DataError: The training data are no longer there, or have changed.
-    """
-    run, source = model.run, model.run.info["source"]
-    identity, contents = _identity(model, source)
-    if identity.fingerprint != run.info["fingerprint"]:
-        raise DataError(f"The training data in {source} have changed since the training.")
-    if "train" in run.embedding_names() and identity_of(run, "train").serves(identity):
-        return set(run.embeddings("train").table["content"].to_pylist())
-    found: set[str] = set()
-    with counting("reading the training data", terminal) as on_progress:
-        for done, chunk in enumerate(model.modality.stream(source, size=BATCH), 1):
-            found |= set(content(chunk.raw))
-            on_progress(min(done * BATCH, contents.samples), contents.samples)
-    return found
-
-
 def name_for(run: Run, source: str | Path) -> str:
     """The name of the table that holds the embeddings of `source`, or the first free one."""
     place, name = str(Path(source).absolute()), default_name(source)
@@ -331,6 +306,7 @@ def _table(model: Model, chunk: Chunk, pairs: int) -> pa.Table:
     columns = embed_raw(model, chunk.raw, pairs)
     arrays = {"id": pa.array(chunk.ids, pa.string())} | {name: to_arrow(values) for name, values in columns.items()}
     arrays["content"] = pa.array(content(chunk.raw), pa.string())
+    arrays["trace"] = pa.array(model.modality.traces(chunk), pa.binary())
     return pa.table(arrays | {name: chunk.metadata[name] for name in chunk.metadata.column_names})
 
 

@@ -56,15 +56,21 @@ class NotEnoughDataError(DataError):
     """There are too few samples for the promise that was asked for.
 
     Attributes:
+        given: How many there are that differ; copies of others do not count.
         needed: How many are needed at least.
+        of: How many there are with the copies; None where none were looked for.
     """
 
-    def __init__(self, given: int, needed: int, promise: str, hint: str = "") -> None:
-        super().__init__(f"{given} samples are not enough for {promise}: it needs at least {needed}.{hint}")
-        self.given, self.needed, self.promise, self.hint = given, needed, promise, hint
+    def __init__(self, given: int, needed: int, promise: str, hint: str = "", of: int | None = None) -> None:
+        copies = of is not None and of > given
+        samples = (
+            f"{of} samples, of which {given} differ (the others are copies of them)," if copies else f"{given} samples"
+        )
+        super().__init__(f"{samples} are not enough for {promise}: it needs at least {needed}.{hint}")
+        self.given, self.needed, self.promise, self.hint, self.of = given, needed, promise, hint, of
 
-    def __reduce__(self) -> tuple[type, tuple[int, int, str, str]]:
-        return type(self), (self.given, self.needed, self.promise, self.hint)
+    def __reduce__(self) -> tuple[type, tuple[int, int, str, str, int | None]]:
+        return type(self), (self.given, self.needed, self.promise, self.hint, self.of)
 
 
 class RunError(VsslError):

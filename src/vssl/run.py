@@ -2,6 +2,7 @@
 
 RUN/run.json               settings, specification of the data, versions, seed, fingerprint, status
 RUN/model.safetensors      student, teacher, heads
+RUN/training.safetensors   by what the training samples are known again
 RUN/state/                 what resuming needs
 RUN/metrics.jsonl          one line a logging step
 RUN/embeddings/*.parquet   id, features, mean, log_variance, ambiguity, metadata
@@ -140,7 +141,14 @@ class Run:
 
 
 def _clear(path: Path) -> None:
-    for name in ("model.safetensors", "metrics.jsonl", "evaluation.json", "policy.json", "report.html"):
+    for name in (
+        "model.safetensors",
+        "training.safetensors",
+        "metrics.jsonl",
+        "evaluation.json",
+        "policy.json",
+        "report.html",
+    ):
         (path / name).unlink(missing_ok=True)
     for folder in ("state", "embeddings", "calibration", "decisions", "predictions"):
         shutil.rmtree(path / folder, ignore_errors=True)

@@ -241,10 +241,21 @@ def test_samples_of_the_training_are_no_calibration(trained: Run, photos: Path, 
     assert not (trained.path / "policy.json").exists()
 
 
-def test_training_data_that_are_gone_cannot_be_checked_and_the_policy_says_so(trained: Run, line: Path, ask: Ask):
+def test_samples_of_the_training_are_known_when_its_data_are_gone(trained: Run, photos: Path, ask: Ask):
     trained.update(source=str(trained.path / "gone"))
-    policy = calibrate(trained, f"{line}:label=ok", ask)
-    assert any("could not be checked" in caveat for caveat in policy.caveats)
+    with pytest.raises(DataError, match="in the training data too"):
+        calibrate(trained, photos, ask)
+
+
+def test_without_the_file_of_training_samples_the_policy_says_what_could_not_be_checked(
+    trained: Run, line: Path, ask: Ask
+):
+    (trained.path / "training.safetensors").write_bytes(b"damaged")
+    (said,) = (text for text in calibrate(trained, f"{line}:label=ok", ask).caveats if "could not be checked" in text)
+    assert "not what the training wrote" in said
+    (trained.path / "training.safetensors").unlink()
+    policy = calibrate(trained, f"{line}:label=ok", ask, overwrite=True)
+    assert any("could not be checked: the run has no training.safetensors." in text for text in policy.caveats)
 
 
 def test_samples_of_the_bank_are_no_calibration(trained: Run, line: Path, ask: Ask):
@@ -252,7 +263,7 @@ def test_samples_of_the_bank_are_no_calibration(trained: Run, line: Path, ask: A
         calibrate(trained, f"{line}:label=ok", ask, bank=line)
 
 
-def test_copies_among_the_normals_are_no_further_evidence_and_the_policy_says_so(
+def test_copies_among_the_normals_count_once_and_the_policy_says_so(
     trained: Run, changed: Callable[[pa.Table], Path], rows: pa.Table, ask: Ask
 ):
     data = changed(rows)
@@ -264,8 +275,12 @@ def test_copies_among_the_normals_are_no_further_evidence_and_the_policy_says_so
     pq.write_table(pa.concat_tables([rows, more], promote_options="default"), data)
     policy = calibrate(trained, f"{data}:label=ok", ask, bank="train")
     (said,) = (caveat for caveat in policy.caveats if "copies" in caveat)
-    assert said.startswith("4 of the 164 normal samples are exact copies of others.")
-    assert policy.samples["normal"] == 164
+    assert said.startswith("4 of the 164 normal samples are copies of others")
+    assert said.endswith("160 differ.")
+    assert (policy.samples["normal"], policy.samples["normal different"]) == (164, 160)
+    assert "like the 160 different ones of the 164 it was made with" in words(policy)[0]
+    reference = policies.read(trained)[1]
+    assert len(reference.normal_scores("")) == 160
 
 
 def test_a_bank_that_holds_the_defects_is_refused(trained: Run, line: Path, ask: Ask):

@@ -7,24 +7,7 @@ import pyarrow as pa
 import pytest
 
 from vssl.decide import calibrate
-from vssl.decide.exchange import differing_groups, serial_dependence, unseen, worst_of_each
-from vssl.errors import DataError
-
-
-@pytest.fixture
-def hundred(embeddings_from):
-    return embeddings_from("s", np.eye(100), content=pa.array([f"c{row}" for row in range(100)]))
-
-
-def test_a_few_samples_that_were_seen_before_are_left_out(hundred):
-    kept, seen = unseen(hundred, {"c7", "x"}, "normal samples", "the training data")
-    assert (len(kept), seen) == (99, 1)
-    assert "s00007" not in kept.ids
-
-
-def test_many_are_refused_with_their_names(hundred):
-    with pytest.raises(DataError, match=r"2 of 100 normal samples are in the training data too .s00003, s00007"):
-        unseen(hundred, {"c7", "c3"}, "normal samples", "the training data")
+from vssl.decide.exchange import differing_groups, serial_dependence, worst_of_each
 
 
 def test_dependence_on_time_is_found_and_chance_is_not():

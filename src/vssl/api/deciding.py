@@ -92,7 +92,7 @@ def calibrate(
         )
     except NotEnoughDataError as error:
         hint = " Judge more of the samples that vssl serve draws at random (--audit: their share)."
-        raise NotEnoughDataError(error.given, error.needed, error.promise, hint) from error
+        raise NotEnoughDataError(error.given, error.needed, error.promise, hint, error.of) from error
 
 
 def _reviewed(model: Model, database: str, samples: Name | None, group: str | None) -> Reviewed:

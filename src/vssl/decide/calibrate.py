@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from vssl.config import find, name_of
+from vssl.decide.copies import Given, merged
 from vssl.decide.costs import Expected, expected
 from vssl.decide.episodes import SPAN
 from vssl.decide.exchange import differing_groups, serial_dependence, worst_of_each
 from vssl.decide.measure import Rate
-from vssl.decide.policy import BANK, DEFECT, EVERYTHING, NORMAL, Binding, Policy, Reference
+from vssl.decide.policy import BANK, BLOCKS, DEFECT, DIFFERENT, EVERYTHING, NORMAL, Binding, Policy, Reference
 from vssl.decide.promise import Costs, Promise
 from vssl.decide.samples import column_of
 from vssl.decide.thresholds import ACCEPT, REJECT, REVIEW, Thresholds, thresholds
@@ -58,10 +59,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Known:
-    """The scored samples of a calibration."""
+    """The scored samples of a calibration.
+
+    Attributes:
+        samples: N of them.
+        scores: Of each.
+        units: As in `Given`.
+    """
 
     samples: Embeddings
     scores: np.ndarray
+    units: np.ndarray
 
     def column(self, name: str, what: str) -> np.ndarray:
         return column_of(self.samples, name, what)
@@ -70,8 +78,8 @@ class Known:
 def calibrate(
     request: Request,
     bank: Embeddings,
-    normal: Embeddings,
-    defects: Embeddings | None,
+    normal: Given,
+    defects: Given | None,
     caveats: list[str],
     today: date,
     scorer: Callable[[Embeddings], np.ndarray] | None = None,
@@ -89,7 +97,7 @@ def calibrate(
     if not len(normal):
         raise EmptyDataError("There are no normal samples to calibrate with.")
     if defects is not None:
-        _check_apart(normal, defects)
+        _check_apart(normal.samples, defects.samples)
     score = scorer or find("scores", name_of(request.score)).fit(request.score, bank)
     known = {NORMAL: _scored(score, normal, "normal samples")}
     if defects is not None:
@@ -98,8 +106,12 @@ def calibrate(
     limits = _by_group(request, known, groups)
     doubts = _dependence(request, known[NORMAL])
     counts = {BANK: len(bank)} | {role: len(item.samples) for role, item in known.items()}
-    if request.block is not None:
-        counts |= {f"{role} blocks": len(set(item.column(request.block, role))) for role, item in known.items()}
+    for role, item in known.items():
+        counted = len(set(_numbers(request, item, role).tolist()))
+        if request.block is not None:
+            counts[f"{role} {BLOCKS}"] = counted
+        elif counted < len(item.samples):
+            counts[f"{role} {DIFFERENT}"] = counted
     decisions = {role: decide(limits, groups[role], item.scores) for role, item in known.items()}
     policy = Policy(
         promise=request.promise,
@@ -110,7 +122,12 @@ def calibrate(
         block=request.block,
         samples=counts,
         expected=_expected(decisions),
-        caveats=(*doubts, *caveats, *_copies(request, known), *_differences(request, known[NORMAL], decisions[NORMAL])),
+        caveats=(
+            *doubts,
+            *caveats,
+            *_copies(request, known, counts),
+            *_differences(request, known[NORMAL], decisions[NORMAL]),
+        ),
         costs=request.costs,
         expected_costs=_costs(request, limits, known),
         binding=Binding("", "", ""),
@@ -130,15 +147,15 @@ def decide(limits: Mapping[str, Thresholds], groups: np.ndarray, scores: np.ndar
     return decisions
 
 
-def _scored(score: Any, samples: Embeddings, what: str) -> Known:
-    scores = score(samples)
+def _scored(score: Any, given: Given, what: str) -> Known:
+    samples, scores = given.samples, score(given.samples)
     broken = np.flatnonzero(~np.isfinite(scores))
     if len(broken):
         raise DataError(
             f"{len(broken)} of {len(scores)} {what} have a score that is not a finite number; the first is "
             f"{samples.ids[broken[0]]}. The encoder is broken, or the sample: vssl evaluate RUN."
         )
-    return Known(samples, scores)
+    return Known(samples, scores, given.units)
 
 
 def _check_apart(normal: Embeddings, defects: Embeddings) -> None:
@@ -163,21 +180,37 @@ def _groups(request: Request, known: Known, what: str) -> np.ndarray:
 def _by_group(request: Request, known: dict[str, Known], groups: dict[str, np.ndarray]) -> dict[str, Thresholds]:
     found = {}
     for group in sorted(set(groups[NORMAL])):
-        scores = {role: _units(request, item, groups[role] == group, role) for role, item in known.items()}
+        own = {role: groups[role] == group for role in known}
+        scores = {role: _units(request, item, own[role], role) for role, item in known.items()}
+        given = {role: _counted(request, item, own[role], role) for role, item in known.items()}
         try:
-            found[group] = thresholds(scores[NORMAL], scores.get(DEFECT), request.promise)
+            found[group] = thresholds(
+                scores[NORMAL], scores.get(DEFECT), request.promise, (given[NORMAL], given.get(DEFECT))
+            )
         except NotEnoughDataError as error:
             counted = "" if request.block is None else f", counted in blocks by {request.block},"
             where = "" if request.group is None else f" in the group {request.group} = {group}"
-            raise NotEnoughDataError(error.given, error.needed, error.promise + counted + where) from error
+            raise NotEnoughDataError(error.given, error.needed, error.promise + counted + where, of=error.of) from error
     return found
 
 
-def _units(request: Request, known: Known, own: np.ndarray, role: str) -> np.ndarray:
-    """The scores of what the promise counts: samples, or blocks, each by its worst sample."""
+def _numbers(request: Request, known: Known, role: str) -> np.ndarray:
+    """For each sample the number of what the promise counts: the sample with its copies, or its block with its."""
     if request.block is None:
-        return known.scores[own]
-    return worst_of_each(known.scores, known.column(request.block, f"The list of {role} samples"))
+        return known.units
+    return merged(known.column(request.block, f"The list of {role} samples"), known.units)
+
+
+def _units(request: Request, known: Known, own: np.ndarray, role: str) -> np.ndarray:
+    """The scores of what the promise counts, each by its worst sample."""
+    return worst_of_each(known.scores[own], _numbers(request, known, role)[own])
+
+
+def _counted(request: Request, known: Known, own: np.ndarray, role: str) -> int:
+    """How many there are with their copies: samples, or blocks."""
+    if request.block is None:
+        return int(own.sum())
+    return len(set(known.column(request.block, f"The list of {role} samples")[own]))
 
 
 def _dependence(request: Request, normal: Known) -> list[str]:
@@ -213,16 +246,26 @@ def _overlap(samples: Embeddings) -> bool:
     return any(one["series"] == next_["series"] and next_["start"] < one["end"] for one, next_ in pairwise(rows))
 
 
-def _copies(request: Request, known: dict[str, Known]) -> list[str]:
-    if request.block is not None:
-        return []
-    found = {role: item.samples.table["content"].to_pylist() for role, item in known.items()}
-    return [
-        f"{copies} of the {len(contents)} {role} samples are exact copies of others. The promise counts each, so where "
-        "they did not come about independently it says more than they show: keep one of each."
-        for role, contents in found.items()
-        if (copies := len(contents) - len(set(contents)))
-    ]
+def _copies(request: Request, known: dict[str, Known], counts: Mapping[str, int]) -> list[str]:
+    found = []
+    for role, item in known.items():
+        samples, differ = len(item.units), len(set(item.units.tolist()))
+        if request.block is None:
+            alike, of, what = samples - differ, samples, f"{role} samples"
+        else:
+            of = _counted(request, item, np.ones(samples, bool), role)
+            alike, what = of - counts[f"{role} {BLOCKS}"], f"{role} blocks"
+        if alike:
+            found.append(
+                f"{alike:,} of the {of:,} {what} are copies of others, exact ones or nearly the same: each is counted "
+                f"once, with its copies, by the worst of them. {of - alike:,} differ."
+            )
+        elif request.block is not None and samples > differ:
+            found.append(
+                f"{samples - differ:,} of the {samples:,} {role} samples are copies of others, exact ones or nearly "
+                "the same. Blocks that share some of their samples are counted each: see whether they are independent."
+            )
+    return found
 
 
 def _differences(request: Request, normal: Known, decisions: np.ndarray) -> list[str]:
@@ -256,14 +299,16 @@ def _costs(request: Request, limits: dict[str, Thresholds], known: dict[str, Kno
 
 
 def _reference(bank: Embeddings, known: dict[str, Known], groups: dict[str, np.ndarray]) -> Reference:
-    tables = [_kept(bank, BANK, np.full(len(bank), EVERYTHING, dtype=object), np.full(len(bank), np.nan))]
-    tables += [_kept(item.samples, role, groups[role], item.scores) for role, item in known.items()]
+    every = np.full(len(bank), EVERYTHING, dtype=object)
+    tables = [_kept(bank, BANK, every, np.full(len(bank), np.nan), np.arange(len(bank)))]
+    tables += [_kept(item.samples, role, groups[role], item.scores, item.units) for role, item in known.items()]
     return Reference(pa.concat_tables(tables, promote_options="default"))
 
 
-def _kept(samples: Embeddings, role: str, groups: np.ndarray, scores: np.ndarray) -> pa.Table:
+def _kept(samples: Embeddings, role: str, groups: np.ndarray, scores: np.ndarray, units: np.ndarray) -> pa.Table:
     columns = [name for name in Embeddings.COLUMNS if name in samples]
     table = samples.table.select(columns).replace_schema_metadata(None)
     for name, value in (("role", role), ("source", source_of(samples))):
         table = table.append_column(name, pa.array([value] * len(samples), pa.string()))
-    return table.append_column("group", pa.array(groups, pa.string())).append_column("score", pa.array(scores))
+    table = table.append_column("group", pa.array(groups, pa.string())).append_column("score", pa.array(scores))
+    return table.append_column("unit", pa.array(units, pa.int64()))

@@ -1,4 +1,4 @@
-"""Whether calibration samples can stand for later ones: seen before, in groups that differ, depending on time."""
+"""Whether calibration samples can stand for later ones: in groups that differ, depending on time."""
 
 from __future__ import annotations
 
@@ -10,36 +10,12 @@ from scipy import stats
 
 from vssl.decide.bounds import lower_rate
 from vssl.decide.measure import Rate
-from vssl.errors import DataError
 from vssl.types import Embeddings
-
-SMALL_SHARE = 0.01
-"""So few samples that were seen before are left out; more are refused."""
 
 # A rank correlation so far from 0, in standard errors, is no chance: one in 15,000 by luck.
 SURE = 4.0
 # With more values than this a column is no group.
 MOST_GROUPS = 20
-
-
-def unseen(samples: Embeddings, known: set[str], what: str, where: str) -> tuple[Embeddings, int]:
-    """The samples whose content is not `known`, and how many were left out.
-
-    A sample that the encoder or the bank has seen looks more familiar than a new one, so its score promises nothing.
-
-    Raises:
-        DataError: More than `SMALL_SHARE` of them are known, or all.
-    """
-    new = np.array([content not in known for content in samples.table["content"].to_pylist()], dtype=bool)
-    seen = int((~new).sum())
-    if seen and (seen > SMALL_SHARE * len(new) or not new.any()):
-        first = ", ".join(np.array(samples.ids)[~new][:3])
-        raise DataError(
-            f"{seen} of {len(new)} {what} are in {where} too ({first}{', ...' if seen > 3 else ''}): they look more "
-            "familiar than new samples will, so a threshold from them promises nothing. Give samples that were kept "
-            "apart."
-        )
-    return (samples if not seen else samples.where(new)), seen
 
 
 def serial_dependence(scores: Float[np.ndarray, " N"], order: np.ndarray) -> float | None:
@@ -88,8 +64,8 @@ def differing_groups(samples: Embeddings, alarm: Bool[np.ndarray, " N"], promise
 
 
 def worst_of_each(scores: Float[np.ndarray, " N"], blocks: np.ndarray) -> Float[np.ndarray, " K"]:
-    """The highest score of each block, blocks in the order of their names."""
-    _, block = np.unique(blocks.astype(str), return_inverse=True)
-    worst = np.full(block.max() + 1, -np.inf)
+    """The highest score of each block, blocks in the order of their names or numbers."""
+    names, block = np.unique(blocks, return_inverse=True)
+    worst = np.full(len(names), -np.inf)
     np.maximum.at(worst, block, scores)
     return worst

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from vssl.config import find, from_dict, name_of, to_dict
 from vssl.decide.costs import Expected
+from vssl.decide.exchange import worst_of_each
 from vssl.decide.measure import Rate
 from vssl.decide.promise import Costs, Promise
 from vssl.decide.thresholds import Thresholds
@@ -35,6 +36,7 @@ EVERYTHING = ""
 """The name of the only group where samples are not divided into groups."""
 
 BANK, NORMAL, DEFECT = "bank", "normal", "defect"
+DIFFERENT, BLOCKS = "different", "blocks"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Policy:
         thresholds: By group; under `EVERYTHING` where there are no groups.
         group: The metadata column of the groups, or None.
         block: The metadata column of the blocks that were calibrated on instead of samples, or None.
-        samples: How many there were: bank, normal, defect; with blocks also how many of those: normal blocks, ...
+        samples: How many there were: bank, normal, defect; with blocks also how many of those: normal blocks, ...; and
+            where some are copies, how many the promise counts: normal different, ...
         expected: Shares among the calibration samples: normal accept, normal review, ..., defect reject.
         caveats: What a reader must know, in sentences.
         costs, expected_costs: As given, and what follows from them; None without costs.
@@ -109,7 +112,10 @@ class Policy:
 
 @dataclass(frozen=True)
 class Reference:
-    """The samples that a policy stands on: embeddings with the columns `role`, `source`, `group` and `score`."""
+    """The samples that a policy stands on: embeddings with the columns `role`, `source`, `group`, `score` and `unit`.
+
+    Copies have one `unit`, and count once, by the worst of them.
+    """
 
     table: pa.Table
 
@@ -129,16 +135,19 @@ class Reference:
         return self.role(DEFECT)
 
     def normal_scores(self, group: str) -> np.ndarray:
-        """The calibration scores of the normals of a group."""
+        """The calibration scores of the normals of a group, copies counted once."""
         return _scores(self.normal, group)
 
     def defect_scores(self, group: str) -> np.ndarray:
-        """The calibration scores of the known defects of a group."""
+        """The calibration scores of the known defects of a group, copies counted once."""
         return _scores(self.defects, group)
 
 
 def _scores(samples: Embeddings, group: str) -> np.ndarray:
-    return samples.numpy("score")[samples.numpy("group") == group] if len(samples) else np.empty(0)
+    if not len(samples):
+        return np.empty(0)
+    own = samples.numpy("group") == group
+    return worst_of_each(samples.numpy("score")[own], samples.numpy("unit")[own])
 
 
 def write(run: Run, policy: Policy, words: list[str]) -> None:

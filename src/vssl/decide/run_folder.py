@@ -19,18 +19,18 @@ from vssl.decide import bounds
 from vssl.decide import policy as policies
 from vssl.decide.because import Judge, because
 from vssl.decide.calibrate import Request, calibrate, decide
+from vssl.decide.copies import Finder
 from vssl.decide.decisions import Decisions
 from vssl.decide.episodes import episodes
 from vssl.decide.episodes import write as write_episodes
-from vssl.decide.exchange import unseen
 from vssl.decide.measure import Judged, Measured, measure
 from vssl.decide.policy import EVERYTHING, Binding, Policy, Reference
 from vssl.decide.samples import Condition, column_of, divide, split, take
 from vssl.decide.summary import figures, sentences
 from vssl.decide.thresholds import REVIEW
 from vssl.decide.words import words
-from vssl.embed import broken_of, embed, model_hash, name_for, notes_of, training_contents
-from vssl.errors import ConfigError, DataError, NotEnoughDataError, PolicyError, TooManyBrokenError
+from vssl.embed import broken_of, embed, model_hash, name_for, notes_of
+from vssl.errors import ConfigError, NotEnoughDataError, PolicyError, TooManyBrokenError
 from vssl.files import atomic
 from vssl.run import Run
 from vssl.scores.base import pairs_of
@@ -60,25 +60,26 @@ def calibrate_run(
             f"{run.path} has a policy already. Replace it: --overwrite. Use it: vssl decide {run.path} DATA"
         )
     pairs = pairs_of(request.score)
-    known_normal = take(model, normal, terminal, pairs=pairs)
-    known_defects = None if defects is None else take(model, defects, terminal, pairs=pairs)
-    seen, doubts = _seen(model, terminal)
-    hint, caveats = "", [*caveats, *doubts]
+    finder = Finder.of(model)
+    known_normal = finder.given(take(model, normal, terminal, pairs=pairs))
+    known_defects = None if defects is None else finder.given(take(model, defects, terminal, pairs=pairs))
+    hint, caveats = "", [*caveats, *finder.doubts]
     if bank is None:
-        of_bank, known_normal = divide(known_normal, request.block)
+        half, known_normal = divide(known_normal, request.block)
+        of_bank = half.samples
         hint = " Half of the normals are the bank; to use all, name another: --bank DATA, or --bank train."
     elif str(bank) == "policy":
         of_bank = _bank_in_force(run)
     else:
         of_bank = take(model, run.info["source"] if str(bank) == "train" else bank, terminal, pairs=pairs)
-    known = {"the training data": seen, "the bank": set(of_bank.table["content"].to_pylist())}
-    known_normal = _apart(known_normal, known, "normal samples", caveats)
-    if known_defects is not None:
-        known_defects = _apart(known_defects, known, "defects", caveats)
+    for seen_in in (None, of_bank):
+        known_normal = finder.unseen(known_normal, seen_in, "normal samples", caveats)
+        if known_defects is not None:
+            known_defects = finder.unseen(known_defects, seen_in, "defects", caveats)
     try:
         policy, reference = calibrate(request, _drawn(of_bank), known_normal, known_defects, caveats, date.today())
     except NotEnoughDataError as error:
-        raise NotEnoughDataError(error.given, error.needed, error.promise, hint) from error
+        raise NotEnoughDataError(error.given, error.needed, error.promise, hint, error.of) from error
     policy = replace(policy, binding=binding(model), reference=policies.store(run, reference))
     policies.write(run, policy, words(policy))
     return policy
@@ -139,22 +140,6 @@ def _write(decisions: Decisions, source: str) -> None:
         write_episodes(decisions.path.with_suffix(".episodes.csv"), decisions.episodes)
     with atomic(decisions.path) as file:
         pq.write_table(decisions.table.replace_schema_metadata({"vssl": json.dumps(about)}), file)
-
-
-def _apart(samples: Embeddings, known: dict[str, set[str]], what: str, caveats: list[str]) -> Embeddings:
-    """The samples that neither the training nor the bank holds; that some were left out is a caveat."""
-    for where, contents in known.items():
-        samples, left = unseen(samples, contents, what, where)
-        if left:
-            caveats.append(f"{left} {what} were left out: the same are in {where}.")
-    return samples
-
-
-def _seen(model: Model, terminal: Console | None) -> tuple[set[str], list[str]]:
-    try:
-        return training_contents(model, terminal), []
-    except DataError as error:
-        return set(), [f"Whether samples were seen in the training could not be checked: {error}"]
 
 
 def _bank_in_force(run: Run) -> Embeddings:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from rich.console import Console
 
+from vssl.decide.copies import Given, merged
 from vssl.embed import embed, name_for
 from vssl.errors import ConfigError, DataError, EmptyDataError
 from vssl.train.model import Model
@@ -91,20 +91,28 @@ def split(text: str | Path) -> tuple[str, Condition | None]:
     return found["source"], Condition(found["column"], found["value"])
 
 
-def divide(samples: Embeddings, block: str | None = None) -> tuple[Embeddings, Embeddings]:
+def divide(given: Given, block: str | None = None) -> tuple[Given, Given]:
     """Two halves, by the hash of the content: the order of the samples does not count, and copies stay together.
 
-    Samples of one block stay together too: where there are blocks, the halves are the first and the last half of them,
-    in the order in which they come, so that neighbours in time do not make each other look familiar.
+    Samples of one block, and blocks that are copies, stay together too: where there are blocks, the halves are the
+    first and the last half of them, in the order in which they come, so that neighbours in time do not make each other
+    look familiar.
     """
     if block is not None:
-        names = column_of(samples, block, "The list of normal samples")
+        names = merged(column_of(given.samples, block, "The list of normal samples"), given.units).tolist()
         first = set(list(dict.fromkeys(names))[: len(set(names)) // 2])
         early = np.array([name in first for name in names], dtype=bool)
-        return samples.where(early), samples.where(~early)
-    contents = np.array(samples.table["content"].to_pylist())
-    order = np.argsort(contents, kind="stable")
+        return given.where(early), given.where(~early)
+    contents = np.array(given.samples.table["content"].to_pylist())
+    _, unit = np.unique(given.units, return_inverse=True)
+    # A sample with its copies stands where the least content of them does.
+    by_content = np.argsort(contents, kind="stable")
+    rank = np.full(unit.max(initial=-1) + 1, len(unit))
+    np.minimum.at(rank, unit[by_content], np.arange(len(unit)))
+    order = np.argsort(rank[unit], kind="stable")
     cut = len(order) // 2
-    while 0 < cut < len(order) and contents[order[cut]] == contents[order[cut - 1]]:
+    while 0 < cut < len(order) and unit[order[cut]] == unit[order[cut - 1]]:
         cut += 1
-    return tuple(Embeddings(samples.table.take(pa.array(np.sort(part)))) for part in (order[:cut], order[cut:]))  # type: ignore[return-value]
+    early = np.zeros(len(order), bool)
+    early[order[:cut]] = True
+    return given.where(early), given.where(~early)

@@ -40,11 +40,19 @@ class Thresholds:
         return decisions
 
 
-def thresholds(normal: bounds.Scores, defects: bounds.Scores | None, promise: Promise) -> Thresholds:
+def thresholds(
+    normal: bounds.Scores,
+    defects: bounds.Scores | None,
+    promise: Promise,
+    given: tuple[int | None, int | None] = (None, None),
+) -> Thresholds:
     """The limits that keep the promise, by exact binomial bounds; see `bounds.binomial_threshold`.
 
     Normals rejected and defects accepted are each counted in samples of their own. Where even the miss rate can be kept
     without any review, nothing is reviewed, and the one limit is that of the false alarms: it misses the fewest.
+
+    Args:
+        given: How many normals and defects there are with their copies, of which `normal` and `defects` have one each.
 
     Raises:
         NotEnoughDataError: Too few normals, or too few defects.
@@ -55,19 +63,19 @@ def thresholds(normal: bounds.Scores, defects: bounds.Scores | None, promise: Pr
         raise ConfigError("A miss rate can be promised only with known defects: give some, or leave the miss rate out.")
     _check_spread(normal)
     each = promise.confidence_of_each
-    reject_above = _limit(normal, promise.false_alarm, each, "false alarms", "normals")
+    reject_above = _limit(normal, promise.false_alarm, each, "false alarms", "normals", given[0])
     if promise.miss is None or defects is None:
         return Thresholds(reject_above, reject_above)
     # A defect is missed if it is accepted; below the limit, and not at it, at most the promised share of them lies.
-    lowest_found = -_limit(-defects, promise.miss, each, "misses", "defects")
+    lowest_found = -_limit(-defects, promise.miss, each, "misses", "defects", given[1])
     return Thresholds(min(reject_above, float(np.nextafter(lowest_found, -np.inf))), reject_above)
 
 
-def _limit(scores: bounds.Scores, rate: float, confidence: float, what: str, of: str) -> float:
+def _limit(scores: bounds.Scores, rate: float, confidence: float, what: str, of: str, given: int | None) -> float:
     needed = bounds.samples_needed(rate, confidence)
     if len(scores) < needed:
         promise = f"{what} of at most {rate:.3g} with a confidence of {confidence:.4g} ({of})"
-        raise NotEnoughDataError(len(scores), needed, promise)
+        raise NotEnoughDataError(len(scores), needed, promise, of=given)
     return bounds.binomial_threshold(scores, rate, confidence)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vssl.config import name_of
-from vssl.decide.policy import BANK, DEFECT, EVERYTHING, NORMAL, Policy
+from vssl.decide.policy import BANK, BLOCKS, DEFECT, DIFFERENT, EVERYTHING, NORMAL, Policy
 from vssl.decide.thresholds import ACCEPT, REJECT, REVIEW
 
 
@@ -32,18 +32,19 @@ def _promise(policy: Policy) -> list[str]:
     unit = "samples" if policy.block is None else f"blocks (by {policy.block})"
     each = f" In each group by {policy.group}, taken by itself:" if policy.group else ""
     promise = policy.promise
-    normal = f"{policy.samples[NORMAL if policy.block is None else f'{NORMAL} blocks']:,}"
+    normal = _count(policy, NORMAL)
     alarms = f"at most {percent(promise.false_alarm)} of normal {unit} like the {normal} it was made with "
     alarms += "are rejected" if policy.block is None else "have a rejected sample in them"
     sentences = [f"{each} {alarms}".strip()]
     if promise.miss is not None:
         share = percent(promise.miss)
         if policy.block is None:
-            sentences.append(f"at most {share} of defects like the {policy.samples[DEFECT]:,} known ones are accepted")
+            known = _count(policy, DEFECT)
+            sentences.append(f"at most {share} of defects like the {known} known ones are accepted")
         else:
-            blocks = f"{policy.samples[f'{DEFECT} blocks']:,}"
             sentences.append(
-                f"of at most {share} of the {unit} with defects like the {blocks} known ones all defects are accepted"
+                f"of at most {share} of the {unit} with defects like the {_count(policy, DEFECT)} known ones all "
+                "defects are accepted"
             )
     kept = "Both" if len(sentences) == 2 else "This"
     text = ", and ".join(sentences)
@@ -51,6 +52,14 @@ def _promise(policy: Policy) -> list[str]:
         f"{text[0].upper()}{text[1:]}. {kept} may be relied on with {percent(promise.confidence)} confidence, as long "
         "as the samples to come are like these."
     ]
+
+
+def _count(policy: Policy, role: str) -> str:
+    """How many the promise counts: copies count once."""
+    if policy.block is not None:
+        return f"{policy.samples[f'{role} {BLOCKS}']:,}"
+    samples, different = policy.samples[role], policy.samples.get(f"{role} {DIFFERENT}", policy.samples[role])
+    return f"{samples:,}" if samples == different else f"{different:,} different ones of the {samples:,}"
 
 
 def _thresholds(policy: Policy) -> list[str]:

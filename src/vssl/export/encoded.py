@@ -10,7 +10,8 @@ import onnx
 import pyarrow as pa
 import torch
 
-from vssl.embed import content, to_arrow
+from vssl.embed import to_arrow
+from vssl.modalities.copies import content
 from vssl.runtime.sessions import outputs, session
 from vssl.types import Embeddings
 

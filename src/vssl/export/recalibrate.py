@@ -15,11 +15,12 @@ import numpy as np
 import torch
 
 from vssl.decide.calibrate import Request, calibrate
+from vssl.decide.copies import Given
 from vssl.decide.policy import BANK, DEFECT, NORMAL, Binding, Policy, Reference
-from vssl.embed import content
 from vssl.errors import ExportError
 from vssl.export.encoded import Encoded
 from vssl.modalities.base import Modality
+from vssl.modalities.copies import content
 from vssl.scores.base import pairs_of
 from vssl.types import Embeddings
 
@@ -82,21 +83,29 @@ def recalibrate(whole: Encoded, bank: Embeddings, before: Calibration, binding: 
     old = before.policy
     request = Request(old.promise, old.score, old.group, old.block, costs=old.costs)
     kept = tuple(name for name in (old.group, old.block) if name is not None)
-    known: dict[str, Embeddings] = {}
+    given: dict[str, Given] = {}
     scores: dict[str, float] = {}
     for role, raw in before.raw.items():
         if raw and role != BANK:
             samples = whole.embeddings(raw, (*kept, "score"))
             scores |= dict(zip(samples.table["content"].to_pylist(), samples.numpy("score"), strict=True))
-            known[role] = Embeddings(samples.table.drop_columns("score"))
+            given[role] = Given(
+                Embeddings(samples.table.drop_columns("score")), _units(before.reference.role(role), samples)
+            )
     policy, reference = calibrate(
         request,
         bank,
-        known[NORMAL],
-        known.get(DEFECT),
+        given[NORMAL],
+        given.get(DEFECT),
         [],
         date.fromisoformat(old.made),
         scorer=lambda samples: np.array([scores[content] for content in samples.table["content"].to_pylist()]),
     )
     policy = replace(policy, guaranteed=old.guaranteed, caveats=old.caveats, expires=old.expires, binding=binding)
     return policy, reference
+
+
+def _units(before: Embeddings, samples: Embeddings) -> np.ndarray:
+    """What counts as one among the samples, as it did in the run."""
+    units = dict(zip(before.ids, before.numpy("unit").tolist(), strict=True))
+    return np.array([units[name] for name in samples.ids], int)

@@ -25,6 +25,7 @@ from vssl.config import name_of
 from vssl.encoders.base import Decoder
 from vssl.errors import ConfigError
 from vssl.modalities.broken import Broken
+from vssl.modalities.copies import Copies, Memory
 from vssl.types import View
 
 CORRUPTION_LEVELS = (1, 2, 3)
@@ -55,12 +56,17 @@ class Dataset(Protocol):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive samples of a stream, as `Modality.plain` takes them, and what was broken between them."""
+    """Consecutive samples of a stream, as `Modality.plain` takes them, and what was broken between them.
+
+    Attributes:
+        traces: By what each is known again, where that does not follow from the raw sample; see `Modality.traces`.
+    """
 
     ids: Sequence[str]
     metadata: pa.Table
     raw: Tensor
     broken: Sequence[Broken]
+    traces: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,18 @@ class Modality(ABC):
     def notes(self, source: str | Path) -> list[str]:
         """Sentences for a person on how `source` is read: what it was recognised as, and what is left out of it."""
         return []
+
+    def traces(self, chunk: Chunk) -> Sequence[bytes]:
+        """By what each sample is known again, wherever it was cut and however it was saved; none: by its content."""
+        return [b""] * len(chunk.ids)
+
+    def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
+        """What is kept of the training to know its samples again: a few bytes each."""
+        return {}
+
+    def copies(self, memory: Memory) -> Copies | None:
+        """Finds samples again, by what `remember` kept; None where only the same content is the same sample."""
+        return None
 
     @abstractmethod
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> Sequence[View]:

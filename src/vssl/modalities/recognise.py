@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from vssl.files import COMPRESSED, opened
 from vssl.modalities.events import files as logs
 from vssl.modalities.images import archives, index
@@ -77,7 +79,7 @@ def _by_name(path: Path) -> str | None:
 def _by_content(path: Path) -> str | None:
     try:
         if path.name.lower().endswith(tables.PARQUET):
-            return "images" if "path" in tables.schema_of(path, path.name).names else "sensors"
+            return "images" if "path" in pq.read_schema(path).names else "sensors"
         with opened(path) as file:
             head = file.read(BYTES)
     except Exception:  # whatever is wrong with the file is not what the advice is about

@@ -28,6 +28,7 @@ from vssl.train.describe import describe
 from vssl.train.evidence import FINISHED, HEALTHY, evidence
 from vssl.train.health import examine
 from vssl.train.interrupt import requests
+from vssl.train.memory import remember
 from vssl.train.progress import Journal, counting, print_notes
 from vssl.train.schedule import Clock, Schedule, learning_rate_factor
 from vssl.train.settings import Settings
@@ -77,6 +78,8 @@ def train(
         }
         with devices.first_process_first():
             run = Run.create(out, info | describe(dataset, device), overwrite) if rank() == 0 else Run(out)
+            if rank() == 0:
+                remember(run, modality, dataset)
         return _fit(run, settings, modality, objective, dataset, device, terminal)
 
 
@@ -101,6 +104,8 @@ def resume(out: str | Path, *, terminal: Console | None = None) -> Run:
         dataset = _load(modality, run.info["source"], terminal)
         if dataset.fingerprint != run.info["fingerprint"]:
             raise RunError(f"The data in {run.info['source']} have changed since {out} began. Train anew: vssl train.")
+        if rank() == 0:
+            remember(run, modality, dataset)
         return _fit(run, settings, modality, objective, dataset, device, terminal)
 
 

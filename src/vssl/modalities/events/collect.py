@@ -40,11 +40,13 @@ class Sample:
         id: Unique within its source.
         codes: The stamp, then tokens and codes of the gaps before them; n is at most L.
         metadata: Where it stood, how many events it had, its label: what training never reads.
+        trace: 8 bytes of hash of each of its lines; see `Modality.traces`.
     """
 
     id: str
     codes: Int16[np.ndarray, "2 S+n"]
     metadata: Mapping[str, Any]
+    trace: bytes = b""
 
 
 def code(value: float) -> int:
@@ -57,7 +59,7 @@ class Collector:
 
     __slots__ = (
         "_damaged", "_events", "_fields", "_first", "_head", "_label", "_last", "_last_s", "_length", "_source",
-        "_stamp", "_start_s", "_tail", "_unknown", "_unknown_text",
+        "_stamp", "_start_s", "_tail", "_trace", "_unknown", "_unknown_text",
     )  # fmt: skip
 
     def __init__(self, source: str, length: int) -> None:
@@ -68,7 +70,7 @@ class Collector:
         self._label: str | None = None
         self._unknown_text: str | None = None
         self._fields: Mapping[str, Any] = {}
-        self._stamp = b""
+        self._stamp, self._trace = b"", bytearray()
         self._head = array("h")
         self._tail: deque[tuple[int, int]] | None = None
 
@@ -78,7 +80,9 @@ class Collector:
             self._first, self._start_s, self._fields = line.number, line.time_s, line.fields
         gap = 0 if line.time_s is None or self._last_s is None else code(1000 * (line.time_s - self._last_s))
         if line.text:
-            self._stamp = blake2b(self._stamp + line.text.encode(errors="replace"), digest_size=8).digest()
+            text = line.text.encode(errors="replace")
+            self._stamp = blake2b(self._stamp + text, digest_size=8).digest()
+            self._trace += blake2b(text, digest_size=8).digest()
         self._events += 1
         self._last = line.number
         self._last_s = line.time_s if line.time_s is not None else self._last_s
@@ -119,7 +123,7 @@ class Collector:
         about |= {"events": self._events, "unknown": self._unknown, "unknown_text": self._unknown_text}
         about |= {"damaged": self._damaged, "label": self._label, **self._fields}
         stamp = np.frombuffer(self._stamp, "<i2").reshape(2, STAMP)
-        return Sample(name, np.concatenate([stamp, codes.T], axis=1), about)
+        return Sample(name, np.concatenate([stamp, codes.T], axis=1), about, bytes(self._trace))
 
 
 def worse(label: str | None, other: str | None) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +20,10 @@ from vssl.encoders.countdecoder import CountDecoder
 from vssl.encoders.event_transformer import room
 from vssl.errors import DataError
 from vssl.files import atomic
-from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
+from vssl.modalities import sequences
+from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
 from vssl.modalities.broken import Broken, check_share
+from vssl.modalities.copies import Memory, spans_of
 from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, noting, views
 from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
 from vssl.modalities.events.encoding import padded, tokens_of
@@ -70,7 +72,9 @@ class EventModality(Modality):
         ids = [name for chunk in chunks for name in chunk.ids]
         state = fingerprint(files)
         self._samples[state], self._tallies[state] = done, tally
-        return Sessions(raw, ids, pa.concat_tables([chunk.metadata for chunk in chunks]), state, broken)
+        traces = [trace for chunk in chunks for trace in chunk.traces]
+        about = pa.concat_tables([chunk.metadata for chunk in chunks])
+        return Sessions(raw, ids, about, state, broken, traces)
 
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
         return self._chunks(find(source), start, size)
@@ -95,6 +99,20 @@ class EventModality(Modality):
     def notes(self, source: str | Path) -> list[str]:
         self.contents(source)  # read once, if it was not yet
         return noting.sentences(self.spec.reading, self._tallies[fingerprint(find(source))], left_aside(source))
+
+    def traces(self, chunk: Chunk) -> Sequence[bytes]:
+        return chunk.traces
+
+    def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
+        sessions, reading = cast(Sessions, dataset), self.spec.reading
+        spans = spans_of(sessions.metadata)
+        if spans is None and reading.format != "sessions" and not reading.session:
+            source, first, last = (sessions.metadata[name].to_pylist() for name in ("source", "first", "last"))
+            spans = [(name, row, stop + 1) for name, row, stop in zip(source, first, last, strict=True)]
+        return sequences.remember(sessions.traces, spans, 1)
+
+    def copies(self, memory: Memory) -> sequences.SequenceCopies:
+        return sequences.SequenceCopies(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Events]:
         drawn = [views.draw(len(raw), self.spec.length, generator) for _ in range(2)]
@@ -153,7 +171,8 @@ class EventModality(Modality):
         samples = [item for item in held if isinstance(item, Sample)]
         broken = [item for item in held if isinstance(item, Broken)]
         raw = torch.from_numpy(padded(samples, self.spec.length))
-        return Chunk([item.id for item in samples], self._metadata(samples, files), raw, broken)
+        ids, traces = [item.id for item in samples], [item.trace for item in samples]
+        return Chunk(ids, self._metadata(samples, files), raw, broken, traces)
 
     def _metadata(self, samples: Sequence[Sample], files: Sequence[LogFile]) -> pa.Table:
         clock = self.spec.reading.clock
@@ -170,13 +189,20 @@ class Sessions:
     """Sessions for training: int16 [N, 2, STAMP + L], in memory."""
 
     def __init__(
-        self, raw: Tensor, ids: Sequence[str], metadata: pa.Table, fingerprint: str, broken: Sequence[Broken]
+        self,
+        raw: Tensor,
+        ids: Sequence[str],
+        metadata: pa.Table,
+        fingerprint: str,
+        broken: Sequence[Broken],
+        traces: Sequence[bytes],
     ) -> None:
         self.raw = raw
         self.ids = ids
         self.metadata = metadata
         self.fingerprint = fingerprint
         self.broken: Sequence[Broken] = broken
+        self.traces = traces
 
     def __len__(self) -> int:
         return len(self.raw)
@@ -185,4 +211,4 @@ class Sessions:
         return self.raw[torch.from_numpy(rows).to(self.raw.device)]
 
     def to(self, device: torch.device) -> Sessions:
-        return Sessions(self.raw.to(device), self.ids, self.metadata, self.fingerprint, self.broken)
+        return Sessions(self.raw.to(device), self.ids, self.metadata, self.fingerprint, self.broken, self.traces)

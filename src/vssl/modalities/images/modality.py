@@ -17,9 +17,10 @@ from torch import Tensor
 from vssl.encoders.convdecoder import ConvDecoder
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.files import atomic
-from vssl.modalities.base import Chunk, Contents, Modality, OnProgress
+from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress
 from vssl.modalities.broken import Broken
-from vssl.modalities.images import Config, Spec, corruptions, store
+from vssl.modalities.copies import Memory
+from vssl.modalities.images import Config, Spec, copies, corruptions, store
 from vssl.modalities.images.decode import Canvas, preview
 from vssl.modalities.images.index import Index, open_index
 from vssl.modalities.images.index import measure as measure_canvas
@@ -103,6 +104,15 @@ class ImageModality(Modality):
 
     def notes(self, source: str | Path) -> list[str]:
         return notes(self._index(source), self.spec.canvas)
+
+    def traces(self, chunk: Chunk) -> list[bytes]:
+        return [picture.tobytes() for picture in copies.small(chunk.raw)]
+
+    def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
+        return copies.remember(dataset)
+
+    def copies(self, memory: Memory) -> copies.PictureCopies:
+        return copies.PictureCopies(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Images]:
         views = []

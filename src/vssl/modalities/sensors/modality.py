@@ -18,9 +18,11 @@ from torch import Tensor
 from vssl.encoders.temporal_decoder import TemporalDecoder
 from vssl.errors import DataError
 from vssl.files import atomic
-from vssl.modalities.base import Chunk, Contents, Modality, OnProgress, Part
+from vssl.modalities import sequences
+from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
 from vssl.modalities.broken import Broken, check_share
-from vssl.modalities.sensors import Config, Spec, channel_notes, corruptions, notes
+from vssl.modalities.copies import Memory
+from vssl.modalities.sensors import Config, Spec, channel_notes, copies, corruptions, notes
 from vssl.modalities.sensors.cutting import Cut
 from vssl.modalities.sensors.dialect import reading_of
 from vssl.modalities.sensors.index import File, Index, index, rows_of, windows
@@ -112,6 +114,15 @@ class SensorModality(Modality):
     def notes(self, source: str | Path) -> list[str]:
         about_tables = notes.of_tables(source, self.spec, self._layout, self._index(source))
         return [*about_tables, *channel_notes.notes(self.spec)]
+
+    def traces(self, chunk: Chunk) -> list[bytes]:
+        return [rows.tobytes() for rows in copies.rows(chunk.raw.numpy(), np.array(self.spec.scale))]
+
+    def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
+        return copies.remember(dataset, np.array(self.spec.scale))
+
+    def copies(self, memory: Memory) -> sequences.SequenceCopies:
+        return sequences.SequenceCopies(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Series]:
         plain, strengths = self.plain(raw), PRESETS[self.config.views]()
