@@ -171,7 +171,9 @@ def _speeds(samples: Sequence[Labelled]) -> Iterator[dict[str, Any]]:
     texts = [text for sample in samples for text in sample.messages]
     mixed = [re.sub(r"\d", lambda _: draw.choice("0123456789"), draw.choice(texts)) for _ in range(LINES)]
     again = [draw.choice(texts) for _ in range(LINES)]
-    for name, lines in (("messages with fresh digits", mixed), ("messages", again)):
+    names = ["".join(draw.choices("abcdefghij", k=8)) for _ in range(2 * LINES)]
+    unseen = [f"user {one} from {other} was let in" for one, other in zip(names[::2], names[1::2], strict=True)]
+    for name, lines in (("messages with fresh digits", mixed), ("messages", again), ("two names never seen", unseen)):
         miner, start = Miner(events.Config().similarity), time.process_time()
         for line in lines:
             miner.add(line)
