@@ -66,7 +66,9 @@ def tables(draw: st.DrawFn) -> Table:
     form = draw(st.sampled_from(CLEAR * 2 + UNCLEAR))
     delimiter = draw(st.sampled_from(",;\t|"))
     decimal = draw(st.sampled_from(".,"))
-    thousands = draw(st.sampled_from(["", "", "'", "\u00a0", "," if decimal == "." else "."]))
+    # Between commas 1.234 is a decimal, and nobody can tell that it is not.
+    groups = ["", "", "'", "\u00a0", *([","] if decimal == "." else ["."] if delimiter != "," else [])]
+    thousands = draw(st.sampled_from(groups))
     name = draw(st.sampled_from(sorted(NAMES)))
     scales = [draw(st.sampled_from([1.0, 30.0, 5e3, 2e6])) for _ in NAMES[name]]
     digits = [draw(st.integers(0, 4)) for _ in NAMES[name]]

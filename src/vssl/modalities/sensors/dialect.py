@@ -70,6 +70,11 @@ class Dialect:
         """The names of the columns."""
         return self.heading.names
 
+    @property
+    def is_unclear(self) -> bool:
+        """Whether 1.234 may be a thousand: where values stand between commas the point is the decimal sign."""
+        return self.delimiter in ";\t|"
+
 
 def check(config: Config) -> None:
     """Check the settings that say how files are written.

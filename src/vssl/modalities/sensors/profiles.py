@@ -138,7 +138,7 @@ def _text(file: Path, name: str, reading: Reading) -> Profile:
         decimal = reading.decimal or _sign(typed, written, found.delimiter != ",")
         if decimal == "," and not reading.decimal:
             typed = tables.parsed(text, found, decimal)
-        strict = found.delimiter == ";"
+        strict = found.is_unclear
         known = {
             one: _column(typed, one, partial(written, one), reading, decimal, strict) for one in typed.column_names
         }

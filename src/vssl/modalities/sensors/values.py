@@ -151,7 +151,7 @@ class _Reader:
         if sign in ("", "?"):
             evidence = examine(values)
             sign = evidence.decimal.replace("?", "") or self._sign
-            strict = self._found.dialect is not None and self._found.dialect.delimiter == ";"
+            strict = self._found.dialect is not None and self._found.dialect.is_unclear
             if problem := unclear(one, values, evidence, sign, strict, self._row):
                 raise BrokenFileError(self._name, problem)
         try:
