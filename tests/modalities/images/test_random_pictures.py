@@ -50,7 +50,7 @@ def as_pillow_shows(data: bytes, channels: int) -> np.ndarray:
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     pair=st.sampled_from(PAIRS),
     size=st.tuples(st.integers(1, 19), st.integers(1, 19)),
@@ -103,7 +103,7 @@ def over_black(values: np.ndarray, channels: int) -> np.ndarray:
     return np.rint(values[..., :-1] * opacity).astype(np.uint16)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     channels=st.sampled_from([1, 2, 3, 4]),
     size=st.tuples(st.integers(1, 19), st.integers(1, 19)),
@@ -118,7 +118,7 @@ def test_png_of_16_bits_keeps_its_depth(channels, size, turned, late, seed):
     check_wide(data, expected)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     kind=st.sampled_from(["u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"]),
     channels=st.sampled_from([1, 2, 3, 4]),
