@@ -76,7 +76,9 @@ def write_list(photos: Path, **columns: list) -> Path:
 
 def test_the_table_has_the_promised_columns_and_types(trained: Run, photos: Path) -> None:
     schema = api.embed(trained, photos).table.schema
-    assert schema.names == ["id", "features", "mean", "log_variance", "ambiguity", "places", "outline", "content"]
+    names = ["id", "features", "mean", "log_variance", "ambiguity", "places", "outline", "content", "trace"]
+    assert schema.names == names
+    assert schema.field("trace").type == pa.binary()
     assert schema.field("id").type == pa.string()
     assert schema.field("features").type == pa.list_(pa.float32(), 128)
     assert schema.field("mean").type == pa.list_(pa.float32(), 16)
@@ -101,7 +103,7 @@ def test_a_deterministic_method_has_no_variance_at_all(
 ) -> None:
     run = loop.train(photos, tmp_path / "run", tiny_settings(objective=member("objectives", "simclr")))
     table = api.embed(run, photos)
-    assert table.table.column_names == ["id", "features", "mean", "places", "outline", "content"]
+    assert table.table.column_names == ["id", "features", "mean", "places", "outline", "content", "trace"]
     assert not table.has_variance
 
 
