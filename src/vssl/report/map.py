@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.colors import LinearSegmentedColormap
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from vssl.report.plots import scatter
 from vssl.types import Embeddings
