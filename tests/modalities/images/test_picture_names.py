@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from vssl.errors import EmptyDataError
-from vssl.modalities.images import charset
+from vssl.modalities import encodings
 from vssl.modalities.images.index import open_index
 
 
@@ -110,4 +110,4 @@ def test_the_name_in_utf8_beside_the_old_one_is_taken_if_it_belongs_to_it(tmp_pa
     ],
 )
 def test_the_encoding_is_the_one_that_gives_words_of_one_script(encoding, texts):
-    assert charset.guess([text.encode(encoding) for text in texts], charset.TEXT) == encoding
+    assert encodings.guess([text.encode(encoding) for text in texts]) == encoding
