@@ -31,7 +31,7 @@ NAMES = {
     "zh-hant": ["合格|不合格", "刮傷|凹陷|正常", "裂紋", "檢測圖像_2024年|生產線1", "新增資料夾 (2)"],
     "ko": ["양품|불량", "스크래치|찍힘|정상", "균열", "검사이미지_2024년|라인1", "새 폴더 (2)"],
     "de": ["größe|übermaß", "Prüfling_ö|Prüfling_ä", "beschädigt", "Gehäuse/Außenfläche|Gehäuse/Lötstelle"],
-    "fr": ["défaut|bon état", "rayé|cassé", "éraflure", "côté gauche|côté droit", "arrêt"],
+    "fr": ["défaut|bon état", "rayé|cassé", "éraflure", "côté gauche|côté droit", "arrêt", "rayé"],
     "pl": ["uszkodzony|pęknięcie", "część_1|część_2", "zdjęcia próbek", "błąd", "znajdź"],
     "ru": ["брак|норма", "ЦАРАПИНА|НОРМА", "Новая папка (2)", "годен", "поверхность/грязь|поверхность/скол"],
 }
@@ -97,3 +97,7 @@ def test_a_few_damaged_texts_among_many_do_not_change_the_guess():
 @pytest.mark.parametrize("data", [b"a,\x98\x81\xff\n", codecs.BOM_UTF8[:1] + b"\x81\n"])
 def test_bytes_of_no_encoding_are_not_guessed(data: bytes):
     assert encodings.recognise(data) is None
+
+
+def test_a_last_accented_letter_without_a_line_end_is_no_cut_utf_8():
+    assert encodings.recognise("path,label\na.png,rayé".encode("cp1252")) == ("cp1252", 0)

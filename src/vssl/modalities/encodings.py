@@ -111,7 +111,7 @@ def recognise(data: bytes) -> tuple[str, int] | None:
         return found
     if wide := without_mark(data[:4096]):
         return wide, 0
-    name = guess(data.splitlines()) if _decoded(data, "utf-8", cut=True) is None else "utf-8"
+    name = guess(data.splitlines()) if _decoded(data, "utf-8") is None else "utf-8"
     return None if name == TEXT[-1] else (name, 0)
 
 

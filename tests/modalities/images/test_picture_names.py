@@ -71,6 +71,16 @@ def test_names_of_a_zip_file_that_do_not_say_their_encoding_are_read_as_they_wer
     assert open_index(path / labels[0]).ids == [f"{labels[0]}/0.png"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp932"])
+def test_a_name_in_another_encoding_than_the_others_is_no_traceback(tmp_path, encoding):
+    names = [f"良品/{row}番.png" for row in range(99)]
+    path = write_zip(tmp_path / "a.zip", [*names, "x" * 20 + ".png"], encoding)
+    path.write_bytes(path.read_bytes().replace(b"x" * 16, b"\xff" * 16))
+    index = open_index(path, "folder")
+    assert set(names) < set(index.ids)
+    assert len(index) == 100
+
+
 def test_names_that_were_misread_before_they_were_stored_as_utf8_are_mended(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for label in ("良品", "不良"):

@@ -32,7 +32,9 @@ def names(members: Sequence[ZipInfo]) -> tuple[list[str], str | None]:
     def meant(name: str) -> str:
         if name in told:
             return told[name]
-        return raw[name].decode(encoding) if encoding and name in raw and not raw[name].isascii() else name
+        # A name that another computer added keeps what the format says, the code page 437.
+        is_guessed = encoding and name in raw and encodings.readable([raw[name]], encoding) == 1
+        return raw[name].decode(encoding) if encoding and is_guessed else name
 
     found = [meant(info.orig_filename).replace("\\", "/") for info in members]
     return found, None if encoding == "utf-8" else encoding
