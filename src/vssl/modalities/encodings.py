@@ -89,8 +89,8 @@ SIMPLE_ENDS = (0, 1, 4, 8, 16, 17, 19, 21)
 SYMBOLS = "\u00a0°µ§€©®¡–—…“”‘’„«»"
 """Not letters, and usual in Western text all the same."""
 
-UNMISTAKABLE = re.compile(r"m[²³](?![^\W\d_])|¿[A-ZÁÉÍÓÚ]")
-"""A unit, or the start of a Spanish question; l and z of Polish words have the same bytes."""
+UNMISTAKABLE = re.compile(r"(?<=m)[²³](?![^\W\d_])|°(?=[CFK]?(?!\w))|µ(?=[AFSVWbglms])|¿(?=[A-ZÁÉÍÓÚ])")
+"""Units, and the start of a Spanish question; Polish words and single Chinese characters have the same bytes."""
 
 BEHIND = "²³±·½¼£×ªº"
 """Those behind which no letter stands."""
@@ -229,7 +229,7 @@ def _cyrillic(text: str, place: int, encoding: str) -> float:
 
 def _western(text: str, place: int, encoding: str) -> float:
     character, after = text[place], text[place + 1 : place + 2]
-    if UNMISTAKABLE.match(text[max(0, place - 1) : place + 2]):
+    if UNMISTAKABLE.match(text, place):
         return 1.0
     if "LATIN" not in unicodedata.name(character, ""):
         return 0.6 if character in SYMBOLS or (character in BEHIND and not after.isalpha()) else 0.0
