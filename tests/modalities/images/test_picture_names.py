@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from vssl.errors import EmptyDataError
-from vssl.modalities.images import charset
+from vssl.modalities import encodings
 from vssl.modalities.images.index import open_index
 
 
@@ -71,6 +71,16 @@ def test_names_of_a_zip_file_that_do_not_say_their_encoding_are_read_as_they_wer
     assert open_index(path / labels[0]).ids == [f"{labels[0]}/0.png"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp932"])
+def test_a_name_in_another_encoding_than_the_others_is_no_traceback(tmp_path, encoding):
+    names = [f"良品/{row}番.png" for row in range(99)]
+    path = write_zip(tmp_path / "a.zip", [*names, "x" * 20 + ".png"], encoding)
+    path.write_bytes(path.read_bytes().replace(b"x" * 16, b"\xff" * 16))
+    index = open_index(path, "folder")
+    assert set(names) < set(index.ids)
+    assert len(index) == 100
+
+
 def test_names_that_were_misread_before_they_were_stored_as_utf8_are_mended(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for label in ("良品", "不良"):
@@ -110,4 +120,4 @@ def test_the_name_in_utf8_beside_the_old_one_is_taken_if_it_belongs_to_it(tmp_pa
     ],
 )
 def test_the_encoding_is_the_one_that_gives_words_of_one_script(encoding, texts):
-    assert charset.guess([text.encode(encoding) for text in texts], charset.TEXT) == encoding
+    assert encodings.guess([text.encode(encoding) for text in texts]) == encoding

@@ -6,13 +6,13 @@ A newcomer adds a mask of what varies within a line to `masks.MASKS`, or a forma
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
 from vssl.modalities import spans
+from vssl.modalities.encodings import is_known
 from vssl.modalities.events.patterns import compiled
 from vssl.modalities.facts import Facts
 
@@ -75,21 +75,13 @@ class Config:
                 raise ConfigError(f"events.{name} is {getattr(self, name)}; it must be in {low} to {high}.")
         if not 0 <= self.max_broken <= 1:
             raise ConfigError(f"events.max_broken is {self.max_broken}; it is a share, 0 to 1.")
-        if self.encoding != "auto" and not _is_encoding(self.encoding):
+        if self.encoding != "auto" and not is_known(self.encoding):
             raise ConfigError(
                 f"--encoding {self.encoding!r} is none that Python knows, such as utf-8, cp1252 or cp932."
             )
         if self.format != "jsonl":
             for name in ("session", "message", "line_label"):
                 compiled(getattr(self, name), name)
-
-
-def _is_encoding(name: str) -> bool:
-    try:
-        "".encode(name)
-        return codecs.lookup(name)._is_text_encoding
-    except (LookupError, ValueError):
-        return False
 
 
 SHOWN = 200

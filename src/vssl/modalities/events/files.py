@@ -162,9 +162,10 @@ def rows(file: LogFile, tally: Tally | None = None, encoding: str = "utf-8") -> 
     try:
         with (
             _opened(file.path) as binary,
-            io.TextIOWrapper(binary, encoding=_marked(encoding), errors="replace", newline=None) as lines,
+            io.TextIOWrapper(binary, encoding=encoding, errors="replace", newline=None) as lines,
         ):
             for text, cut in _cut(lines):
+                text = text if number else text.removeprefix("\ufeff")
                 number += 1
                 if row := _row(number, text, cut, tally):
                     if row.undecodable:
@@ -183,10 +184,6 @@ def rows(file: LogFile, tally: Tally | None = None, encoding: str = "utf-8") -> 
             f"as {encoding}, or the sign U+FFFD of an earlier conversion: different events would become one. "
             "Say how the file is written with --encoding (utf-8, cp1252, cp932, euc_jp, gb18030 ...), or convert it.",
         )
-
-
-def _marked(encoding: str) -> str:
-    return "utf-8-sig" if encoding == "utf-8" else encoding
 
 
 def _row(number: int, text: str, cut: bool, tally: Tally) -> Row | None:

@@ -89,9 +89,7 @@ def _blocks(path: Path) -> list[tuple[bytes, bool]]:
 
 
 def _lines(data: bytes, encoding: str, inside: bool, last: bool) -> list[str]:
-    if inside and encoding == "utf-16":  # its mark is at the start of the file
-        encoding = "utf-16-le" if data[1::2].count(0) >= data[0::2].count(0) else "utf-16-be"
-    texts = data.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors="replace").splitlines()
+    texts = data.decode(encoding, errors="replace").removeprefix("\ufeff").splitlines()
     if len(texts) > 1:  # the first one is cut off at its start, and the last one at its end
         texts = texts[1 if inside else 0 : None if last else -1]
     return [text[:LONGEST] for text in texts if text and not text.isspace()]

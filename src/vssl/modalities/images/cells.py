@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,14 +10,12 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from vssl.errors import DataError
-from vssl.modalities.images import charset
+from vssl.modalities import encodings
 
 DELIMITERS = (",", ";", "\t", "|")
 MISSING = ["", "NA", "N/A", "null", "NULL"]
 NUMBER = r"^[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?$"
 NO_NUMBER = r"^[-+]?(nan|inf|infinity)$"
-SAMPLE = 10_000
-BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 def read_cells(path: Path) -> tuple[pa.Table, list[str]]:
@@ -34,18 +30,19 @@ def read_cells(path: Path) -> tuple[pa.Table, list[str]]:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"The list {path} cannot be read: {error.strerror}.") from error
-    encoding = _encoding(data)
+    # What no encoding fits is refused at its first row that is no UTF-8.
+    encoding, mark = encodings.recognise(data) or ("utf-8", 0)
     try:
-        text = data.decode(encoding)
+        text = data[mark:].decode(encoding)
     except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start)
+        row = data.count(b"\n", 0, mark + error.start)
         raise DataError(
             f"The list {path}, row {row}: its encoding is not recognised ({encoding.upper()}?). Save it as UTF-8."
         ) from error
     heading = text.partition("\n")[0].rstrip("\r")
     delimiter = next((sign for sign in DELIMITERS if "path" in _split(heading, sign)), ",")
     remarks = []
-    if encoding not in ("utf-8", "utf-8-sig") or delimiter != ",":
+    if encoding != "utf-8" or delimiter != ",":
         between = {"\t": "tabs"}.get(delimiter, f"{delimiter!r}")
         remarks = [f"{path.name} was read as {encoding.upper()} text with {between} between its cells."]
     return _table(path, text, delimiter, _split(heading, delimiter)), remarks
@@ -70,19 +67,6 @@ def typed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
         return cells
     is_same = not pc.any(bad).as_py() and pc.count_distinct(known).as_py() != pc.count_distinct(numbers).as_py()
     return cells if is_same else numbers
-
-
-def _encoding(data: bytes) -> str:
-    for mark, encoding in BOMS.items():
-        if data.startswith(mark):
-            return encoding
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return charset.guess(
-            [cell for cell in re.split(rb'[,;\t\r\n"]+', data) if not cell.isascii()][:SAMPLE], charset.TEXT
-        )
-    return "utf-8"
 
 
 def _split(heading: str, delimiter: str) -> list[str]:

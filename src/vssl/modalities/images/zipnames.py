@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from zipfile import ZipInfo
 
-from vssl.modalities.images import charset
+from vssl.modalities import encodings
 
 UTF8_FLAG = 0x800
 UNICODE_PATH = 0x7075
@@ -27,12 +27,14 @@ def names(members: Sequence[ZipInfo]) -> tuple[list[str], str | None]:
         name: known for info in members if (name := info.orig_filename) in raw and (known := _told(info, raw[name]))
     }
     unknown = [data for name, data in raw.items() if not data.isascii() and name not in told]
-    encoding = charset.guess(unknown, charset.ZIP) if unknown else None
+    encoding = encodings.guess(unknown, encodings.ZIP) if unknown else None
 
     def meant(name: str) -> str:
         if name in told:
             return told[name]
-        return raw[name].decode(encoding) if encoding and name in raw and not raw[name].isascii() else name
+        # A name that another computer added keeps what the format says, the code page 437.
+        is_guessed = encoding and name in raw and encodings.readable([raw[name]], encoding) == 1
+        return raw[name].decode(encoding) if encoding and is_guessed else name
 
     found = [meant(info.orig_filename).replace("\\", "/") for info in members]
     return found, None if encoding == "utf-8" else encoding

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vssl.errors import BrokenFileError, ConfigError
-from vssl.modalities.sensors import encodings
+from vssl.modalities import encodings
 from vssl.modalities.sensors.clocks import SPANS
 from vssl.modalities.sensors.header import Heading, heading
 from vssl.modalities.sensors.stamps import from_format
@@ -146,8 +146,8 @@ def _encoding(sample: bytes, reading: Reading, name: str) -> tuple[str, int]:
     if reading.encoding:
         encoding = codecs.lookup(reading.encoding).name
         # A byte order mark is no part of the first name.
-        marked = next((item for item in encodings.BOMS if sample.startswith(item[0])), None)
-        return (marked[1], len(marked[0])) if marked and marked[1].startswith(encoding) else (encoding, 0)
+        marked = encodings.mark(sample)
+        return marked if marked and marked[0].startswith(encoding) else (encoding, 0)
     if found is None:
         raise BrokenFileError(name, "its encoding was not recognised: name it with --encoding, such as cp932")
     return found
