@@ -108,7 +108,7 @@ def check_one_series(known: Sequence[Described], config: Config) -> None:
         return
     for _, name, file in known:
         if problem := several(file, (*config.labels, *config.channels)):
-            raise DataError(f"{name}: {problem}")
+            raise DataError(f"{name}: {problem}.")
 
 
 def several(file: Profile, known: Sequence[str]) -> str:
@@ -121,7 +121,7 @@ def several(file: Profile, known: Sequence[str]) -> str:
         if one not in known:
             return (
                 f"the column {one!r} ({values}) tells several series in one file apart: divide them with --series-by "
-                f"{one}. If the rows are of one series, name it with --labels {one}, or with --channels {one}."
+                f"{one}. If the rows are of one series, name it with --labels {one}, or with --channels {one}"
             )
     return ""
 
@@ -166,17 +166,25 @@ def _reason(known: Sequence[Described], column: Column, config: Config, first: P
         return f"not in {name}"
     if column.problem and not pa.types.is_temporal(column.type):
         where = next(at for _, at, file in known if any(one is column for one in file.columns))
-        raise DataError(f"{where}: {column.problem.rstrip('.')}.")
+        raise DataError(f"{where}: {column.problem}.")
     if not column.is_number:
-        return "no value at all" if pa.types.is_null(column.type) else f"not numeric ({column.type})"
+        return "no value at all" if pa.types.is_null(column.type) else _no_numbers(known, column)
     if column.name in config.channels:
         return ""
     reasons = set()
     for _, _, file in known:
-        fact = file.facts.get(column.name)
-        reasons.add("" if fact is None else facts.reason(column.name, fact, bool(config.series_by)))
+        # A file without a value in it says nothing.
+        if column.name in file.filled:
+            fact = file.facts.get(column.name)
+            reasons.add("" if fact is None else facts.reason(column.name, fact, bool(config.series_by)))
     # In a file of few rows it need not be seen that a column counts.
     short = {one for _, _, file in known if (one := file.facts.get(column.name)) is not None and one.short}
     reasons -= {""} if len(reasons) > 1 and short else set()
     why = reasons.pop() if len(reasons) == 1 else ""
     return f"{why}; --channels {column.name!r} makes it a channel" if why else ""
+
+
+def _no_numbers(known: Sequence[Described], column: Column) -> str:
+    """That a column holds no numbers, and in which file it does."""
+    others = [name for _, name, file in known for one in file.columns if one.name == column.name and one.is_number]
+    return f"not numeric ({column.type}){f', though in {others[0]} it is' if others else ''}"

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vssl.modalities.sensors import clocks, numbers, stamps
+from vssl.modalities.sensors import clocks, numbers, stamps, suffixes
 from vssl.modalities.sensors.clocks import Clock
 from vssl.modalities.sensors.dialect import Reading
-from vssl.modalities.sensors.faults import no_number
+from vssl.modalities.sensors.faults import no_number, no_plain_number
 from vssl.modalities.sensors.numbers import Evidence
 from vssl.modalities.sensors.stamps import Stamp
 from vssl.modalities.sensors.words import MISSING
@@ -34,6 +34,7 @@ class Column:
         clock: How its numbers are times, if they may be.
         problem: Why its values cannot be read as numbers or times without a word from a person.
         parts: The columns with the date and the time of day that it is made of.
+        unit: What stands behind each of its numbers, such as %; empty where nothing does.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     clock: Clock | None = None
     problem: str = ""
     parts: tuple[Column, ...] = ()
+    unit: str = ""
 
     @property
     def is_time(self) -> bool:
@@ -127,12 +129,28 @@ def _of_text(name: str, column: pa.ChunkedArray, reading: Reading, decimal: str,
         return Column(name, pa.bool_(), text)
     if evidence.odd is not None and (stamp := stamps.recognise(column, reading.usual_order)) is not None:
         return _of_stamp(name, stamp)
+    if unit := suffixes.unit_of(column):
+        return _with_unit(name, column, unit, reading, decimal, strict)
     problem = ""
     good, others = sum(evidence.shapes.values()), len(column) - column.null_count - sum(evidence.words.values())
     if evidence.odd is not None and good > others / 2:
         value = column[evidence.odd].as_py()
         problem = no_number(name, evidence.odd + 1, value)
+    elif (shown := suffixes.examples(column)) is not None:
+        problem = no_plain_number(name, *shown)
     return Column(name, text, text, problem=problem)
+
+
+def _with_unit(name: str, column: pa.ChunkedArray, unit: str, reading: Reading, decimal: str, strict: bool) -> Column:
+    """A column of numbers, each with the unit behind it."""
+    bare = suffixes.without(column, unit)
+    evidence = numbers.examine(bare)
+    sign = reading.decimal or evidence.decimal or decimal or reading.usual_decimal
+    problem = unclear(name, bare, evidence, sign, strict)
+    if evidence.odd is not None or clocks.is_named_so(name):
+        value = column[evidence.odd or 0].as_py()
+        problem = no_plain_number(name, value, value)
+    return Column(name, NUMBER, pa.string(), evidence.decimal, problem=problem, unit=unit)
 
 
 def _of_stamp(name: str, stamp: Stamp) -> Column:

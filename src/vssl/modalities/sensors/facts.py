@@ -23,7 +23,8 @@ LONG_ENOUGH = 16
 INDEX = "index idx row rows rowid rownum rowno no nr seq sequence record rec lfd lfdnr zeile obs observation unnamed"
 LABEL = (
     "class label labels target anomaly anomalies anomalous fault faulty failure defect outlier attack normal abnormal "
-    "klasse fehler groundtruth truth gt"
+    "klasse fehler groundtruth truth gt anomalie anomalien ausreisser changepoint changepoints störung stoerung ausfall "
+    "error errors alarm alarms defekt anomalía fallo panne défaut"
 )
 COUNT = "cycle cycles zyklus"
 MACHINE = (
@@ -34,6 +35,7 @@ PART = "sensor pump motor press line station turbine robot vehicle car battery w
 BESIDE = "is has id no nr num number name type code flag the of true"
 """Words that stand beside one of the others without changing what the column is."""
 JAPANESE = ("号機", "機番", "設備", "機械")
+JAPANESE_LABEL = ("異常", "故障", "ラベル", "正常")
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,20 @@ def reason(name: str, fact: Fact, several: bool) -> str:
         return "counts the rows"
     if fact.restarts and (several or _says(own, INDEX)):
         return "counts the rows of each series"
-    if _says(own, LABEL) and fact.few:
+    if fact.few and _is_label(name, own):
         return "looks like a label"
     if _says(own, COUNT) and fact.steps:
         return "counts cycles"
     if is_machine(name, False) and (fact.single or fact.rises or fact.few):
         return "names a machine or a part"
     return ""
+
+
+def _is_label(name: str, own: set[str]) -> bool:
+    """Whether a name says that a column is a label, also of a machine: its failure is one, its temperature is none."""
+    if any(sign in name for sign in JAPANESE_LABEL):
+        return True
+    return bool(own & set(LABEL.split())) and _says(own, f"{LABEL} {MACHINE} {PART}")
 
 
 def of(column: pa.ChunkedArray) -> Fact | None:

@@ -150,7 +150,7 @@ def _without(table: Sequence[Sequence[str]], kinds: Sequence[str]) -> Heading:
 
 def _bare(row: Sequence[str], width: int) -> list[str]:
     """The names of a line: without the mark of a comment, and without empty ones behind the last column."""
-    names = [" ".join(cell.split()) for cell in row]
+    names = [" ".join(cell.replace("\0", "").split()) for cell in row]
     if names and names[0].startswith("#") and len(names[0]) > 1:
         names[0] = names[0].lstrip("# ")
     elif names and names[0] == "#" and len(names) == width + 1:

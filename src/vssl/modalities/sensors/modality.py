@@ -70,6 +70,7 @@ class SensorModality(Modality):
             series_by=config.series_by or None,
             reading=reading_of(config, spec.usual_decimal, spec.usual_order),
             sentinels=spec.sentinels,
+            units=spec.units,
         )
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Windows:

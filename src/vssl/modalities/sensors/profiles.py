@@ -36,6 +36,7 @@ class Profile:
         columns: In their order.
         has_rows: Whether there is more than the names of columns.
         facts: What whole numbers do, by column.
+        filled: The columns that have a value in the first rows.
         rising: Of the columns that may be the times, those whose times rise, or fall, from row to row.
         machines: The columns that tell several series in the file apart, and some of their values.
         examples: Of the columns of texts, the first value.
@@ -46,6 +47,7 @@ class Profile:
     columns: tuple[Column, ...]
     has_rows: bool
     facts: Mapping[str, Fact]
+    filled: frozenset[str]
     rising: frozenset[str]
     machines: Mapping[str, str]
     examples: Mapping[str, str]
@@ -228,11 +230,15 @@ def _examined(found: Dialect | None, decimal: str, columns: tuple[Column, ...], 
     counters = [np.asarray(plain[one].cast(pa.int64())) for one, fact in known.items() if fact.restarts]
     times = seen[next((one for one in seen if one in rising), next(iter(seen)))] if seen else next(iter(counters), None)
     telling = {
-        one: values for one, values in plain.items() if one not in seen and not pa.types.is_floating(values.type)
+        one: values
+        for one, values in plain.items()
+        if one not in seen and not pa.types.is_floating(values.type) and not pa.types.is_nested(values.type)
     }
     texts = {one: values.drop_null() for one, values in telling.items() if pa.types.is_string(values.type)}
     examples = {one: values[0].as_py() for one, values in texts.items() if len(values)}
-    return Profile(found, decimal, columns, len(first) > 0, known, rising, facts.machines(telling, times), examples)
+    filled = frozenset(one.name for one in columns if one.parts or first[one.name].null_count < len(first))
+    machines = facts.machines(telling, times)
+    return Profile(found, decimal, columns, len(first) > 0, known, filled, rising, machines, examples)
 
 
 def _moments(one: Column, first: pa.Table, name: str) -> Times | None:

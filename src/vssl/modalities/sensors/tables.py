@@ -196,14 +196,22 @@ def batches(file: Path, columns: list[str]) -> Iterator[pa.Table]:
     with opened(file) as data:
         # Without reading ahead, which keeps the whole file in memory.
         for batch in pq.ParquetFile(data, pre_buffer=False).iter_batches(columns=columns):
-            yield pa.Table.from_batches([batch])
+            yield _plain(pa.Table.from_batches([batch]))
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The table with views of texts as texts, which everything can be done with."""
+    views = [at for at, field in enumerate(table.schema) if pa.types.is_string_view(field.type)]
+    for at in views:
+        table = table.set_column(at, table.schema[at].name, table[at].cast(pa.string()))
+    return table
 
 
 def parquet_schema(file: Path) -> tuple[pa.Schema, int]:
     """The columns of a Parquet file and the number of its rows."""
     with opened(file) as data:
         found = pq.ParquetFile(data)
-        return found.schema_arrow, found.metadata.num_rows
+        return _plain(found.schema_arrow.empty_table()).schema, found.metadata.num_rows
 
 
 def _decoded(decoder: codecs.IncrementalDecoder | None, read: bytes, name: str, dialect: Dialect) -> bytes:

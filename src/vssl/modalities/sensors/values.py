@@ -19,6 +19,7 @@ from vssl.modalities.sensors.dialect import Dialect, Reading
 from vssl.modalities.sensors.faults import explained, is_conversion, no_number
 from vssl.modalities.sensors.numbers import NoNumberError, examine
 from vssl.modalities.sensors.profiles import PLAIN, Profile, profile
+from vssl.modalities.sensors.suffixes import without
 
 NO_TEXT = pa.array(["#N/A", "#N/A N/A", "#NA", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"])
 """Texts of a label that stand for a missing one."""
@@ -147,6 +148,7 @@ class _Reader:
 
     def _numbers(self, values: pa.ChunkedArray, one: str, words: Counter[str]) -> pa.Array:
         column = self._columns[one]
+        values = without(values, column.unit) if column.unit else values
         sign = self._forced or column.decimal
         if sign in ("", "?"):
             evidence = examine(values)
