@@ -39,8 +39,8 @@ class Config:
         delimiter: Between the values of a text file: ; or tab, for example; by default each file tells.
         decimal: Decimal sign of numbers, . or a comma; by default each file tells.
         encoding: Encoding of text files, such as cp932; by default each file tells.
-        date_format: Form of the times as in strptime, such as %d.%m.%Y %H:%M, or the unit of numbers: s, ms, us, ns or
-            excel; by default each file tells.
+        date_format: Form of the times as in strptime, such as %d.%m.%Y %H:%M, or the unit of numbers: s, ms, us, ns,
+            excel or datenum (MATLAB); by default each file tells.
         max_broken: Share of files that may be broken, 0..1; more, and the data are refused.
     """
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import Spec, tables
 from vssl.modalities.sensors.choice import NAMELESS
-from vssl.modalities.sensors.column import Column
+from vssl.modalities.sensors.column import STATES, Column
 from vssl.modalities.sensors.dialect import DELIMITERS
 from vssl.modalities.sensors.index import Index
 from vssl.modalities.sensors.profiles import Profile, profile
@@ -71,7 +71,16 @@ def _units(known: Sequence[tuple[Path, Profile]], layout: Layout) -> list[str]:
     used = {*layout.channels, *(layout.long or ())}
     units = {(one.name, one.unit): 1 for _, file in known for one in file.columns if one.unit and one.name in used}
     told = [f"{unit} in {name!r}" for name, unit in units]
-    return [f"Units behind the numbers are taken off: {_listed(told, plain=True)}."] if told else []
+    states = {
+        f"{one.states[0]} and {one.states[1]} in {one.name!r}": 1
+        for _, file in known
+        for one in file.columns
+        if one.states != STATES[0] and one.name in used
+    }
+    return [
+        *([f"Units behind the numbers are taken off: {_listed(told, plain=True)}."] if told else []),
+        *([f"Words for two states are read as 1 and 0: {_listed(list(states), plain=True)}."] if states else []),
+    ]
 
 
 def _times(known: Sequence[tuple[Path, Profile]], layout: Layout) -> list[str]:

@@ -140,7 +140,7 @@ class _Reader:
         if is_text and pa.types.is_floating(wanted):
             return self._numbers(values, one, words)
         if is_text and pa.types.is_boolean(wanted):
-            return bools(values)
+            return self._bools(values, one)
         if pa.types.is_string(wanted):
             texts = values.cast(TEXT)
             return pc.if_else(pc.is_in(texts, NO_TEXT), None, texts) if is_text else texts
@@ -162,6 +162,13 @@ class _Reader:
             raise BrokenFileError(self._name, no_number(one, self._row + error.row + 1, error.value)) from error
         words.update(missing)
         return pa.array(found)
+
+    def _bools(self, values: pa.ChunkedArray, one: str) -> pa.Array:
+        try:
+            return bools(values, self._columns[one].states)
+        except NoNumberError as error:
+            what = f"row {self._row + error.row + 1} has {error.value!r} in the column {one!r}, which is {error.why}"
+            raise BrokenFileError(self._name, f"{what}: correct it, or leave it empty") from error
 
     def _cast(self, values: pa.ChunkedArray, one: str, wanted: pa.DataType) -> pa.ChunkedArray:
         try:
