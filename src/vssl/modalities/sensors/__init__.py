@@ -39,8 +39,8 @@ class Config:
         delimiter: Between the values of a text file: ; or tab, for example; by default each file tells.
         decimal: Decimal sign of numbers, . or a comma; by default each file tells.
         encoding: Encoding of text files, such as cp932; by default each file tells.
-        date_format: Form of the times as in strptime, such as %d.%m.%Y %H:%M, or the unit of numbers: s, ms, us, ns or
-            excel; by default each file tells.
+        date_format: Form of the times as in strptime, such as %d.%m.%Y %H:%M, or the unit of numbers: s, ms, us, ns,
+            excel or datenum (MATLAB); by default each file tells.
         max_broken: Share of files that may be broken, 0..1; more, and the data are refused.
     """
 
@@ -86,6 +86,7 @@ class Spec:
             that do not tell; empty where the training files do not either.
         centre, scale: Of each channel: the median and a robust standard deviation; of a counter those of its steps.
         sentinels: Of each channel the values that say that there is none, such as -9999.
+        units: Of each channel what stands behind its numbers, such as %; empty where nothing does.
         counters: Names of the channels that only rise: their steps from row to row count.
         about: What the training values of each channel look like.
         thinned: Whether `about` was counted in a part of the rows.
@@ -105,6 +106,7 @@ class Spec:
     usual_decimal: str = ""
     usual_order: str = ""
     sentinels: tuple[tuple[float, ...], ...] = ()
+    units: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     about: tuple[Channel, ...] = ()
     thinned: bool = False

@@ -15,6 +15,14 @@ from vssl.modalities.sensors.profiles import Profile
 
 Described = tuple[Path, str, Profile]
 NAMELESS = "a column without a name"
+PARTS = (
+    ("year", "month", "day"),
+    ("yyyy", "mm", "dd"),
+    ("jahr", "monat", "tag"),
+    ("année", "mois", "jour"),
+    ("年", "月", "日"),
+)
+"""Names of the columns that a date is divided into, without regard to capitals."""
 
 
 def usual_decimal(known: Sequence[Described]) -> str:
@@ -39,6 +47,7 @@ def time_column(
         DataError: The one named is not there, a date may be read in two ways, or a text is named as times are.
     """
     _, name, first = known[0]
+    _check_one_column(name, first, config)
     if config.time_column:
         if config.time_column not in first.schema.names:
             raise DataError(f"{name} has no column {config.time_column!r}; it has: {', '.join(first.schema.names)}.")
@@ -46,8 +55,13 @@ def time_column(
         return _checked(name, columns[config.time_column]), others
     candidates = [columns[one] for one in first.schema.names if columns[one].is_time and one not in config.labels]
     candidates = [one for one in candidates if one.name not in config.channels]
-    rising = [one for one in candidates if one.name in first.rising and not is_of_day(one)]
-    chosen = next(iter([*rising, *(one for one in candidates if not is_of_day(one)), *candidates]), None)
+    candidates.sort(key=lambda one: (is_of_day(one), one.name not in first.rising, one.name not in first.moving))
+    chosen = next(iter(candidates), None)
+    if chosen is None and config.date_format:
+        raise DataError(
+            f"{name}: no column is recognised as the times of --date-format {config.date_format}: name it with "
+            f"--time-column; it has: {', '.join(first.schema.names)}."
+        )
     if chosen is None:
         _check_no_unknown(name, first, config)
         return None, ()
@@ -64,6 +78,22 @@ def _others(columns: dict[str, Column], config: Config, chosen: str) -> tuple[st
     taken = {chosen, *config.labels, *config.channels, config.series_by}
     others = [one for one, column in columns.items() if column.is_time and one not in taken]
     return tuple(f"{one}: another column with times; --time-column {one!r} takes it" for one in others)
+
+
+def _check_one_column(name: str, first: Profile, config: Config) -> None:
+    """Check that year, month and day do not stand in columns of their own: rows would be counted, no gap be seen.
+
+    Raises:
+        DataError: They do, and no column has times.
+    """
+    known = {one.name.strip().lower(): one.name for one in first.columns if one.name not in config.labels}
+    parts = next((names for names in PARTS if known.keys() >= set(names)), None)
+    if parts and not config.time_column and not first.rising:
+        found = ", ".join(known[one] for one in parts)
+        raise DataError(
+            f"{name}: the date stands in several columns ({found}): write date and time into one, such as 2026-01-05 "
+            f"08:00:00, or name them all with --labels {known[parts[0]]} and so on, and rows are counted."
+        )
 
 
 def _check_no_unknown(name: str, first: Profile, config: Config) -> None:
@@ -108,7 +138,7 @@ def check_one_series(known: Sequence[Described], config: Config) -> None:
         return
     for _, name, file in known:
         if problem := several(file, (*config.labels, *config.channels)):
-            raise DataError(f"{name}: {problem}")
+            raise DataError(f"{name}: {problem}.")
 
 
 def several(file: Profile, known: Sequence[str]) -> str:
@@ -119,11 +149,19 @@ def several(file: Profile, known: Sequence[str]) -> str:
     """
     for one, values in file.machines.items():
         if one not in known:
+            numbers = _numbers(file, (one, *known))
+            long = f" If each is a channel of its own, --long {one}:{numbers[0]} does so." if len(numbers) == 1 else ""
             return (
                 f"the column {one!r} ({values}) tells several series in one file apart: divide them with --series-by "
-                f"{one}. If the rows are of one series, name it with --labels {one}, or with --channels {one}."
+                f"{one}.{long} If the rows are of one series, name it with --labels {one}, or with --channels {one}"
             )
     return ""
+
+
+def _numbers(file: Profile, known: Sequence[str]) -> list[str]:
+    """The columns of numbers that are neither known, times nor such as `facts.reason` says."""
+    plain = [one.name for one in file.columns if one.is_number and not one.is_time and one.name not in known]
+    return [one for one in plain if (fact := file.facts.get(one)) is None or not facts.reason(one, fact, several=True)]
 
 
 def choose(
@@ -166,17 +204,26 @@ def _reason(known: Sequence[Described], column: Column, config: Config, first: P
         return f"not in {name}"
     if column.problem and not pa.types.is_temporal(column.type):
         where = next(at for _, at, file in known if any(one is column for one in file.columns))
-        raise DataError(f"{where}: {column.problem.rstrip('.')}.")
+        raise DataError(f"{where}: {column.problem}.")
     if not column.is_number:
-        return "no value at all" if pa.types.is_null(column.type) else f"not numeric ({column.type})"
+        return "no value at all" if pa.types.is_null(column.type) else _no_numbers(known, column)
     if column.name in config.channels:
         return ""
     reasons = set()
     for _, _, file in known:
-        fact = file.facts.get(column.name)
-        reasons.add("" if fact is None else facts.reason(column.name, fact, bool(config.series_by)))
+        # A file without a value in it says nothing.
+        if column.name in file.filled:
+            fact = file.facts.get(column.name)
+            unnamed = file.dialect is not None and not file.dialect.heading.given and file.columns[0] is column
+            reasons.add("" if fact is None else facts.reason(column.name, fact, bool(config.series_by), unnamed))
     # In a file of few rows it need not be seen that a column counts.
     short = {one for _, _, file in known if (one := file.facts.get(column.name)) is not None and one.short}
     reasons -= {""} if len(reasons) > 1 and short else set()
     why = reasons.pop() if len(reasons) == 1 else ""
     return f"{why}; --channels {column.name!r} makes it a channel" if why else ""
+
+
+def _no_numbers(known: Sequence[Described], column: Column) -> str:
+    """That a column holds no numbers, and in which file it does."""
+    others = [name for _, name, file in known for one in file.columns if one.name == column.name and one.is_number]
+    return f"not numeric ({column.type}){f', though in {others[0]} it is' if others else ''}"

@@ -18,8 +18,9 @@ UNKNOWN = "?"
 """The unit of numbers that are called as times are, and are none."""
 SPANS = {"min": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000} | EPOCHS
 SHOWN = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-DAY_S, EXCEL = 86_400, 25_569
-"""A spreadsheet counts days from the one that is 25,569 before 1970."""
+DAY_S = 86_400
+DAYS = {"excel": 25_569, "datenum": 719_529}
+"""How many days before 1970 a spreadsheet and MATLAB begin to count them."""
 FIRST_S, LAST_S = 631_152_000, 4_133_980_800
 """The years 1990 to 2100: another one is no time of a series."""
 
@@ -33,6 +34,8 @@ STRONG = "time timestamp uptime elapsed seconds secs zeit temps laufzeit epoch u
 WEAK = "t ts dt s sec ms us ns min h since start rel relative run"
 STARTS = frozenset(f"{STRONG} {WEAK}".split())
 """A column that is named of these words alone may count from a start; its last word may be the unit."""
+LABVIEW = ["x", "value"]
+"""As LabVIEW calls the seconds of a measurement."""
 DATED = re.compile(r"date|datum|stamp|stempel|日|fecha|дата", re.I)
 UNITS = {
     "ms": "ms millis millisecond milliseconds msec",
@@ -50,7 +53,7 @@ class Clock:
     """How numbers are times.
 
     Attributes:
-        unit: s, ms, us or ns since 1970; "excel" days; "digits" as in 20240506080000; one of `SPANS` since a start; or
+        unit: s, ms, us or ns since 1970; one of `DAYS`; "digits" as in 20240506080000; one of `SPANS` since a start; or
             `UNKNOWN`.
         relative: Whether they count from a start that nobody names.
     """
@@ -65,6 +68,8 @@ class Clock:
             return "of the years 1990 to 2100 in s, ms, us or ns"
         if self.unit == "excel":
             return "as days of a spreadsheet (1 is 1900-01-01)"
+        if self.unit == "datenum":
+            return "as days of MATLAB (1 is the first day of year 0)"
         if self.unit == "digits":
             return "as digits of year, month, day and time"
         if not self.relative:
@@ -75,6 +80,15 @@ class Clock:
 def is_named_so(name: str) -> bool:
     """Whether a column's name says that it holds times."""
     return NAMES.search(name) is not None
+
+
+def may_hold(name: str) -> bool:
+    """Whether a column's name says that it holds times, or the time since a start."""
+    return is_named_so(name) or _counts_from_start(re.findall(r"[^\W\d_]+", name.lower()))
+
+
+def _counts_from_start(words: list[str]) -> bool:
+    return (bool(words) and set(words) <= STARTS) or words == LABVIEW
 
 
 def recognise(column: pa.Array | pa.ChunkedArray, name: str, forced: str = "") -> Clock | None:
@@ -89,7 +103,7 @@ def recognise(column: pa.Array | pa.ChunkedArray, name: str, forced: str = "") -
     low, high = values.min(), values.max()
     plausible = [unit for unit, size in EPOCHS.items() if low * size / 1e9 >= FIRST_S and high * size / 1e9 <= LAST_S]
     if forced:
-        return Clock(forced, forced in SPANS and forced not in plausible) if forced in {*SPANS, "excel"} else None
+        return Clock(forced, forced in SPANS and forced not in plausible) if forced in {*SPANS, *DAYS} else None
     steps = np.diff(values)
     # 2024050608 as seconds since 1970 would be in the year 2034.
     if plausible == ["s"] and low > 1_990_010_100 and is_named_so(name) and _is_digits(values):
@@ -97,14 +111,14 @@ def recognise(column: pa.Array | pa.ChunkedArray, name: str, forced: str = "") -
     if plausible and (is_named_so(name) or (len(steps) > 8 and (steps > 0).all() and _is_regular(steps))):
         return Clock(plausible[0])
     words = re.findall(r"[^\W\d_]+", name.lower())
-    is_start, is_sure = bool(words) and set(words) <= STARTS, bool(set(words) & set(STRONG.split()))
+    is_start, is_sure = _counts_from_start(words), bool(set(words) & set(STRONG.split()))
     if len(steps) == 0 or not (is_named_so(name) or is_start):
         return None
     if _is_digits(values):
         return Clock("digits")
     one_way = max((steps > 0).mean(), (steps < 0).mean())
-    if _are_days(values, steps, words) and (one_way >= 0.9 or DATED.search(name)):
-        return Clock("excel")
+    if (unit := _days(values, steps, words)) and (one_way >= 0.9 or DATED.search(name)):
+        return Clock(unit)
     if is_start and is_sure and high > FIRST_S:
         return Clock(UNKNOWN)
     # T may be a temperature, and s1 a sensor.
@@ -113,14 +127,16 @@ def recognise(column: pa.Array | pa.ChunkedArray, name: str, forced: str = "") -
     return Clock(UNKNOWN) if set(words) & {"time", "timestamp", "zeit", "epoch"} and is_start else None
 
 
-def _are_days(values: np.ndarray, steps: np.ndarray, words: list[str]) -> bool:
-    """Whether numbers are days of a spreadsheet: parts of days, or one day after the other."""
+def _days(values: np.ndarray, steps: np.ndarray, words: list[str]) -> str:
+    """As which of `DAYS` numbers are days: parts of days, or one after the other; empty where they are none."""
     if set(words) & {"uptime", "elapsed", "since", "relative", "rel", "laufzeit", "seconds", "sec", "secs"}:
-        return False
-    if values.min() < EXCEL + FIRST_S / DAY_S or values.max() > EXCEL + LAST_S / DAY_S:
-        return False
+        return ""
     usual = np.median(np.abs(steps))
-    return bool(usual == 1 if (values == np.floor(values)).all() else usual < 1)
+    if not (usual == 1 if (values == np.floor(values)).all() else usual < 1):
+        return ""
+    low, high = values.min() * DAY_S, values.max() * DAY_S
+    known = (unit for unit, start in DAYS.items() if low >= start * DAY_S + FIRST_S and high <= start * DAY_S + LAST_S)
+    return next(known, "")
 
 
 def parse(column: pa.Array | pa.ChunkedArray, clock: Clock) -> Times:
@@ -131,34 +147,27 @@ def parse(column: pa.Array | pa.ChunkedArray, clock: Clock) -> Times:
     """
     if clock.unit == UNKNOWN:
         raise NoTimeError(0, str(column[0]))
-    if pa.types.is_integer(column.type) and clock.unit in SPANS:
-        whole = column.fill_null(0).cast(pa.int64()).to_numpy(zero_copy_only=False)
-        values = whole.astype(np.float64)
-    else:
-        whole = None
-        values = column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
-    if clock.unit == "excel":
-        # A day of 1/86,400 has eleven digits: to the millisecond.
-        moments = np.rint((values - EXCEL) * DAY_S * 1e3) * 1e-3
-    elif clock.unit == "digits":
-        moments = _of_digits(values)
-    else:
-        moments = values * SPANS[clock.unit] / 1e9
+    values = column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    moments = _seconds(values, clock.unit)
     good = np.isfinite(moments)
     if not clock.relative:
         good &= (moments >= FIRST_S) & (moments <= LAST_S)
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
         raise NoTimeError(row, f"{values[row]:.15g}")
-    if whole is not None:
-        return whole * SPANS[clock.unit]
-    if clock.unit == "excel":
+    if clock.unit not in SPANS:
         return np.rint(moments * 1e3).astype(np.int64) * 1_000_000
-    return (
-        np.rint(values * SPANS[clock.unit]).astype(np.int64)
-        if clock.unit in SPANS
-        else (moments * 1e9).astype(np.int64)
-    )
+    if pa.types.is_integer(column.type):
+        # 64 bits of floating point hold no nanoseconds since 1970.
+        return column.cast(pa.int64()).to_numpy(zero_copy_only=False) * SPANS[clock.unit]
+    return np.rint(values * SPANS[clock.unit]).astype(np.int64)
+
+
+def _seconds(values: np.ndarray, unit: str) -> np.ndarray:
+    """Seconds since 1970 or the start; of days to the millisecond, as they have eleven digits."""
+    if unit in DAYS:
+        return np.rint((values - DAYS[unit]) * DAY_S * 1e3) * 1e-3
+    return _of_digits(values) if unit == "digits" else values * SPANS[unit] / 1e9
 
 
 def _is_regular(steps: np.ndarray) -> bool:

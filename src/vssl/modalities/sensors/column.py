@@ -9,15 +9,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vssl.modalities.sensors import clocks, numbers, stamps
+from vssl.modalities.sensors import clocks, numbers, stamps, suffixes
 from vssl.modalities.sensors.clocks import Clock
 from vssl.modalities.sensors.dialect import Reading
-from vssl.modalities.sensors.faults import no_number
-from vssl.modalities.sensors.numbers import Evidence
+from vssl.modalities.sensors.faults import no_number, no_plain_number
+from vssl.modalities.sensors.numbers import Evidence, NoNumberError
 from vssl.modalities.sensors.stamps import Stamp
 from vssl.modalities.sensors.words import MISSING
 
 NUMBER, TIME, OF_DAY = pa.float64(), pa.timestamp("ns"), pa.time64("ns")
+STATES = (
+    ("true", "false"),
+    ("on", "off"),
+    ("yes", "no"),
+    ("wahr", "falsch"),
+    ("ein", "aus"),
+    ("ja", "nein"),
+    ("vrai", "faux"),
+    ("oui", "non"),
+)
+"""Words of two states, in small letters, the one that is read as 1 first."""
 ADVICE = "name the sign with --decimal"
 
 
@@ -34,6 +45,8 @@ class Column:
         clock: How its numbers are times, if they may be.
         problem: Why its values cannot be read as numbers or times without a word from a person.
         parts: The columns with the date and the time of day that it is made of.
+        unit: What stands behind each of its numbers, such as %; empty where nothing does.
+        states: The words for 1 and 0, where it holds two states.
     """
 
     name: str
@@ -44,6 +57,8 @@ class Column:
     clock: Clock | None = None
     problem: str = ""
     parts: tuple[Column, ...] = ()
+    unit: str = ""
+    states: tuple[str, str] = STATES[0]
 
     @property
     def is_time(self) -> bool:
@@ -78,7 +93,9 @@ def recognise(
     if reading.date_format and (found := _forced(name, typed, text, reading)) is not None:
         return found
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        unit = reading.date_format if "%" not in reading.date_format else ""
+        # The unit of times is none of the other columns.
+        is_meant = name == reading.time_column or (not reading.time_column and clocks.may_hold(name))
+        unit = reading.date_format if "%" not in reading.date_format and is_meant else ""
         clock = clocks.recognise(typed, name, unit)
         problem, sign = "", ""
         if strict and pa.types.is_floating(kind):
@@ -123,16 +140,32 @@ def _of_text(name: str, column: pa.ChunkedArray, reading: Reading, decimal: str,
     if evidence.odd is None and evidence.shapes:
         sign = reading.decimal or evidence.decimal or decimal or reading.usual_decimal
         return Column(name, NUMBER, text, evidence.decimal, problem=unclear(name, column, evidence, sign, strict))
-    if _is_bool(column):
-        return Column(name, pa.bool_(), text)
+    if (states := _states(column)) is not None:
+        return Column(name, pa.bool_(), text, states=states)
     if evidence.odd is not None and (stamp := stamps.recognise(column, reading.usual_order)) is not None:
         return _of_stamp(name, stamp)
+    if unit := suffixes.unit_of(column):
+        return _with_unit(name, column, unit, reading, decimal, strict)
     problem = ""
     good, others = sum(evidence.shapes.values()), len(column) - column.null_count - sum(evidence.words.values())
     if evidence.odd is not None and good > others / 2:
         value = column[evidence.odd].as_py()
         problem = no_number(name, evidence.odd + 1, value)
+    elif (shown := suffixes.examples(column)) is not None:
+        problem = no_plain_number(name, *shown)
     return Column(name, text, text, problem=problem)
+
+
+def _with_unit(name: str, column: pa.ChunkedArray, unit: str, reading: Reading, decimal: str, strict: bool) -> Column:
+    """A column of numbers, each with the unit behind it."""
+    bare = suffixes.without(column, unit)
+    evidence = numbers.examine(bare)
+    sign = reading.decimal or evidence.decimal or decimal or reading.usual_decimal
+    problem = unclear(name, bare, evidence, sign, strict)
+    if evidence.odd is not None or clocks.is_named_so(name):
+        value = column[evidence.odd or 0].as_py()
+        problem = no_plain_number(name, value, value)
+    return Column(name, NUMBER, pa.string(), evidence.decimal, problem=problem, unit=unit)
 
 
 def _of_stamp(name: str, stamp: Stamp) -> Column:
@@ -185,15 +218,25 @@ def unclear(
     )
 
 
-def _is_bool(column: pa.ChunkedArray) -> bool:
+def _states(column: pa.ChunkedArray) -> tuple[str, str] | None:
+    """The words of two states that a column holds, and no others; None if it does not."""
     words = {cell.lower() for cell in numbers.trimmed(column).unique().drop_null().to_pylist()[:64]} - MISSING - {""}
-    return bool(words) and words <= {"true", "false"}
+    return next((pair for pair in STATES if words and words <= set(pair)), None)
 
 
-def bools(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """True and false of texts, null for a missing one."""
+def bools(column: pa.Array | pa.ChunkedArray, states: tuple[str, str]) -> pa.Array:
+    """True and false of texts, null for a missing one.
+
+    Raises:
+        NoNumberError: A value is neither of the states, nor a known word for a missing one.
+    """
     lower = pc.utf8_lower(numbers.trimmed(column))
-    return pc.if_else(pc.equal(lower, "true"), True, pc.if_else(pc.equal(lower, "false"), False, None))
+    is_true, is_false = (pc.equal(lower, word).fill_null(False) for word in states)
+    others = pc.is_in(lower, pa.array([None, "", *MISSING]))
+    known = pc.or_(pc.or_(is_true, is_false), others)
+    if (row := pc.index(known, False).as_py()) >= 0:
+        raise NoNumberError(row, column[row].as_py(), f"neither {' nor '.join(states)}")
+    return pc.if_else(is_true, True, pc.if_else(is_false, False, None))
 
 
 def all_midnight(times: np.ndarray) -> bool:

@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vssl.errors import BrokenFileError, ConfigError
+<<<<<<< HEAD
 from vssl.modalities import encodings
 from vssl.modalities.sensors.clocks import SPANS
+=======
+from vssl.modalities.sensors import encodings
+from vssl.modalities.sensors.clocks import DAYS, SPANS
+>>>>>>> break-series
 from vssl.modalities.sensors.header import Heading, heading
 from vssl.modalities.sensors.stamps import from_format
 from vssl.modalities.sensors.words import kind
@@ -39,6 +44,7 @@ class Reading:
         delimiter, decimal, encoding, date_format: Forced for every file; empty where each file tells.
         usual_decimal: The decimal sign of the training files.
         usual_order: The order of day, month and year in the training files: dmy, mdy or ymd.
+        time_column: The column with the times, if a person named it.
     """
 
     delimiter: str = ""
@@ -47,6 +53,7 @@ class Reading:
     date_format: str = ""
     usual_decimal: str = ""
     usual_order: str = ""
+    time_column: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,13 +97,21 @@ def check(config: Config) -> None:
         raise ConfigError(
             f"--encoding {config.encoding!r} is not known; such are utf-8, cp1252, cp932, euc_jp, utf-16."
         )
-    if config.date_format and config.date_format not in (*SPANS, "excel"):
+    if config.date_format and config.date_format not in (*SPANS, *DAYS):
         from_format(config.date_format)
 
 
 def reading_of(config: Config, usual_decimal: str = "", usual_order: str = "") -> Reading:
     """How files are read by these settings, and as the training files were."""
-    return Reading(config.delimiter, config.decimal, config.encoding, config.date_format, usual_decimal, usual_order)
+    return Reading(
+        config.delimiter,
+        config.decimal,
+        config.encoding,
+        config.date_format,
+        usual_decimal,
+        usual_order,
+        config.time_column,
+    )
 
 
 def recognise(sample: bytes, complete: bool, reading: Reading, name: str) -> Dialect:

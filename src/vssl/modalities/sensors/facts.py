@@ -23,7 +23,8 @@ LONG_ENOUGH = 16
 INDEX = "index idx row rows rowid rownum rowno no nr seq sequence record rec lfd lfdnr zeile obs observation unnamed"
 LABEL = (
     "class label labels target anomaly anomalies anomalous fault faulty failure defect outlier attack normal abnormal "
-    "klasse fehler groundtruth truth gt"
+    "klasse fehler groundtruth truth gt anomalie anomalien changepoint changepoints störung stoerung ausfall "
+    "error errors alarm alarms defekt anomalía fallo panne défaut"
 )
 COUNT = "cycle cycles zyklus"
 MACHINE = (
@@ -34,6 +35,7 @@ PART = "sensor pump motor press line station turbine robot vehicle car battery w
 BESIDE = "is has id no nr num number name type code flag the of true"
 """Words that stand beside one of the others without changing what the column is."""
 JAPANESE = ("号機", "機番", "設備", "機械")
+JAPANESE_LABEL = ("異常", "故障", "ラベル", "正常")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Fact:
         few: Whether they are few whole numbers, small ones.
         single: Whether there is one value alone.
         short: Whether the rows are too few to tell.
+        even: Whether each is more than the one before it by the same, in enough rows.
     """
 
     counts: bool = False
@@ -57,6 +60,7 @@ class Fact:
     few: bool = False
     single: bool = False
     short: bool = False
+    even: bool = False
 
 
 def words(name: str) -> set[str]:
@@ -77,10 +81,11 @@ def _says(own: set[str], kinds: str) -> bool:
     return bool(own & known) and own <= known | set(BESIDE.split())
 
 
-def reason(name: str, fact: Fact, several: bool) -> str:
+def reason(name: str, fact: Fact, several: bool, unnamed: bool = False) -> str:
     """Why a column of numbers is no channel; empty if it is one.
 
     Args:
+        unnamed: Whether it is the first one of a file that does not name its columns.
         several: Whether the file holds several series, in each of which rows may be counted.
     """
     own = words(name)
@@ -91,15 +96,24 @@ def reason(name: str, fact: Fact, several: bool) -> str:
         or (nameless and fact.steps and not fact.single)
     ):
         return "counts the rows"
+    if (nameless or unnamed) and fact.even:
+        return "goes on by the same in each row, as times do; --time-column with --date-format s makes it the time"
     if fact.restarts and (several or _says(own, INDEX)):
         return "counts the rows of each series"
-    if _says(own, LABEL) and fact.few:
+    if fact.few and _is_label(name, own):
         return "looks like a label"
     if _says(own, COUNT) and fact.steps:
         return "counts cycles"
     if is_machine(name, False) and (fact.single or fact.rises or fact.few):
         return "names a machine or a part"
     return ""
+
+
+def _is_label(name: str, own: set[str]) -> bool:
+    """Whether a name says that a column is a label, also of a machine: its failure is one, its temperature is none."""
+    if any(sign in name for sign in JAPANESE_LABEL):
+        return True
+    return bool(own & set(LABEL.split())) and _says(own, f"{LABEL} {MACHINE} {PART}")
 
 
 def of(column: pa.ChunkedArray) -> Fact | None:
@@ -111,7 +125,7 @@ def of(column: pa.ChunkedArray) -> Fact | None:
     if pa.types.is_floating(column.type):
         first = column.slice(0, 256).drop_null().to_numpy()
         if (first != np.floor(first)).any():
-            return None
+            return Fact(even=True) if _is_even(column) else None
     values = column.drop_null().cast(pa.float64(), safe=False).to_numpy()
     if not len(values) or (values != np.floor(values)).any() or not np.isfinite(values).all():
         return None
@@ -128,7 +142,19 @@ def of(column: pa.ChunkedArray) -> Fact | None:
         bool(small and len(np.unique(values)) <= FEW),
         low == high,
         len(values) < LONG_ENOUGH,
+        _is_even(column),
     )
+
+
+def _is_even(column: pa.ChunkedArray) -> bool:
+    if column.null_count or len(column) < LONG_ENOUGH:
+        return False
+    values = column.cast(pa.float64(), safe=False)
+    first, steps = np.diff(values.slice(0, 3).to_numpy()), np.empty(0)
+    if first[0] > 0 and abs(first[1] - first[0]) <= 0.01 * first[0]:
+        steps = np.diff(values.to_numpy())
+    # Times of 0.001 s that were written with six digits.
+    return bool(len(steps) and np.isfinite(steps).all() and (np.abs(steps - steps[0]) <= 0.01 * steps[0]).all())
 
 
 def _restarts(values: np.ndarray, steps: np.ndarray) -> bool:

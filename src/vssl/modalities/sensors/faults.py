@@ -51,7 +51,16 @@ def no_number(column: str, row: int, value: str) -> str:
     """What is wrong with a text among numbers."""
     return (
         f"the column {column!r} holds numbers, but row {row} has {value!r}. Correct it, leave it empty, or, if it is "
-        f"no channel, name the column with --labels {column}."
+        f"no channel, name the column with --labels {column}"
+    )
+
+
+def no_plain_number(column: str, one: str, other: str) -> str:
+    """What is wrong with a column of numbers that have other things around them."""
+    values = repr(one) if one == other else f"{one!r} and {other!r}"
+    return (
+        f"the column {column!r} has values such as {values}: write the numbers alone, all in one unit, or, if it is no "
+        f"channel, name the column with --labels {column}"
     )
 
 

@@ -64,6 +64,7 @@ def heading(table: Sequence[Sequence[str]], delimiter: str, name: str) -> Headin
     Raises:
         BrokenFileError: The names are fewer or more than the values of a row.
     """
+    table = _without_marked(table)
     kinds = _kinds(table)
     begin = _first_row(table, kinds)
     if begin is None:
@@ -76,9 +77,23 @@ def heading(table: Sequence[Sequence[str]], delimiter: str, name: str) -> Headin
         return _without(table, kinds)
     at, units = _named_in(table, above, kinds)
     names = _bare(table[at], len(kinds))
+    if len(names) == len(kinds) + 1 and names[-1] == "Comment":
+        # LabVIEW writes comments in the first row of each part alone.
+        names.pop()
+    _check_no_row(names, kinds, at, name)
     if len(names) != len(kinds):
         names = _fitted(names, table, at, begin, kinds, delimiter, name)
     return Heading(tuple(names), kinds, begin, at, units, True)
+
+
+def _without_marked(table: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """The lines without those that programs mark as no part of the table: LabVIEW by their end, InfluxDB each."""
+    ends = [at for at, row in enumerate(table) if row and row[0].strip() == "***End_of_Header***"]
+    begin = ends[-1] + 1 if ends else 0
+    return [
+        [] if at < begin or (row and row[0].strip() in ("#group", "#datatype", "#default")) else row
+        for at, row in enumerate(table)
+    ]
 
 
 def _kinds(table: Sequence[Sequence[str]]) -> tuple[str, ...]:
@@ -139,6 +154,19 @@ def _are_units(row: Sequence[str]) -> bool:
     return sum(bool(UNITS.fullmatch(cell)) for cell in filled) >= 0.5 * len(filled)
 
 
+def _check_no_row(names: Sequence[str], kinds: Sequence[str], at: int, name: str) -> None:
+    """Check that the line with the names is no row that has more or fewer values than the others.
+
+    Raises:
+        BrokenFileError: It is.
+    """
+    decimals = sum(kind(cell) == "n" and ("." in cell or "," in cell) for cell in names)
+    if names and kind(names[0]) in "ns" and 2 * decimals >= len(kinds):
+        raise BrokenFileError(
+            name, f"line {at + 1} stands where the names of columns do, and holds numbers: correct or remove it"
+        )
+
+
 def _without(table: Sequence[Sequence[str]], kinds: Sequence[str]) -> Heading:
     """Rows from the first line on: the columns have numbers, or the first line has, from 0 or 1 on."""
     first = list(table[0])
@@ -150,7 +178,7 @@ def _without(table: Sequence[Sequence[str]], kinds: Sequence[str]) -> Heading:
 
 def _bare(row: Sequence[str], width: int) -> list[str]:
     """The names of a line: without the mark of a comment, and without empty ones behind the last column."""
-    names = [" ".join(cell.split()) for cell in row]
+    names = [" ".join(cell.replace("\0", "").split()) for cell in row]
     if names and names[0].startswith("#") and len(names[0]) > 1:
         names[0] = names[0].lstrip("# ")
     elif names and names[0] == "#" and len(names) == width + 1:

@@ -41,6 +41,8 @@ class File:
         broken: Why it cannot be used; None if it can.
         words: How often each word stood for a missing number.
         order: What was done to the order of its rows; empty if nothing.
+        rows: How many it has.
+        known: In how many of them something is known of each channel.
     """
 
     path: Path
@@ -51,6 +53,8 @@ class File:
     broken: str | None = None
     words: Mapping[str, int] = field(default_factory=dict)
     order: str = ""
+    rows: int = 0
+    known: tuple[int, ...] = ()
 
     @property
     def starts(self) -> Int64[np.ndarray, " k"]:
@@ -153,10 +157,11 @@ def _file(state: tuple[str, int, int], name: str, layout: Layout, cut: Cut) -> F
     path = Path(state[0])
     try:
         _check_one_series(path, name, layout)
-        (cutter, words, order), layout = in_order(lambda own: _cut(path, name, own, cut), layout)
+        (cutter, found), layout = in_order(lambda own: _cut(path, name, own, cut), layout)
     except BrokenFileError as error:
         return File(path, name, Cutter(name, cut).cuts(), cut.block, layout, error.reason)
-    return File(path, name, cutter.cuts(), cut.block, layout, None, words, order)
+    known = tuple(found.known.tolist())
+    return File(path, name, cutter.cuts(), cut.block, layout, None, found.words, found.order, found.rows, known)
 
 
 def _check_one_series(path: Path, name: str, layout: Layout) -> None:
@@ -166,15 +171,28 @@ def _check_one_series(path: Path, name: str, layout: Layout) -> None:
             raise BrokenFileError(name, problem)
 
 
-def _cut(path: Path, name: str, layout: Layout, cut: Cut) -> tuple[Cutter, Mapping[str, int], str]:
-    cutter, words, order = Cutter(name, cut), Counter[str](), ""
+class _Found:
+    """What is counted in the rows of a file while they are cut."""
+
+    def __init__(self, channels: int) -> None:
+        self.words, self.order, self.rows = Counter[str](), "", 0
+        self.known = np.zeros(channels, np.int64)
+
+    def add(self, rows: Rows) -> None:
+        self.words.update(rows.words)
+        self.order = self.order or rows.order
+        self.rows += len(rows)
+        self.known += np.isfinite(rows.values).sum(0)
+
+
+def _cut(path: Path, name: str, layout: Layout, cut: Cut) -> tuple[Cutter, _Found]:
+    cutter, found = Cutter(name, cut), _Found(len(layout.channels))
     with closing(read(path, name, layout)) as pieces:
         for rows in pieces:
             cutter.add(rows)
-            words.update(rows.words)
-            order = order or rows.order
+            found.add(rows)
     cutter.check()
-    return cutter, words, order
+    return cutter, found
 
 
 def rows_of(file: File) -> Generator[Rows, None, None]:

@@ -26,26 +26,12 @@ Described = tuple[Path, str, Profile]
 
 def measure(source: str | Path, config: Config) -> Spec:
     """Look at the columns and at rows of all files that can be read; see `sensors.measure`."""
-    files = tables.files_of(source)
-    named = [(file, tables.name_in(source, file)) for file in files]
-    reading = reading_of(config)
-    known = _profiles(named, reading)
-    columns, decimal, order = _columns(known), usual_decimal(known), usual_order(known)
-    time, left_out = time_column(known, columns, config)
-    long = _long(config)
-    channels, others = choose(known, columns, config, time) if long is None else (_names(named, long[0], reading), ())
-    left_out = (*others, *left_out, *_labels_not_there(columns, config, known[0][1]))
-    if long is None:
-        check_one_series(known, config)
-    if not channels:
-        raise DataError(f"{known[0][1]} has no numeric column. Left out: {'; '.join(left_out) or 'none'}.")
-    resample_s = duration_s(config.resample, "resample") if config.resample else None
-    reading = reading_of(config, decimal, order)
-    layout = Layout(channels, time, config.labels, long, resample_s, config.series_by or None, reading)
+    named = [(file, tables.name_in(source, file)) for file in tables.files_of(source)]
+    layout, left_out = _layout(named, config)
     found = measured(named, layout)
-    left_out += tuple(f"{channel}: no value at all" for channel in channels if channel not in found.names)
+    left_out += tuple(f"{channel}: no value at all" for channel in layout.channels if channel not in found.names)
     if not found.names:
-        name = known[0][1]
+        name = named[0][1]
         raise DataError(f"{name} has no numeric column with values. Left out: {'; '.join(left_out) or 'none'}.")
     step_s = found.step_s
     window = rows(config.window, "window", step_s)
@@ -54,22 +40,45 @@ def measure(source: str | Path, config: Config) -> Spec:
     return Spec(
         found.names,
         left_out,
-        time,
-        long,
-        resample_s,
+        layout.time,
+        layout.long,
+        layout.resample_s,
         step_s,
         window,
         stride,
         block,
         found.centre,
         found.scale,
-        usual_decimal=decimal,
-        usual_order=order,
+        usual_decimal=layout.reading.usual_decimal,
+        usual_order=layout.reading.usual_order,
         sentinels=found.sentinels,
+        units=tuple(layout.units[layout.channels.index(one)] for one in found.names) if layout.units else (),
         counters=found.counters,
         about=found.about,
         thinned=found.thinned,
     )
+
+
+def _layout(named: list[tuple[Path, str]], config: Config) -> tuple[Layout, tuple[str, ...]]:
+    """How the files are read, and the columns that are left out, each with the reason."""
+    known = _profiles(named, reading_of(config))
+    reading = reading_of(config, usual_decimal(known), usual_order(known))
+    if any(one.problem for _, _, file in known for one in file.columns):
+        # What one file leaves open another one may tell.
+        known = _profiles(named, reading)
+    columns = _columns(known)
+    time, other_times = time_column(known, columns, config)
+    long = _long(config)
+    channels, others = choose(known, columns, config, time) if long is None else (_names(named, long[0], reading), ())
+    left_out = (*others, *other_times, *_labels_not_there(columns, config, known[0][1]))
+    if long is None:
+        check_one_series(known, config)
+    if not channels:
+        raise DataError(f"{known[0][1]} has no numeric column. Left out: {'; '.join(left_out) or 'none'}.")
+    resample_s = duration_s(config.resample, "resample") if config.resample else None
+    units = tuple(columns[one].unit for one in channels) if long is None else ()
+    by = config.series_by or None
+    return Layout(channels, time, config.labels, long, resample_s, by, reading, units=units), left_out
 
 
 def _long(config: Config) -> tuple[str, str] | None:

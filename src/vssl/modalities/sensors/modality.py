@@ -22,7 +22,7 @@ from vssl.modalities import sequences
 from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
 from vssl.modalities.broken import Broken, check_share
 from vssl.modalities.copies import Memory
-from vssl.modalities.sensors import Config, Spec, channel_notes, copies, corruptions, notes
+from vssl.modalities.sensors import Config, Spec, blind, channel_notes, copies, corruptions, notes
 from vssl.modalities.sensors.cutting import Cut
 from vssl.modalities.sensors.dialect import reading_of
 from vssl.modalities.sensors.index import File, Index, index, rows_of, windows
@@ -70,6 +70,7 @@ class SensorModality(Modality):
             series_by=config.series_by or None,
             reading=reading_of(config, spec.usual_decimal, spec.usual_order),
             sentinels=spec.sentinels,
+            units=spec.units,
         )
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Windows:
@@ -112,8 +113,9 @@ class SensorModality(Modality):
         return Contents(len(found), found.fingerprint, f"{found.fingerprint} {self.config.labels}", len(found.files))
 
     def notes(self, source: str | Path) -> list[str]:
-        about_tables = notes.of_tables(source, self.spec, self._layout, self._index(source))
-        return [*about_tables, *channel_notes.notes(self.spec)]
+        found = self._index(source)
+        about_tables = notes.of_tables(source, self.spec, self._layout, found)
+        return [*about_tables, *blind.notes(self.spec, found), *channel_notes.notes(self.spec)]
 
     def traces(self, chunk: Chunk) -> list[bytes]:
         return [rows.tobytes() for rows in copies.rows(chunk.raw.numpy(), np.array(self.spec.scale))]

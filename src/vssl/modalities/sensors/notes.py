@@ -12,7 +12,7 @@ import pyarrow as pa
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import Spec, tables
 from vssl.modalities.sensors.choice import NAMELESS
-from vssl.modalities.sensors.column import Column
+from vssl.modalities.sensors.column import STATES, Column
 from vssl.modalities.sensors.dialect import DELIMITERS
 from vssl.modalities.sensors.index import Index
 from vssl.modalities.sensors.profiles import Profile, profile
@@ -31,6 +31,7 @@ def of_tables(source: str | Path, spec: Spec, layout: Layout, found: Index) -> l
             known.append((path, profile(path, tables.name_in(source, path), layout.reading)))
     return [
         *_dialects(known),
+        *_units(known, layout),
         *_times(known, layout),
         *_orders(found),
         *_left_out(known, spec, layout),
@@ -64,6 +65,22 @@ def _dialect(file: Profile) -> str:
     if heading.units:
         parts.append(f"{heading.units} line{'s' * (heading.units > 1)} below the names passed over (units)")
     return ", ".join(parts)
+
+
+def _units(known: Sequence[tuple[Path, Profile]], layout: Layout) -> list[str]:
+    used = {*layout.channels, *(layout.long or ())}
+    units = {(one.name, one.unit): 1 for _, file in known for one in file.columns if one.unit and one.name in used}
+    told = [f"{unit} in {name!r}" for name, unit in units]
+    states = {
+        f"{one.states[0]} and {one.states[1]} in {one.name!r}": 1
+        for _, file in known
+        for one in file.columns
+        if one.states != STATES[0] and one.name in used
+    }
+    return [
+        *([f"Units behind the numbers are taken off: {_listed(told, plain=True)}."] if told else []),
+        *([f"Words for two states are read as 1 and 0: {_listed(list(states), plain=True)}."] if states else []),
+    ]
 
 
 def _times(known: Sequence[tuple[Path, Profile]], layout: Layout) -> list[str]:
@@ -108,9 +125,12 @@ def _left_out(known: Sequence[tuple[Path, Profile]], spec: Spec, layout: Layout)
         reasons[name] = text.removeprefix(f"{name}: ")
     others = [name for name in names - used - parts if name not in reasons]
     empty = {one.name for _, file in known for one in file.columns if pa.types.is_null(one.type)}
+    filled = {one.name for _, file in known for one in file.columns if not pa.types.is_null(one.type)}
+    others = [name for name in others if name or "" in filled]
     told = [f"{name!r} ({why})" for name, why in reasons.items() if name and name in names]
     told += [f"{NAMELESS} ({reasons[NAMELESS]})"] if NAMELESS in reasons and "" in names else []
     told += [f"{name!r} (not in the training files)" for name in sorted(others) if name not in empty and name]
+    told += [f"{NAMELESS} (not in the training files)"] if "" in others and NAMELESS not in reasons else []
     return [f"Left out as no channels: {_listed(told, plain=True)}."] if told else []
 
 

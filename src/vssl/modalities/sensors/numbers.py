@@ -125,9 +125,12 @@ def convert(column: pa.Array | pa.ChunkedArray, decimal: str) -> tuple[Float64[n
 
 
 def trimmed(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Texts without blanks around them, and with a plain minus sign."""
+    """Texts without blanks around them, and with a plain minus sign before the number: some programs write 20,5-."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return pc.replace_substring(pc.utf8_trim_whitespace(whole.cast(pa.string())), "\u2212", "-")
+    plain = pc.replace_substring(pc.utf8_trim_whitespace(whole.cast(pa.string())), "\u2212", "-")
+    if not pc.any(pc.ends_with(plain, "-")).as_py():
+        return plain
+    return pc.replace_substring_regex(plain, r"^(\d[\d.,'’ ]*)-$", r"-\1")
 
 
 def _distinct(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:

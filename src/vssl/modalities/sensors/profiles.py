@@ -36,7 +36,9 @@ class Profile:
         columns: In their order.
         has_rows: Whether there is more than the names of columns.
         facts: What whole numbers do, by column.
+        filled: The columns that have a value in the first rows.
         rising: Of the columns that may be the times, those whose times rise, or fall, from row to row.
+        moving: Of the columns that may be the times, those with more than one.
         machines: The columns that tell several series in the file apart, and some of their values.
         examples: Of the columns of texts, the first value.
     """
@@ -46,7 +48,9 @@ class Profile:
     columns: tuple[Column, ...]
     has_rows: bool
     facts: Mapping[str, Fact]
+    filled: frozenset[str]
     rising: frozenset[str]
+    moving: frozenset[str]
     machines: Mapping[str, str]
     examples: Mapping[str, str]
 
@@ -86,7 +90,8 @@ def label_type(file: Path, name: str, one: Column, reading: Reading = PLAIN) -> 
         BrokenFileError: It cannot be read.
     """
     if one.parsed == pa.string():
-        return one.type if pa.types.is_boolean(one.type) or pa.types.is_null(one.type) else pa.string()
+        is_plain = pa.types.is_boolean(one.type) and one.states == column.STATES[0]
+        return one.type if is_plain or pa.types.is_null(one.type) else pa.string()
     is_number = pa.types.is_integer(one.type) or pa.types.is_floating(one.type)
     is_code = is_number and not tables.is_parquet(file) and _holds_codes(tables.state(file), name, one.name, reading)
     return pa.string() if is_code else one.type
@@ -222,17 +227,29 @@ def _joined(columns: list[Column], typed: pa.Table, name: str) -> tuple[Column, 
 def _examined(found: Dialect | None, decimal: str, columns: tuple[Column, ...], first: pa.Table, name: str) -> Profile:
     """The profile, with what the values of the first rows do."""
     plain = {one.name: first[one.name] for one in columns if not one.parts and one.parsed == first[one.name].type}
+    plain |= {
+        one.name: pa.chunked_array([column.bools(first[one.name], one.states)])
+        for one in columns
+        if pa.types.is_boolean(one.type) and pa.types.is_string(first[one.name].type)
+    }
     known = {one: fact for one, values in plain.items() if (fact := facts.of(values)) is not None}
     seen = {one.name: taken for one in columns if one.is_time and (taken := _moments(one, first, name)) is not None}
     rising = frozenset(one for one, taken in seen.items() if facts.rises(taken))
+    moving = frozenset(one for one, taken in seen.items() if len(taken) and taken.min() < taken.max())
     counters = [np.asarray(plain[one].cast(pa.int64())) for one, fact in known.items() if fact.restarts]
-    times = seen[next((one for one in seen if one in rising), next(iter(seen)))] if seen else next(iter(counters), None)
+    # The first that rises, else the first that moves.
+    best = sorted(seen, key=lambda one: (one not in rising, one not in moving))
+    times = seen[best[0]] if best else next(iter(counters), None)
     telling = {
-        one: values for one, values in plain.items() if one not in seen and not pa.types.is_floating(values.type)
+        one: values
+        for one, values in plain.items()
+        if one not in seen and not pa.types.is_floating(values.type) and not pa.types.is_nested(values.type)
     }
     texts = {one: values.drop_null() for one, values in telling.items() if pa.types.is_string(values.type)}
     examples = {one: values[0].as_py() for one, values in texts.items() if len(values)}
-    return Profile(found, decimal, columns, len(first) > 0, known, rising, facts.machines(telling, times), examples)
+    filled = frozenset(one.name for one in columns if one.parts or first[one.name].null_count < len(first))
+    machines = facts.machines(telling, times)
+    return Profile(found, decimal, columns, len(first) > 0, known, filled, rising, moving, machines, examples)
 
 
 def _moments(one: Column, first: pa.Table, name: str) -> Times | None:

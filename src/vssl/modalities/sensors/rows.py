@@ -47,6 +47,7 @@ class Layout:
         sort: Whether the rows are put in the order of their times.
         group: Of a file with several series, the one that is read.
         sentinels: Of each channel the values that say that there is none; of no channel any where this is empty.
+        units: Of each channel the unit behind its numbers in the training files; of no channel any where this is empty.
     """
 
     channels: tuple[str, ...]
@@ -59,6 +60,7 @@ class Layout:
     sort: bool = False
     group: str | None = None
     sentinels: tuple[tuple[float, ...], ...] = ()
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +147,11 @@ def _checked(file: Path, name: str, layout: Layout) -> Profile:
     missing = [] if layout.long is not None else [column for column in layout.channels if column not in names]
     if missing:
         raise BrokenFileError(name, f"it has no channel {missing[0]!r}")
+    for channel, unit in zip(layout.channels, layout.units, strict=False):
+        if unit and (own := known.column(channel).unit) and own != unit:
+            raise BrokenFileError(
+                name, f"the numbers of {channel!r} are in {own}, and in the training files in {unit}: convert them"
+            )
     return known
 
 

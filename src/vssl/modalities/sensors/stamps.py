@@ -21,6 +21,8 @@ CLOCK = (
     r"|時(?P<M2>\d{1,2})分(?:(?P<S2>\d{1,2})秒)?)"
     r"(?:\s?(?P<p>[AaPp])\.?[Mm]\.?)?(?:\s?(?P<z>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?"
 )
+DOTTED = r"(?P<H>[01]?\d|2[0-3])\.(?P<M>[0-5]\d)\.(?P<S>[0-5]\d)"
+"""A time of day, if it is no date."""
 WEEKDAY = r"(?:[A-Za-z]{2,9}\.?,? +)?"
 DATES = {
     "numbers": r"(?P<a>\d{1,4})(?P<s>[-./])(?P<b>\d{1,2})[-./](?P<c>\d{1,4})\.?",
@@ -88,7 +90,9 @@ def from_format(text: str) -> Stamp:
     if unknown or len(parts) < 3:
         known = " ".join(f"%{letter}" for letter in DIRECTIVES)
         what = f"%{unknown[0]} is not known" if unknown else "it has no directive"
-        raise ConfigError(f"--date-format {text!r}: {what}. Known are {known}, or s, ms, us, ns and excel for numbers.")
+        raise ConfigError(
+            f"--date-format {text!r}: {what}. Known are {known}, or s, ms, us, ns, excel and datenum for numbers."
+        )
     pieces = [re.escape(part) if at % 2 == 0 else DIRECTIVES[part] for at, part in enumerate(parts)]
     pattern = "".join(pieces)
     try:
@@ -117,7 +121,11 @@ def recognise(column: pa.Array | pa.ChunkedArray, usual_order: str = "") -> Stam
             fitting = sum(matcher.fullmatch(cell) is not None for cell in some)
             if fitting >= 0.9 * len(some):
                 found = Stamp(pattern, "", bool(date), bool(clock))
-                return _ordered(found, cells, usual_order) if kind == "numbers" else _shown(found, kind, some[0])
+                if kind != "numbers":
+                    return _shown(found, some[0])
+                found = _ordered(found, cells, usual_order)
+                is_clock = not clock and not found.candidates and all(re.fullmatch(DOTTED, cell) for cell in some)
+                return _shown(Stamp(DOTTED, "", False, True), some[0]) if is_clock else found
     return None
 
 
@@ -152,7 +160,7 @@ def parse(column: pa.Array | pa.ChunkedArray, stamp: Stamp) -> Times:
     return times
 
 
-def _shown(stamp: Stamp, kind: str, example: str) -> Stamp:
+def _shown(stamp: Stamp, example: str) -> Stamp:
     return Stamp(stamp.pattern, f"as in {example!r}", stamp.has_date, stamp.has_clock)
 
 

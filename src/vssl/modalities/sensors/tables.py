@@ -23,8 +23,8 @@ from vssl.modalities.sensors.dialect import Dialect, split
 CSV, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
 BLOCK = 2**22
 """Bytes of a CSV file that are parsed at once."""
-HELD, LAST = 4096, 12
-"""So many bytes and lines at the end of a file may be no rows."""
+HELD, LAST = 2**16, 12
+"""So many bytes and lines at the end of a file may be no rows, those aside in which all values are empty."""
 
 DAMAGES = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeError)
 
@@ -137,10 +137,13 @@ def texts(file: Path, name: str, dialect: Dialect) -> Generator[bytes, None, Non
 
 def trailing(end: bytes, dialect: Dialect) -> list[bytes]:
     """The last lines of a file that are no rows, by its last bytes in UTF-8."""
-    lines = end[-HELD:].splitlines(keepends=True)[1 if len(end) > HELD else 0 :][-LAST:]
-    table, _ = split(b"".join(lines).decode("utf-8", "replace"), dialect.delimiter)
-    count = dialect.heading.trailing(table) if len(table) == len(lines) else 0
-    return lines[len(lines) - count :]
+    lines = end[-HELD:].splitlines(keepends=True)[1 if len(end) > HELD else 0 :]
+    nothing = (dialect.delimiter + ' \t"\r\n').encode()
+    filled = next((count for count, line in enumerate(reversed(lines)) if line.strip(nothing)), len(lines))
+    last = lines[: len(lines) - filled][-LAST:]
+    table, _ = split(b"".join(last).decode("utf-8", "replace"), dialect.delimiter)
+    count = dialect.heading.trailing(table) if len(table) == len(last) else 0
+    return lines[len(lines) - filled - count :]
 
 
 def left_over(file: Path, dialect: Dialect) -> list[str]:
@@ -148,11 +151,12 @@ def left_over(file: Path, dialect: Dialect) -> list[str]:
     end = b""
     with opened(file) as data, suppress(*DAMAGES):
         if data.seekable() and file.suffix.lower() not in COMPRESSED:
-            data.seek(max(dialect.begin, data.seek(0, 2) - 16 * HELD))
+            data.seek(max(dialect.begin, data.seek(0, 2) - 4 * HELD))
         while read := data.read(BLOCK):
-            end = (end + read)[-16 * HELD :]
+            end = (end + read)[-4 * HELD :]
     text = end.decode(dialect.encoding, "replace").encode()
-    return [line for found in trailing(text, dialect) if (line := found.decode().strip())]
+    blank = dialect.delimiter + ' \t"'
+    return [line for found in trailing(text, dialect) if (line := found.decode().strip()).strip(blank)]
 
 
 def parsed(
@@ -196,14 +200,22 @@ def batches(file: Path, columns: list[str]) -> Iterator[pa.Table]:
     with opened(file) as data:
         # Without reading ahead, which keeps the whole file in memory.
         for batch in pq.ParquetFile(data, pre_buffer=False).iter_batches(columns=columns):
-            yield pa.Table.from_batches([batch])
+            yield _plain(pa.Table.from_batches([batch]))
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The table with views of texts as texts, which everything can be done with."""
+    views = [at for at, field in enumerate(table.schema) if pa.types.is_string_view(field.type)]
+    for at in views:
+        table = table.set_column(at, table.schema[at].name, table[at].cast(pa.string()))
+    return table
 
 
 def parquet_schema(file: Path) -> tuple[pa.Schema, int]:
     """The columns of a Parquet file and the number of its rows."""
     with opened(file) as data:
         found = pq.ParquetFile(data)
-        return found.schema_arrow, found.metadata.num_rows
+        return _plain(found.schema_arrow.empty_table()).schema, found.metadata.num_rows
 
 
 def _decoded(decoder: codecs.IncrementalDecoder | None, read: bytes, name: str, dialect: Dialect) -> bytes:

@@ -19,6 +19,7 @@ from vssl.modalities.sensors.dialect import Dialect, Reading
 from vssl.modalities.sensors.faults import explained, is_conversion, no_number
 from vssl.modalities.sensors.numbers import NoNumberError, examine
 from vssl.modalities.sensors.profiles import PLAIN, Profile, profile
+from vssl.modalities.sensors.suffixes import without
 
 NO_TEXT = pa.array(["#N/A", "#N/A N/A", "#NA", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"])
 """Texts of a label that stand for a missing one."""
@@ -139,7 +140,7 @@ class _Reader:
         if is_text and pa.types.is_floating(wanted):
             return self._numbers(values, one, words)
         if is_text and pa.types.is_boolean(wanted):
-            return bools(values)
+            return self._bools(values, one)
         if pa.types.is_string(wanted):
             texts = values.cast(TEXT)
             return pc.if_else(pc.is_in(texts, NO_TEXT), None, texts) if is_text else texts
@@ -147,6 +148,7 @@ class _Reader:
 
     def _numbers(self, values: pa.ChunkedArray, one: str, words: Counter[str]) -> pa.Array:
         column = self._columns[one]
+        values = without(values, column.unit) if column.unit else values
         sign = self._forced or column.decimal
         if sign in ("", "?"):
             evidence = examine(values)
@@ -160,6 +162,13 @@ class _Reader:
             raise BrokenFileError(self._name, no_number(one, self._row + error.row + 1, error.value)) from error
         words.update(missing)
         return pa.array(found)
+
+    def _bools(self, values: pa.ChunkedArray, one: str) -> pa.Array:
+        try:
+            return bools(values, self._columns[one].states)
+        except NoNumberError as error:
+            what = f"row {self._row + error.row + 1} has {error.value!r} in the column {one!r}, which is {error.why}"
+            raise BrokenFileError(self._name, f"{what}: correct it, or leave it empty") from error
 
     def _cast(self, values: pa.ChunkedArray, one: str, wanted: pa.DataType) -> pa.ChunkedArray:
         try:

@@ -13,7 +13,9 @@ MISSING = frozenset(WORDS.split()) | {"no data", "#n/a n/a"}
 """Words, in small letters, that stand where a number is missing. A state such as OFF, Bad or Overflow is none."""
 
 GROUPED = r"\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d{1,3}(?:\.\d{3})+(?:,\d*)?|\d{1,3}(?:['’ \u00a0\u202f]\d{3})+(?:[.,]\d*)?"
-NUMBER = re.compile(rf"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+|{GROUPED})(?:[eE][+-]?\d+)?|[+-]?(?:inf|nan|infinity)", re.I)
+NUMBER = re.compile(
+    rf"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+|{GROUPED})(?:[eE][+-]?\d+)?|\d[\d.,'’ ]*-|[+-]?(?:inf|nan|infinity)", re.I
+)
 DATE = (
     r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}\.?|\d{4}年\d{1,2}月\d{1,2}日|\d{1,2}[-./ ]?[a-zäé]{3,9}\.?[-./, ]{0,2}\d{2,4}"
     r"|[a-zäé]{3,9}\.? \d{1,2},? \d{4}"
