@@ -125,6 +125,7 @@ class Reading:
         doubt: Another format that fits the time stamps as well.
         like_sessions: Whether lines that are read as text have the form of ready sessions.
         header: A first line that names columns and is no event.
+        delimiter: What divides the columns that the header names.
         encoding: As in `Config`; empty where it is recognised.
         encodings: The ones other than UTF-8 that were recognised in the training data.
     """
@@ -143,6 +144,7 @@ class Reading:
     doubt: str = ""
     like_sessions: bool = False
     header: str = ""
+    delimiter: str = ""
     encoding: str = ""
     encodings: tuple[str, ...] = ()
 

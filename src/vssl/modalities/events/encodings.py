@@ -19,6 +19,7 @@ BLOCK = 2**18
 ENOUGH = 2**18  # bytes of lines that are not ASCII
 SHOWN_TO_LIBRARY = 2**15
 LONGEST_LINE = 2**14
+FEW_CONTROLS = 3  # a line with more control characters is what a broken disk or line left, and says nothing
 GUESSED = ("euc_jp", "cp932", "gb18030", "cp1252", "latin_1")
 """Those that are told apart where nobody says --encoding; the last two decode whatever bytes there are."""
 
@@ -26,6 +27,10 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 _UTF_32 = codecs.BOM_UTF32_LE
 _PARTS = (OSError, EOFError, lzma.LZMAError, zlib.error)
 _PAIRED = ("euc_jp", "gb18030")
+_ZEROS = re.compile(rb"\0{4,}")  # of a file that was lengthened and not written, or emptied while it was written
+# Letters of cp850, as DOS and its heirs write them, within words; in cp1252 these are quotation marks and daggers.
+_DOS_LETTER = re.compile(rb"[A-Za-z][\x81\x82\x84\x87\x88\x94](?=[a-z])")
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _CONTROL = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x09\x0b-\x1f]")
 _HIGH = re.compile(rb"[\x80-\xff]+")
 # Rows D0 to D7 hold a fifth of the common characters in GB 2312, and rare ones in JIS X 0208.
@@ -76,13 +81,14 @@ def _of(path: Path, _state: tuple[int, int], forced: str, known: tuple[str, ...]
                 return name
     if forced.lower().replace("_", "-").startswith(("utf-16", "utf-32")) and b"\0" in head:
         return forced
+    head = _ZEROS.sub(b"", head)
     if b"\0" in head:
         return _utf_16(path, head)
     lines = _not_ascii(path)
     if forced:
         # What a service was sent is written as UTF-8, whatever the logs are; no other text is valid by chance.
         return "utf-8" if all(_decodes(line, "utf-8") for line in lines) else forced
-    wrong = [line for line in lines if not _decodes(line, "utf-8")]
+    wrong = [line for line in lines if not _decodes(line, "utf-8") and len(set(_BINARY.findall(line))) < FEW_CONTROLS]
     if 2 * len(wrong) <= len(lines):
         return "utf-8"
     for name in known:
@@ -102,6 +108,8 @@ def _guess(lines: Sequence[bytes]) -> str:
         found = single  # letters with accents stand alone, and characters of two bytes do not
     if found == "cp932" and not any(byte < 0xA0 for word in words for byte in word):
         found = single
+    if 2 * sum(len(_DOS_LETTER.findall(line)) for line in lines) > len(words):
+        return "cp850"
     if found in _PAIRED and all(name in fits for name in _PAIRED):
         found = "gb18030" if _is_chinese(words) else "euc_jp"
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vssl.files import COMPRESSED, opened
 from vssl.modalities.events import encodings
-from vssl.modalities.events.files import LogFile
+from vssl.modalities.events.files import LogFile, cleaned
 
 MOST_FILES, MOST_LINES = 64, 3000
 STRETCHES, BLOCK, STRIDE = 8, 2**16, 2**20
@@ -94,4 +94,5 @@ def _lines(data: bytes, encoding: str, inside: bool, last: bool) -> list[str]:
     texts = data.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors="replace").splitlines()
     if len(texts) > 1:  # the first one is cut off at its start, and the last one at its end
         texts = texts[1 if inside else 0 : None if last else -1]
-    return [text[:LONGEST] for text in texts if text and not text.isspace()]
+    texts = [cleaned(text[:LONGEST]) for text in texts]
+    return [text for text in texts if text and not text.isspace()]
