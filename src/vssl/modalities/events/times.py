@@ -8,11 +8,21 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 _NAMES = (
-    "jan ene gen", "feb fév fev", "mar mär mrz mrt", "apr avr abr", "may mai mag mei maj", "juin jun giu",
-    "juil jul lug", "aug aoû aou ago", "sep set", "oct okt ott out", "nov", "dec dez déc dic",
-)  # fmt: skip
+    "jan january januar januari janv janvier janeiro jän jänner ene enero gen gennaio",
+    "feb february februar februari fév févr février fevrier fev fevereiro febrero febbraio",
+    "mar march mär märz mrz mars mrt maart março marzo",
+    "apr april avr avril abr abril aprile",
+    "may mai mayo mag maggio mei maio maj",
+    "jun june juni juin junio junho giu giugno",
+    "jul july juli juil juillet julio julho lug luglio",
+    "aug august août aout augustus ago agosto",
+    "sep sept september septembre set setembro septiembre settembre",
+    "oct october okt oktober octobre octubre ott ottobre out outubro",
+    "nov november novembre noviembre novembro",
+    "dec december dez dezember déc décembre decembre dic diciembre dicembre dezembro",
+)
 MONTHS = {name: number for number, names in enumerate(_NAMES, 1) for name in names.split()}
-"""How names of months begin, in English, German, French, Italian, Spanish, Portuguese, Dutch, and others like them."""
+"""Names of months in English, German, French, Italian, Spanish, Portuguese and Dutch."""
 
 LEAP_YEAR = 2000
 """The year of stamps that name none: 29 February must be a day."""
@@ -53,7 +63,7 @@ class Format:
 _YEAR, _YY = r"(?P<year>(?:19|20|21)\d\d)", r"(?P<year>\d\d)"
 _M, _D = r"(?P<month>\d\d?)", r"(?P<day>\d\d?)"
 _CLOCK = r"(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d)"
-_NAME = rf"(?P<month>{'|'.join(sorted(MONTHS, key=len, reverse=True))})[^\W\d_]*\.?"
+_NAME = rf"(?P<month>{'|'.join(sorted(MONTHS, key=len, reverse=True))})(?![^\W\d_])\.?"
 _WEEKDAY = (
     r"(?:(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*|mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim"
     r"|(?:diens|donners|frei|sams|sonn)tag|mittwoch)\.?,?\s+)?"
