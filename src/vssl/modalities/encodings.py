@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-TEXT = ("cp932", "gb18030", "euc_jp", "cp949", "big5", "cp1252", "cp1250", "cp1251", "latin_1")
+TEXT = ("cp932", "gb18030", "euc_jp", "cp949", "big5", "cp1252", "cp1250", "cp1251", "cp850", "latin_1")
 """What text is saved in, by the country of the computer; the last one reads any bytes, so it says that none fits."""
 
 ZIP = ("cp932", "gb18030", "cp949", "big5", "cp866", "cp437")
@@ -71,6 +71,7 @@ FREQUENT = {
     "cp866": _RUSSIAN,
     "cp1250": "ąęłśżźćńóäöüßéáíýúůčřšžěőâç",
     "cp1252": (_WESTERN := "éèêëàâäöüßçîïôûùñáíóúåøæœ"),
+    "cp850": _WESTERN,
     "latin_1": _WESTERN,
     "cp437": _WESTERN,
 }

@@ -53,7 +53,7 @@ class Made:
 @st.composite
 def logs(draw: st.DrawFn) -> Made:
     name, form = draw(st.sampled_from(FORMS))
-    encoding = draw(st.sampled_from(list(TEXTS)))
+    encoding = draw(st.sampled_from([own for own in TEXTS if own != "cp1252" or form.isascii()]))
     count = draw(st.integers(40, 120))
     now = datetime(draw(st.integers(2002, 2033)), draw(st.integers(1, 12)), draw(st.integers(1, 28)), tzinfo=UTC)
     step = draw(st.sampled_from([1, 45, 700, 40_000]))

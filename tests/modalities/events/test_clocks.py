@@ -102,7 +102,7 @@ def test_lines_in_no_order_of_time_have_no_windows_of_time(tmp_path: Path, step:
         lambda row: f"{at(row):%H:%M} cycle {row}",
         lambda row: f"{3_600_000 + 10_000 * row} INFO cycle {row}",
         lambda row: f"door {row % 4} opened by card {1_500_000_000 + 7919 * row}",
-        lambda row: f"{at(row):%d}. Mai 2024 {at(row):%H:%M:%S} cycle {row}",
+        lambda row: f"{at(row):%d}. toukokuuta 2024 {at(row):%H:%M:%S} cycle {row}",
     ],
 )
 def test_windows_of_time_without_a_clock_are_refused_with_the_lines_that_were_tried(

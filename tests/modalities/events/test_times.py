@@ -105,6 +105,11 @@ def test_dates_of_something_else_within_the_messages_are_no_clock():
     assert recognise([own]).format == "syslog"
 
 
+def test_a_word_that_begins_like_a_month_is_none():
+    for word in ("generator", "output", "Sets", "maintenance", "decoder"):
+        assert not recognise([[f"{word} 12 {moment:%H:%M:%S} on" for moment in MOMENTS]]).format
+
+
 def test_a_stamp_at_another_place_is_not_read():
     clock = recognise([[f"{moment:%Y-%m-%d %H:%M:%S} INFO tick" for moment in MOMENTS]])
     read = StampReader(clock.format, clock.places, clock.tail)

@@ -1,7 +1,7 @@
 """Event logs: raw lines, JSON lines or ready sessions, the templates of their events, and views of them in batches.
 
-A newcomer adds a mask of what varies within a line to `masks.MASKS`, or a format of time stamps to `times.FORMATS`
-(and an example of it to `tests/modalities/events/test_times.py`).
+A newcomer adds a mask of what varies within a line to `masks.MASKS`, or a format of time stamps to `times.FORMATS` (and
+an example of it to `tests/stamped_lines.py`). Which places of lines hold values is decided in `kinds`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Config:
         label_from: Take the name of each file (file) or of its folder (folder) as its label, or neither (none).
         length: Most events of a sample that are looked at; of longer ones the middle is left out, and its size shown.
         vocabulary: Most kinds of events that are told apart, the most frequent ones; all others are unknown.
-        similarity: Share of the words, 0..1, that two lines must have in common to be of one template.
+        similarity: Share of the words of a template, 0..1, that must be the same in all its lines; places that hold
+            numbers alone do not count.
         max_broken: Share of samples that may be broken, 0..1; more, and the data are refused.
     """
 
@@ -117,6 +118,7 @@ class Reading:
         doubt: Another format that fits the time stamps as well.
         like_sessions: Whether lines that are read as text have the form of ready sessions.
         header: A first line that names columns and is no event.
+        delimiter: What divides the columns that the header names.
         encoding: As in `Config`; empty where it is recognised.
         encodings: The ones other than UTF-8 that were recognised in the training data.
     """
@@ -135,6 +137,7 @@ class Reading:
     doubt: str = ""
     like_sessions: bool = False
     header: str = ""
+    delimiter: str = ""
     encoding: str = ""
     encodings: tuple[str, ...] = ()
 

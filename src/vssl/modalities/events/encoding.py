@@ -10,7 +10,7 @@ from jaxtyping import Int16
 from vssl.errors import BrokenFileError
 from vssl.modalities.events import Spec
 from vssl.modalities.events.collect import FIRST, STAMP, UNKNOWN, Collector, Sample
-from vssl.modalities.events.files import LONGEST_LINE, Row
+from vssl.modalities.events.files import LONGEST_LINE, Row, cleaned
 from vssl.modalities.events.grouping import Tokens
 from vssl.modalities.events.reading import parser
 from vssl.modalities.events.templates import Matcher
@@ -46,8 +46,8 @@ class Encoder:
         """
         collector, read = Collector(name, self._spec.length), parser(self._spec.reading)
         for number, text in enumerate(lines, 1):
-            if text.strip():
-                line = read(Row(number, text[:LONGEST_LINE], len(text) > LONGEST_LINE, "\ufffd" in text))
+            if text.strip() and not (number == 1 and text == self._spec.reading.header):
+                line = read(Row(number, cleaned(text[:LONGEST_LINE]), len(text) > LONGEST_LINE, "\ufffd" in text))
                 if line.broken:
                     raise BrokenFileError(name, f"line {number}: {line.message}")
                 collector.add(self._tokens(line.message), line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -15,7 +16,10 @@ from vssl.modalities import encodings
 BLOCK = 2**18
 ENOUGH = 2**18  # bytes of lines that are not ASCII
 LONGEST_LINE = 2**14
+FEW_CONTROLS = 3  # a line with more control characters is what a broken disk or line left, and says nothing
 MOST = 0.99  # of the lines can be read in an encoding that is known
+_ZEROS = re.compile(rb"\0{4,}")  # of a file that was lengthened and not written, or emptied while it was written
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _PARTS = (OSError, EOFError, lzma.LZMAError, zlib.error)
 
 
@@ -58,7 +62,7 @@ def _of(path: Path, _state: tuple[int, int], forced: str, known: tuple[str, ...]
     head = _head(path)
     if marked := encodings.mark(head):
         return marked[0]
-    if b"\0" in head:
+    if b"\0" in (head := _ZEROS.sub(b"", head)):
         if forced.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
             return forced
         if wide := encodings.without_mark(head):
@@ -70,7 +74,7 @@ def _of(path: Path, _state: tuple[int, int], forced: str, known: tuple[str, ...]
     if forced:
         # What a service was sent is written as UTF-8, whatever the logs are; no other text is valid by chance.
         return "utf-8" if encodings.readable(lines, "utf-8") == 1 else forced
-    wrong = encodings.not_utf_8(lines)
+    wrong = encodings.not_utf_8([line for line in lines if len(set(_BINARY.findall(line))) < FEW_CONTROLS])
     fitting = (name for name in known if wrong and encodings.readable(wrong, name) >= MOST)
     return next(fitting, None) or encodings.guess(wrong)
 

@@ -12,7 +12,11 @@ from vssl.modalities.events import Place
 from vssl.modalities.events.stamps import Clock, StampReader, recognise
 from vssl.modalities.events.times import EPOCHS, FORMATS
 
-TIMES = ("timestamp", "@timestamp", "time", "ts", "datetime")
+TIMES = (
+    "timestamp", "@timestamp", "time", "ts", "datetime", "Timestamp", "@t", "__REALTIME_TIMESTAMP", "timeUnixNano",
+    "eventTime",
+)  # fmt: skip
+"""Usual names; the last ones are those of .NET, Serilog, journald, OpenTelemetry and CloudTrail."""
 EARLIEST_S, LATEST_S = 631_152_000.0, 4_102_444_800.0
 """1990 to 2100: numbers outside of it are no seconds since 1970 but, perhaps, of another unit or of a start."""
 

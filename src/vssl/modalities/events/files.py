@@ -125,10 +125,12 @@ class Tally:
 
     Attributes:
         read, empty, cut, undecodable: Lines; of them empty ones, cut ones, and those with bytes that cannot be decoded.
+        zeros: Lines with zero bytes, which are taken out: a computer that lost its power while it wrote leaves them.
         encodings: The files in another encoding than UTF-8, and its name.
         lines, stamped: Lines that can be used, and of them those with a time.
         unstamped: Files without a line that has a time.
         falls, first_fall: How often the clock fell back, and where it did first, for a person.
+        jumps, first_jump: The same of a clock that went ahead by more than a year.
         shared: Names of sessions that occur in several logs.
     """
 
@@ -136,12 +138,15 @@ class Tally:
     empty: int = 0
     cut: int = 0
     undecodable: int = 0
+    zeros: int = 0
     encodings: dict[str, str] = field(default_factory=dict)
     lines: int = 0
     stamped: int = 0
     unstamped: list[str] = field(default_factory=list)
     falls: int = 0
     first_fall: str = ""
+    jumps: int = 0
+    first_jump: str = ""
     shared: int = 0
 
 
@@ -191,10 +196,19 @@ def _row(number: int, text: str, cut: bool, tally: Tally) -> Row | None:
     tally.cut += cut
     undecodable = "\ufffd" in text
     tally.undecodable += undecodable
+    if "\0" in text:
+        cut = True
+        tally.zeros += 1
+    text = cleaned(text)
     if not text or text.isspace():
         tally.empty += 1
         return None
     return Row(number, text, cut, undecodable)
+
+
+def cleaned(text: str) -> str:
+    """A line without zero bytes, and without the mark of an encoding, which stands where files were put together."""
+    return text.removeprefix("\ufeff").replace("\0", "")
 
 
 def _opened(path: Path) -> io.BufferedReader:

@@ -25,11 +25,26 @@ SINGLE = 0.05
 _SESSION = re.compile(r"[^\s,]+,\s*(?:[^\s,]+(?:\s+[^\s,]+)*\s*)?")
 _NAME = re.compile(r"[\"']?[^\W\d][\w .#()/-]{0,40}[\"']?")
 _DELIMITERS = ",;\t|"
-MESSAGES = frozenset({"message", "msg", "text", "log", "description", "details"})
+MESSAGES = frozenset({"message", "msg", "text", "log", "description", "details", "meldung", "meldetext", "nachricht"})
 COLUMNS = frozenset(
     {"time", "timestamp", "date", "datetime", "ts", "level", "severity", "loglevel", "priority", "event", "events"}
     | {"eventid", "eventsequence", "sequence", "session", "sessionid", "blockid", "id", "host", "hostname", "source"}
-    | {"component", "logger", "process", "thread", "label", "lineid"}
+    | {
+        "component",
+        "logger",
+        "process",
+        "thread",
+        "label",
+        "lineid",
+        "type",
+        "class",
+        "code",
+        "state",
+        "status",
+        "user",
+    }
+    | {"zeit", "datum", "uhrzeit", "zeitstempel", "stufe", "klasse", "quelle", "ereignis", "nummer", "nr"}
+    | {"dateandtime", "taskcategory", "date/time"}
 )
 """Usual names of columns, in small letters and without blanks and underscores."""
 
@@ -87,32 +102,32 @@ def refuse_whole_json(stretch: Stretch) -> None:
         )
 
 
-def header(stretches: Sequence[Stretch], kind: Kind) -> str:
-    """The first line of the files where it only names columns; empty where it does not."""
+def header(stretches: Sequence[Stretch], kind: Kind) -> tuple[str, str]:
+    """The first line of the files where it only names columns, and what divides these; empty where it does not."""
     firsts = Counter(stretch.texts[0] for stretch in stretches if stretch.first)
     others = [text for stretch in stretches for text in stretch.texts if text not in firsts][:LOOKED_AT]
     for text, count in firsts.most_common(1):
-        if kind != "jsonl" and 2 * count >= sum(firsts.values()) and _names_columns(text, others):
-            return text
-    return ""
+        if kind != "jsonl" and 2 * count >= sum(firsts.values()) and (delimiter := _names_columns(text, others)):
+            return text, delimiter
+    return "", ""
 
 
-def _names_columns(text: str, others: Sequence[str]) -> bool:
-    """Whether a line holds usual names of columns, or names where other lines have numbers."""
+def _names_columns(text: str, others: Sequence[str]) -> str:
+    """The delimiter of a line that holds usual names of columns, or names where other lines have numbers."""
     for delimiter in _DELIMITERS:
         names = text.strip().split(delimiter)
         if len(names) < 2 or not all(_NAME.fullmatch(name.strip()) for name in names):
             continue
         if {_plain(name) for name in names} & (COLUMNS | MESSAGES):
-            return True
+            return delimiter
         rows = [row for other in others if len(row := other.split(delimiter)) >= len(names)]
         has_numbers = [sum(any(map(str.isdigit, row[place])) for row in rows) for place in range(len(names))]
         free = [place for place, name in enumerate(names) if not any(map(str.isdigit, name))]
         if len(rows) >= DISTINCT_IDS * max(1, len(others)) and any(
             has_numbers[place] >= DISTINCT_IDS * max(1, len(rows)) for place in free
         ):
-            return True
-    return False
+            return delimiter
+    return ""
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Mapping
@@ -15,7 +16,12 @@ from vssl.modalities.events.patterns import compiled, group_of
 from vssl.modalities.events.stamps import StampReader, plain
 
 SESSION = "<session>"
-MESSAGES = ("message", "msg", "log", "event", "text")
+MESSAGES = (
+    "message", "msg", "log", "event", "text", "Message", "MESSAGE", "@m", "@mt", "body.stringValue", "body",
+    "short_message", "textPayload",
+)  # fmt: skip
+"""Usual names; the last ones are those of .NET, journald, Serilog, OpenTelemetry, GELF and Google's cloud."""
+SHOWN = 12  # fields of an object that is refused
 # JSON can spell half a character, \ud800, which nothing can be written down with.
 _HALF = re.compile("[\ud800-\udfff]")
 # A place with letters or digits on both sides, or with a dot, comma or colon within a number.
@@ -57,6 +63,7 @@ class TextLines:
         self._session = compiled(reading.session, "session")
         self._message = compiled(reading.message, "message")
         self._label = compiled(reading.line_label, "line_label")
+        self._delimiter = reading.delimiter
 
     def __call__(self, row: Row) -> Line:
         label, text = unlabelled(row.text, self._label)
@@ -68,7 +75,7 @@ class TextLines:
             session, at = found[group_of(found)] or "", found.start(group_of(found))
         if self._message and (found := self._message.search(text)):
             text, at = found[group_of(found)] or "", at - found.start(group_of(found))
-        text = _without(text, session, at)
+        text = _in_columns(_without(text, session, at), self._delimiter)
         return Line(row.number, row.text, text.strip(), time_s, session, label, row.cut or row.undecodable)
 
 
@@ -98,8 +105,9 @@ class JsonLines:
             return Line(row.number, row.text, "no JSON object: it must stand in {...}", broken=True)
         message = next((value for name in self._messages if (value := field_of(data, name)) is not None), None)
         if message is None:
-            names = " or ".join(self._messages)
-            return Line(row.number, row.text, f"there is no field {names} (--message FIELD)", broken=True)
+            names, own = ", ".join(self._messages), ", ".join(list(data)[:SHOWN])
+            reason = f"it has no field {names}; its fields are {own}: say which holds the text, --message FIELD"
+            return Line(row.number, row.text, reason, broken=True)
         found = field_of(data, self._session) if self._session else None
         session = "" if found is None else _text(found)
         label = field_of(data, self._label) if self._label else None
@@ -129,6 +137,14 @@ def _without(text: str, session: str, at: int = -1) -> str:
             kept = end
         place = text.find(session, end)
     return "".join([*pieces, text[kept:]])
+
+
+def _in_columns(text: str, delimiter: str) -> str:
+    """The text with a blank behind each delimiter and without quotes, so that columns hold no word together."""
+    if not delimiter:
+        return text
+    columns = next(csv.reader([text], delimiter=delimiter), []) if '"' in text else text.split(delimiter)
+    return f"{delimiter} ".join(columns)
 
 
 def _text(value: Any) -> str:

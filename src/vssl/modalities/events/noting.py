@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from vssl.modalities import folders, spans
 from vssl.modalities.events import Reading
 from vssl.modalities.events.files import Tally
-from vssl.modalities.events.times import FORMATS
+from vssl.modalities.events.times import FORMATS, expression, seconds
+from vssl.modalities.events.watching import shown
 
 NOTABLE = 0.1  # share of lines without a time, above which it is said
 SHOWN = 5
+PLAIN = ("iso", "syslog")
 ORDERS = {"dmy": "day/month/year", "mdy": "month/day/year", "yy md": "year/month/day", "dm yy": "day/month/year",
           "md yy": "month/day/year"}  # fmt: skip
 
@@ -51,8 +54,10 @@ def _clock(reading: Reading) -> list[str]:
     if not reading.clock:
         return ["No time stamp is recognised in the lines, so times and pauses are not seen."]
     known = FORMATS[reading.clock]
-    where = f"in the field {reading.time_field}" if reading.time_field else _where(reading)
-    found = [f"The time is read {where}, such as {reading.example!r} ({known.title})."]
+    found = []
+    if not _is_plain(reading):
+        where = f"in the field {reading.time_field}" if reading.time_field else _where(reading)
+        found.append(f"The time is read {where}: {reading.example!r} is {_said(reading)}.")
     if not known.named:
         found.append(
             "The time stamps name no year: times are given in the year 2000, and from New Year's Eve on in 2001."
@@ -65,13 +70,33 @@ def _clock(reading: Reading) -> list[str]:
     return found
 
 
+def _is_plain(reading: Reading) -> bool:
+    """Whether the time stands where and as in most logs, so that nobody need look whether it is read rightly."""
+    return reading.clock in PLAIN and all(not place.word for place in reading.places)
+
+
+def _said(reading: Reading) -> str:
+    """What the example of a time stamp says."""
+    known = FORMATS[reading.clock]
+    pattern = re.compile(expression(reading.clock, reading.tail))
+    found = pattern.match(reading.example) or pattern.match(f"I{reading.example}", 1)  # a level opens glog's stamps
+    time_s = seconds(found.groupdict(), known) if found else None
+    if found is None or time_s is None or not known.since_1970:
+        return known.title
+    date = shown(time_s) if known.named else shown(time_s)[len("2000-") :]
+    groups = found.groupdict()
+    return f"{date} UTC" if known.scale or groups.get("zone") or groups.get("spaced") else date
+
+
 def _where(reading: Reading) -> str:
     words = sorted({place.word for place in reading.places})
-    if words == [1]:
-        return "behind the first word of each line"
     if words == [0]:
         return "at the start of each line"
-    return f"behind the first {' or '.join(str(word) for word in words)} words of each line"
+    if words == [1]:
+        return "behind the first word of each line"
+    if len(words) == 1:
+        return f"behind the first {words[0]} words of each line"
+    return f"behind the first {', '.join(map(str, words[:-1]))} or {words[-1]} words of each line"
 
 
 def _times(reading: Reading, tally: Tally) -> list[str]:
@@ -88,6 +113,12 @@ def _times(reading: Reading, tally: Tally) -> list[str]:
         found.append(
             f"Not one line has such a time stamp in {len(tally.unstamped)} of the files: {names}. If their stamps are "
             "written in another way, they stay in the text, and the lines may count as unknown."
+        )
+    if tally.jumps:
+        times = "once" if tally.jumps == 1 else f"{tally.jumps:,} times"
+        found.append(
+            f"The clock jumps ahead {times} by more than a year: {tally.first_jump}"
+            f"{' first' if tally.jumps > 1 else ''}. What stands before may be of a clock that was not set yet."
         )
     if tally.falls:
         times = "once" if tally.falls == 1 else f"{tally.falls:,} times"
@@ -108,6 +139,11 @@ def _lines(tally: Tally) -> list[str]:
         found.append(f"Read as {name}: {', '.join(files[:SHOWN])}{more} (--encoding, if that is wrong).")
     if tally.undecodable:
         found.append(f"{tally.undecodable:,} of {tally.read:,} lines hold undecodable bytes, shown as U+FFFD.")
+    if tally.zeros:
+        found.append(
+            f"{tally.zeros:,} of {tally.read:,} lines hold zero bytes, as a loss of power leaves them: they are taken "
+            "out, and the lines count as damaged."
+        )
     if tally.cut:
         found.append(f"{tally.cut:,} of {tally.read:,} lines are longer than 65,536 characters and cut there.")
     return found

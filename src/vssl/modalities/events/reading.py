@@ -37,7 +37,7 @@ def recognise(files: Sequence[LogFile], config: Config) -> Reading:
         names = ", ".join(file.name for file in files[:5])
         raise EmptyDataError(f"There is no line in {names}: every file is empty, or has empty lines only.")
     kind = formats.recognise_format(found) if config.format == "auto" else config.format
-    header = formats.header(found, kind)
+    header, delimiter = formats.header(found, kind)
     field, clock = _clock(found, kind, header, config)
     reading = Reading(
         format=kind,
@@ -54,6 +54,7 @@ def recognise(files: Sequence[LogFile], config: Config) -> Reading:
         doubt=clock.doubt,
         like_sessions=kind == "lines" and not clock.format and formats.resembles_sessions(found),
         header=header,
+        delimiter=delimiter if kind == "lines" and not config.message else "",
         encoding=forced,
         encodings=known,
     )

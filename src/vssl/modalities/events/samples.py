@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vssl.files import COMPRESSED, opened
 from vssl.modalities.events import encodings
-from vssl.modalities.events.files import LogFile
+from vssl.modalities.events.files import LogFile, cleaned
 
 MOST_FILES, MOST_LINES = 64, 3000
 STRETCHES, BLOCK, STRIDE = 8, 2**16, 2**20
@@ -92,4 +92,5 @@ def _lines(data: bytes, encoding: str, inside: bool, last: bool) -> list[str]:
     texts = data.decode(encoding, errors="replace").removeprefix("\ufeff").splitlines()
     if len(texts) > 1:  # the first one is cut off at its start, and the last one at its end
         texts = texts[1 if inside else 0 : None if last else -1]
-    return [text[:LONGEST] for text in texts if text and not text.isspace()]
+    texts = [cleaned(text[:LONGEST]) for text in texts]
+    return [text for text in texts if text and not text.isspace()]

@@ -22,13 +22,14 @@ MOST = 0.9
 NEAR = 0.35  # step from line to line beside that over half of the lines; in lines without any order they are alike
 MOST_CONSTANT = 10  # lines in a row that say the same date: an expiry, and no clock
 LARGEST_ZONE_S, SUMMER_S = 15 * 3600.0, 3600.0 + 60
+AMERICAN = ("mdy", "md yy")  # where both fit, dates with AM and PM are taken to have the month first
 SLACK_S = 60.0
 """How far the stamps of several threads may be out of order."""
 
 BREAK = re.compile(r"\s*[,;|]\s*|\s+")
 _WORDS = r"(?:[^\s,;|]*(?>\s*[,;|]\s*|\s+)){%d}"
 _OPENING = re.compile(r"[\[({<\"'*]*$")
-_NAMES_TIME = re.compile(r"(?i)(?:.*[_.-])?(?:ts|t|time|timestamp|datetime|date|epoch|at|audit)[=:(\[\"']*")
+_NAMES_TIME = re.compile(r"(?i)(?:.*[_.=-])?(?:ts|t|time|timestamp|datetime|date|epoch|at|audit)[=:(\[\"']*")
 _WORD = re.compile(r"[A-Za-z]+[:=]?")
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -264,7 +265,10 @@ def _of_its_family(chosen: _Candidate, near: Sequence[_Candidate]) -> tuple[_Can
     family = [item for item in family if len(item.seen.at) == most]
     moves = {item.name: sum(abs(b - a) for a, b in pairwise(item.seen.times_s)) for item in family}
     best = min(family, key=lambda item: moves[item.name])  # of equals the first
-    others = [item.name for item in family if item is not best and moves[item.name] <= 1.5 * moves[best.name]]
+    fitting = [item for item in family if item is best or moves[item.name] <= 1.5 * moves[best.name]]
+    if sum(stamp.groupdict().get("half") is not None for stamp in best.seen.stamps) >= MOST * most:
+        best = next((item for item in fitting if item.name in AMERICAN), best)
+    others = [item.name for item in fitting if item is not best]
     return best, others[0] if others else ""
 
 

@@ -1,4 +1,4 @@
-"""Counts while lines are read what a person must know of a log: lines without a time, and a clock that fell back."""
+"""Counts while lines are read what a person must know of a log: lines without a time, and a clock that was set."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from vssl.modalities.events.files import LogFile, Tally
 from vssl.modalities.events.lines import Line
 from vssl.modalities.events.stamps import SLACK_S
+from vssl.modalities.events.times import YEAR_S
 
 
 def watched(file: LogFile, lines: Iterator[Line], tally: Tally) -> Iterator[Line]:
@@ -19,18 +20,22 @@ def watched(file: LogFile, lines: Iterator[Line], tally: Tally) -> Iterator[Line
         time_s = line.time_s
         if time_s is not None:
             stamped += 1
-            if last_s is not None and time_s < last_s - SLACK_S:
-                tally.falls += 1
-                if not tally.first_fall:
-                    tally.first_fall = (
-                        f"line {last_number} of {file.name} says {shown(last_s)}, line {line.number} {shown(time_s)}"
-                    )
+            if last_s is not None and not last_s - SLACK_S <= time_s <= last_s + YEAR_S:
+                where = f"line {last_number} of {file.name} says {shown(last_s)}, line {line.number} {shown(time_s)}"
+                _count(time_s < last_s, where, tally)
             last_s, last_number = time_s, line.number
         yield line
     tally.lines += count
     tally.stamped += stamped
     if count and not stamped:
         tally.unstamped.append(file.name)
+
+
+def _count(falls: bool, where: str, tally: Tally) -> None:
+    if falls:
+        tally.falls, tally.first_fall = tally.falls + 1, tally.first_fall or where
+    else:
+        tally.jumps, tally.first_jump = tally.jumps + 1, tally.first_jump or where
 
 
 def shown(time_s: float) -> str:

@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vssl.errors import BrokenFileError, ConfigError
-<<<<<<< HEAD
 from vssl.modalities import encodings
-from vssl.modalities.sensors.clocks import SPANS
-=======
-from vssl.modalities.sensors import encodings
 from vssl.modalities.sensors.clocks import DAYS, SPANS
->>>>>>> break-series
 from vssl.modalities.sensors.header import Heading, heading
 from vssl.modalities.sensors.stamps import from_format
 from vssl.modalities.sensors.words import kind
