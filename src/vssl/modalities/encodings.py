@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-TEXT = ("cp932", "gb18030", "euc_jp", "cp949", "big5", "cp1252", "cp1250", "cp1251", "cp850", "latin_1")
+TEXT = ("cp932", "gb18030", "euc_jp", "cp949", "big5", "cp1252", "cp1250", "cp1251", "latin_1")
 """What text is saved in, by the country of the computer; the last one reads any bytes, so it says that none fits."""
 
 ZIP = ("cp932", "gb18030", "cp949", "big5", "cp866", "cp437")
@@ -71,7 +71,6 @@ FREQUENT = {
     "cp866": _RUSSIAN,
     "cp1250": "ąęłśżźćńóäöüßéáíýúůčřšžěőâç",
     "cp1252": (_WESTERN := "éèêëàâäöüßçîïôûùñáíóúåøæœ"),
-    "cp850": _WESTERN,
     "latin_1": _WESTERN,
     "cp437": _WESTERN,
 }
@@ -92,6 +91,9 @@ SYMBOLS = "\u00a0°µ§€©®¡–—…“”‘’„«»"
 
 UNMISTAKABLE = re.compile(r"(?<=m)[²³](?![^\W\d_])|°(?=[CFK]?(?!\w))|µ(?=[AFSVWbglms])|¿(?=[A-ZÁÉÍÓÚ])")
 """Units, and the start of a Spanish question; Polish words and single Chinese characters have the same bytes."""
+
+DOS = re.compile(rb"[A-Za-z][\x81\x82\x84\x87\x88\x94](?=[a-z])")
+"""Letters of cp850, as DOS and its heirs write them, within words; in cp1252 these are quotation marks and daggers."""
 
 BEHIND = "²³±·½¼£×ªº"
 """Those behind which no letter stands."""
@@ -159,6 +161,8 @@ def guess(texts: Sequence[bytes], candidates: Sequence[str] = TEXT) -> str:
     foreign = [word for word in words if not word.isascii()][:LOOKED_AT]
     if not foreign:
         return "utf-8"
+    if candidates is TEXT and 2 * sum(DOS.search(word) is not None for word in foreign) > len(foreign):
+        return "cp850"  # as one of the candidates it would read any bytes
     scores = {name: sum(_score(word, name) for word in foreign) / len(foreign) for name in candidates}
     return next(name for name in candidates if scores[name] >= max(scores.values()) - ALIKE)
 

@@ -74,7 +74,8 @@ def _of(path: Path, _state: tuple[int, int], forced: str, known: tuple[str, ...]
     if forced:
         # What a service was sent is written as UTF-8, whatever the logs are; no other text is valid by chance.
         return "utf-8" if encodings.readable(lines, "utf-8") == 1 else forced
-    wrong = encodings.not_utf_8([line for line in lines if len(set(_BINARY.findall(line))) < FEW_CONTROLS])
+    text = [line for line in lines if len(set(_BINARY.findall(line))) < FEW_CONTROLS]
+    wrong = encodings.not_utf_8(text) if 2 * len(text) > len(lines) else []
     fitting = (name for name in known if wrong and encodings.readable(wrong, name) >= MOST)
     return next(fitting, None) or encodings.guess(wrong)
 
