@@ -12,7 +12,7 @@ from vssl.modalities.sequences import mixed
 
 SHORTEST = 8
 """Rows of a run, at least."""
-STEPS = 1024
+STEPS = 2**14
 """Of a channel's scale: so that values that were kept in fewer bits in between are the same still."""
 BATCH = 1024
 UNKNOWN = np.int64(2**62)
