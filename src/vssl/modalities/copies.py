@@ -62,7 +62,13 @@ class Found:
 
 
 class Copies(Protocol):
-    """Finds samples again by their marks."""
+    """Finds samples again by their marks.
+
+    Attributes:
+        doubts: What cannot be found with this training, in sentences.
+    """
+
+    doubts: Sequence[str]
 
     def seen(self, marks: Marks) -> Found:
         """Which samples the training had."""
@@ -83,6 +89,7 @@ class ExactCopies:
     """
 
     memory: Memory | None
+    doubts: Sequence[str] = ()
 
     def seen(self, marks: Marks) -> Found:
         known = np.empty(0, np.uint64) if self.memory is None else self.memory["contents"]
