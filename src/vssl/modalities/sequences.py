@@ -39,8 +39,8 @@ KNOWN, TELLING = 0.6, 0.125
 
 
 BLIND = (
-    "The training data stand still or repeat themselves so much that samples are known again only where they were cut at "
-    "the same place, and only if most of them were seen before."
+    "The training data stand still or repeat themselves so much that samples are known again only where they were cut "
+    "at the same place, and only if most of them were seen before."
 )
 
 
@@ -246,7 +246,7 @@ class SequenceCopies:
         return ~runs.still & ~_within(runs.hashes, self._common) & self._tells
 
     def _beyond_repeating(self, known: Bool[np.ndarray, " N"], of: Bool[np.ndarray, " N"]) -> bool:
-        """Whether so many are known as a whole that the data did not just repeat themselves, as the training data do."""
+        """Whether more are known as a whole than where data repeat themselves as the training data do."""
         return bool(known.sum() > (1 - (1 - KNOWN) * (1 - self._again)) * of.sum())
 
     def _found(self, marks: Marks, known: Hashes, exact: Bool[np.ndarray, " N"]) -> Found:
