@@ -62,13 +62,11 @@ class Found:
 
 
 class Copies(Protocol):
-    """Finds samples again by their marks.
+    """Finds samples again by their marks."""
 
-    Attributes:
-        doubts: What cannot be found with this training, in sentences.
-    """
-
-    doubts: Sequence[str]
+    @property
+    def doubts(self) -> Sequence[str]:
+        """What cannot be found with what is kept of this training, in sentences."""
 
     def seen(self, marks: Marks) -> Found:
         """Which samples the training had."""

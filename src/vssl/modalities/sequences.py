@@ -214,7 +214,7 @@ class SequenceCopies:
         self._exact = ExactCopies(memory)
         self._known, self._common, self._length = memory["runs"], memory["common"], int(memory["length"][0])
         self._tells, self._again = bool(memory["tells"][0]), float(memory["again"][0])
-        self.doubts = () if self._tells and len(self._known) else (BLIND,)
+        self.doubts: Sequence[str] = () if self._tells and len(self._known) else (BLIND,)
 
     def seen(self, marks: Marks) -> Found:
         return self._found(marks, self._known, self._exact.seen(marks).exact)
