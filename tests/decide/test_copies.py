@@ -148,6 +148,11 @@ def test_a_file_that_is_there_twice_counts_once(machine: Path, tmp_path: Path):
     assert any("normal blocks are copies of others" in caveat for caveat in policy.caveats)
 
 
+def test_too_few_blocks_are_named_in_a_whole_sentence(machine: Path, tmp_path: Path):
+    with pytest.raises(NotEnoughDataError, match="counted in blocks by block: it needs at least"):
+        api.calibrate(machine, wave(tmp_path / "few.csv", series(5, 40)), **ASK)
+
+
 def test_later_data_of_the_same_machine_are_neither_known_nor_copies(machine: Path, tmp_path: Path):
     policy = api.calibrate(machine, wave(tmp_path / "new.csv", series(5, 4000)), **ASK)
     assert policy.caveats == ()

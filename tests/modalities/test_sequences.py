@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +21,7 @@ def windows(values: np.ndarray, series: str, stride: int = WINDOW) -> Marks:
     starts = range(0, len(values) - WINDOW + 1, stride)
     raw = np.stack([values[start : start + WINDOW].T for start in starts]).astype(np.float32)
     traces = [hashes.tobytes() for hashes in rows.rows(raw, np.ones(values.shape[1]))]
-    contents = [trace.hex()[:64].ljust(64, "0") for trace in traces]
+    contents = [blake2b(trace).hexdigest() for trace in traces]
     return Marks(contents, traces, [(series, start, start + WINDOW) for start in starts])
 
 
@@ -98,6 +100,50 @@ def test_a_training_file_that_is_there_twice_is_known_all_the_same():
     once, twice = windows(values, "a"), windows(values[3:], "b")
     both = Marks([*once.contents, *twice.contents], [*once.traces, *twice.traces], [*once.spans, *twice.spans])
     assert finder(both).seen(windows(values[17:], "c")).near[:-1].all()
+
+
+def steps(seed: int, values: int = 300, held: int = 5) -> np.ndarray:
+    """Rows of two signals of a controller, each held for some rows."""
+    return np.repeat(np.random.default_rng(seed).integers(0, 2, (values, 2)), held, 0).astype(float)
+
+
+def test_signals_that_are_held_for_some_rows_are_known_again():
+    found = finder(windows(steps(0), "a", 8)).seen(windows(steps(0), "b", 8))
+    assert (found.exact | found.near).all()
+    assert not finder(windows(steps(0), "a", 8)).seen(windows(steps(1), "b", 8)).exact.any()
+
+
+@pytest.mark.parametrize("rows_of_training", [600, 20_000])
+def test_a_bit_that_is_set_now_and_then_is_not_known_again_by_chance(rows_of_training: int):
+    bits = (np.random.default_rng(0).random((rows_of_training + 10_000, 1)) < 0.1).astype(float)
+    copies, new = finder(windows(bits[:rows_of_training], "a", 8)), windows(bits[rows_of_training:], "b", 8)
+    found = copies.seen(new)
+    assert (found.exact | found.near).mean() < 0.01
+    assert np.mean(copies.first(new) != np.arange(len(new))) < 0.01
+    assert copies.doubts
+    # But the same windows again are.
+    assert copies.seen(windows(bits[:rows_of_training], "c", 8)).exact.mean() > 0.9
+
+
+@pytest.mark.parametrize("stride", [8, 12, 32])
+def test_a_machine_that_repeats_one_program_exactly_is_not_refused(stride: int):
+    program = steps(0, 60)
+    copies = finder(windows(np.tile(program, (30, 1)), "a", stride))
+    later = windows(np.tile(program, (20, 1))[7:], "b", stride)
+    found = copies.seen(later)
+    assert not (found.exact | found.near).any()
+    np.testing.assert_array_equal(copies.first(later), np.arange(len(later)))
+
+
+def test_a_file_of_slow_signals_that_is_there_twice_counts_once():
+    rng = np.random.default_rng(0)
+    slow = np.repeat(rng.integers(20, 30, 300), 40)[:, None].astype(float)
+    once, again = windows(slow, "a", 8), windows(slow, "b", 8)
+    both = Marks([*once.contents, *again.contents], [*once.traces, *again.traces], [*once.spans, *again.spans])
+    copies = finder(windows(np.repeat(rng.integers(20, 30, 300), 40)[:, None].astype(float), "t", 8))
+    changes = np.array([len(set(trace[at : at + 8] for at in range(0, len(trace), 8))) > 1 for trace in once.traces])
+    assert (copies.first(both)[len(once) :][changes] < len(once)).all()
+    np.testing.assert_array_equal(copies.first(once), np.arange(len(once)))
 
 
 def test_of_windows_that_overlap_those_are_taken_that_do_not():

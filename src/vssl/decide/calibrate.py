@@ -188,7 +188,7 @@ def _by_group(request: Request, known: dict[str, Known], groups: dict[str, np.nd
                 scores[NORMAL], scores.get(DEFECT), request.promise, (given[NORMAL], given.get(DEFECT))
             )
         except NotEnoughDataError as error:
-            counted = "" if request.block is None else f", counted in blocks by {request.block},"
+            counted = "" if request.block is None else f", counted in blocks by {request.block}"
             where = "" if request.group is None else f" in the group {request.group} = {group}"
             raise NotEnoughDataError(error.given, error.needed, error.promise + counted + where, of=error.of) from error
     return found

@@ -63,7 +63,8 @@ class Finder:
         if memory is None:
             doubt = f"Whether samples were seen in the training could not be checked: {reason}"
             return cls(ExactCopies(None), None, [f"{doubt.removesuffix('.')}."])
-        return cls(model.modality.copies(memory) or ExactCopies(memory), memory)
+        copies = model.modality.copies(memory) or ExactCopies(memory)
+        return cls(copies, memory, copies.doubts)
 
     def given(self, samples: Embeddings) -> Given:
         """Samples, those that are copies of each other with one number."""

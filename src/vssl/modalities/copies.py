@@ -64,6 +64,10 @@ class Found:
 class Copies(Protocol):
     """Finds samples again by their marks."""
 
+    @property
+    def doubts(self) -> Sequence[str]:
+        """What cannot be found with what is kept of this training, in sentences."""
+
     def seen(self, marks: Marks) -> Found:
         """Which samples the training had."""
 
@@ -83,6 +87,7 @@ class ExactCopies:
     """
 
     memory: Memory | None
+    doubts: Sequence[str] = ()
 
     def seen(self, marks: Marks) -> Found:
         known = np.empty(0, np.uint64) if self.memory is None else self.memory["contents"]

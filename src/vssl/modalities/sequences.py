@@ -1,12 +1,14 @@
 """Sequences of rows or lines that are known again at any offset, by hashes of short runs of them.
 
 A run that stands still tells nothing, and neither does one that the training has at three places or more: an idle
-machine, a heartbeat without a time. How long a run must be follows from the training data: so long that such
-repetitions are rare.
+machine, a heartbeat without a time. How long a run must be follows from the training data: so long that it changes, and
+that repetitions, by a cycle or by chance, are rare. Where none is long enough no run tells anything, and samples are
+known as a whole: if more of them are than would be by the repetitions within the training data.
 """
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -34,6 +36,12 @@ BLOCK = 2**14
 """So many samples are looked at at once."""
 KNOWN, TELLING = 0.6, 0.125
 """A sample is known if this share of what tells something in it is; of which there must be that share of its items."""
+
+
+BLIND = (
+    "The training data stand still or repeat themselves so much that samples are known again only where they were cut "
+    "at the same place, and only if most of them were seen before."
+)
 
 
 def mixed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -95,16 +103,49 @@ def remember(
     traces: Sequence[bytes], spans: Sequence[tuple[str, Any, Any]] | None, shortest: int
 ) -> dict[str, np.ndarray]:
     """What is kept of training samples: their runs, those of them that repeat by themselves, and how long they are."""
-    apart = disjoint(spans, len(traces))
     longest = min(LONGEST, max(1, int(np.median([len(trace) // 8 for trace in traces])) // 2))
     length = min(shortest, longest)
     while True:
-        across = _borders(traces, spans, length)
-        kinds, counts = _counted([*traces, *across], np.append(apart, np.ones(len(across), bool)), length)
+        kinds, counts = _counted(traces, spans, length)
         often = counts >= COMMON
-        if 2 * length > longest or counts[often].sum() <= RARE * counts.sum():
-            return {"runs": kinds, "common": kinds[often], "length": np.array([length])}
-        length *= 2
+        # A copied stretch is longer than a run; what repeats in a run, but not in one twice as long, does so by chance.
+        by_chance = _repeated(counts) - _repeated(_counted(traces, spans, 2 * length)[1]) > RARE
+        enough = counts[often].sum() <= RARE * counts.sum() and not by_chance and not _mostly_still(traces, length)
+        if enough or length == longest:
+            found = {"runs": kinds, "common": kinds[often], "length": np.array([length])}
+            again = _twins(traces)[changing(traces)]
+            return found | {
+                "tells": np.array([not by_chance]),
+                "again": np.array([again.mean() if len(again) else 0.0]),
+            }
+        length = min(2 * length, longest)
+
+
+def _repeated(counts: Int[np.ndarray, " n"]) -> float:
+    """The share of all runs of which there is another."""
+    return float(counts[counts > 1].sum() / max(1, counts.sum()))
+
+
+def _mostly_still(traces: Sequence[bytes], length: int) -> bool:
+    """Whether most samples that change have no run that changes enough."""
+    has, can = 0, 0
+    for start in range(0, len(traces), BLOCK):
+        part = traces[start : start + BLOCK]
+        runs = runs_of(part, length)
+        has += len(np.unique(runs.sample[~runs.still]))
+        can += int(changing(part).sum())
+    return 2 * has < can
+
+
+def changing(traces: Sequence[bytes]) -> Bool[np.ndarray, " N"]:
+    """Which samples are not the same item again and again; a single one is not."""
+    return np.array([len(trace) <= 8 or trace != trace[:8] * (len(trace) // 8) for trace in traces], bool)
+
+
+def _twins(samples: Sequence[bytes] | Sequence[str]) -> Bool[np.ndarray, " N"]:
+    """Which samples are there again, as a whole."""
+    counts = Counter[bytes | str](samples)
+    return np.array([counts[sample] > 1 for sample in samples], bool)
 
 
 def _borders(traces: Sequence[bytes], spans: Sequence[tuple[str, Any, Any]] | None, length: int) -> list[bytes]:
@@ -119,18 +160,38 @@ def _borders(traces: Sequence[bytes], spans: Sequence[tuple[str, Any, Any]] | No
 
 
 def _counted(
-    traces: Sequence[bytes], apart: Bool[np.ndarray, " N"], length: int
+    traces: Sequence[bytes], spans: Sequence[tuple[str, Any, Any]] | None, length: int
 ) -> tuple[Hashes, Int[np.ndarray, " n"]]:
-    """The runs that do not stand still, and how often each is there in samples that share no item."""
-    kinds, counts = np.empty(0, np.uint64), np.empty(0, int)
-    for start in range(0, len(traces), BLOCK):
-        runs = runs_of(traces[start : start + BLOCK], length)
+    """The runs that do not stand still, and at how many places, at least, each is."""
+    across = _borders(traces, spans, length)
+    apart, deep = np.append(disjoint(spans, len(traces)), np.ones(len(across), bool)), _depth(spans)
+    whole = [*traces, *across]
+    kinds, counts, every = np.empty(0, np.uint64), np.empty(0, int), np.empty(0, int)
+    for start in range(0, len(whole), BLOCK):
+        runs = runs_of(whole[start : start + BLOCK], length)
         moving = ~runs.still
         found = np.concatenate([kinds, runs.hashes[moving]])
-        times = np.concatenate([counts, apart[start + runs.sample[moving]].astype(int)])
+        row = start + runs.sample[moving]
+        times = np.concatenate([counts, apart[row].astype(int)])
+        all_times = np.concatenate([every, (row < len(traces)).astype(int)])
         kinds, place = np.unique(found, return_inverse=True)
         counts = np.bincount(place, times, len(kinds)).astype(int)
-    return kinds, counts
+        every = np.bincount(place, all_times, len(kinds)).astype(int)
+    # Between samples that share no item there may be items that only the others have.
+    return kinds, np.maximum(counts, every // deep)
+
+
+def _depth(spans: Sequence[tuple[str, Any, Any]] | None) -> int:
+    """In how many samples one item is, at most."""
+    ends: dict[str, deque[Any]] = {}
+    deepest = 1
+    for series, start, end in sorted(spans or (), key=lambda span: span[:2]):
+        open_ = ends.setdefault(series, deque())
+        while open_ and open_[0] <= start:
+            open_.popleft()
+        open_.append(end)
+        deepest = max(deepest, len(open_))
+    return deepest
 
 
 def disjoint(spans: Sequence[tuple[str, Any, Any]] | None, count: int) -> Bool[np.ndarray, " N"]:
@@ -152,6 +213,8 @@ class SequenceCopies:
     def __init__(self, memory: Memory) -> None:
         self._exact = ExactCopies(memory)
         self._known, self._common, self._length = memory["runs"], memory["common"], int(memory["length"][0])
+        self._tells, self._again = bool(memory["tells"][0]), float(memory["again"][0])
+        self.doubts: Sequence[str] = () if self._tells and len(self._known) else (BLIND,)
 
     def seen(self, marks: Marks) -> Found:
         return self._found(marks, self._known, self._exact.seen(marks).exact)
@@ -174,19 +237,26 @@ class SequenceCopies:
         for row in np.flatnonzero(self._enough(runs, telling, copied)):
             own = slice(*np.searchsorted(runs.sample, [row, row + 1]))
             parent[row] = np.bincount(home[own][copied[own]]).argmax()
+        silent = changing(marks.traces) & (runs.covered(telling) == 0)
+        if self._beyond_repeating(silent & _twins(marks.contents), silent):
+            parent[silent] = self._exact.first(marks)[silent]
         return roots(parent)
 
     def _telling(self, runs: Runs) -> Bool[np.ndarray, " n"]:
-        return ~runs.still & ~_within(runs.hashes, self._common)
+        return ~runs.still & ~_within(runs.hashes, self._common) & self._tells
+
+    def _beyond_repeating(self, known: Bool[np.ndarray, " N"], of: Bool[np.ndarray, " N"]) -> bool:
+        """Whether more are known as a whole than where data repeat themselves as the training data do."""
+        return bool(known.sum() > (1 - (1 - KNOWN) * (1 - self._again)) * of.sum())
 
     def _found(self, marks: Marks, known: Hashes, exact: Bool[np.ndarray, " N"]) -> Found:
         runs = runs_of(marks.traces, self._length)
         telling = self._telling(runs)
         near = self._enough(runs, telling, telling & _within(runs.hashes, known))
-        moving = runs.covered(~runs.still) > 0
-        # What repeats by itself may well be new. If most of it is known as it is, it is not.
+        moving = changing(marks.traces)
+        # What repeats by itself may well be new. If more of it is known as it is than would be so, it is not.
         repeats = exact & moving & (runs.covered(telling) == 0)
-        exact = exact & moving & (~repeats | ((exact & moving).sum() > KNOWN * moving.sum()))
+        exact = exact & moving & (~repeats | self._beyond_repeating(exact & moving, moving))
         return Found(exact, near & ~exact)
 
     def _enough(

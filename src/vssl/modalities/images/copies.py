@@ -72,6 +72,8 @@ def remember(dataset: Dataset) -> dict[str, np.ndarray]:
 class PictureCopies:
     """Knows pictures again by what `remember` kept of the training."""
 
+    doubts: Sequence[str] = ()
+
     def __init__(self, memory: Memory) -> None:
         self._exact = ExactCopies(memory)
         self._training = memory["pictures"]
