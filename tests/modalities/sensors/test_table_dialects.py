@@ -97,8 +97,8 @@ def test_lines_before_the_names_units_and_summaries_are_passed_over_and_told(tmp
         "semicolons",
         "decimal commas",
         "cp1252",
-        "3 lines before the names",
-        "1 line below",
+        "3 lines above the column names",
+        "1 line of units below",
         "2 lines at the end",
     ):
         assert part in said

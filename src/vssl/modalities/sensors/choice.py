@@ -119,9 +119,10 @@ def several(file: Profile, known: Sequence[str]) -> str:
     """
     for one, values in file.machines.items():
         if one not in known:
+            channel = f", or use it as a channel with --channels {one}" if file.column(one).is_number else ""
             return (
                 f"the column {one!r} ({values}) tells several series in one file apart: divide them with --series-by "
-                f"{one}. If the rows are of one series, name it with --labels {one}, or with --channels {one}."
+                f"{one}. If all rows belong to one series, keep it as a label with --labels {one}{channel}."
             )
     return ""
 
@@ -156,7 +157,8 @@ def choose(
             channels.append(one)
     for one in config.channels:
         if one not in channels:
-            raise ConfigError(f"--channels {one}: {name} has no such column of numbers; it has: {', '.join(columns)}.")
+            numbers = ", ".join(key for key, column in columns.items() if column.is_number)
+            raise ConfigError(f"--channels {one}: {name} has no such column of numbers; it has these: {numbers}")
     return tuple(channels), tuple(left_out)
 
 
