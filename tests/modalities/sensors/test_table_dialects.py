@@ -116,7 +116,7 @@ def test_a_file_without_names_of_columns_loses_no_row(tmp_path: Path):
     modality = built(path, window="1", stride="1")
     assert modality.spec.channels == ("column_2", "column_3")
     assert len(modality.load(path)) == len(ROWS)
-    assert "no names of columns" in modality.notes(path)[0]
+    assert "no column names" in modality.notes(path)[0]
 
 
 @pytest.mark.parametrize(("header", "end"), [("time;x;;", ";;"), ("time;x", ";"), ("time;x;", "")])
