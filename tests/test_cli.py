@@ -1,6 +1,7 @@
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,6 +49,23 @@ def test_help_of_a_verb_teaches_its_use_with_an_example(verb: str, capsys: pytes
     text = capsys.readouterr().out
     assert f"vssl {verb} " in text
     assert "Example: vssl" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind"),
+    [*((verb, "images") for verb in (*VERBS, "export", "serve")), ("train", "sensors"), ("train", "events")],
+)
+def test_the_reference_lists_every_option_of_a_verb(verb: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert vssl(verb, *(["--modality", kind] if verb == "train" else []), "--help") == 0
+    # Options begin a line of a column; those of objectives, --vssl.prior, are left to the help.
+    options = set(re.findall(r"(?m)(?:^|  |│ )(--[a-z][a-z-]*)(?![a-z.-])", capsys.readouterr().out)) - {"--help"}
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "command-line.md").read_text()
+    section = page.partition(f"\n## vssl {verb} ")[2] or page.partition(f"\n## vssl {verb}\n")[2]
+    general, *others = section.partition("\n## ")[0].split("\n### With `--modality ")
+    listed = general + "".join(other for other in others if other.startswith(kind))
+    assert section
+    assert options or verb == "resume"
+    assert sorted(option for option in options if not re.search(rf"{option}(?![a-z-])", listed)) == []
 
 
 def test_help_names_every_verb_and_the_way_to_a_first_result(capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,7 +41,9 @@ def test_training_and_resuming_say_how_data_were_read(photos: Path, tmp_path: Pa
     lenient = images.Config(max_broken=0.1)
     said = told(lambda console: api.train(photos, tmp_path / "run", modality=lenient, terminal=console, **quick))
     assert said.count(NOTE) == 1
-    assert said.count(f"1 of {photos} cannot be read and are left out. First: kind-0/000.png") == 1
+    assert (
+        said.count(f"Note on {photos.name}: 1 sample or file cannot be read and has no embedding: kind-0/000.png") == 1
+    )
     run = Run(tmp_path / "run")
     assert run.notes == [NOTE]
     run.update(status="interrupted")

@@ -40,12 +40,13 @@ class Calibrate:
         from_reviews: Instead of both: the database of vssl serve, a file or an address. Only samples that it drew at
             random count, as people look at odd ones most.
         samples: Where vssl serve kept them; by default the folder samples beside the database.
-        defects: Known defects, likewise.
-        bank: What the score measures the distance to, likewise, or train for the training data (good where they hold
-            few defects), or policy for the bank of the policy there is. Without it half of the normals.
+        defects: Known defects, given in the same way.
+        bank: Reference samples that the score measures distances to, given in the same way; train takes the training
+            data (good where they hold few defects), policy the bank of the existing policy. By default half of the
+            normals are the bank.
         false_alarm: At most this share of normals is rejected.
         miss: At most this share of defects is accepted; needs --defects.
-        confidence: How sure you may be of it; half of the doubt for each of two promises.
+        confidence: Confidence level of the guarantee, 1 - delta. With a miss rate as well, delta is split equally.
         group: Metadata column, such as camera: each of its values gets thresholds and a promise of its own.
         block: Metadata column of what belongs together (a shift, an episode, a lot): the promise is made of blocks.
         time: Metadata column that sorts like time: tests whether samples depend on those before them.
@@ -53,8 +54,8 @@ class Calibrate:
         cost_false_alarm: Cost of a rejected normal sample.
         cost_review: Cost of a sample that a person looks at.
         defect_share: Share of defects among the samples to come, for the costs.
-        valid_days: Days until the policy is refused.
-        overwrite: Replace the policy that there is.
+        valid_days: Validity period of the policy in days.
+        overwrite: Replace an existing policy.
         score: novelty, places, knn, mahalanobis, mixture, ambiguity, disagreement or elbo_gap. Its settings stand
             below.
         device: auto, cpu, cuda or one GPU such as cuda:1; decisions must be made on the same kind.
@@ -91,7 +92,8 @@ class Calibrate:
             costs = Costs(self.cost_miss, self.cost_false_alarm, self.cost_review, self.defect_share)
         policy = api.calibrate(**(settings | configurations(self)), costs=costs, terminal=terminal())
         print("\n".join(words(policy)))
-        say(f"{self.run}/policy.json is in force. Next: vssl decide {self.run} DATA")
+        without = "" if policy.guaranteed else ", without a guarantee"
+        say(f"{self.run}/policy.json is in force{without}. Next: vssl decide {self.run} DATA")
 
 
 def decide(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -88,6 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except VsslError as error:
         terminal().print(Text(f"{type(error).__name__}: ", style="bold red"), Text(str(error)), sep="", soft_wrap=True)
         sys.exit(2)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -96,12 +100,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 class Train:
     """Train an encoder on unlabelled data: no labels are read, nothing leaves this computer.
 
-    DATA is a folder (any depth), a CSV or Parquet list with a column `path`, or a zip or tar archive (also .tar.xz). A
-    folder inside an archive is named behind it: images.tar.xz/train.
+    Of pictures, DATA is a folder (any depth), a CSV or Parquet list with a column `path`, or a zip or tar archive (also
+    .tar.xz); a folder inside an archive is named behind it: images.tar.xz/train. Of series and logs it is a file or a
+    folder, and --modality sensors or --modality events is needed.
 
     Example: vssl train photos --out RUN --minutes 10
 
     Parts before a camera: vssl train parts.csv --out RUN --views inspection --encoder convnet/base
+
+    Sensor series: vssl train january.csv --out RUN --modality sensors --window 10min
 
     A log: vssl train app.log --out RUN --modality events --session "job-[0-9]+"
 
@@ -115,15 +122,16 @@ class Train:
         minutes: Minutes of training; 10 if neither epochs nor steps are given.
         epochs: Passes over the data.
         steps: Steps of the optimiser.
-        modality: Kind of data. Its settings stand below.
-        encoder: Network; auto takes the one that suits the kind of data. Its variant stands behind a slash:
+        modality: Kind of data: images, sensors or events. Name it to see its options below:
+            vssl train --modality sensors --help.
+        encoder: Network; auto takes the one that suits the kind of data. Its variant follows a slash:
             convnet/tiny, convnet/small, convnet/base, convnet/resnet18 or any of timm, such as timm/resnet50.
         objective: Method: vssl, vssl/contrast (the default before 0.7), vssl/paper (the paper's own form), or one to
             compare with: barlow, byol, dino, lejepa, mcinfonce, mocov3, simclr, simsiam, supcon (reads labels), vae,
-            vicreg. Its settings stand below.
-        batch: Pairs of views a step, over all processes together: as many samples, or half as many where a method
-            takes four views of each, as vssl does.
-        seed: Of everything random.
+            vicreg. Its settings are listed below.
+        batch: Global batch size, counted in pairs of views per optimiser step; an objective with four views per
+            sample, as vssl, uses batch / 2 samples.
+        seed: Random seed.
         device: auto, cpu, cuda or one GPU such as cuda:1.
         precision: auto takes bfloat16 where the hardware is fast at it.
         overwrite: Start again if the run folder exists.
@@ -161,7 +169,7 @@ class Views:
         out: The PNG file to write.
         samples: How many samples to draw.
         seed: Which samples and which views.
-        modality: Kind of data.
+        modality: Kind of data: images, sensors or events.
     """
 
     data: Data
@@ -204,7 +212,7 @@ class Bench:
         steps: Steps of the optimiser.
         learning_rates: Each method is tried with each of them.
         batches: Each method is tried with each of them.
-        modality: Kind of data. Its settings stand below.
+        modality: Kind of data: images, sensors or events. Its settings are listed below.
         encoder: Network, as in train.
         device: auto, cpu, cuda or one GPU such as cuda:1.
     """

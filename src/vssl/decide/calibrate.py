@@ -274,7 +274,7 @@ def _differences(request: Request, normal: Known, decisions: np.ndarray) -> list
     found = differing_groups(normal.samples, decisions == REJECT, request.promise.false_alarm)
     return [
         f"Uneven: normal samples with {item.column} = {item.value} were rejected in {item.alarms} of cases. The "
-        f"promise holds for the mixture, not for them; --group {item.column} gives each a promise of its own."
+        f"policy is about all samples together, not about these alone; --group {item.column} treats each by itself."
         for item in found
         if item.column != request.group
     ]

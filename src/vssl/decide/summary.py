@@ -55,7 +55,8 @@ def sentences(decisions: Decisions) -> list[str]:
 def _episodes(episodes: list[Episode]) -> list[str]:
     if not episodes:
         return []
-    found = [f"{len(episodes):,} episodes of rejected windows, the worst first:"]
+    title = "1 episode" if len(episodes) == 1 else f"{len(episodes):,} episodes"
+    found = [f"{title} of rejected windows{', the worst first' if len(episodes) > 1 else ''}:"]
     worst = sorted(episodes, key=lambda each: -each.score)[:SHOWN]
     return found + [
         f"{each.series}, {each.start} to {each.end}: score {each.score:.4g}. {each.because}" for each in worst

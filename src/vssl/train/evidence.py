@@ -98,9 +98,10 @@ def words(info: Mapping[str, Any]) -> str:
     if not (found := info.get("evidence")):
         return ""
     compared = (
-        f"Two views of a sample are more alike than views of two samples in {found['trained']:.1%} of comparisons, and "
-        f"in {found['untrained']:.1%} by the untrained network (chance 50 %, {found['samples']} samples)."
+        "Two views of the same sample are more alike than views of different samples in "
+        f"{100 * found['trained']:.1f} % of comparisons; for the untrained network it is "
+        f"{100 * found['untrained']:.1f} %, by chance 50 % ({found['samples']} samples)."
     )
     if found["helped"]:
         return compared
-    return f"Nothing shows that the training helped. {compared} Train longer (--minutes), or on more data."
+    return f"Nothing shows that the training helped. {compared} Train longer, or on more data."

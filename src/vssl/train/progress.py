@@ -139,13 +139,20 @@ def print_notes(
     if terminal is None:
         return
     said = _SAID.setdefault(terminal, set())
-    first = "; ".join(f"{item['id']}: {item['reason']}" for item in broken[:3])
-    missing = [f"{len(broken):,} of {source} cannot be read and are left out. First: {first}."] if broken else []
-    for note in (*notes, *missing):
+    name = Path(source).name or source
+    for note in (*notes, *_unreadable(broken)):
         if (str(source), note) not in said:
             # Names of files are the user's: square brackets in them are no markup.
-            terminal.print(f"Note: {note}", markup=False, soft_wrap=True)
+            terminal.print(f"Note on {name}: {note}", markup=False, soft_wrap=True)
             said.add((str(source), note))
+
+
+def _unreadable(broken: Sequence[Mapping[str, str]]) -> list[str]:
+    if not broken:
+        return []
+    number, verb = ("1 sample or file", "has") if len(broken) == 1 else (f"{len(broken):,} samples or files", "have")
+    first = "; ".join(f"{item['id']}: {item['reason']}" for item in broken[:3])
+    return [f"{number} cannot be read and {verb} no embedding{', first' if len(broken) > 3 else ''}: {first}."]
 
 
 @contextmanager

@@ -221,7 +221,7 @@ def test_what_is_left_out_or_aside_is_told_for_other_data_too(tmp_path: Path):
     (later / "c.xlsx").write_bytes(b"")
     (later / "d.XLSX").write_bytes(b"")
     assert modality.notes(later) == [
-        "Left out as no channels: 'more' (not in the training files).",
+        "Columns that are not used as channels: 'more' (not in the training files).",
         "Files left aside, as they are no tables by their names: 2 .xlsx.",
     ]
 

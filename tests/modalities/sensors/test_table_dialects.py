@@ -97,8 +97,8 @@ def test_lines_before_the_names_units_and_summaries_are_passed_over_and_told(tmp
         "semicolons",
         "decimal commas",
         "cp1252",
-        "3 lines before the names",
-        "1 line below",
+        "3 lines above the column names",
+        "1 line of units below",
         "2 lines at the end",
     ):
         assert part in said
@@ -116,7 +116,7 @@ def test_a_file_without_names_of_columns_loses_no_row(tmp_path: Path):
     modality = built(path, window="1", stride="1")
     assert modality.spec.channels == ("column_2", "column_3")
     assert len(modality.load(path)) == len(ROWS)
-    assert "no names of columns" in modality.notes(path)[0]
+    assert "no column names" in modality.notes(path)[0]
 
 
 @pytest.mark.parametrize(("header", "end"), [("time;x;;", ";;"), ("time;x", ";"), ("time;x;", "")])

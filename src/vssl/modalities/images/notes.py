@@ -68,7 +68,7 @@ def _shrinking(headers: Sequence[Header], canvas: Canvas) -> list[str]:
     return [
         f"Pictures of {width:,.0f} x {height:,.0f} pixels (width x height) are shrunk to {canvas.width} x "
         f"{canvas.height}: each pixel stands for {across:.3g} x {down:.3g} pixels of the original, and smaller marks "
-        "are lost. Crop the pictures, or train with a larger --size; vssl itself does not cut them into tiles yet."
+        "are lost. Crop the pictures, or train with a larger --size."
     ]
 
 

@@ -151,9 +151,10 @@ def several(file: Profile, known: Sequence[str]) -> str:
         if one not in known:
             numbers = _numbers(file, (one, *known))
             long = f" If each is a channel of its own, --long {one}:{numbers[0]} does so." if len(numbers) == 1 else ""
+            channel = f", or use it as a channel with --channels {one}" if file.column(one).is_number else ""
             return (
                 f"the column {one!r} ({values}) tells several series in one file apart: divide them with --series-by "
-                f"{one}.{long} If the rows are of one series, name it with --labels {one}, or with --channels {one}"
+                f"{one}.{long} If all rows belong to one series, keep it as a label with --labels {one}{channel}."
             )
     return ""
 
@@ -194,7 +195,8 @@ def choose(
             channels.append(one)
     for one in config.channels:
         if one not in channels:
-            raise ConfigError(f"--channels {one}: {name} has no such column of numbers; it has: {', '.join(columns)}.")
+            numbers = ", ".join(key for key, column in columns.items() if column.is_number)
+            raise ConfigError(f"--channels {one}: {name} has no such column of numbers; it has these: {numbers}")
     return tuple(channels), tuple(left_out)
 
 

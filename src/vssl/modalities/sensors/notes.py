@@ -59,11 +59,11 @@ def _dialect(file: Profile) -> str:
     if file.dialect.encoding != "utf-8":
         parts.append(f"the encoding {file.dialect.encoding}")
     if not heading.given:
-        parts.append("no names of columns (they are called column_1 and so on)")
+        parts.append("no column names (they are called column_1 and so on)")
     if heading.preamble:
-        parts.append(f"{heading.preamble} line{'s' * (heading.preamble > 1)} before the names passed over")
+        parts.append(f"{heading.preamble} line{'s' * (heading.preamble > 1)} above the column names skipped")
     if heading.units:
-        parts.append(f"{heading.units} line{'s' * (heading.units > 1)} below the names passed over (units)")
+        parts.append(f"{heading.units} line{'s' * (heading.units > 1)} of units below the column names skipped")
     return ", ".join(parts)
 
 
@@ -131,7 +131,7 @@ def _left_out(known: Sequence[tuple[Path, Profile]], spec: Spec, layout: Layout)
     told += [f"{NAMELESS} ({reasons[NAMELESS]})"] if NAMELESS in reasons and "" in names else []
     told += [f"{name!r} (not in the training files)" for name in sorted(others) if name not in empty and name]
     told += [f"{NAMELESS} (not in the training files)"] if "" in others and NAMELESS not in reasons else []
-    return [f"Left out as no channels: {_listed(told, plain=True)}."] if told else []
+    return [f"Columns that are not used as channels: {_listed(told, plain=True)}."] if told else []
 
 
 def _missing(found: Index) -> list[str]:
