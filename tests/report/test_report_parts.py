@@ -157,5 +157,5 @@ def test_a_run_whose_training_is_not_shown_to_have_helped_is_finished_and_no_mor
     told = verdict(INFO | {"health": "finished", "evidence": found}, {}, None)
     assert told.tone == "warning"
     assert told.headline == "Finished, and nothing shows that the training helped"
-    assert "Train longer (--minutes), or on more data." in told.health
+    assert "Train longer, or on more data." in told.health
     assert "12,000 samples, each seen 8.5 times (400 steps)" in told.trained

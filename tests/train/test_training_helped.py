@@ -78,7 +78,7 @@ def test_three_steps_on_24_pictures_are_finished_and_not_healthy(
     assert run.info["status"] == "done"
     assert run.info["health"] == "finished"
     assert passes(run.info) == "24 samples, each seen 1.0 times (3 steps)"
-    assert "Train longer (--minutes), or on more data" in words(run.info)
+    assert "Train longer, or on more data" in words(run.info)
 
 
 @pytest.mark.slow

@@ -21,6 +21,8 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 WIDE = tuple(name for _, name in MARKS[1:])
+FEW_ZEROS = 0.05
+"""Share of zero bytes that a damaged text may hold; half of a digit or a line end is one in UTF-16."""
 LOOKED_AT = 500
 """Words of a text, each once, that decide for all of it."""
 ALIKE = 0.005
@@ -125,7 +127,7 @@ def mark(data: bytes) -> tuple[str, int] | None:
 
 def without_mark(head: bytes) -> str | None:
     """UTF-16 or UTF-32 that has no mark, told from zero bytes; None for any other text, and for what is no text."""
-    if b"\0" not in head:
+    if head.count(0) <= FEW_ZEROS * len(head):
         return None
     texts = {name: _decoded(head, name, cut=True) or "\0" for name in WIDE}
     plain = {

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors.words import kind
@@ -127,12 +128,16 @@ def _first_row(table: Sequence[Sequence[str]], kinds: Sequence[str]) -> int | No
     """The line from which on lines look like rows; None where there is none, or only text."""
     if not any(one in "ns" for one in kinds):
         return None
-    good = [bool(row) and _is_row(row, kinds) and any(map(str.strip, row)) for row in table]
+
+    @cache
+    def is_good(at: int) -> bool:
+        return _is_row(table[at], kinds) and any(map(str.strip, table[at]))
+
     filled = [at for at, row in enumerate(table) if row]
     for number, at in enumerate(filled):
         following = filled[number : number + ALIKE]
         # One bad line among the first is an error of its own, not the end of what stands before the table.
-        if good[at] and sum(good[other] for other in following) >= 0.6 * len(following):
+        if is_good(at) and sum(map(is_good, following)) >= 0.6 * len(following):
             return at
     return None
 

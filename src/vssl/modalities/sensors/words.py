@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 WORDS = (
     "n/a na nan null none nil - -- --- ---- ----- . .. ... ? ?? * ** *** **** ***** ****** # ## ### #### ##### ###### "
@@ -33,6 +34,8 @@ def is_missing(cell: str) -> bool:
     return not cell or cell.lower() in MISSING
 
 
+# The cells of a file's beginning are asked about by each step that looks at it.
+@lru_cache(maxsize=2**15)
 def kind(cell: str) -> str:
     """What a cell is: "n" a number (or true, false), "s" a date or time, "-" missing, "t" other text."""
     cell = cell.strip()
