@@ -128,7 +128,9 @@ def test_a_date_that_one_file_leaves_open_is_read_as_another_one_tells(tmp_path:
 def test_a_column_without_a_name_that_only_new_files_have_is_said(tmp_path: Path):
     path = written(tmp_path / "a.csv", "time,x", [f"{at(row)},{X[row]}" for row in ROWS])
     new = written(tmp_path / "b.csv", ",time,x", [f"{row},{at(row)},{X[row]}" for row in ROWS])
-    assert built(path).notes(new) == ["Columns that are not used as channels: a column without a name (not in the training files)."]
+    assert built(path).notes(new) == [
+        "Columns that are not used as channels: a column without a name (not in the training files)."
+    ]
 
 
 def test_a_channel_that_is_empty_in_new_data_is_said(tmp_path: Path):

@@ -154,7 +154,7 @@ def several(file: Profile, known: Sequence[str]) -> str:
             channel = f", or use it as a channel with --channels {one}" if file.column(one).is_number else ""
             return (
                 f"the column {one!r} ({values}) tells several series in one file apart: divide them with --series-by "
-                f"{one}.{long} If all rows belong to one series, keep it as a label with --labels {one}{channel}."
+                f"{one}.{long} If all rows belong to one series, keep it as a label with --labels {one}{channel}"
             )
     return ""
 
