@@ -54,7 +54,7 @@ def _files(data: Sequence[Path]) -> list[Path]:
             below = pictures_below(path)
             found += [path / name for name in below.names]
             for note in below.notes:
-                print(f"Note: {path}: {note}", file=sys.stderr)
+                print(f"Note on {path}: {note}", file=sys.stderr)
         else:
             found.append(path)
     return found
