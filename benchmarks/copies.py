@@ -33,7 +33,7 @@ from PIL import Image
 from vssl.files import write_json
 from vssl.modalities import events, images, sensors
 from vssl.modalities.copies import Copies, Marks, content, short, spans_of
-from vssl.train.describe import versions
+from vssl.train.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "copies.json"
 PLANTED, TRAINING, LATER = 150, 2000, 500
@@ -244,7 +244,8 @@ def main(options: Options) -> None:
             for row in rows:
                 found[kind].append(row)
                 print(json.dumps(row), flush=True)
-    record = {"command": " ".join(["python benchmarks/copies.py", *sys.argv[1:]]), "versions": versions()}
+    command = " ".join(["python benchmarks/copies.py", *sys.argv[1:]])
+    record = {"command": command, "versions": versions(), "machine": machine(torch.device("cpu"))}
     write_json(options.out, record | found)
 
 

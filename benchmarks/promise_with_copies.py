@@ -42,7 +42,7 @@ from vssl.modalities.copies import content, short
 from vssl.modalities.images import copies as pictures
 from vssl.modalities.sensors import copies as rows
 from vssl.scores import knn
-from vssl.train.describe import versions
+from vssl.train.describe import machine, versions
 from vssl.types import Embeddings
 
 OUT = Path(__file__).parent / "results" / "promise_with_copies.json"
@@ -229,7 +229,8 @@ def main(options: Options) -> None:
                     f"{item['promised']:.0%} | {item['broken']:.1%} | {item['allowed']:.1%} |",
                     flush=True,
                 )
-    record = {"command": " ".join(["python benchmarks/promise_with_copies.py", *sys.argv[1:]]), "versions": versions()}
+    command = " ".join(["python benchmarks/promise_with_copies.py", *sys.argv[1:]])
+    record = {"command": command, "versions": versions(), "machine": machine(torch.device("cpu"))}
     write_json(options.out, record | {"rows": found})
     if not all(item["kept"] for item in found if item["mended"]):
         sys.exit("A promise was broken.")
