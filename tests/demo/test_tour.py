@@ -30,6 +30,7 @@ def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], s
 @pytest.mark.slow
 def test_what_was_found_is_said_in_sentences_with_figures(toured: tuple[Path, list[str], str]) -> None:
     _, found, said = toured
+    assert "nan" not in " ".join(found)
     assert len(found) == 7
     for sentence in found[:3]:
         shares = [int(share) for share in re.findall(r"(\d+) ?%", sentence)]

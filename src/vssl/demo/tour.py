@@ -95,7 +95,7 @@ def _defects(judged: Embeddings) -> str:
 
 def _ambiguity(judged: Embeddings) -> str:
     ambiguity, values = judged.numpy("ambiguity"), judge(Evidence(judged, label="label"), ["retrieval"]).values
-    borderline = roc_auc_score(judged.numpy("borderline").astype(bool), ambiguity)
+    borderline = roc_auc_score(judged.numpy("borderline") == "true", ambiguity)
     return (
         "The encoder's own ambiguity ranks a random part whose nearest neighbour got another verdict above a random "
         f"other one in {values['retrieval/r_auroc/ambiguity']:.0%} of pairs, and a part near the inspector's limit "
