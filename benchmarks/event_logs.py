@@ -29,10 +29,10 @@ from sklearn.metrics import roc_auc_score
 from event_baselines import BASELINES, Session
 from training import learner, trained
 from vssl import Run, api
-from vssl.decide import bounds
+from vssl.decisions import bounds
 from vssl.files import write_json
 from vssl.scores import knn, mahalanobis, mixture, novelty
-from vssl.train.describe import machine, versions
+from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "event_logs.json"
 SCORES = {

@@ -30,15 +30,15 @@ import torch
 import tyro
 
 from vssl import api, runtime
-from vssl.decide.measure import Judged, measure
-from vssl.decide.samples import Condition
-from vssl.export.encoded import Encoded
-from vssl.export.folder import Precision, export
-from vssl.export.graphs import Encoding, to_onnx
-from vssl.export.parity import differences
+from vssl.decisions.measure import Judged, measure
+from vssl.decisions.samples import Condition
+from vssl.exporting.encoded import Encoded
+from vssl.exporting.folder import Precision, export
+from vssl.exporting.graphs import Encoding, to_onnx
+from vssl.exporting.parity import differences
 from vssl.files import write_json
-from vssl.train.describe import machine, versions
-from vssl.train.model import Model
+from vssl.training.describe import machine, versions
+from vssl.training.model import Model
 
 OUT = Path(__file__).parent / "results" / "exports.json"
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")

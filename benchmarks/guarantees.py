@@ -1,4 +1,4 @@
-"""Are the bounds of `vssl.decide.bounds` kept? Monte Carlo over many calibration sets, whose true rates are known.
+"""Are the bounds of `vssl.decisions.bounds` kept? Monte Carlo over many calibration sets, whose true rates are known.
 
     python benchmarks/guarantees.py --calibrations 1000
 
@@ -24,10 +24,10 @@ import numpy as np
 import tyro
 from scipy import stats
 
-from vssl.decide import bounds
+from vssl.decisions import bounds
 from vssl.errors import NotEnoughDataError
 from vssl.files import write_json
-from vssl.train.describe import versions
+from vssl.training.describe import versions
 
 OUT = Path(__file__).parent / "results" / "guarantees.json"
 CONFIDENCE = 0.95

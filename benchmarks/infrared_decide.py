@@ -28,13 +28,13 @@ from sklearn.neighbors import NearestNeighbors
 from spoilt import rejected
 from training import UNTRAINED, learner, trained
 from vssl import Embeddings, Run, api
-from vssl.decide import bounds
+from vssl.decisions import bounds
 from vssl.encoders.base import Decoder
 from vssl.files import write_json
 from vssl.modalities import images
 from vssl.scores import ambiguity, disagreement, elbo_gap, knn, mahalanobis, mixture, novelty, places
-from vssl.train.describe import machine, versions
-from vssl.train.model import Model
+from vssl.training.describe import machine, versions
+from vssl.training.model import Model
 
 OUT = Path(__file__).parent / "results" / "infrared_decide.json"
 RATES = (0.01, 0.05)

@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 from vssl import api
 from vssl.config import find
 from vssl.demo.inspection import Line, write
-from vssl.evaluate.localise import aupro
+from vssl.evaluation.localise import aupro
 from vssl.scores import places
 
 SEVERE = 0.5

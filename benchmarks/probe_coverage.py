@@ -20,9 +20,9 @@ import numpy as np
 import tyro
 
 from vssl import Embeddings, Run
-from vssl.decide.probe import probe
+from vssl.decisions.probe import probe
 from vssl.files import write_json
-from vssl.train.describe import versions
+from vssl.training.describe import versions
 
 OUT = Path(__file__).parent / "results" / "probe_coverage.json"
 LABELS = (200, 400, 1000)

@@ -30,19 +30,19 @@ import tyro
 from PIL import Image
 from scipy import ndimage
 
-from vssl.decide.calibrate import Request, calibrate, decide
-from vssl.decide.copies import Finder, Given
-from vssl.decide.policy import EVERYTHING
-from vssl.decide.promise import Promise
-from vssl.decide.thresholds import REJECT
-from vssl.embed import to_arrow
+from vssl.decisions.calibrate import Request, calibrate, decide
+from vssl.decisions.copies import Finder, Given
+from vssl.decisions.policy import EVERYTHING
+from vssl.decisions.promise import Promise
+from vssl.decisions.thresholds import REJECT
+from vssl.embedding.embed import to_arrow
 from vssl.files import write_json
 from vssl.modalities import sequences
 from vssl.modalities.copies import content, short
 from vssl.modalities.images import copies as pictures
 from vssl.modalities.sensors import copies as rows
 from vssl.scores import knn
-from vssl.train.describe import machine, versions
+from vssl.training.describe import machine, versions
 from vssl.types import Embeddings
 
 OUT = Path(__file__).parent / "results" / "promise_with_copies.json"

@@ -28,18 +28,18 @@ import torch
 import tyro
 
 from vssl import api
-from vssl.bench.recipes import RECIPES, Recipe
-from vssl.embed import to_arrow
-from vssl.evaluate import Evidence, judge
-from vssl.evaluate.knn import classify
+from vssl.benchmarking.recipes import RECIPES, Recipe
+from vssl.embedding.embed import to_arrow
+from vssl.evaluation import Evidence, judge
+from vssl.evaluation.knn import classify
 from vssl.files import write_json
 from vssl.modalities import images
 from vssl.run import Run
 from vssl.scores.neighbours import Neighbours
-from vssl.train import loop
-from vssl.train.describe import machine, versions
-from vssl.train.progress import console
-from vssl.train.settings import Budget
+from vssl.training import loop
+from vssl.training.describe import machine, versions
+from vssl.training.progress import console
+from vssl.training.settings import Budget
 from vssl.types import Embeddings
 
 HERE = Path(__file__).parent
@@ -55,7 +55,7 @@ class Options:
     """Run a recipe over methods and seeds.
 
     Attributes:
-        recipe: One of `vssl.bench.recipes.RECIPES`, for example cifar10_cpu10.
+        recipe: One of `vssl.benchmarking.recipes.RECIPES`, for example cifar10_cpu10.
         data: Folder that holds the data sets' archives.
         objectives: Methods as `vssl bench` takes them; or lightly; or pixels, which learns nothing.
         seeds: Seeds.

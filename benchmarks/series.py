@@ -25,13 +25,13 @@ from sklearn.metrics import average_precision_score, f1_score
 from series_baselines import RIVALS, Windows
 from training import UNTRAINED, learner, trained
 from vssl import Embeddings, Run, api
-from vssl.decide import bounds
-from vssl.decide.exchange import worst_of_each
-from vssl.evaluate.vus import rows_from_windows, vus
+from vssl.decisions import bounds
+from vssl.decisions.exchange import worst_of_each
+from vssl.evaluation.vus import rows_from_windows, vus
 from vssl.files import write_json
 from vssl.modalities import sensors
 from vssl.scores import ambiguity, knn, mahalanobis, novelty, places
-from vssl.train.describe import machine, versions
+from vssl.training.describe import machine, versions
 from vssl.types import Series
 
 WINDOW = 64

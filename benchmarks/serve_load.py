@@ -29,7 +29,7 @@ import tyro
 from fastapi import FastAPI, File, UploadFile
 
 from vssl.files import write_json
-from vssl.train.describe import machine, versions
+from vssl.training.describe import machine, versions
 
 SERVICES = ("vssl serve", "batches of one", "plain FastAPI and torch")
 CLIENTS = (1, 8, 64)
@@ -141,11 +141,11 @@ def _serve(options: Options) -> None:
 
 def _ours(options: Options, folder: Path) -> Any:
     from vssl import runtime
-    from vssl.serve.app import build
-    from vssl.serve.limits import Limits
-    from vssl.serve.samples import Samples
-    from vssl.serve.service import Service
-    from vssl.serve.store import Store
+    from vssl.serving.app import build
+    from vssl.serving.limits import Limits
+    from vssl.serving.samples import Samples
+    from vssl.serving.service import Service
+    from vssl.serving.store import Store
 
     decider = runtime.load(options.run / "export", threads=2)
     store = Store(f"sqlite:///{folder / 'decisions.sqlite'}")
@@ -159,9 +159,9 @@ def _plain(run: Path) -> Any:
 
     from vssl import Embeddings, api
     from vssl.config import find, name_of
-    from vssl.decide import policy as policies
-    from vssl.decide.policy import EVERYTHING
-    from vssl.embed import embed_view, to_arrow
+    from vssl.decisions import policy as policies
+    from vssl.decisions.policy import EVERYTHING
+    from vssl.embedding.embed import embed_view, to_arrow
     from vssl.modalities.images.decode import decode
 
     model = api.load(run, "cpu")

@@ -30,7 +30,7 @@ import torch
 import tyro
 
 from vssl.files import write_json
-from vssl.train.describe import machine, versions
+from vssl.training.describe import machine, versions
 
 REPOSITORY = Path(__file__).parents[1]
 RUNTIME = ("numpy", "onnxruntime", "pillow")
@@ -91,7 +91,7 @@ def _runtime(place: Path, export: Path, picture: Path) -> dict[str, float]:
 
 
 def _service(place: Path, export: Path, pictures: Sequence[Path]) -> dict[str, Any]:
-    """Of `python -m vssl.serve EXPORT`, on the first core: a decision over HTTP, and the first view of each page."""
+    """Of `python -m vssl.serving EXPORT`, on the first core: a decision over HTTP, and the first view of each page."""
     python = _environment(place, (*RUNTIME, *WEB))
     found: dict[str, Any] = {"packages_mb": _packages_mb(place)}
     own = Path(shutil.copytree(export, place / "export", ignore=shutil.ignore_patterns("decisions*", "samples")))
@@ -138,7 +138,7 @@ def _started(python: Path, export: Path) -> Iterator[tuple[str, subprocess.Popen
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     started = time.perf_counter()
-    process = subprocess.Popen(["taskset", "-c", "0", python, "-m", "vssl.serve", export, "--port", str(port)])
+    process = subprocess.Popen(["taskset", "-c", "0", python, "-m", "vssl.serving", export, "--port", str(port)])
     url = f"http://127.0.0.1:{port}"
     try:
         while time.perf_counter() < started + 60:

@@ -25,7 +25,7 @@ import tyro
 from vssl.demo.controller import SESSION, Controller, jobs
 from vssl.files import write_json
 from vssl.modalities import events
-from vssl.train.describe import machine, versions
+from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "speed_events.json"
 MODES = {"windows": events.Config(), "sessions": events.Config(session=SESSION)}

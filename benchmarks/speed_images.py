@@ -27,7 +27,7 @@ import tyro
 
 from training import BATCH
 from vssl.files import write_json
-from vssl.train.describe import machine, versions
+from vssl.training.describe import machine, versions
 
 HERE = Path(__file__).parent
 TWO_VIEWS = "vssl:views=2"
@@ -128,7 +128,7 @@ def lightly(data: Path, encoder: str, steps: int, workers: int, flag: str) -> di
 def train(data: Path, encoder: str, steps: int) -> dict[str, float]:
     """Training as `vssl train` does it, with two views of each image, as lightly; the first ten steps are left out."""
     from vssl import api
-    from vssl.bench.methods import method
+    from vssl.benchmarking.methods import method
 
     objective = method(TWO_VIEWS)
     with tempfile.TemporaryDirectory() as folder:
@@ -144,10 +144,10 @@ def train(data: Path, encoder: str, steps: int) -> dict[str, float]:
 
 def views(data: Path, encoder: str, _: int) -> dict[str, float]:
     """The views' share of a training step: the median time of two views of a batch against that of the whole step."""
-    from vssl.bench.recipes import cifar10_cpu10
+    from vssl.benchmarking.recipes import cifar10_cpu10
     from vssl.config import member
     from vssl.modalities import images
-    from vssl.train import devices, model
+    from vssl.training import devices, model
 
     settings = dataclasses.replace(cifar10_cpu10(objective=TWO_VIEWS).settings, encoder=member("encoders", encoder))
     modality = model.build_modality(settings.modality, images.measure(data / "test", settings.modality))

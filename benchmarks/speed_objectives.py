@@ -18,13 +18,13 @@ import torch
 import tyro
 
 from training import BATCH
-from vssl.bench.methods import method
+from vssl.benchmarking.methods import method
 from vssl.config import member
 from vssl.files import write_json
 from vssl.modalities import images
-from vssl.train import devices, model, optim
-from vssl.train.describe import machine, versions
-from vssl.train.settings import Budget, Optimiser, Settings
+from vssl.training import devices, model, optim
+from vssl.training.describe import machine, versions
+from vssl.training.settings import Budget, Optimiser, Settings
 
 
 @dataclass(frozen=True)

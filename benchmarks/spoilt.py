@@ -18,12 +18,12 @@ import tyro
 
 from vssl import Embeddings, api
 from vssl.config import find, name_of
-from vssl.decide import policy as policies
-from vssl.decide.policy import EVERYTHING
-from vssl.embed import embed_view, to_arrow
+from vssl.decisions import policy as policies
+from vssl.decisions.policy import EVERYTHING
+from vssl.embedding.embed import embed_view, to_arrow
 from vssl.modalities.base import CORRUPTION_LEVELS
 from vssl.scores import Score
-from vssl.train.model import Model
+from vssl.training.model import Model
 
 SAMPLES = 1_000
 

@@ -25,13 +25,13 @@ import tyro
 
 from training import BATCH, learner, trained
 from vssl import api
-from vssl.bench.summary import WITHIN, Row, Spread
+from vssl.benchmarking.summary import WITHIN, Row, Spread
 from vssl.errors import DivergedError
-from vssl.evaluate import Evidence, judge
+from vssl.evaluation import Evidence, judge
 from vssl.files import write_json
 from vssl.modalities import images
-from vssl.train.describe import machine, versions
-from vssl.train.settings import Optimiser
+from vssl.training.describe import machine, versions
+from vssl.training.settings import Optimiser
 
 HEADER = (
     *("Method", "Data, passes", "Rate, batch", "20-NN", "20-NN, whitened", "Linear", "Linear, 10 %"),

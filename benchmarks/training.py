@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vssl import Optimiser, api
-from vssl.bench.methods import method
+from vssl.benchmarking.methods import method
 from vssl.run import Run
 
 UNTRAINED = "untrained"

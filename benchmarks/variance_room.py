@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vssl import Embeddings
-from vssl.evaluate import Evidence, judge
+from vssl.evaluation import Evidence, judge
 from vssl.scores.neighbours import Neighbours, neighbours
 
 PREFIX = "retrieval/r_auroc/"

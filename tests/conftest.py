@@ -18,8 +18,8 @@ from vssl.modalities import images
 from vssl.modalities.images.decode import Canvas
 from vssl.objectives.base import Objective
 from vssl.run import Run
-from vssl.train import loop
-from vssl.train.settings import Budget, Optimiser, Settings
+from vssl.training import loop
+from vssl.training.settings import Budget, Optimiser, Settings
 from vssl.types import Embeddings, Images
 
 # Tiny networks are quicker without threads, and sums come out the same on every machine.

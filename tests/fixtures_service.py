@@ -10,9 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving import HERE, service_of
-from vssl.serve.app import build
-from vssl.serve.limits import Limits
-from vssl.serve.service import Service
+from vssl.serving.app import build
+from vssl.serving.limits import Limits
+from vssl.serving.service import Service
 
 
 @pytest.fixture

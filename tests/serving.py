@@ -14,11 +14,11 @@ import numpy as np
 import uvicorn
 
 from vssl import runtime
-from vssl.serve.app import build
-from vssl.serve.limits import Limits
-from vssl.serve.samples import Samples
-from vssl.serve.service import Service
-from vssl.serve.store import Store
+from vssl.serving.app import build
+from vssl.serving.limits import Limits
+from vssl.serving.samples import Samples
+from vssl.serving.service import Service
+from vssl.serving.store import Store
 
 HERE = "http://127.0.0.1"
 

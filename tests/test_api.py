@@ -18,8 +18,8 @@ from vssl.encoders import convnet
 from vssl.errors import ConfigError, RunExistsError, RunNotFoundError
 from vssl.modalities import images
 from vssl.run import Run
-from vssl.train import loop
-from vssl.train.settings import Budget, Optimiser, Settings
+from vssl.training import loop
+from vssl.training.settings import Budget, Optimiser, Settings
 from vssl.types import Embeddings, Gaussian, Point
 
 pytest_plugins = ["fixtures_runs"]
@@ -230,7 +230,7 @@ def test_no_connection_is_opened_by_the_whole_way(trained: Run, photos: Path, mo
 
 @pytest.mark.slow
 def test_the_verbs_stay_functions_whatever_modules_are_imported() -> None:
-    code = "import vssl.embed, vssl.train.loop, vssl.decide.bounds, vssl; print(*(callable(v) for v in VERBS))"
+    code = "import vssl.embedding.embed, vssl.training.loop, vssl.decisions.bounds, vssl; print(*(callable(v) for v in VERBS))"
     verbs = "(vssl.embed, vssl.train, vssl.decide, vssl.evaluate, vssl.report, vssl.bench)"
     found = subprocess.run(
         [sys.executable, "-W", "error", "-c", code.replace("VERBS", verbs)], capture_output=True, text=True, check=True

@@ -70,7 +70,7 @@ def test_nothing_is_sent_anywhere() -> None:
 def test_only_one_folder_knows_the_cli_library() -> None:
     # The runtime and the service start on computers without torch, and so without the command line of vssl.
     with_library = {name(path).split("/")[0] for path in FILES if imported(path) & CLI_LIBRARIES}
-    assert with_library == {"cli", "runtime", "serve"}
+    assert with_library == {"cli", "runtime", "serving"}
 
 
 def test_all_random_numbers_come_from_a_generator_that_somebody_passed_or_seeded() -> None:

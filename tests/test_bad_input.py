@@ -29,7 +29,7 @@ from vssl.errors import (
 from vssl.files import write_json
 from vssl.modalities import images
 from vssl.run import Run
-from vssl.train import checkpoint
+from vssl.training import checkpoint
 
 pytest_plugins = ["fixtures_runs"]
 

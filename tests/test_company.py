@@ -15,13 +15,13 @@ from fastapi.testclient import TestClient
 from serving import HERE, service_of
 from vssl import api, runtime
 from vssl.config import find, name_of
-from vssl.decide import policy as policies
-from vssl.decide.policy import Policy, Reference
-from vssl.embed import embed_raw, to_arrow
+from vssl.decisions import policy as policies
+from vssl.decisions.policy import Policy, Reference
+from vssl.embedding.embed import embed_raw, to_arrow
 from vssl.run import Run
-from vssl.serve.app import build
-from vssl.serve.limits import Limits
-from vssl.train.model import Model
+from vssl.serving.app import build
+from vssl.serving.limits import Limits
+from vssl.training.model import Model
 from vssl.types import Embeddings
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports"]

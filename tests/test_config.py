@@ -9,7 +9,7 @@ from vssl.config import find, from_dict, member, members, name_of, to_dict
 from vssl.encoders import convnet
 from vssl.errors import ConfigError
 from vssl.objectives import simclr, vssl
-from vssl.train.settings import Budget, Optimiser
+from vssl.training.settings import Budget, Optimiser
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,17 @@ import torch
 
 from vssl import api
 from vssl.config import member
-from vssl.embed import default_name, identity_of, model_hash
+from vssl.embedding.embed import default_name, identity_of, model_hash
 from vssl.errors import ConfigError, DataError, EmptyDataError, StorageError, TooManyBrokenError
 from vssl.run import Run
-from vssl.train import loop
-from vssl.train.model import Model
-from vssl.train.settings import Settings
+from vssl.training import loop
+from vssl.training.model import Model
+from vssl.training.settings import Settings
 from vssl.types import Embeddings
 
 pytest_plugins = ["fixtures_runs"]
 
-# By its full name: `vssl.embed` is also the verb.
-embed_module = importlib.import_module("vssl.embed")
+embed_module = importlib.import_module("vssl.embedding.embed")
 KINDS = ("kind-0", "kind-1", "kind-2", "kind-3")
 IDS = [f"{kind}/{number:03d}.png" for first, kind in enumerate(KINDS) for number in range(first, 64, 4)]
 LABELS = [name.partition("/")[0] for name in IDS]

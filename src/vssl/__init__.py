@@ -5,9 +5,7 @@ is asked for: `vssl.runtime`, which decides on a computer without torch, stands 
 """
 
 import os
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,10 +24,10 @@ if TYPE_CHECKING:
         train,
         views,
     )
-    from vssl.decide.promise import Costs
+    from vssl.decisions.promise import Costs
     from vssl.errors import VsslError
     from vssl.run import Run
-    from vssl.train.settings import Budget, Optimiser, Settings
+    from vssl.training.settings import Budget, Optimiser, Settings
     from vssl.types import Embeddings, Gaussian, Point
 
 # onnxruntime, from 1.29 on, tells its maker about models and machines unless this is set before it is imported.
@@ -51,35 +49,22 @@ _HOMES = {
         "train",
         "views",
     ),
-    "vssl.decide.promise": ("Costs",),
+    "vssl.decisions.promise": ("Costs",),
     "vssl.errors": ("VsslError",),
     "vssl.run": ("Run",),
-    "vssl.train.settings": ("Budget", "Optimiser", "Settings"),
+    "vssl.training.settings": ("Budget", "Optimiser", "Settings"),
     "vssl.types": ("Embeddings", "Gaussian", "Point"),
 }
 
 __all__ = [name for names in _HOMES.values() for name in names]
 
 
-class _Package(ModuleType):
-    """The package, whose public names are properties: they come before the modules embed, train, decide and others."""
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *__all__})
-
-
-def _public(home: str, name: str) -> property:
-    def get(_package: ModuleType) -> Any:
-        return getattr(import_module(home), name)
-
-    def keep(_package: ModuleType, _module: ModuleType) -> None:
-        """Importing `vssl.embed` sets the attribute `embed` of the package to the module; the verb stays."""
-
-    return property(get, keep)
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'vssl' has no attribute {name!r}")
 
 
-for _home, _names in _HOMES.items():
-    for _name in _names:
-        setattr(_Package, _name, _public(_home, _name))
-
-sys.modules[__name__].__class__ = _Package
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

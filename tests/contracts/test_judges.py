@@ -1,4 +1,4 @@
-"""What every judge in `vssl.evaluate` keeps; judges are found by themselves."""
+"""What every judge in `vssl.evaluation` keeps; judges are found by themselves."""
 
 import math
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from vssl.config import find, members
-from vssl.evaluate import Evidence, judge
+from vssl.evaluation import Evidence, judge
 from vssl.types import Embeddings
 
 NEEDS = {"labels", "reference", "outliers", "second_view", "twin", "variance"}
@@ -48,18 +48,18 @@ def shuffled(samples: Embeddings, seed: int) -> Embeddings:
     return Embeddings(samples.table.take(np.random.default_rng(seed).permutation(len(samples))))
 
 
-@pytest.fixture(params=members("evaluate"))
+@pytest.fixture(params=members("evaluation"))
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
 def test_all_judges_of_this_version_are_found():
     known = {"knn", "linear", "retrieval", "selective", "ood", "rank", "uniformity", "stability"}
-    assert known <= set(members("evaluate"))
+    assert known <= set(members("evaluation"))
 
 
 def test_a_judge_says_what_it_is_and_what_it_needs(name):
-    module = find("evaluate", name)
+    module = find("evaluation", name)
     assert module.__doc__
     assert module.NEEDS <= NEEDS
 
@@ -86,7 +86,7 @@ def test_the_order_of_the_samples_does_not_count(name, with_reference):
 
 def test_a_judge_whose_needs_are_not_met_is_skipped_with_a_reason(name):
     verdict = judge(Evidence(full()["query"]), only=[name])
-    if find("evaluate", name).NEEDS:
+    if find("evaluation", name).NEEDS:
         assert not verdict.values
         assert verdict.skipped[name]
     else:

@@ -16,8 +16,8 @@ from torch import Tensor
 from vssl.config import encoder_of, find, from_dict, member, members, name_of, to_dict
 from vssl.errors import ConfigError
 from vssl.modalities.base import Modality
-from vssl.train import loop
-from vssl.train.settings import Budget, Settings
+from vssl.training import loop
+from vssl.training.settings import Budget, Settings
 from vssl.types import View
 
 Sources = dict[str, Callable[..., Path]]

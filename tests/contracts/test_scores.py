@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vssl.config import find, members
-from vssl.embed import DEPTH, GRID, to_arrow
+from vssl.embedding.embed import DEPTH, GRID, to_arrow
 from vssl.types import Embeddings
 
 

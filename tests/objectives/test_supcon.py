@@ -13,8 +13,8 @@ from vssl.errors import ConfigError, DataError
 from vssl.modalities import images
 from vssl.objectives import simclr, supcon
 from vssl.objectives.base import Objective
-from vssl.train import loop
-from vssl.train.settings import Settings
+from vssl.training import loop
+from vssl.training.settings import Settings
 from vssl.types import Images
 
 

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from vssl.embed import DEPTH, GRID, SPANS, to_arrow
+from vssl.embedding.embed import DEPTH, GRID, SPANS, to_arrow
 from vssl.errors import ConfigError, DataError
 from vssl.scores import ambiguity, knn, mahalanobis, mixture, novelty, places
 from vssl.types import Embeddings

@@ -10,16 +10,16 @@ from rich.console import Console
 from vssl.api.names import Name, run_of
 from vssl.api.training import load
 from vssl.config import member, name_of
-from vssl.decide.promise import Costs, Promise
+from vssl.decisions.promise import Costs, Promise
 from vssl.errors import ConfigError, NotEnoughDataError
 from vssl.run import Run
 
 if TYPE_CHECKING:
-    from vssl.decide.policy import Policy
-    from vssl.decide.probe import Predictions
-    from vssl.decide.run_folder import Decisions
-    from vssl.serve.reviewed import Reviewed
-    from vssl.train.model import Model
+    from vssl.decisions.policy import Policy
+    from vssl.decisions.probe import Predictions
+    from vssl.decisions.run_folder import Decisions
+    from vssl.serving.reviewed import Reviewed
+    from vssl.training.model import Model
 
 
 def calibrate(
@@ -74,8 +74,8 @@ def calibrate(
         VsslError: See `vssl.errors`.
     """
     # Imported late, as the report is: statistics take long to import.
-    from vssl.decide.calibrate import Request
-    from vssl.decide.run_folder import calibrate_run
+    from vssl.decisions.calibrate import Request
+    from vssl.decisions.run_folder import calibrate_run
 
     promise = Promise(false_alarm, miss, confidence)
     request = Request(promise, member("scores", score), group, block, time, costs, valid_days)
@@ -97,7 +97,7 @@ def calibrate(
 
 def _reviewed(model: Model, database: str, samples: Name | None, group: str | None) -> Reviewed:
     try:
-        from vssl.serve import reviewed
+        from vssl.serving import reviewed
     except ImportError as error:
         raise ConfigError(
             f"Reviews need the extra serve: pip install '.[serve]' in the folder of vssl ({error})."
@@ -132,7 +132,7 @@ def decide(
         PolicyError: There is no policy, it has expired, or it belongs to another model, preprocessing or back end.
         VsslError: See `vssl.errors`.
     """
-    from vssl.decide.run_folder import decide_run
+    from vssl.decisions.run_folder import decide_run
 
     return decide_run(load(run, device), data, name, normal, false_discoveries, terminal)
 
@@ -163,7 +163,7 @@ def probe(
         DataError: Labels of unknown ids, or of one class only.
         VsslError: See `vssl.errors`.
     """
-    from vssl.decide.probe import predict_run
+    from vssl.decisions.probe import predict_run
 
     return predict_run(run_of(run), Path(labels), of, on, coverage, by_class)
 
@@ -193,13 +193,13 @@ def export(
     """
     model = load(run, "cpu")
     if backbone_only:
-        from vssl.export.backbone import export_backbone
+        from vssl.exporting.backbone import export_backbone
 
         folder = Path(out or model.run.path / "backbone")
         export_backbone(model, folder)
         return folder
     try:
-        from vssl.export import folder as exports
+        from vssl.exporting import folder as exports
     except ImportError as error:
         raise ConfigError(
             f"Exports need the extra onnx: pip install '.[onnx]' in the folder of vssl ({error})."

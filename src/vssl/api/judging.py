@@ -12,14 +12,14 @@ from rich.console import Console
 from vssl.api.names import Name, run_of
 from vssl.api.training import load
 from vssl.config import find, from_dict, name_of, to_dict
-from vssl.embed import embed as _embed
-from vssl.embed import identity_of
+from vssl.embedding.embed import embed as _embed
+from vssl.embedding.embed import identity_of
 from vssl.errors import ConfigError
-from vssl.evaluate.run_folder import evaluate as _evaluate
-from vssl.evaluate.verdict import Verdict
-from vssl.report import build as _report
+from vssl.evaluation.run_folder import evaluate as _evaluate
+from vssl.evaluation.verdict import Verdict
+from vssl.reporting import build as _report
 from vssl.run import Run
-from vssl.train.model import Model
+from vssl.training.model import Model
 from vssl.types import Embeddings
 
 

@@ -45,7 +45,7 @@ def serve(
         StorageError: The database cannot be opened.
     """
     try:
-        from vssl.serve import start
+        from vssl.serving import start
     except ImportError as error:
         raise ConfigError(
             f"The service needs the extras: pip install '.[onnx,serve]' in the folder of vssl ({error})."
@@ -80,7 +80,7 @@ def _export_of(what: Run | Name, terminal: Console | None) -> Path:
 
 def _is_of(folder: Path, run: Run) -> bool:
     """Whether there is an export of the run as it is now, whole and of this version's format."""
-    from vssl.export.folder import origin
+    from vssl.exporting.folder import origin
     from vssl.runtime.folder import read
 
     try:

@@ -9,14 +9,14 @@ from typing import Any, Literal
 from rich.console import Console
 
 from vssl.api.names import Name
-from vssl.bench.sources import Sources
+from vssl.benchmarking.sources import Sources
 from vssl.config import encoder_of, member
 from vssl.run import Run
-from vssl.train import loop
-from vssl.train import model as trained
-from vssl.train.model import Model
-from vssl.train.progress import print_notes
-from vssl.train.settings import Budget, Optimiser, Settings
+from vssl.training import loop
+from vssl.training import model as trained
+from vssl.training.model import Model
+from vssl.training.progress import print_notes
+from vssl.training.settings import Budget, Optimiser, Settings
 
 
 def train(
@@ -165,7 +165,7 @@ def bench(
         VsslError: See `vssl.errors`.
     """
     # Imported late, as the report is: plots take long to import.
-    from vssl.bench import page, suite
+    from vssl.benchmarking import page, suite
 
     if minutes is None and epochs is None and steps is None:
         minutes = 5.0

@@ -15,7 +15,7 @@ from tyro.conf import Positional, arg
 from vssl import api
 from vssl.cli.members import configurations
 from vssl.cli.terminal import RunFolder, say, terminal
-from vssl.decide.promise import Costs
+from vssl.decisions.promise import Costs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ class Calibrate:
     device: str = "auto"
 
     def carry_out(self, _arguments: Sequence[str]) -> None:
-        from vssl.decide.words import words
+        from vssl.decisions.words import words
 
         names = [item.name for item in dataclasses.fields(Calibrate) if "cost" not in item.name]
         settings = {name: getattr(self, name) for name in names if name != "defect_share"}
@@ -128,7 +128,7 @@ def decide(
         fail_if_reject: End with status 1 if a sample is rejected.
         device: auto, cpu, cuda or one GPU such as cuda:1.
     """
-    from vssl.decide import summary
+    from vssl.decisions import summary
 
     decisions = api.decide(
         run,
@@ -172,7 +172,7 @@ def probe(
         coverage: Share of samples whose set holds their class.
         by_class: The coverage holds for each class alone; it takes as many labels of each class.
     """
-    from vssl.decide.words import percent
+    from vssl.decisions.words import percent
 
     found = api.probe(run, labels, of=of, on=on, coverage=coverage, by_class=by_class)
     total = len(found.table)

@@ -9,7 +9,7 @@ from typing import Annotated
 from rich.console import Console
 from tyro.conf import Positional, arg
 
-from vssl.train.progress import console
+from vssl.training.progress import console
 
 Data = Annotated[Positional[Path], arg(metavar="DATA")]
 RunFolder = Annotated[Positional[Path], arg(metavar="RUN")]

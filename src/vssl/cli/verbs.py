@@ -25,8 +25,8 @@ from vssl.cli.service import serve
 from vssl.cli.terminal import Data, RunFolder, say, terminal
 from vssl.errors import VsslError
 from vssl.run import Run
-from vssl.train.evidence import passes, words
-from vssl.train.settings import Optimiser, Settings
+from vssl.training.evidence import passes, words
+from vssl.training.settings import Optimiser, Settings
 
 DESCRIPTION = """Representations with usable uncertainty from unlabelled data. Nothing leaves this computer.
 
@@ -234,7 +234,7 @@ class Bench:
     device: str = "auto"
 
     def carry_out(self, arguments: Sequence[str]) -> None:
-        from vssl.bench import suite, summary
+        from vssl.benchmarking import suite, summary
 
         settings = {item.name: getattr(self, item.name) for item in dataclasses.fields(Bench)}
         command = shlex.join(["vssl", *arguments])

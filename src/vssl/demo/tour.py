@@ -8,11 +8,11 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from vssl import api
-from vssl.decide.summary import kept
-from vssl.decide.words import words
+from vssl.decisions.summary import kept
+from vssl.decisions.words import words
 from vssl.demo.folder import make_way
 from vssl.demo.inspection import Line, write
-from vssl.evaluate import Evidence, judge
+from vssl.evaluation import Evidence, judge
 from vssl.modalities import images
 from vssl.run import Run
 from vssl.types import Embeddings

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int8, Int64
 from torch import Tensor, nn
 
-from vssl.embed import DEPTH, grid_of
+from vssl.embedding.embed import DEPTH, grid_of
 from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
 from vssl.stats.blocks import by_blocks

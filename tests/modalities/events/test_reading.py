@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from vssl.decide import calibrate
-from vssl.decide.episodes import SPAN
+from vssl.decisions import calibrate
+from vssl.decisions.episodes import SPAN
 from vssl.modalities import events
 from vssl.modalities.events.collect import FIRST, HIDDEN, STAMP, code
 from vssl.modalities.events.files import Row

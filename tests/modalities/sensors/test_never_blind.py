@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from serving import HERE, service_of
 from vssl import Run, api, runtime
 from vssl.modalities import sensors
-from vssl.serve.app import build
-from vssl.serve.limits import Limits
+from vssl.serving.app import build
+from vssl.serving.limits import Limits
 
 FAULTS = [slice(start, start + 100) for start in range(300, 3000, 600)]
 Change = Callable[[np.ndarray], np.ndarray]

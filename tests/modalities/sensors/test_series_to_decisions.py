@@ -16,8 +16,7 @@ from vssl.errors import TooManyBrokenError
 from vssl.modalities import sensors
 from vssl.run import Run
 
-# By its full name: `vssl.embed` is also the verb.
-embed_module = importlib.import_module("vssl.embed")
+embed_module = importlib.import_module("vssl.embedding.embed")
 
 
 def line(folder: Path, name: str, rows: int, seed: int, fault: slice | None = None) -> Path:

@@ -1,0 +1,31 @@
+"""Where the data of a comparison lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vssl.embedding.embed import default_name
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The data of a comparison.
+
+    Attributes:
+        train: What is trained on, and what classifiers learn from.
+        test: What is judged; None judges the training data, each sample among the others.
+        other: Another data set: outliers and, if it has labels, where the encoder is transferred to.
+        label: Metadata column with the labels.
+    """
+
+    train: str
+    test: str | None = None
+    other: str | None = None
+    label: str = "label"
+
+    @property
+    def name(self) -> str:
+        """Name of the training data; of a folder in an archive that of the archive."""
+        path = Path(self.train)
+        return default_name(path if path.exists() else path.parent)

@@ -1,0 +1,129 @@
+"""What other thresholds would cost: false alarms and misses with their bounds, as pictures and as numbers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Float
+from markupsafe import Markup
+from matplotlib.axes import Axes
+
+from vssl.decisions.bounds import lower_rate, upper_rate
+from vssl.decisions.costs import cost_per_1000
+from vssl.decisions.promise import Costs, Promise
+from vssl.decisions.thresholds import Thresholds
+from vssl.reporting.plots import ACCENT, INK, STYLE, canvas, svg
+
+WARM = "#e0742a"
+STEPS = 201
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Rates for single thresholds, nothing being reviewed.
+
+    Attributes:
+        limits: The thresholds, rising.
+        normals, defects: How many samples the rates were counted on; 0 defects without any.
+        false_alarms, misses: How many normals lie above, how many defects at or below; no misses without defects.
+        costs: Of a thousand samples; empty without costs.
+        start: The place of the policy's threshold among the limits.
+    """
+
+    limits: list[float]
+    normals: int
+    defects: int
+    false_alarms: list[int]
+    misses: list[int]
+    costs: list[float]
+    start: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The curve with upper bounds of the rates at 95 % confidence."""
+        bounds = {"false_alarms_upper": _bounds(self.false_alarms, self.normals)[1]}
+        if self.defects:
+            bounds["misses_upper"] = _bounds(self.misses, self.defects)[1]
+        return asdict(self) | {name: [round(float(value), 5) for value in values] for name, values in bounds.items()}
+
+
+def curve_of(
+    normal: Float[np.ndarray, " n"],
+    defects: Float[np.ndarray, " m"] | None,
+    costs: Costs | None,
+    policy: Thresholds | None,
+) -> Curve:
+    """Rates at thresholds spread evenly over the ranks of the known scores."""
+    known = normal if defects is None else np.concatenate([normal, defects])
+    limits = np.unique(np.quantile(known, np.linspace(0, 1, STEPS), method="higher"))
+    if policy is not None:
+        limits = np.unique(np.append(limits, policy.reject_above))
+    start = len(limits) - 1 if policy is None else int(np.searchsorted(limits, policy.reject_above))
+    prices = []
+    if costs is not None and defects is not None:
+        prices = [round(cost_per_1000(Thresholds(limit, limit), normal, defects, costs), 4) for limit in limits]
+    return Curve(
+        limits=limits.tolist(),
+        normals=len(normal),
+        defects=0 if defects is None else len(defects),
+        false_alarms=[int((normal > limit).sum()) for limit in limits],
+        misses=[] if defects is None else [int((defects <= limit).sum()) for limit in limits],
+        costs=prices,
+        start=start,
+    )
+
+
+def rates(curve: Curve, promise: Promise) -> Markup:
+    """False-alarm and miss rate against the threshold, with 95 % bounds on either side, and the promised rates."""
+    with mpl.rc_context(STYLE):
+        figure, axes = canvas(7.0, 2.8)
+        _line(axes, curve.limits, curve.false_alarms, curve.normals, ACCENT, "false alarms")
+        axes.axhline(100 * promise.false_alarm, color=ACCENT, linestyle=":", linewidth=1)
+        if curve.defects:
+            _line(axes, curve.limits, curve.misses, curve.defects, WARM, "misses")
+            if promise.miss is not None:
+                axes.axhline(100 * promise.miss, color=WARM, linestyle=":", linewidth=1)
+        axes.axvline(curve.limits[curve.start], color=INK, linestyle="--", linewidth=1)
+        axes.set(xlabel="threshold: reject above this score", ylabel="rate, %", yscale="symlog", ylim=(0, 100))
+        # A few far scores must not squeeze all others into one corner.
+        far = curve.limits[max(curve.start, int(0.97 * (len(curve.limits) - 1)))]
+        axes.set_xlim(curve.limits[0], far + 0.05 * (far - curve.limits[0]))
+        axes.set_yticks([0, 1, 2, 5, 10, 50, 100], ["0", "1", "2", "5", "10", "50", "100"])
+        axes.spines["top"].set_visible(False)
+        axes.legend(frameon=False)
+        return svg(figure)
+
+
+def spread(
+    normal: Float[np.ndarray, " n"], defects: Float[np.ndarray, " m"] | None, limits: Thresholds | None
+) -> Markup:
+    """How the scores of known normals and defects are spread, and where the thresholds lie."""
+    with mpl.rc_context(STYLE):
+        figure, axes = canvas(7.0, 2.4)
+        known = [normal] if defects is None else [normal, defects]
+        # A few far scores must not squeeze all others into one bar.
+        low, high = min(map(np.min, known)), max(np.quantile(scores, 0.995) for scores in known)
+        high = max(high, limits.reject_above if limits else high) + 0.05 * (high - low)
+        names = ("normal", "defects")
+        edges = np.linspace(low, high, 61).tolist()
+        for scores, name, colour in zip(known, names, (ACCENT, WARM), strict=False):
+            axes.hist(scores.clip(low, high), bins=edges, color=colour, alpha=0.6, label=f"{name} ({len(scores):,})")
+        for limit in {limits.accept_up_to, limits.reject_above} if limits else ():
+            axes.axvline(limit, color=INK, linestyle="--", linewidth=1)
+        axes.set(xlabel="score (higher is worse; the last bar holds all above)", ylabel="samples")
+        axes.spines["top"].set_visible(False)
+        axes.legend(frameon=False)
+        return svg(figure)
+
+
+def _line(axes: Axes, limits: list[float], counts: list[int], of: int, colour: str, name: str) -> None:
+    low, high = _bounds(counts, of)
+    axes.fill_between(limits, 100 * low, 100 * high, color=colour, alpha=0.2, linewidth=0)
+    axes.plot(limits, 100 * np.array(counts) / of, color=colour, label=name)
+
+
+def _bounds(counts: list[int], of: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper bounds of the rates, each with 95 % confidence."""
+    return np.array([lower_rate(n, of) for n in counts]), np.array([upper_rate(n, of) for n in counts])

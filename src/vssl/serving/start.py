@@ -1,0 +1,72 @@
+"""Starting the service."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from vssl import runtime
+from vssl.errors import ConfigError
+from vssl.serving.app import build
+from vssl.serving.limits import Limits
+from vssl.serving.samples import Samples
+from vssl.serving.service import Service
+from vssl.serving.store import Store
+
+SHUTDOWN_S = 30
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the service listens and what it keeps where; see `vssl.api.serve`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    database: str = ""
+    token_file: Path | None = None
+    samples: Path | None = None
+    audit: float = 0.02
+    threads: int = 1
+
+
+def serve(export: Path, settings: Settings, on_start: Callable[[str], None]) -> None:
+    """Answer until interrupted; `on_start` is told what to say to a person."""
+    token = _token(settings.token_file)
+    if token is None and not _is_loopback(settings.host):
+        raise ConfigError(f"--host {settings.host} is seen by other computers: give a --token-file, or take 127.0.0.1.")
+    # A page that rebinds its name has no token; who has one may ask under any name, such as that of a proxy.
+    limits = Limits() if token is None else Limits(token=token, hosts=None)
+    decider = runtime.load(export, settings.threads)
+    decider.check_policy()  # before a database is made for nothing
+    folder = decider.path.resolve()
+    store = Store(settings.database or f"sqlite:///{folder / 'decisions.sqlite'}")
+    service = Service(decider, store, Samples(settings.samples or folder / "samples"), settings.audit)
+    on_start(
+        f"http://{settings.host}:{settings.port} is the page for people, and its /openapi.json says what programs can "
+        "ask. Stop it with Ctrl-C."
+    )
+    app = build(service, limits)
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_S)
+
+
+def _token(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        token = path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"--token-file {path} cannot be read: {error.strerror}.") from error
+    if not token:
+        raise ConfigError(f"--token-file {path} is empty: write a long random word into it.")
+    return token
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,66 @@
+"""Optimisers, and which parameters decay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, overload
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from vssl.training.settings import Optimiser
+
+
+def build(config: Optimiser, module: nn.Module) -> Optimizer:
+    """The optimiser of all parameters that are trained; biases, norms and scalars do not decay."""
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if config.algorithm == "adamw":
+        return AdamW(groups, lr=config.learning_rate, fused=True)
+    if config.algorithm == "sgd":
+        return SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
+    return LARS(groups, lr=config.learning_rate)
+
+
+def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+
+
+class LARS(Optimizer):
+    """Layer-wise adaptive rate scaling (You et al. 2017, arXiv 1708.03888).
+
+    A weight's step is scaled by trust * |weight| / |gradient|; biases and norms take plain momentum steps.
+    """
+
+    def __init__(self, params: Iterable[dict[str, Any]], lr: float, momentum: float = 0.9, trust: float = 0.02) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "trust": trust, "weight_decay": 0.0})
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        assert closure is None, "LARS takes no closure"
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    self._step_one(weight, weight.grad, group)
+        return None
+
+    def _step_one(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        if weight.ndim > 1:
+            gradient = gradient.add(weight, alpha=group["weight_decay"])
+            norm, gradient_norm = weight.norm(), gradient.norm()
+            scaled = (norm > 0) & (gradient_norm > 0)
+            gradient = gradient * torch.where(scaled, group["trust"] * norm / gradient_norm, 1.0)
+        state = self.state[weight]
+        velocity = state.setdefault("momentum_buffer", torch.zeros_like(weight))
+        velocity.mul_(group["momentum"]).add_(gradient)
+        weight.add_(velocity, alpha=-group["lr"])

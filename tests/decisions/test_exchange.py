@@ -1,0 +1,47 @@
+"""Whether calibration samples can stand for later ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from vssl.decisions import calibrate
+from vssl.decisions.exchange import differing_groups, serial_dependence, worst_of_each
+
+
+def test_dependence_on_time_is_found_and_chance_is_not():
+    rng = np.random.default_rng(0)
+    chance = [serial_dependence(rng.normal(size=300), np.arange(300)) for _ in range(200)]
+    assert chance.count(None) == 200
+    drift = rng.normal(size=300) + np.linspace(0, 2, 300)
+    wandering = np.convolve(rng.normal(size=320), np.ones(20))[10:310]
+    order = rng.permutation(300)
+    for scores in (drift, wandering):
+        # The order of the rows does not count, that of the times does.
+        assert serial_dependence(scores[order], order) > 0.3
+
+
+def test_a_group_that_raises_more_alarms_is_named(embeddings_from):
+    camera = np.array(["a"] * 500 + ["b"] * 500)
+    samples = embeddings_from("s", np.zeros((1000, 2)), camera=camera, serial=np.arange(1000).astype(str))
+    alarm = np.arange(1000) % 100 == 0
+    assert differing_groups(samples, alarm, 0.01) == []
+    alarm[500:525] = True
+    (found,) = differing_groups(samples, alarm, 0.01)
+    assert (found.column, found.value, found.alarms.count) == ("camera", "b", 29)
+
+
+def test_the_worst_of_each_block():
+    blocks = np.array(["b", "a", "b", "c"])
+    np.testing.assert_array_equal(worst_of_each(np.array([1.0, 5.0, 3.0, -2.0]), blocks), [5.0, 3.0, -2.0])
+
+
+@pytest.mark.parametrize(("starts", "overlap"), [([0, 8, 16], False), ([0, 4, 16], True), ([16, 0, 4], True)])
+def test_windows_that_share_rows_are_noticed(embeddings_from, starts: list[int], overlap: bool):
+    ends = pa.array([start + 8 for start in starts])
+    samples = embeddings_from("w", np.eye(3), series=pa.array(["a"] * 3), start=pa.array(starts), end=ends)
+    assert calibrate._overlap(samples) == overlap
+    apart = embeddings_from("w", np.eye(3), series=pa.array(list("abc")), start=pa.array(starts), end=ends)
+    assert not calibrate._overlap(apart)
+    assert not calibrate._overlap(embeddings_from("w", np.eye(3), start=pa.array(starts)))
