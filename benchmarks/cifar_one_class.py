@@ -23,18 +23,18 @@ from training import learner, trained
 from vssl import Embeddings, Run, api
 from vssl.files import write_json
 from vssl.modalities import images
-from vssl.scores import knn, mahalanobis, novelty, places
+from vssl.scores import knn, mahalanobis, novelty, patches
 from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "cifar_one_class.json"
 SCORES = {
     "novelty": (novelty, novelty.Config()),
-    "places": (places, places.Config()),
+    "patches": (patches, patches.Config()),
     "5-NN, whitened features": (knn, knn.Config()),
     "5-NN, features": (knn, knn.Config(space="features")),
     "5-NN, latent means": (knn, knn.Config(space="mean")),
     "Mahalanobis, features": (mahalanobis, mahalanobis.Config()),
-    "Mahalanobis, outline": (mahalanobis, mahalanobis.Config("outline")),
+    "Mahalanobis, raw_descriptor": (mahalanobis, mahalanobis.Config("raw_descriptor")),
 }
 
 

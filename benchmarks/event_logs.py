@@ -1,11 +1,11 @@
-"""Event logs: are faults found and the promise kept, beside detectors that only count?
+"""Event logs: are faults found and the guarantee kept, beside detectors that only count?
 
     python benchmarks/event_logs.py hdfs EVENT-LOGS/hdfs --seeds 0 1 2
     python benchmarks/event_logs.py hadoop EVENT-LOGS/hadoop --seeds 0 1 2 --steps 300
 
 HDFS (Xu et al. 2009): of 5,583 normal sessions 3,000 are trained on, 1,000 others calibrate, and the rest is decided on
 with all 16,838 abnormal ones; the division is drawn anew with each seed. Hadoop has 17 sessions for the training, which
-is too few for any promise, so only the ranking of its 150 normal and 811 abnormal ones is judged. Rivals see the same
+is too few for any guarantee, so only the ranking of its 150 normal and 811 abnormal ones is judged. Rivals see the same
 sessions. What the record holds already is not repeated.
 """
 
@@ -130,7 +130,7 @@ def _done(rows: Sequence[dict[str, Any]], data: str, seed: int, method: str) -> 
 
 
 def _judged(scores: dict[str, np.ndarray]) -> dict[str, float]:
-    """The ranking and, where there are known normals, the rates at the threshold for the promised false alarms."""
+    """The ranking and, where there are known normals, the rates at the threshold for the guaranteed false alarms."""
     normal, abnormal = scores["normal"], scores["abnormal"]
     truth = np.repeat([0, 1], [len(normal), len(abnormal)])
     found = {"auroc": float(roc_auc_score(truth, np.concatenate([normal, abnormal])))}

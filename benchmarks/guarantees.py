@@ -2,11 +2,11 @@
 
     python benchmarks/guarantees.py --calibrations 1000
 
-For each bound, kind of score, number of samples n and promised rate alpha it draws calibration sets, asks the bound for
-a threshold, and computes that threshold's true false-alarm rate. Promises with confidence may be broken by a share
-delta = 5 % of the sets; marginal ones must hold on average over the sets. `room` says how conservative the bound is:
-the mean of the true rates as a share of alpha. Where n is too small for the promise, the bound must refuse. MAPIE's
-control of the false-positive rate stands beside ours, on the same grid.
+For each bound, kind of score, number of samples n and guaranteed rate alpha it draws calibration sets, asks the bound
+for a threshold, and computes that threshold's true false-alarm rate. Guarantees with confidence may be broken by a
+share delta = 5 % of the sets; marginal ones must hold on average over the sets. `room` says how conservative the bound
+is: the mean of the true rates as a share of alpha. Where n is too small for the guarantee, the bound must refuse.
+MAPIE's control of the false-positive rate stands beside ours, on the same grid.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def main(options: Options) -> None:
             broken = f"{100 * item['broken']:.1f} %" if "broken" in item else "marginal"
             print(f"{start} {broken} | {item['room']:.2f} | {'yes' if item['kept'] else 'NO'} |")
     if not all(item.get("kept", True) for item in rows if item["bound"] not in RIVALS):
-        sys.exit("A promise was broken.")
+        sys.exit("A guarantee was broken.")
 
 
 if __name__ == "__main__":

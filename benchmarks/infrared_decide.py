@@ -1,4 +1,4 @@
-"""Inspection images: is the promised false-alarm rate kept, and how many defects slip by, beside simple rivals?
+"""Inspection images: is the guaranteed false-alarm rate kept, and how many defects slip by, beside simple rivals?
 
     python benchmarks/infrared_list.py infrared-solar-modules.tar.xz infrared
     python benchmarks/infrared_decide.py infrared --seeds 0 1 2 --other cifar10-jpeg.tar.xz/test
@@ -32,7 +32,7 @@ from vssl.decisions import bounds
 from vssl.encoders.base import Decoder
 from vssl.files import write_json
 from vssl.modalities import images
-from vssl.scores import ambiguity, disagreement, elbo_gap, knn, mahalanobis, mixture, novelty, places
+from vssl.scores import ambiguity, disagreement, elbo_gap, knn, mahalanobis, mixture, novelty, patches
 from vssl.training.describe import machine, versions
 from vssl.training.model import Model
 
@@ -42,12 +42,12 @@ DIVISIONS = 20
 PAIRS = disagreement.Config().pairs
 FITTED = {
     "novelty": (novelty, novelty.Config()),
-    "places": (places, places.Config()),
+    "patches": (patches, patches.Config()),
     "5-NN, whitened features": (knn, knn.Config()),
     "5-NN, features": (knn, knn.Config(space="features")),
     "5-NN, latent means": (knn, knn.Config(space="mean")),
     "Mahalanobis, features": (mahalanobis, mahalanobis.Config()),
-    "Mahalanobis, outline": (mahalanobis, mahalanobis.Config("outline")),
+    "Mahalanobis, raw_descriptor": (mahalanobis, mahalanobis.Config("raw_descriptor")),
     "mixture of 8 Gaussians": (mixture, mixture.Config()),
     "ambiguity": (ambiguity, ambiguity.Config()),
     "disagreement": (disagreement, disagreement.Config()),
@@ -168,7 +168,7 @@ def _pixels(model: Model, data: Path) -> np.ndarray:
 def _reconstruction_error(model: Model, data: Path) -> np.ndarray:
     decoder, found = cast(Decoder, model.objective.decoder), []
     for chunk in model.modality.stream(data):
-        view = model.modality.plain(chunk.raw)
+        view = model.modality.eval_view(chunk.raw)
         found.append(-decoder.log_likelihood(model(view)[1].mean, view))
     return torch.cat(found).double().numpy()
 
@@ -178,7 +178,7 @@ def _labels(judged: Embeddings) -> np.ndarray:
 
 
 def _measured(scores: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-    """AUROC over all and by class; false alarms and misses over the divisions, at each promised rate."""
+    """AUROC over all and by class; false alarms and misses over the divisions, at each guaranteed rate."""
     normal = scores[label == "normal"]
     classes = sorted(set(label) - {"normal"})
     found: dict[str, Any] = {"auroc": _auroc(normal, scores[label != "normal"])}
@@ -197,7 +197,7 @@ def _measured(scores: np.ndarray, label: np.ndarray) -> dict[str, Any]:
         found[f"at {rate:g}"] = {
             "false alarms": float(np.mean(alarms)),
             "most false alarms": max(alarms),
-            "divisions above the promise": sum(alarm > rate for alarm in alarms),
+            "divisions above the guarantee": sum(alarm > rate for alarm in alarms),
             "misses": float(np.mean(misses)),
             "misses by class": {name: float(np.mean(values)) for name, values in by_class.items()},
         }

@@ -22,7 +22,7 @@ from vssl import api
 from vssl.config import find
 from vssl.demo.inspection import Line, write
 from vssl.evaluation.localise import aupro
-from vssl.scores import places
+from vssl.scores import patches
 
 SEVERE = 0.5
 
@@ -39,7 +39,7 @@ def main(demo: tyro.conf.Positional[Path], seed: int = 4) -> None:
     model = api.load(demo / "run", "cpu")
     bank, samples = api.embed(model.run, demo / "parts" / "parts.csv"), api.embed(model.run, parts, name=folder.name)
     severe = (samples.numpy("severity") >= SEVERE) & (samples.numpy("defect") != "none")
-    maps = places.fit(places.Config(), bank).heat(samples.where(severe))
+    maps = patches.fit(patches.Config(), bank).heat(samples.where(severe))
     masks = [_mask(folder / name) for name in np.array(samples.ids)[severe]]
     wide = torch.from_numpy(maps)[:, None]
     size = masks[0].shape
@@ -50,7 +50,7 @@ def main(demo: tyro.conf.Positional[Path], seed: int = 4) -> None:
         f"AUROC of pixels {roc_auc_score(truth.ravel(), heat.ravel()):.3f}"
     )
     bad = samples.numpy("label") == "defect"
-    for name in ("novelty", "places", "knn", "mahalanobis"):
+    for name in ("novelty", "patches", "knn", "mahalanobis"):
         module = find("scores", name)
         print(f"image AUROC of {name}: {roc_auc_score(bad, module.fit(module.Config(), bank)(samples)):.3f}")
 

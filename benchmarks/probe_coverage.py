@@ -5,7 +5,7 @@
     python benchmarks/probe_coverage.py runs/mixture-0 runs/untrained-0
 
 The 4,000 test images of the infrared modules (12 classes, half of them normal), as the runs of `infrared_decide.py`
-embedded them: from 2,000 labels are drawn, the other 2,000 are predicted. The coverage is promised on average over
+embedded them: from 2,000 labels are drawn, the other 2,000 are predicted. The coverage is guaranteed on average over
 draws, so its mean is what counts; how many samples are decided (one class in the set) is what the encoder is worth.
 """
 

@@ -1,4 +1,5 @@
-"""Is the promise kept when a fifth of the calibration samples are copies? Monte Carlo through `calibrate` and `decide`.
+"""Is the guarantee kept when a fifth of the calibration samples are copies? Monte Carlo through `calibrate` and
+`decide`.
 
     python benchmarks/promise_with_copies.py --calibrations 400
 
@@ -6,8 +7,8 @@ Made-up series and pictures are calibrated as a run does it, from finding the co
 fresh samples. A fifth of the normals are copies: of training samples (which are the bank as well), or of five of the
 normals themselves. Copies of windows begin a few rows later; copies of pictures are saved again as JPEG with quality 70
 to 95, some of them brightened or shifted by a pixel. Without finding them (`mended` false: as version 0.8 did) the same
-samples are all counted. A promise with 95 % confidence may be broken by 5 % of the calibrations, and by three standard
-errors more in as many as were drawn.
+samples are all counted. A guarantee with 95 % confidence may be broken by 5 % of the calibrations, and by three
+standard errors more in as many as were drawn.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from scipy import ndimage
 
 from vssl.decisions.calibrate import Request, calibrate, decide
 from vssl.decisions.copies import Finder, Given
+from vssl.decisions.guarantee import Guarantee
 from vssl.decisions.policy import EVERYTHING
-from vssl.decisions.promise import Promise
 from vssl.decisions.thresholds import REJECT
 from vssl.embedding.embed import to_arrow
 from vssl.files import write_json
@@ -53,7 +54,7 @@ WINDOW, LONGER, SIDE = 64, 8, 32
 
 @dataclass(frozen=True)
 class Options:
-    """Monte Carlo of the promise.
+    """Monte Carlo of the guarantee.
 
     Attributes:
         calibrations: Calibrations with series.
@@ -78,7 +79,7 @@ class Kind:
         table: Their embeddings, with what they are known by.
         finder: What finds copies, from the raw training samples.
         normals, fresh: How many are drawn.
-        false_alarm: The promised rate.
+        false_alarm: The guaranteed rate.
     """
 
     draw: Callable[[np.random.Generator, int], np.ndarray]
@@ -175,7 +176,7 @@ def fresh(name: str) -> Embeddings:
 
 
 def false_alarms(name: str, of: str, mended: bool, rng: np.random.Generator) -> tuple[float, int]:
-    """The true false-alarm rate of one calibration, and how many samples its promise counts."""
+    """The true false-alarm rate of one calibration, and how many samples its guarantee counts."""
     kind = KINDS[name]
     training, copied = kind.draw(rng, kind.training), round(COPIED * kind.normals)
     normals = kind.draw(rng, kind.normals - copied)
@@ -190,14 +191,14 @@ def false_alarms(name: str, of: str, mended: bool, rng: np.random.Generator) -> 
     else:
         given = Given(samples, np.arange(len(samples)))
     score = knn.Config(neighbours=1, space="features")
-    policy, reference = calibrate(Request(Promise(kind.false_alarm), score), known, given, None, caveats, TODAY)
+    policy, reference = calibrate(Request(Guarantee(kind.false_alarm), score), known, given, None, caveats, TODAY)
     scores = knn.fit(score, known)(fresh(name))
     decided = decide(policy.thresholds, np.full(len(scores), EVERYTHING, dtype=object), scores)
     return float((decided == REJECT).mean()), len(reference.normal_scores(EVERYTHING))
 
 
 def line(name: str, of: str, mended: bool, calibrations: int, seed: int) -> dict[str, Any]:
-    """How often the promise is broken."""
+    """How often the guarantee is broken."""
     kind, started = KINDS[name], time.perf_counter()
     # The same draws with and without finding copies.
     found = [false_alarms(name, of, mended, np.random.default_rng([seed, number])) for number in range(calibrations)]
@@ -209,7 +210,7 @@ def line(name: str, of: str, mended: bool, calibrations: int, seed: int) -> dict
     )
     return {
         "kind": name, "copies_of": of, "mended": mended, "calibrations": calibrations, "normals": kind.normals,
-        "counted": float(np.mean([count for _, count in found])), "promised": kind.false_alarm,
+        "counted": float(np.mean([count for _, count in found])), "guaranteed": kind.false_alarm,
         "mean_rate": float(rates.mean()), "broken": broken, "allowed": allowed, "kept": broken <= allowed,
         "seconds": time.perf_counter() - started,
     }  # fmt: skip
@@ -218,7 +219,7 @@ def line(name: str, of: str, mended: bool, calibrations: int, seed: int) -> dict
 def main(options: Options) -> None:
     torch.set_num_threads(1)
     found = []
-    print("| data | copies of | found | counted | promised | broken by | allowed |\n|---|---|---|---|---|---|---|")
+    print("| data | copies of | found | counted | guaranteed | broken by | allowed |\n|---|---|---|---|---|---|---|")
     for name, calibrations in (("series", options.calibrations), ("pictures", options.pictures)):
         for of in ("training", "normals"):
             for mended in (False, True):
@@ -226,14 +227,14 @@ def main(options: Options) -> None:
                 found.append(item)
                 print(
                     f"| {name} | {of} | {'yes' if mended else 'no'} | {item['counted']:.0f} of {item['normals']} | "
-                    f"{item['promised']:.0%} | {item['broken']:.1%} | {item['allowed']:.1%} |",
+                    f"{item['guaranteed']:.0%} | {item['broken']:.1%} | {item['allowed']:.1%} |",
                     flush=True,
                 )
     command = " ".join(["python benchmarks/promise_with_copies.py", *sys.argv[1:]])
     record = {"command": command, "versions": versions(), "machine": machine(torch.device("cpu"))}
     write_json(options.out, record | {"rows": found})
     if not all(item["kept"] for item in found if item["mended"]):
-        sys.exit("A promise was broken.")
+        sys.exit("A guarantee was broken.")
 
 
 if __name__ == "__main__":

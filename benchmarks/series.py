@@ -1,8 +1,8 @@
 """What the benchmarks of sensor series share: one series is learned, calibrated on and judged; rivals see the same.
 
 Rows are calibrated and judged alike: a row has the mean of the windows that cover it, the calibration takes the worst
-row of each block. The promise is the lowest rate that the blocks allow at 95 %. Figures: VUS-PR and VUS-ROC, average
-precision, and F1 at the promised threshold, never at the best one.
+row of each block. The guarantee is the lowest rate that the blocks allow at 95 %. Figures: VUS-PR and VUS-ROC, average
+precision, and F1 at the guaranteed threshold, never at the best one.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from series_baselines import RIVALS, Windows
 from training import UNTRAINED, learner, trained
 from vssl import Embeddings, Run, api
 from vssl.decisions import bounds
-from vssl.decisions.exchange import worst_of_each
+from vssl.decisions.exchangeability import worst_of_each
 from vssl.evaluation.vus import rows_from_windows, vus
 from vssl.files import write_json
 from vssl.modalities import sensors
-from vssl.scores import ambiguity, knn, mahalanobis, novelty, places
+from vssl.scores import ambiguity, knn, mahalanobis, novelty, patches
 from vssl.training.describe import machine, versions
 from vssl.types import Series
 
@@ -40,7 +40,7 @@ TRAINED = 0.6
 """Share of the unlabelled rows that train and are the bank; the others calibrate."""
 SCORES: dict[str, tuple[Any, Any]] = {
     "novelty": (novelty, novelty.Config()),
-    "places": (places, places.Config()),
+    "patches": (patches, patches.Config()),
     "5-NN, whitened features": (knn, knn.Config()),
     "5-NN, features": (knn, knn.Config(space="features")),
     "5-NN, latent means": (knn, knn.Config(space="mean")),
@@ -116,7 +116,7 @@ def compare(task: Task, objective: str, seed: int, steps: int, rivals: bool) -> 
 def _windows(run: Run, path: Path) -> Windows:
     modality = api.load(run, "cpu").modality
     chunks = list(modality.stream(path))
-    values = np.concatenate([cast(Series, modality.plain(chunk.raw)).values.numpy() for chunk in chunks])
+    values = np.concatenate([cast(Series, modality.eval_view(chunk.raw)).values.numpy() for chunk in chunks])
     starts = np.concatenate([chunk.metadata["start"].to_numpy() for chunk in chunks])
     series = np.zeros((starts[-1] + WINDOW, values.shape[1]), np.float32)
     for start, window in zip(starts, values, strict=True):
@@ -141,7 +141,7 @@ def _judged(
         "vus_roc": volume.roc,
         "average_precision": float(average_precision_score(truth, rows)),
         "f1": float(f1_score(truth, rows > limit)),
-        "promised": rate,
+        "guaranteed": rate,
         "false_alarms": int(alarms[normal].sum()),
         "normal_blocks": int(normal.sum()),
     }
@@ -183,7 +183,7 @@ def run_all(
 
 def _show(rows: list[dict[str, Any]]) -> None:
     """Means over the series, for each seed; smallest and largest of the seeds in brackets."""
-    print("| Objective | Score | Steps | VUS-PR | VUS-ROC | Average precision | F1 at the promise | False alarms |")
+    print("| Objective | Score | Steps | VUS-PR | VUS-ROC | Average precision | F1 at the guarantee | False alarms |")
     print("|---|---|---|---|---|---|---|---|")
     for objective, score, steps in dict.fromkeys((row["objective"], row["score"], row["steps"]) for row in rows):
         some = [row for row in rows if (row["objective"], row["score"], row["steps"]) == (objective, score, steps)]

@@ -43,7 +43,7 @@ def pca(known: Windows, new: Windows) -> np.ndarray:
 
 
 def gaussian(known: Windows, new: Windows) -> np.ndarray:
-    """Squared Mahalanobis distance, by a shrunk covariance: `vssl`'s `mahalanobis` on the outline, with no encoder."""
+    """Squared Mahalanobis distance by a shrunk covariance: `mahalanobis` on the raw descriptor, without an encoder."""
     fitted = LedoitWolf().fit(known.flat)
     return fitted.mahalanobis(new.flat)
 

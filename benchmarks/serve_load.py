@@ -177,7 +177,7 @@ def _plain(run: Path) -> Any:
     @app.post("/v1/decide")
     def decide(files: Annotated[list[UploadFile], File()]) -> dict[str, Any]:
         raw = np.stack([decode(file.file.read(), "", model.modality.spec.canvas) for file in files])
-        columns = embed_view(model, model.modality.plain(torch.from_numpy(raw)))
+        columns = embed_view(model, model.modality.eval_view(torch.from_numpy(raw)))
         found = score(Embeddings(pa.table({name: to_arrow(values) for name, values in columns.items()})))
         return {"decisions": [{"reject": bool(value > limits.reject_above), "score": float(value)} for value in found]}
 

@@ -1,10 +1,10 @@
-"""Twelve servers, 19 metrics each: are the marked stretches found, and is the promised rate of false alarms kept?
+"""Twelve servers, 19 metrics each: are the marked stretches found, and is the guaranteed rate of false alarms kept?
 
     python benchmarks/server_metrics.py server-metrics-asd --seeds 0 1 2
 
 For each server an encoder is trained on the first 60 % of its unlabelled series, which are also the bank; the other
-40 % calibrate in blocks of 64 rows. 1 % of false alarms needs 299 blocks and there are 46 to 54, so the promise is the
-lowest rate that these allow. How it is measured: `series.py`.
+40 % calibrate in blocks of 64 rows. 1 % of false alarms needs 299 blocks and there are 46 to 54, so the guarantee is
+the lowest rate that these allow. How it is measured: `series.py`.
 """
 
 from __future__ import annotations

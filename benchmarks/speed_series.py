@@ -113,7 +113,7 @@ def _embedded_per_s(modality: Any, path: Path) -> float:
     chunks = [chunk.raw for chunk in islice(modality.stream(path, size=256), BATCHES)]
     start = time.perf_counter()
     for raw in chunks:
-        encoder.with_places(modality.plain(raw))
+        encoder.forward_with_patches(modality.eval_view(raw))
     return sum(map(len, chunks)) / (time.perf_counter() - start)
 
 

@@ -68,7 +68,7 @@ def rejected(model: Model, score: Score, limit: float, data: Path, other: Path |
 
 
 def _embedded(model: Model, raw: torch.Tensor) -> Embeddings:
-    columns = embed_view(model, model.modality.plain(raw))
+    columns = embed_view(model, model.modality.eval_view(raw))
     ids = pa.array([str(row) for row in range(len(raw))])
     return Embeddings(pa.table({"id": ids} | {name: to_arrow(values) for name, values in columns.items()}))
 

@@ -54,7 +54,7 @@ def changed(line: Path, tmp_path: Path) -> Callable[[pa.Table], Path]:
 
 @pytest.fixture
 def ask() -> dict[str, float]:
-    """A promise that a tiny calibration can keep."""
+    """A guarantee that a tiny calibration can keep."""
     return {"false_alarm": 0.1, "confidence": 0.9}
 
 

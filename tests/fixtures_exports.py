@@ -20,8 +20,8 @@ def decided_run(tiny_run: Run, line: Path, tmp_path_factory: pytest.TempPathFact
     from vssl import api
 
     run = Run(shutil.copytree(tiny_run.path, tmp_path_factory.mktemp("export") / "run"))
-    promise = {"false_alarm": 0.1, "miss": 0.3, "confidence": 0.8}
-    api.calibrate(run, f"{line}:label=ok", defects=f"{line}:label=defect", device="cpu", **promise)
+    guarantee = {"false_alarm": 0.1, "miss": 0.3, "confidence": 0.8}
+    api.calibrate(run, f"{line}:label=ok", defects=f"{line}:label=defect", device="cpu", **guarantee)
     return run
 
 

@@ -113,18 +113,18 @@ def test_resuming_a_finished_run_changes_no_weight(trained: Run, photos: Path) -
 def test_a_loaded_model_gives_features_and_latents_of_any_batch(trained: Run, photos: Path) -> None:
     model = api.load(str(trained.path))
     raw = model.modality.load(photos).pixels
-    features, latent = model(model.modality.plain(raw))
+    features, latent = model(model.modality.eval_view(raw))
     assert features.shape == (64, 128)
     assert isinstance(latent, Gaussian)
     assert not features.requires_grad
     # Another batch around it, and a second call, change nothing: no batch statistics, no dropout.
-    few, _ = model(model.modality.plain(raw[:3]))
+    few, _ = model(model.modality.eval_view(raw[:3]))
     torch.testing.assert_close(few, features[:3], rtol=1e-3, atol=1e-4)
 
 
 def test_a_deterministic_model_gives_points(photos: Path, tmp_path: Path, quick: Quick) -> None:
     model = api.load(api.train(photos, tmp_path / "run", objective="simclr", **quick))
-    _, latent = model(model.modality.plain(model.modality.sample(photos, 4, seed=0).raw))
+    _, latent = model(model.modality.eval_view(model.modality.sample(photos, 4, seed=0).raw))
     assert isinstance(latent, Point)
 
 
@@ -230,7 +230,10 @@ def test_no_connection_is_opened_by_the_whole_way(trained: Run, photos: Path, mo
 
 @pytest.mark.slow
 def test_the_verbs_stay_functions_whatever_modules_are_imported() -> None:
-    code = "import vssl.embedding.embed, vssl.training.loop, vssl.decisions.bounds, vssl; print(*(callable(v) for v in VERBS))"
+    code = (
+        "import vssl.embedding.embed, vssl.training.loop, vssl.decisions.bounds, vssl; "
+        "print(*(callable(v) for v in VERBS))"
+    )
     verbs = "(vssl.embed, vssl.train, vssl.decide, vssl.evaluate, vssl.report, vssl.bench)"
     found = subprocess.run(
         [sys.executable, "-W", "error", "-c", code.replace("VERBS", verbs)], capture_output=True, text=True, check=True

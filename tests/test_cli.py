@@ -123,8 +123,19 @@ def test_from_known_normals_to_decisions(
 ) -> None:
     known, new = draw_pictures(tmp_path / "known", seed=1), draw_pictures(tmp_path / "new", count=12, seed=2)
     policy = trained.path / "policy.json"
-    promise = ("--false-alarm", "0.1", "--confidence", "0.9", "--score", "knn", "--neighbours", "3", "--device", "cpu")
-    assert vssl("calibrate", trained.path, "--normal", known, *promise) == 0
+    guarantee = (
+        "--false-alarm",
+        "0.1",
+        "--confidence",
+        "0.9",
+        "--score",
+        "knn",
+        "--neighbours",
+        "3",
+        "--device",
+        "cpu",
+    )
+    assert vssl("calibrate", trained.path, "--normal", known, *guarantee) == 0
     output = capsys.readouterr()
     assert output.out.startswith("At most 10 % of normal samples like the 32 it was made with are rejected.")
     assert f"vssl decide {trained.path} DATA" in output.err
@@ -140,7 +151,7 @@ def test_from_known_normals_to_decisions(
     Image.new("RGB", (16, 16), (255, 0, 255)).save(new / "odd.png")
     assert vssl("decide", trained.path, new, "--device", "cpu", "--fail-if-reject") == 1
     assert json.loads(capsys.readouterr().out)["reject"] >= 1
-    assert "has a policy already" in error_of(capsys, "calibrate", trained.path, "--normal", known, *promise)
+    assert "has a policy already" in error_of(capsys, "calibrate", trained.path, "--normal", known, *guarantee)
 
 
 def test_from_few_labels_to_prediction_sets(

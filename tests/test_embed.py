@@ -75,7 +75,17 @@ def write_list(photos: Path, **columns: list) -> Path:
 
 def test_the_table_has_the_promised_columns_and_types(trained: Run, photos: Path) -> None:
     schema = api.embed(trained, photos).table.schema
-    names = ["id", "features", "mean", "log_variance", "ambiguity", "places", "outline", "content", "trace"]
+    names = [
+        "id",
+        "features",
+        "mean",
+        "log_variance",
+        "ambiguity",
+        "patch_features",
+        "raw_descriptor",
+        "content",
+        "trace",
+    ]
     assert schema.names == names
     assert schema.field("trace").type == pa.binary()
     assert schema.field("id").type == pa.string()
@@ -102,7 +112,15 @@ def test_a_deterministic_method_has_no_variance_at_all(
 ) -> None:
     run = loop.train(photos, tmp_path / "run", tiny_settings(objective=member("objectives", "simclr")))
     table = api.embed(run, photos)
-    assert table.table.column_names == ["id", "features", "mean", "places", "outline", "content", "trace"]
+    assert table.table.column_names == [
+        "id",
+        "features",
+        "mean",
+        "patch_features",
+        "raw_descriptor",
+        "content",
+        "trace",
+    ]
     assert not table.has_variance
 
 
@@ -136,12 +154,12 @@ def test_samples_whose_views_are_all_alike_do_not_disagree(trained: Run, monkeyp
     model = api.load(trained, "cpu")
     # A denoiser so little trained does not find a view's latent from itself.
     model.objective.predictor = None
-    monkeypatch.setattr(type(model.modality), "views", lambda self, raw, _: [self.plain(raw)] * 2)
+    monkeypatch.setattr(type(model.modality), "views", lambda self, raw, _: [self.eval_view(raw)] * 2)
     noise = torch.randint(0, 256, (8, *model.modality.shape), dtype=torch.uint8)
     found = embed_module.embed_raw(model, noise, pairs=1)
     np.testing.assert_allclose(found["disagreement"], 0, atol=1e-5)
     # Of a view and itself the KL is 0, and what is left is the entropy of the posterior but for half a nat.
-    gaussian = model(model.modality.plain(noise))[1]
+    gaussian = model(model.modality.eval_view(noise))[1]
     expected = (gaussian.log_variance.mean(1) + np.log(2 * np.pi)) / 2
     np.testing.assert_allclose(found["elbo_gap"], expected.numpy(), atol=1e-4)
 
@@ -400,7 +418,7 @@ def test_only_one_batch_is_in_memory_at_a_time(trained: Run, photos: Path, monke
 
 def test_places_of_a_stretch_of_time_lie_in_a_row() -> None:
     maps = torch.randn(2, 16, 1, 64, generator=torch.Generator().manual_seed(0))
-    found = embed_module.places(maps)
+    found = embed_module.patch_features(maps)
     assert embed_module.grid_of(found.shape[1]) == (1, embed_module.SPANS)
     kept = found.view(2, embed_module.SPANS, embed_module.DEPTH).float() / 127
     grid = torch.nn.functional.normalize(maps.view(2, 16, 32, 2).mean(3), dim=1)
@@ -411,12 +429,12 @@ def test_places_of_a_stretch_of_time_lie_in_a_row() -> None:
 def test_places_in_a_traced_graph_are_those_of_eager_code() -> None:
     class Places(torch.nn.Module):
         def forward(self, maps: torch.Tensor) -> torch.Tensor:
-            return embed_module.places(maps)
+            return embed_module.patch_features(maps)
 
     maps = torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(0))
-    expected = embed_module.places(maps)
+    expected = embed_module.patch_features(maps)
     assert torch.equal(torch.export.export(Places(), (maps,)).module()(maps), expected)
     embed_module._rotation.cache_clear()
     with pytest.raises(RuntimeError):  # a graph cannot be the first to ask for the rotation,
         torch.export.export(Places(), (maps,))
-    assert torch.equal(embed_module.places(maps), expected)  # and leaves nothing behind
+    assert torch.equal(embed_module.patch_features(maps), expected)  # and leaves nothing behind

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         train,
         views,
     )
-    from vssl.decisions.promise import Costs
+    from vssl.decisions.guarantee import Costs
     from vssl.errors import VsslError
     from vssl.run import Run
     from vssl.training.settings import Budget, Optimiser, Settings
@@ -49,7 +49,7 @@ _HOMES = {
         "train",
         "views",
     ),
-    "vssl.decisions.promise": ("Costs",),
+    "vssl.decisions.guarantee": ("Costs",),
     "vssl.errors": ("VsslError",),
     "vssl.run": ("Run",),
     "vssl.training.settings": ("Budget", "Optimiser", "Settings"),

@@ -6,7 +6,7 @@ VsslError
 │   ├── EmptyDataError     nothing usable was found
 │   ├── BrokenFileError    one file cannot be read; names the file and the reason
 │   ├── TooManyBrokenError more files are broken than the stated share allows
-│   └── NotEnoughDataError too few samples for the promise that was asked for; says how many it needs
+│   └── NotEnoughDataError too few samples for the guarantee that was asked for; says how many it needs
 ├── RunError               a run folder cannot be used
 │   ├── RunExistsError     it is there already and nobody asked to overwrite it
 │   ├── RunNotFoundError   there is no run, or it holds no model yet
@@ -53,7 +53,7 @@ class TooManyBrokenError(DataError):
 
 
 class NotEnoughDataError(DataError):
-    """There are too few samples for the promise that was asked for.
+    """There are too few samples for the guarantee that was asked for.
 
     Attributes:
         given: How many there are that differ; copies of others do not count.
@@ -61,16 +61,16 @@ class NotEnoughDataError(DataError):
         of: How many there are with the copies; None where none were looked for.
     """
 
-    def __init__(self, given: int, needed: int, promise: str, hint: str = "", of: int | None = None) -> None:
+    def __init__(self, given: int, needed: int, guarantee: str, hint: str = "", of: int | None = None) -> None:
         copies = of is not None and of > given
         samples = (
             f"{of} samples, of which {given} differ (the others are copies of them)," if copies else f"{given} samples"
         )
-        super().__init__(f"{samples} are not enough for {promise}: it needs at least {needed}.{hint}")
-        self.given, self.needed, self.promise, self.hint, self.of = given, needed, promise, hint, of
+        super().__init__(f"{samples} are not enough for {guarantee}: it needs at least {needed}.{hint}")
+        self.given, self.needed, self.guarantee, self.hint, self.of = given, needed, guarantee, hint, of
 
     def __reduce__(self) -> tuple[type, tuple[int, int, str, str, int | None]]:
-        return type(self), (self.given, self.needed, self.promise, self.hint, self.of)
+        return type(self), (self.given, self.needed, self.guarantee, self.hint, self.of)
 
 
 class RunError(VsslError):

@@ -7,7 +7,7 @@ RUN/state/                 what resuming needs
 RUN/metrics.jsonl          one line a logging step
 RUN/embeddings/*.parquet   id, features, mean, log_variance, ambiguity, metadata
 RUN/evaluation.json        the judges' figures
-RUN/policy.json            thresholds, and what they promise
+RUN/policy.json            thresholds, and what they guarantee
 RUN/calibration/*.parquet  the samples that the policy stands on
 RUN/decisions/*.parquet    id, decision, p_value, score, nearest
 RUN/predictions/*.parquet  id, labels, decided, best, probability

@@ -161,16 +161,17 @@ class Embeddings:
 
     Columns: `id`; `features` [F], the encoder's representation (use it for neighbours, classifiers, clusters); `mean`
     [D] and `log_variance` [D], the posterior in the latent space; `ambiguity`, the mean log-variance in nats (higher:
-    less determined); `places`, what is where in an image: 8 x 8 directions of 32 dimensions, row by row, in 127ths;
-    `outline`, the sample itself, coarsely; `content`, a hash of the raw sample, the same for the same sample under any
-    name; `trace`, by what it is known again where it was cut or saved in another way. Deterministic methods have
-    neither `log_variance` nor `ambiguity`, encoders without feature maps no `places`, kinds of data without one no
-    `outline`. `disagreement`, how far the features of several views differ, and `elbo_gap`, how badly they explain each
-    other, are there where views were compared. All further columns are the metadata of the data set.
+    less determined); `patch_features`, what is where in an image: 8 x 8 directions of 32 dimensions, row by row, in
+    127ths; `raw_descriptor`, the sample itself, coarsely; `content`, a hash of the raw sample, the same for the same
+    sample under any name; `trace`, by what it is known again where it was cut or saved in another way. Deterministic
+    methods have neither `log_variance` nor `ambiguity`, encoders without feature maps no `patch_features`, kinds of
+    data without one no `raw_descriptor`. `disagreement`, how far the features of several views differ, and `elbo_gap`,
+    how badly they explain each other, are there where views were compared. All further columns are the metadata of the
+    data set.
     """
 
     COLUMNS = (
-        *("id", "features", "mean", "log_variance", "ambiguity", "places", "outline", "content"),
+        *("id", "features", "mean", "log_variance", "ambiguity", "patch_features", "raw_descriptor", "content"),
         *("trace", "disagreement", "elbo_gap"),
     )
 

@@ -143,7 +143,7 @@ def test_two_views_disturb_each_sample_in_different_ways(modality: Modality, raw
     first, second = modality.views(raw, torch.Generator().manual_seed(0))
     assert len(first) == len(second) == len(raw)
     assert not torch.allclose(tensors(first)[0], tensors(second)[0])
-    assert not torch.allclose(tensors(first)[0], tensors(modality.plain(raw))[0])
+    assert not torch.allclose(tensors(first)[0], tensors(modality.eval_view(raw))[0])
 
 
 def test_views_follow_from_the_generator_alone(modality: Modality, raw: Tensor):
@@ -162,7 +162,7 @@ def test_a_part_of_the_batch_gets_the_views_it_would_get_in_the_whole(modality: 
 
 
 def test_views_are_put_together_and_taken_apart(modality: Modality, raw: Tensor):
-    view = modality.plain(raw)
+    view = modality.eval_view(raw)
     assert_equal([type(view).cat(view.chunk(2))], [view])
     assert len(view.to("cpu")) == 8
 
@@ -170,16 +170,16 @@ def test_views_are_put_together_and_taken_apart(modality: Modality, raw: Tensor)
 def test_the_default_encoder_takes_plain_samples(modality: Modality, raw: Tensor):
     config = encoder_of("auto", modality.config)
     encoder = find("encoders", name_of(config)).build(config, modality.shape)
-    assert encoder(modality.plain(raw)).shape == (8, encoder.features)
+    assert encoder(modality.eval_view(raw)).shape == (8, encoder.features)
 
 
 def test_an_outline_is_as_long_for_each_sample_and_tells_them_apart_or_there_is_none(modality: Modality, raw: Tensor):
-    outline = modality.outline(modality.plain(raw))
-    if outline is not None:
-        assert outline.shape[0] == len(raw)
-        assert outline.dtype == torch.float32
-        assert len(outline.unique(dim=0)) == len(raw)
-        torch.testing.assert_close(modality.outline(modality.plain(raw[1:2])), outline[1:2])
+    raw_descriptor = modality.raw_descriptor(modality.eval_view(raw))
+    if raw_descriptor is not None:
+        assert raw_descriptor.shape[0] == len(raw)
+        assert raw_descriptor.dtype == torch.float32
+        assert len(raw_descriptor.unique(dim=0)) == len(raw)
+        torch.testing.assert_close(modality.raw_descriptor(modality.eval_view(raw[1:2])), raw_descriptor[1:2])
 
 
 def test_a_decoder_gives_each_sample_a_likelihood_or_there_is_none(name: str, modality: Modality, raw: Tensor):
@@ -188,7 +188,7 @@ def test_a_decoder_gives_each_sample_a_likelihood_or_there_is_none(name: str, mo
             modality.decoder(latent=4)
         return
     decoder = modality.decoder(latent=4)
-    log_likelihood = decoder.log_likelihood(torch.randn(8, 4), modality.plain(raw))
+    log_likelihood = decoder.log_likelihood(torch.randn(8, 4), modality.eval_view(raw))
     assert log_likelihood.shape == (8,)
     assert log_likelihood.isfinite().all()
     assert decoder.dimensions > 0

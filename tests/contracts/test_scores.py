@@ -31,13 +31,13 @@ def bank(embeddings_from) -> Embeddings:
 
 def others(rng: np.random.Generator, count: int) -> dict[str, pa.Array]:
     places = to_arrow(rng.integers(-127, 128, (count, GRID * GRID * DEPTH), dtype=np.int8))
-    outline = to_arrow(rng.normal(size=(count, 3 * GRID * GRID)).astype(np.float32))
+    raw_descriptor = to_arrow(rng.normal(size=(count, 3 * GRID * GRID)).astype(np.float32))
     pairs = {"disagreement": pa.array(rng.random(count)), "elbo_gap": pa.array(rng.random(count))}
-    return {"places": places, "outline": outline} | pairs
+    return {"patch_features": places, "raw_descriptor": raw_descriptor} | pairs
 
 
 def test_all_scores_of_this_version_are_found():
-    known = {"novelty", "places", "knn", "mahalanobis", "mixture", "ambiguity", "disagreement", "elbo_gap"}
+    known = {"novelty", "patches", "knn", "mahalanobis", "mixture", "ambiguity", "disagreement", "elbo_gap"}
     assert known <= set(members("scores"))
 
 

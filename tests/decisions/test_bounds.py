@@ -1,4 +1,4 @@
-"""Bounds against known answers, against slow definitions, and as promises that are kept in simulation."""
+"""Bounds against known answers, against slow definitions, and as guarantees that are kept in simulation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vssl.decisions import bounds
 from vssl.errors import ConfigError, DataError, NotEnoughDataError
 
 LEVELS = st.floats(0.001, 0.5)
-# As people write them. Of a rate a last digit of floating point away from another, no exact answer is promised.
+# As people write them. Of a rate a last digit of floating point away from another, no exact answer is guaranteed.
 WRITTEN_LEVELS = st.integers(10, 5000).map(lambda ten_thousandths: ten_thousandths / 10_000)
 CONFIDENCES = st.sampled_from([0.5, 0.9, 0.95, 0.99])
 # Few values, so that ties are common.
@@ -167,7 +167,7 @@ def test_risk_control_takes_the_first_threshold_that_keeps_the_mean_loss():
 
 
 def test_risk_control_refuses_losses_that_cannot_be_promised():
-    with pytest.raises(ConfigError, match="cannot be promised"):
+    with pytest.raises(ConfigError, match="cannot be guaranteed"):
         bounds.risk_threshold(np.ones((50, 2)), 0.1)
     with pytest.raises(DataError, match="must not rise"):
         bounds.risk_threshold(np.array([[0.0, 1.0]]), 0.1)

@@ -1,4 +1,4 @@
-"""Copies among calibration samples: left out, refused, counted once; and whether the promise then holds."""
+"""Copies among calibration samples: left out, refused, counted once; and whether the guarantee then holds."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ def test_blocks_of_which_most_is_copied_are_one():
 
 
 def test_too_few_that_differ_are_named_with_all_that_there_are():
-    error = NotEnoughDataError(60, 299, "a promise", " A hint.", 300)
+    error = NotEnoughDataError(60, 299, "a guarantee", " A hint.", 300)
     assert str(error).startswith("300 samples, of which 60 differ (the others are copies of them), are not enough for")
-    assert str(NotEnoughDataError(60, 299, "a promise", of=60)).startswith("60 samples are not enough")
+    assert str(NotEnoughDataError(60, 299, "a guarantee", of=60)).startswith("60 samples are not enough")
 
 
 def wave(path: Path, values: np.ndarray) -> Path:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vssl.decisions.costs import cost_curve, cost_per_1000, expected
-from vssl.decisions.promise import Costs
+from vssl.decisions.guarantee import Costs
 from vssl.decisions.thresholds import Thresholds
 
 NORMAL, DEFECTS = np.arange(10.0), np.arange(5.0, 15.0)

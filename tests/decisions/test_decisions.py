@@ -17,9 +17,9 @@ from PIL import Image
 
 from vssl import api
 from vssl.decisions import policy as policies
-from vssl.decisions.promise import Costs
+from vssl.decisions.describe import words
+from vssl.decisions.guarantee import Costs
 from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, thresholds
-from vssl.decisions.words import words
 from vssl.errors import ConfigError, DataError, EmptyDataError, NotEnoughDataError, PolicyError
 from vssl.run import Run
 
@@ -76,7 +76,7 @@ def test_a_policy_says_what_it_promises_and_decides_as_it_says(calibrated: Run, 
     found = decide(calibrated, line, normal="label=ok")
     table = pq.read_table(found.path)
     assert table.column_names == [
-        "id", "decision", "p_value", "score", "group", "because", "nearest", "nearest_defect", "reason",
+        "id", "decision", "p_value", "score", "group", "explanation", "nearest", "nearest_defect", "reason",
     ]  # fmt: skip
     scores = table["score"].to_numpy()
     limit = written["thresholds"][""]["reject_above"]
@@ -153,10 +153,10 @@ def test_a_promise_of_blocks_counts_blocks(trained: Run, line: Path, ask: Ask):
 def test_a_promise_of_misses_counts_blocks_of_which_every_defect_is_accepted(trained: Run, line: Path, rows: pa.Table):
     ask = {"false_alarm": 0.2, "miss": 0.2, "confidence": 0.9}
     policy = calibrate(trained, f"{line}:label=ok", ask, defects=f"{line}:label=defect", block="block", bank="train")
-    promised = (
+    guaranteed = (
         "and of at most 20 % of the blocks (by block) with defects like the 20 known ones all defects are accepted."
     )
-    assert promised in words(policy)[0]
+    assert guaranteed in words(policy)[0]
     found = decide(trained, line).table
     scores, blocks, labels = (
         table[name].to_numpy() for table, name in ((found, "score"), (rows, "block"), (rows, "label"))
@@ -165,7 +165,7 @@ def test_a_promise_of_misses_counts_blocks_of_which_every_defect_is_accepted(tra
         label: np.array([scores[(blocks == name) & (labels == label)].max() for name in np.unique(blocks)])
         for label in ("ok", "defect")
     }
-    assert policy.thresholds[""] == thresholds(worst["ok"], worst["defect"], policy.promise)
+    assert policy.thresholds[""] == thresholds(worst["ok"], worst["defect"], policy.guarantee)
 
 
 def test_with_blocks_the_bank_is_the_earlier_half_of_them(trained: Run, line: Path, rows: pa.Table):

@@ -22,7 +22,7 @@ def windows(*rows: tuple[str, int, int, str, float]) -> list[Episode] | None:
     series, start, end, decision, score = zip(*rows, strict=True)
     because = pa.array([f"because of {value:g}" for value in score])
     samples = Embeddings(pa.table({"series": series, "start": start, "end": end}))
-    return episodes(samples, pa.table({"decision": decision, "score": score, "because": because}))
+    return episodes(samples, pa.table({"decision": decision, "score": score, "explanation": because}))
 
 
 def test_windows_that_overlap_or_touch_are_one_episode_with_the_worst_of_them():

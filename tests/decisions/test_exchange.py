@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from vssl.decisions import calibrate
-from vssl.decisions.exchange import differing_groups, serial_dependence, worst_of_each
+from vssl.decisions.exchangeability import differing_groups, serial_dependence, worst_of_each
 
 
 def test_dependence_on_time_is_found_and_chance_is_not():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vssl.decisions import bounds
-from vssl.decisions.promise import Costs, Promise
+from vssl.decisions.guarantee import Costs, Guarantee
 from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, Thresholds, thresholds
 from vssl.errors import ConfigError, DataError, NotEnoughDataError
 
@@ -17,22 +17,22 @@ FAR, NEAR = 2 + NORMAL, 0.5 + NORMAL
 
 
 def test_with_normals_only_there_is_one_limit_and_no_review():
-    limits = thresholds(NORMAL, None, Promise(0.01))
+    limits = thresholds(NORMAL, None, Guarantee(0.01))
     assert limits.accept_up_to == limits.reject_above == bounds.binomial_threshold(NORMAL, 0.01)
 
 
 def test_defects_that_overlap_with_normals_make_a_zone_that_is_reviewed():
-    promise = Promise(0.01, 0.02)
-    limits = thresholds(NORMAL, NEAR, promise)
+    guarantee = Guarantee(0.01, 0.02)
+    limits = thresholds(NORMAL, NEAR, guarantee)
     assert limits.accept_up_to < limits.reject_above
-    # Each promise has half of the doubt.
+    # Each guarantee has half of the doubt.
     assert limits.reject_above == bounds.binomial_threshold(NORMAL, 0.01, 0.975)
     missed = (limits.decide(NEAR) == ACCEPT).sum()
     assert missed == bounds.allowed_exceedances(len(NEAR), 0.02, 0.975)
 
 
 def test_defects_far_away_need_no_review():
-    limits = thresholds(NORMAL, FAR, Promise(0.01, 0.02))
+    limits = thresholds(NORMAL, FAR, Guarantee(0.01, 0.02))
     assert limits.accept_up_to == limits.reject_above == bounds.binomial_threshold(NORMAL, 0.01, 0.975)
 
 
@@ -50,10 +50,10 @@ def test_both_promises_are_kept_together_with_the_stated_confidence(kind: str):
         "ties": lambda n, shift: rng.poisson(3 + 2 * shift, n).astype(float),
         "overlap": lambda n, shift: rng.exponential(1 + shift, n),
     }
-    draw, promise, broken, turns = draws[kind], Promise(0.05, 0.1, 0.9), 0, 400
+    draw, guarantee, broken, turns = draws[kind], Guarantee(0.05, 0.1, 0.9), 0, 400
     later = draw(100_000, 0), draw(100_000, 2.5)
     for _ in range(turns):
-        limits = thresholds(draw(200, 0), draw(100, 2.5), promise)
+        limits = thresholds(draw(200, 0), draw(100, 2.5), guarantee)
         false_alarms, misses = (later[0] > limits.reject_above).mean(), (later[1] <= limits.accept_up_to).mean()
         broken += false_alarms > 0.05 or misses > 0.1
     assert broken / turns <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / turns)
@@ -63,29 +63,29 @@ def test_both_promises_are_kept_together_with_the_stated_confidence(kind: str):
 def test_the_limits_are_in_order_whatever_the_scores(normal: list[int], defects: list[int]):
     if len(set(normal)) < 2:
         return
-    limits = thresholds(np.array(normal, float), np.array(defects, float), Promise(0.1, 0.1, 0.9))
+    limits = thresholds(np.array(normal, float), np.array(defects, float), Guarantee(0.1, 0.1, 0.9))
     assert limits.accept_up_to <= limits.reject_above
 
 
 @pytest.mark.parametrize(
-    ("normal", "defects", "promise", "error", "words"),
+    ("normal", "defects", "guarantee", "error", "words"),
     [
-        (NORMAL[:200], None, Promise(0.01), NotEnoughDataError, r"200 samples .* false alarms .*\(normals\).* 299\."),
-        (NORMAL, FAR[:20], Promise(0.01, 0.02), NotEnoughDataError, r"20 samples .* misses .*\(defects\).* 183\."),
-        (NORMAL, None, Promise(0.01, 0.02), ConfigError, "known defects"),
-        (np.ones(500), None, Promise(0.01), DataError, "same score, 1"),
-        (np.append(NORMAL, np.nan), None, Promise(0.01), DataError, "not finite"),
+        (NORMAL[:200], None, Guarantee(0.01), NotEnoughDataError, r"200 samples .* false alarms .*\(normals\).* 299\."),
+        (NORMAL, FAR[:20], Guarantee(0.01, 0.02), NotEnoughDataError, r"20 samples .* misses .*\(defects\).* 183\."),
+        (NORMAL, None, Guarantee(0.01, 0.02), ConfigError, "known defects"),
+        (np.ones(500), None, Guarantee(0.01), DataError, "same score, 1"),
+        (np.append(NORMAL, np.nan), None, Guarantee(0.01), DataError, "not finite"),
     ],
 )
-def test_what_cannot_be_promised_is_refused(normal, defects, promise, error, words):
+def test_what_cannot_be_promised_is_refused(normal, defects, guarantee, error, words):
     with pytest.raises(error, match=words):
-        thresholds(normal, defects, promise)
+        thresholds(normal, defects, guarantee)
 
 
 @pytest.mark.parametrize("wrong", [{"false_alarm": 0.0}, {"false_alarm": 1.5}, {"miss": 0.0}, {"confidence": 95.0}])
 def test_levels_are_shares_between_0_and_1(wrong: dict[str, float]):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
-        Promise(**wrong)
+        Guarantee(**wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"miss": -1.0}, {"miss": 1.0, "defect_share": 0.0}, {"miss": float("nan")}])

@@ -1,4 +1,4 @@
-"""Promises of the made-up controller."""
+"""Guarantees of the made-up controller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises of the made-up inspection line."""
+"""Guarantees of the made-up inspection line."""
 
 import csv
 import itertools

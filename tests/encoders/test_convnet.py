@@ -39,7 +39,7 @@ def test_resnet18_is_torchvisions_but_for_stem_and_classifier():
 def test_large_images_are_halved_so_that_the_cost_stays(variant: str, side: int, maps: int):
     encoder = convnet.build(convnet.Config(variant), (3, side, side)).eval()
     with torch.inference_mode():
-        features, places = encoder.with_places(Images(torch.zeros(1, 3, side, side)))
+        features, places = encoder.forward_with_patches(Images(torch.zeros(1, 3, side, side)))
     assert features.shape == (1, encoder.features)
     assert places.shape == (1, places.shape[1], maps, maps)
 
@@ -47,9 +47,9 @@ def test_large_images_are_halved_so_that_the_cost_stays(variant: str, side: int,
 def test_the_places_say_where_something_is():
     encoder = convnet.build(convnet.Config("tiny"), (1, 24, 40)).eval()
     view = torch.zeros(1, 1, 24, 40)
-    _, empty = encoder.with_places(Images(view))
+    _, empty = encoder.forward_with_patches(Images(view))
     view[:, :, 3:6, 33:36] = 3.0
-    features, places = encoder.with_places(Images(view))
+    features, places = encoder.forward_with_patches(Images(view))
     changed = (places - empty).abs().sum((0, 1)) > 1e-3
     rows, columns = changed.nonzero(as_tuple=True)
     assert rows.max() < places.shape[2] / 2

@@ -27,7 +27,7 @@ def test_one_changed_row_is_seen_at_its_place_and_in_the_features():
     encoder = build(Config("tiny"), (3, 64)).eval()
     plain, changed = series(), series()
     changed.values[:, 1, 40] += 5
-    (first, maps), (second, others) = (encoder.with_places(view) for view in (plain, changed))
+    (first, maps), (second, others) = (encoder.forward_with_patches(view) for view in (plain, changed))
     assert maps.shape == (4, VARIANTS["tiny"].width, 1, 64)
     moved = (maps - others).abs().sum((1, 2)).mean(0)
     assert moved[36:45].sum() > 0.99 * moved.sum()

@@ -57,7 +57,7 @@ def test_a_need_for_variance_is_unmet_by_a_deterministic_method(embeddings_from)
 
 def test_judges_of_labels_cannot_be_run_without_labels(embeddings_from):
     with pytest.raises(ConfigError, match="label column"):
-        list(find("evaluate", "knn").run(Evidence(embeddings_from("s", FEATURES))))
+        list(find("evaluation", "knn").run(Evidence(embeddings_from("s", FEATURES))))
 
 
 def test_the_base_rate_stands_beside_the_accuracies(embeddings_from):

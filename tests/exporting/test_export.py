@@ -58,7 +58,7 @@ def raw(run: Run, line: Path) -> np.ndarray:
 def test_the_numbers_are_those_of_the_model(run: Run, folder: Path, raw: np.ndarray, precision: str):
     decider, model = runtime.load(folder), api.load(run, "cpu")
     with torch.inference_mode():
-        features = model.objective.encoder(model.modality.plain(torch.from_numpy(raw)))
+        features = model.objective.encoder(model.modality.eval_view(torch.from_numpy(raw)))
         latent = model.objective.latent(features)
     found = decider.outputs(raw)
     if precision == "int8":
@@ -86,7 +86,7 @@ def _raw_of(run: Run, samples: Embeddings) -> np.ndarray:
 
 
 def _table(columns: dict[str, np.ndarray], ids: list[str]) -> Embeddings:
-    kept = ("features", "mean", "log_variance", "ambiguity", "places", "outline")
+    kept = ("features", "mean", "log_variance", "ambiguity", "patch_features", "raw_descriptor")
     return Embeddings(pa.table({"id": ids} | {name: to_arrow(columns[name]) for name in kept}))
 
 
@@ -94,7 +94,7 @@ def test_the_export_has_a_policy_of_its_own_for_the_same_promise(run: Run, folde
     mine, _ = policies.read(run)
     its = runtime.load(folder).policy
     assert its is not None
-    assert its["promise"] == {"false_alarm": 0.1, "miss": 0.3, "confidence": 0.8}
+    assert its["guarantee"] == {"false_alarm": 0.1, "miss": 0.3, "confidence": 0.8}
     assert its["expires"] == mine.expires
     assert precision in its["binding"]["backend"]
     assert its["samples"] == dict(mine.samples)
@@ -175,8 +175,8 @@ def test_files_that_are_not_of_an_export_stay(run: Run, tmp_path: Path):
 
 
 def test_the_bank_needs_no_column_of_the_groups(trained: Run, line: Path, photos: Path, tmp_path: Path):
-    promise = {"false_alarm": 0.1, "confidence": 0.8}
-    api.calibrate(trained, f"{line}:label=ok", bank="train", group="camera", device="cpu", **promise)
+    guarantee = {"false_alarm": 0.1, "confidence": 0.8}
+    api.calibrate(trained, f"{line}:label=ok", bank="train", group="camera", device="cpu", **guarantee)
     assert runtime.load(api.export(trained, out=tmp_path / "export")).policy["group"] == "camera"
 
 
@@ -253,7 +253,7 @@ def test_the_backbone_alone_is_the_encoders_weights(tiny_run: Run, tmp_path: Pat
     found = dict(zip(about["columns"], program(raw), strict=True))
     model = api.load(tiny_run, "cpu")
     with torch.inference_mode():
-        expected = model.objective.encoder(model.modality.plain(raw))
+        expected = model.objective.encoder(model.modality.eval_view(raw))
     torch.testing.assert_close(found["features"], expected, rtol=1e-4, atol=1e-5)
     with ZipFile(out / "backbone.pt2") as archive:
         pickled = [name for name in archive.namelist() if archive.read(name)[:2] in (b"\x80\x02", b"\x80\x04", b"PK")]
@@ -268,8 +268,8 @@ def test_the_graph_runs_in_plain_onnxruntime(folder: Path, raw: np.ndarray):
         "mean",
         "log_variance",
         "ambiguity",
-        "places",
-        "outline",
+        "patch_features",
+        "raw_descriptor",
         "score",
         "nearest",
         "map",

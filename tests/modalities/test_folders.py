@@ -19,7 +19,7 @@ def put(path):
 
 @pytest.fixture(params=[False, True])
 def listing(request, monkeypatch):
-    """Both orders of a listing: a file system promises none."""
+    """Both orders of a listing: a file system guarantees none."""
     order = folders._listing
 
     def turned(folder):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vssl import api
-from vssl.decisions.promise import Costs
+from vssl.decisions.guarantee import Costs
 from vssl.reporting.tradeoff import curve_of
 from vssl.run import Run
 

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from vssl.embedding.embed import DEPTH, GRID, SPANS, to_arrow
 from vssl.errors import ConfigError, DataError
-from vssl.scores import ambiguity, knn, mahalanobis, mixture, novelty, places
+from vssl.scores import ambiguity, knn, mahalanobis, mixture, novelty, patches
 from vssl.types import Embeddings
 
 
@@ -115,24 +115,28 @@ def test_novelty_hears_what_the_encoder_does_not_see(embeddings_from):
     rng = np.random.default_rng(0)
 
     def samples(ids, count, offset=0.0):
-        outline = rng.normal(size=(count, 3)) + np.array([0, 0, offset])
+        raw_descriptor = rng.normal(size=(count, 3)) + np.array([0, 0, offset])
         mean = to_arrow(rng.normal(size=(count, 4)).astype(np.float32))
-        return embeddings_from(ids, np.ones((count, 4)), mean=mean, outline=to_arrow(outline.astype(np.float32)))
+        return embeddings_from(
+            ids, np.ones((count, 4)), mean=mean, raw_descriptor=to_arrow(raw_descriptor.astype(np.float32))
+        )
 
     score = novelty.fit(novelty.Config(), samples("b", 1000))
-    assert score.columns == ("mean", "outline")
+    assert score.columns == ("mean", "raw_descriptor")
     assert score(samples("t", 20, offset=9.0)).min() > np.quantile(score(samples("s", 500)), 0.95)
 
 
 def test_the_outline_is_compared_where_there_is_one(embeddings_from):
     rng = np.random.default_rng(0)
-    outline = to_arrow((rng.normal(size=(20_000, 2)) * [1, 10]).astype(np.float32))
-    bank = embeddings_from("b", np.ones((20_000, 4)), outline=outline)
+    raw_descriptor = to_arrow((rng.normal(size=(20_000, 2)) * [1, 10]).astype(np.float32))
+    bank = embeddings_from("b", np.ones((20_000, 4)), raw_descriptor=raw_descriptor)
     new = to_arrow(np.array([[2, 0], [0, 20]], np.float32))
-    found = mahalanobis.fit(mahalanobis.Config("outline"), bank)(embeddings_from("s", np.ones((2, 4)), outline=new))
+    found = mahalanobis.fit(mahalanobis.Config("raw_descriptor"), bank)(
+        embeddings_from("s", np.ones((2, 4)), raw_descriptor=new)
+    )
     np.testing.assert_allclose(found, [4, 4], atol=0.2)
-    with pytest.raises(ConfigError, match="have no outline"):
-        mahalanobis.fit(mahalanobis.Config("outline"), embeddings_from("n", np.ones((5, 4))))
+    with pytest.raises(ConfigError, match="have no raw_descriptor"):
+        mahalanobis.fit(mahalanobis.Config("raw_descriptor"), embeddings_from("n", np.ones((5, 4))))
 
 
 @pytest.fixture
@@ -142,14 +146,14 @@ def of_places(embeddings_from):
     def build(ids, directions):
         values = np.zeros((*directions.shape, DEPTH), np.int8)
         np.put_along_axis(values, directions[..., None], 127, axis=3)
-        return embeddings_from(ids, np.ones((len(values), 4)), places=to_arrow(values.reshape(len(values), -1)))
+        return embeddings_from(ids, np.ones((len(values), 4)), patch_features=to_arrow(values.reshape(len(values), -1)))
 
     return build
 
 
 def test_places_finds_where_an_image_is_unlike_the_known_ones(of_places):
     plain = np.zeros((1, GRID, GRID), int)
-    score = places.fit(places.Config(), of_places("b", np.repeat(plain, 5, axis=0)))
+    score = patches.fit(patches.Config(), of_places("b", np.repeat(plain, 5, axis=0)))
     odd = plain.copy()
     odd[0, 2, 5] = 1
     samples = of_places("s", np.concatenate([plain, odd]))
@@ -157,13 +161,13 @@ def test_places_finds_where_an_image_is_unlike_the_known_ones(of_places):
     expected = np.zeros((2, GRID, GRID))
     expected[1, 2, 5] = 1
     np.testing.assert_allclose(heat, expected, atol=1e-6)
-    np.testing.assert_allclose(score(samples), [0, 1 / (GRID * GRID // places.SHARE)], atol=1e-6)
+    np.testing.assert_allclose(score(samples), [0, 1 / (GRID * GRID // patches.SHARE)], atol=1e-6)
 
 
 def test_places_allow_things_to_lie_a_place_apart_but_not_two(of_places):
     known = np.zeros((3, GRID, GRID), int)
     known[:, 4, 4] = 1
-    score = places.fit(places.Config(), of_places("b", known))
+    score = patches.fit(patches.Config(), of_places("b", known))
     shifted = np.zeros((2, GRID, GRID), int)
     shifted[0, 5, 3] = shifted[1, 6, 4] = 1
     near, far = score(of_places("s", shifted))
@@ -175,11 +179,11 @@ def test_places_in_time_have_one_neighbour_on_either_side(embeddings_from):
     def stretch(ids, kinds):
         values = np.zeros((*kinds.shape, DEPTH), np.int8)
         np.put_along_axis(values, kinds[..., None], 127, axis=2)
-        return embeddings_from(ids, np.ones((len(values), 4)), places=to_arrow(values.reshape(len(values), -1)))
+        return embeddings_from(ids, np.ones((len(values), 4)), patch_features=to_arrow(values.reshape(len(values), -1)))
 
     known = np.zeros((4, SPANS), int)
     known[:, 10] = 1
-    score = places.fit(places.Config(), stretch("b", known))
+    score = patches.fit(patches.Config(), stretch("b", known))
     later = np.zeros((2, SPANS), int)
     later[0, 11] = later[1, 12] = 1
     heat = score.heat(stretch("s", later))

@@ -270,8 +270,8 @@ def test_a_run_is_exported_for_the_service_and_again_when_its_policy_is_another(
 
     api.serve(run)
     api.serve(run)
-    promise = {"false_alarm": 0.2, "confidence": 0.8, "overwrite": True}
-    api.calibrate(run, f"{line}:label=ok", device="cpu", **promise)
+    guarantee = {"false_alarm": 0.2, "confidence": 0.8, "overwrite": True}
+    api.calibrate(run, f"{line}:label=ok", device="cpu", **guarantee)
     api.serve(run)
     assert {folder for folder, _ in served} == {run.path / "export"}
     assert served[0] == served[1] != served[2]

@@ -19,7 +19,7 @@ from PIL import Image
 
 from serving import HERE, files_of, pictures, service_of
 from vssl.decisions import bounds
-from vssl.decisions.promise import Promise
+from vssl.decisions.guarantee import Guarantee
 from vssl.decisions.thresholds import thresholds
 from vssl.serving.app import build
 from vssl.serving.limits import Limits
@@ -172,10 +172,10 @@ def test_another_level_is_a_new_version_and_the_old_one_stays(
     )
     answer = person.post("/thresholds", data={"false_alarm": "0.2", "why": "too many <alarms>"}, headers=SAME)
     assert "too many &lt;alarms&gt;" in answer.text
-    promise = Promise(0.2, before["promise"]["miss"], before["promise"]["confidence"])
-    expected = thresholds(np.array(known["normal"][""]), np.array(known["defect"][""]), promise)
+    guarantee = Guarantee(0.2, before["guarantee"]["miss"], before["guarantee"]["confidence"])
+    expected = thresholds(np.array(known["normal"][""]), np.array(known["defect"][""]), guarantee)
     assert service.decider.policy["thresholds"][""] == pytest.approx(vars(expected))
-    assert person.get("/v1/policy").json()["promise"]["false_alarm"] == 0.2
+    assert person.get("/v1/policy").json()["guarantee"]["false_alarm"] == 0.2
     new = send(person, line, 1)[0]["policy"]
     assert (old, new) == (service.base, service.policy)
     assert old != new
@@ -217,9 +217,9 @@ def test_levels_say_what_they_would_have_done():
         "normal": {"a": rng.normal(size=400).tolist(), "b": rng.normal(size=30).tolist()},
         "defect": {"a": [], "b": []},
     }
-    policy = {"promise": {"false_alarm": 0.1, "miss": None, "confidence": 0.9}}
+    policy = {"guarantee": {"false_alarm": 0.1, "miss": None, "confidence": 0.9}}
     recorded = [("a", 9.0, "normal"), ("a", -9.0, "defect"), ("a", 9.0, ""), ("b", 9.0, "defect"), ("c", 9.0, "normal")]
-    found = {level.promise.false_alarm: level for level in levels(policy, known, recorded)}
+    found = {level.guarantee.false_alarm: level for level in levels(policy, known, recorded)}
     assert found[0.01].needed == bounds.samples_needed(0.01, 0.9) - 30
     assert found[0.1].decided == {"accept": 1, "review": 0, "reject": 3}
     assert (found[0.1].false_alarms, found[0.1].misses) == ((1, 1), (1, 2))

@@ -72,8 +72,8 @@ def test_a_policy_is_made_of_what_was_drawn_at_random(audited: tuple[Run, Servic
     before = policies.read(run)
     with pytest.raises(NotEnoughDataError, match="Judge more of the samples that vssl serve draws at random"):
         api.calibrate(run, from_reviews=tmp_path / "d.sqlite", overwrite=True, device="cpu")
-    promise: dict[str, Any] = {"false_alarm": 0.1, "confidence": 0.9, "overwrite": True, "device": "cpu"}
-    policy = api.calibrate(run, from_reviews=tmp_path / "d.sqlite", **promise)
+    guarantee: dict[str, Any] = {"false_alarm": 0.1, "confidence": 0.9, "overwrite": True, "device": "cpu"}
+    policy = api.calibrate(run, from_reviews=tmp_path / "d.sqlite", **guarantee)
     assert policy.samples["normal"] + policy.samples["defect"] == drawn
     assert 80 < drawn < 160
     assert policy.caveats[0] == f"Made of {drawn} samples that were drawn at random in use and judged by people."

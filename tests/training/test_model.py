@@ -23,7 +23,7 @@ def model(tiny_run: Run) -> Model:
 
 @pytest.fixture(scope="module")
 def view(model: Model) -> View:
-    return model.modality.plain(model.modality.load(model.run.info["source"]).batch(np.arange(8)))
+    return model.modality.eval_view(model.modality.load(model.run.info["source"]).batch(np.arange(8)))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from rich.console import Console
 from vssl.api.names import Name, run_of
 from vssl.api.training import load
 from vssl.config import member, name_of
-from vssl.decisions.promise import Costs, Promise
+from vssl.decisions.guarantee import Costs, Guarantee
 from vssl.errors import ConfigError, NotEnoughDataError
 from vssl.run import Run
 
@@ -59,7 +59,7 @@ def calibrate(
         confidence: How sure one may be of it, 0..1.
         score: A name such as "novelty", or a score's Config.
         group: Metadata column whose values get thresholds of their own.
-        block: Metadata column of what belongs together (a shift, an episode, a lot); the promise is made of blocks.
+        block: Metadata column of what belongs together (a shift, an episode, a lot); the guarantee is made of blocks.
         time: Metadata column that sorts like time, to test whether samples depend on those before them.
         costs: To state what the decisions will cost.
         valid_days: Days until the policy is refused.
@@ -67,7 +67,7 @@ def calibrate(
         device, terminal: As in `train`.
 
     Raises:
-        NotEnoughDataError: Too few samples for the promise; says how many it needs.
+        NotEnoughDataError: Too few samples for the guarantee; says how many it needs.
         DataError: Samples that the training has seen, or scores that tell nothing apart.
         ConfigError: Neither normals nor reviews, or both.
         PolicyError: There is a policy already.
@@ -77,8 +77,8 @@ def calibrate(
     from vssl.decisions.calibrate import Request
     from vssl.decisions.run_folder import calibrate_run
 
-    promise = Promise(false_alarm, miss, confidence)
-    request = Request(promise, member("scores", score), group, block, time, costs, valid_days)
+    guarantee = Guarantee(false_alarm, miss, confidence)
+    request = Request(guarantee, member("scores", score), group, block, time, costs, valid_days)
     if (normal is None) == (from_reviews is None) or (from_reviews and defects):
         raise ConfigError("Give known normal samples, --normal DATA (and --defects DATA), or --from-reviews DATABASE.")
     model = load(run, device)
@@ -92,7 +92,7 @@ def calibrate(
         )
     except NotEnoughDataError as error:
         hint = " Judge more of the samples that vssl serve draws at random (--audit: their share)."
-        raise NotEnoughDataError(error.given, error.needed, error.promise, hint, error.of) from error
+        raise NotEnoughDataError(error.given, error.needed, error.guarantee, hint, error.of) from error
 
 
 def _reviewed(model: Model, database: str, samples: Name | None, group: str | None) -> Reviewed:
@@ -177,7 +177,7 @@ def export(
 ) -> Path:
     """Write a folder that `vssl.runtime` decides with on a computer without torch, and return its path.
 
-    If the run has a policy, the export gets one of its own: the same promise, from the same samples, calibrated with
+    If the run has a policy, the export gets one of its own: the same guarantee, from the same samples, calibrated with
     the export's numbers. `manifest.json` says how far it is from the run: `parity`.
 
     Args:

@@ -76,7 +76,7 @@ def _fit(model: Model, data: Dataset, drawn: Labelled, seed: int) -> nn.Module:
 def _predict(model: Model, classifier: nn.Module, data: Dataset, ids: Sequence[str]) -> np.ndarray:
     found = []
     for rows in np.array_split(_rows(data, ids), max(1, len(ids) // 1024)):
-        view = model.modality.plain(data.batch(rows).to(model.device))
+        view = model.modality.eval_view(data.batch(rows).to(model.device))
         with devices.autocast(model.device, model.settings.precision):
             found.append(classifier(view).argmax(1).cpu().numpy())
     return np.concatenate(found)

@@ -92,7 +92,7 @@ def _on_corrupted(model: Model, train: Embeddings, chunk: Chunk, seed: int) -> d
         "mahalanobis": mahalanobis.fit(mahalanobis.Config(), known),
     }
     raw = chunk.raw.to(model.device)
-    clean = _scores(model, model.modality.plain(raw), fitted)
+    clean = _scores(model, model.modality.eval_view(raw), fitted)
     values: dict[str, float] = {}
     for kind in model.modality.corruptions:
         before = {name: float(np.mean(score)) for name, score in clean.items()}
@@ -100,7 +100,7 @@ def _on_corrupted(model: Model, train: Embeddings, chunk: Chunk, seed: int) -> d
         for level in CORRUPTION_LEVELS:
             generator = torch.Generator(model.device).manual_seed(seed)
             corrupted = model.modality.corrupt(raw, kind, level, generator)
-            for name, score in _scores(model, model.modality.plain(corrupted), fitted).items():
+            for name, score in _scores(model, model.modality.eval_view(corrupted), fitted).items():
                 values[f"corruption/{kind}/{level}/auroc/{name}"] = _auroc(clean[name], score)
                 rises[name] += float(np.mean(score)) > before[name]
                 before[name] = float(np.mean(score))

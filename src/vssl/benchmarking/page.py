@@ -147,7 +147,7 @@ def _machine(result: Result) -> str:
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader("vssl.benchmarkingmarking", ""), jinja2.PackageLoader("vssl.reportinging", "")]
+            [jinja2.PackageLoader("vssl.benchmarking", ""), jinja2.PackageLoader("vssl.reporting", "")]
         ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,

@@ -15,14 +15,14 @@ from tyro.conf import Positional, arg
 from vssl import api
 from vssl.cli.members import configurations
 from vssl.cli.terminal import RunFolder, say, terminal
-from vssl.decisions.promise import Costs
+from vssl.decisions.guarantee import Costs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibrate:
     """From known good samples to thresholds with a guarantee: accept, review, reject.
 
-    Writes RUN/policy.json, which a person can read, and prints it in words. It never promises more than the samples
+    Writes RUN/policy.json, which a person can read, and prints it in words. It never guarantees more than the samples
     allow: with 299 normals at most 1 % of false alarms with 95 % confidence, with 2,995 at most 0.1 %. They must be
     samples that the training has not seen.
 
@@ -47,8 +47,8 @@ class Calibrate:
         false_alarm: At most this share of normals is rejected.
         miss: At most this share of defects is accepted; needs --defects.
         confidence: Confidence level of the guarantee, 1 - delta. With a miss rate as well, delta is split equally.
-        group: Metadata column, such as camera: each of its values gets thresholds and a promise of its own.
-        block: Metadata column of what belongs together (a shift, an episode, a lot): the promise is made of blocks.
+        group: Metadata column, such as camera: each of its values gets thresholds and a guarantee of its own.
+        block: Metadata column of what belongs together (a shift, an episode, a lot): the guarantee is made of blocks.
         time: Metadata column that sorts like time: tests whether samples depend on those before them.
         cost_miss: Cost of an accepted defect; with it the expected costs are stated. Any unit.
         cost_false_alarm: Cost of a rejected normal sample.
@@ -83,7 +83,7 @@ class Calibrate:
     device: str = "auto"
 
     def carry_out(self, _arguments: Sequence[str]) -> None:
-        from vssl.decisions.words import words
+        from vssl.decisions.describe import words
 
         names = [item.name for item in dataclasses.fields(Calibrate) if "cost" not in item.name]
         settings = {name: getattr(self, name) for name in names if name != "defect_share"}
@@ -115,7 +115,7 @@ def decide(
 
     In a pipeline, status 1 if anything is rejected: vssl decide RUN today --fail-if-reject
 
-    Where the truth is known, is the promise kept? vssl decide RUN parts.csv --normal label=ok
+    Where the truth is known, is the guarantee kept? vssl decide RUN parts.csv --normal label=ok
 
     Args:
         run: The run folder.
@@ -172,7 +172,7 @@ def probe(
         coverage: Share of samples whose set holds their class.
         by_class: The coverage holds for each class alone; it takes as many labels of each class.
     """
-    from vssl.decisions.words import percent
+    from vssl.decisions.describe import percent
 
     found = api.probe(run, labels, of=of, on=on, coverage=coverage, by_class=by_class)
     total = len(found.table)

@@ -19,7 +19,7 @@ def export(
     """Write a folder that decides on a computer without torch: one ONNX file, the policy, and a report of parity.
 
     There it takes Python with numpy, onnxruntime and Pillow: python -m vssl.runtime FOLDER IMAGES. A run with a policy
-    gives its export a policy of its own, for the same promise, from the same samples, with the export's own numbers.
+    gives its export a policy of its own, for the same guarantee, from the same samples, with the export's own numbers.
     Prints the parity as JSON on standard output: differences, decisions that changed, milliseconds, megabytes.
 
     Example: vssl export RUN

@@ -4,7 +4,7 @@ Scores are higher where a sample is worse, and a sample raises an alarm if its s
 scores therefore never break a guarantee. All guarantees assume that calibration samples and later ones are
 exchangeable: drawn from the same source in no particular order.
 
-Two kinds of promise, not to be confused:
+Two kinds of guarantee, not to be confused:
 
 - marginal (`conformal_threshold`, `risk_threshold`): the rate is at most alpha on average over calibration sets;
 - with confidence (`binomial_threshold`, `learn_then_test`): it is above alpha for at most a share 1 - confidence of all
@@ -12,7 +12,7 @@ Two kinds of promise, not to be confused:
 
 P(Binomial(n, p) <= m) is `scipy.special.bdtr(m, n, p)`; its inverse in p is one of the incomplete beta function.
 
-Legend: n calibration samples, alpha the promised rate, delta = 1 - confidence, m exceedances among the n.
+Legend: n calibration samples, alpha the guaranteed rate, delta = 1 - confidence, m exceedances among the n.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def binomial_threshold(calibration: Scores, alpha: float, confidence: float = 0.
     """The lowest score that keeps the false-alarm rate at most alpha with the stated confidence (Clopper-Pearson).
 
     At most `allowed_exceedances` of the calibration scores lie above it. That number is fixed by n, alpha and the
-    confidence before any score is seen, so the promise holds for every distribution, ties included.
+    confidence before any score is seen, so the guarantee holds for every distribution, ties included.
 
     Raises:
         NotEnoughDataError: n < `samples_needed(alpha, confidence)`.
@@ -151,7 +151,7 @@ def risk_threshold(losses: Float[np.ndarray, "n L"], alpha: float, largest: floa
         return int(kept[0])
     mean = float(losses[:, -1].mean())
     if mean >= alpha:
-        raise ConfigError(f"The strictest threshold has a mean loss of {mean:.4g}; {alpha:g} cannot be promised.")
+        raise ConfigError(f"The strictest threshold has a mean loss of {mean:.4g}; {alpha:g} cannot be guaranteed.")
     raise NotEnoughDataError(n, math.ceil((largest - alpha) / (alpha - mean)), f"a mean loss of {alpha:g}")
 
 

@@ -15,10 +15,10 @@ from vssl.config import find, name_of
 from vssl.decisions.copies import Given, merged
 from vssl.decisions.costs import Expected, expected
 from vssl.decisions.episodes import SPAN
-from vssl.decisions.exchange import differing_groups, serial_dependence, worst_of_each
+from vssl.decisions.exchangeability import differing_groups, serial_dependence, worst_of_each
+from vssl.decisions.guarantee import Costs, Guarantee
 from vssl.decisions.measure import Rate
 from vssl.decisions.policy import BANK, BLOCKS, DEFECT, DIFFERENT, EVERYTHING, NORMAL, Binding, Policy, Reference
-from vssl.decisions.promise import Costs, Promise
 from vssl.decisions.samples import column_of
 from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, Thresholds, thresholds
 from vssl.embedding.embed import source_of
@@ -32,17 +32,17 @@ class Request:
     """What a policy shall be like.
 
     Attributes:
-        promise: What is to be promised.
+        guarantee: What is to be guaranteed.
         score: The configuration of the score.
-        group: Metadata column; each of its values gets thresholds and a promise of its own.
-        block: Metadata column; samples of one block (a shift, an episode, a lot) depend on each other, so the promise
+        group: Metadata column; each of its values gets thresholds and a guarantee of its own.
+        block: Metadata column; samples of one block (a shift, an episode, a lot) depend on each other, so the guarantee
             is made of blocks.
         time: Metadata column that sorts like time, to find out whether samples depend on those before them.
         costs: To state what the decisions will cost.
         valid_days: Days until the policy expires, 1 or more.
     """
 
-    promise: Promise = field(default_factory=Promise)
+    guarantee: Guarantee = field(default_factory=Guarantee)
     score: Any = field(default_factory=novelty.Config)
     group: str | None = None
     block: str | None = None
@@ -54,7 +54,7 @@ class Request:
         if self.valid_days < 1:
             raise ConfigError(f"valid_days is {self.valid_days}; a policy is valid for a day at least.")
         if self.group is not None and self.block is not None:
-            raise ConfigError("Groups and blocks cannot be combined: a promise is made of each group, or of blocks.")
+            raise ConfigError("Groups and blocks cannot be combined: a guarantee is made of each group, or of blocks.")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def calibrate(
         scorer: What gives the score of each sample, where that is not torch.
 
     Raises:
-        NotEnoughDataError: Too few samples for the promise, of all or of a group.
+        NotEnoughDataError: Too few samples for the guarantee, of all or of a group.
         DataError: Scores that are not finite or all the same, or samples that are normal and a defect.
         ConfigError: Levels that contradict each other or the data.
     """
@@ -114,7 +114,7 @@ def calibrate(
             counts[f"{role} {DIFFERENT}"] = counted
     decisions = {role: decide(limits, groups[role], item.scores) for role, item in known.items()}
     policy = Policy(
-        promise=request.promise,
+        guarantee=request.guarantee,
         guaranteed=not doubts,
         score=request.score,
         thresholds=limits,
@@ -185,24 +185,26 @@ def _by_group(request: Request, known: dict[str, Known], groups: dict[str, np.nd
         given = {role: _counted(request, item, own[role], role) for role, item in known.items()}
         try:
             found[group] = thresholds(
-                scores[NORMAL], scores.get(DEFECT), request.promise, (given[NORMAL], given.get(DEFECT))
+                scores[NORMAL], scores.get(DEFECT), request.guarantee, (given[NORMAL], given.get(DEFECT))
             )
         except NotEnoughDataError as error:
             counted = "" if request.block is None else f", counted in blocks by {request.block}"
             where = "" if request.group is None else f" in the group {request.group} = {group}"
-            raise NotEnoughDataError(error.given, error.needed, error.promise + counted + where, of=error.of) from error
+            raise NotEnoughDataError(
+                error.given, error.needed, error.guarantee + counted + where, of=error.of
+            ) from error
     return found
 
 
 def _numbers(request: Request, known: Known, role: str) -> np.ndarray:
-    """For each sample the number of what the promise counts: the sample with its copies, or its block with its."""
+    """For each sample the number of what the guarantee counts: the sample with its copies, or its block with its."""
     if request.block is None:
         return known.units
     return merged(known.column(request.block, f"The list of {role} samples"), known.units)
 
 
 def _units(request: Request, known: Known, own: np.ndarray, role: str) -> np.ndarray:
-    """The scores of what the promise counts, each by its worst sample."""
+    """The scores of what the guarantee counts, each by its worst sample."""
     return worst_of_each(known.scores[own], _numbers(request, known, role)[own])
 
 
@@ -271,7 +273,7 @@ def _copies(request: Request, known: dict[str, Known], counts: Mapping[str, int]
 def _differences(request: Request, normal: Known, decisions: np.ndarray) -> list[str]:
     if request.block is not None:
         return []
-    found = differing_groups(normal.samples, decisions == REJECT, request.promise.false_alarm)
+    found = differing_groups(normal.samples, decisions == REJECT, request.guarantee.false_alarm)
     return [
         f"Uneven: normal samples with {item.column} = {item.value} were rejected in {item.alarms} of cases. The "
         f"policy is about all samples together, not about these alone; --group {item.column} treats each by itself."

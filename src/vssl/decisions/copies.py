@@ -107,7 +107,7 @@ def marks(samples: Embeddings) -> Marks:
 def check(ids: Sequence[str], found: Found, what: str, where: str) -> None:
     """Refuse samples of which too many are known.
 
-    A sample that the encoder or the bank has seen looks more familiar than a new one, so its score promises nothing.
+    A sample that the encoder or the bank has seen looks more familiar than a new one, so its score guarantees nothing.
 
     Raises:
         DataError: More than `SMALL_SHARE` of them are known exactly, more than `NEAR_SHARE` at all, or all.
@@ -121,7 +121,8 @@ def check(ids: Sequence[str], found: Found, what: str, where: str) -> None:
     how = how if exact == 0 or exact == count else f"; {count - exact} of them{how[1:]}"
     raise DataError(
         f"{count} of {total} {what} are in {where} too ({first}{', ...' if count > 3 else ''}){how}: they look more "
-        "familiar than new samples will, so a threshold from them promises nothing. Give samples that were kept apart."
+        "familiar than new samples will, so a threshold from them guarantees nothing. Give samples that were kept "
+        "apart."
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from vssl.decisions.promise import Costs
+from vssl.decisions.guarantee import Costs
 from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, Thresholds
 
 
@@ -37,12 +37,12 @@ def cost_per_1000(limits: Thresholds, normal: Scores, defects: Scores, costs: Co
 
 
 def expected(policy: Thresholds, normal: Scores, defects: Scores, costs: Costs) -> tuple[Expected, ...]:
-    """The policy beside the one threshold that is cheapest on the calibration samples, which promises nothing."""
+    """The policy beside the one threshold that is cheapest on the calibration samples, which guarantees nothing."""
     limits, curve = cost_curve(normal, defects, costs)
     best = Thresholds(float(limits[curve.argmin()]), float(limits[curve.argmin()]))
     return (
         Expected("policy", policy, cost_per_1000(policy, normal, defects, costs)),
-        Expected("cheapest single threshold, which promises nothing", best, float(curve.min())),
+        Expected("cheapest single threshold, which guarantees nothing", best, float(curve.min())),
     )
 
 

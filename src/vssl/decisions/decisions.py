@@ -18,7 +18,7 @@ class Decisions:
     """The decisions on some data.
 
     Attributes:
-        table: One row a sample: id, decision (accept, review, reject), p_value, score, group, because (what would
+        table: One row a sample: id, decision (accept, review, reject), p_value, score, group, explanation (what would
             have to change for accept; of those with the highest scores), nearest (ids of the nearest samples of the
             bank), nearest_defect (id; empty without known defects) and reason (why a sample was reviewed that has no
             score or no threshold); `reported` where a share of false discoveries was asked for.

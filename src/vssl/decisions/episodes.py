@@ -28,7 +28,7 @@ class Episode:
         start, end: Of the first and behind the last window, as the modality names them: a time, or a row.
         windows: How many.
         score: The highest of them.
-        because: What would have to change for accept in the window with the highest score.
+        explanation: What would have to change for accept in the window with the highest score.
     """
 
     series: str
@@ -36,7 +36,7 @@ class Episode:
     end: Any
     windows: int
     score: float
-    because: str
+    explanation: str
 
 
 def episodes(samples: Embeddings, decided: pa.Table) -> list[Episode] | None:
@@ -49,9 +49,9 @@ def episodes(samples: Embeddings, decided: pa.Table) -> list[Episode] | None:
     if not all(name in samples for name in SPAN):
         return None
     spans = samples.table.select(list(SPAN)).to_pylist()
-    decisions = decided.select(["decision", "score", "because"]).to_pylist()
+    decisions = decided.select(["decision", "score", "explanation"]).to_pylist()
     rejected = [
-        Episode(**span, windows=1, score=row["score"], because=row["because"] or "")
+        Episode(**span, windows=1, score=row["score"], explanation=row["explanation"] or "")
         for span, row in zip(spans, decisions, strict=True)
         if row["decision"] == REJECT
     ]
@@ -68,7 +68,7 @@ def episodes(samples: Embeddings, decided: pa.Table) -> list[Episode] | None:
 def _joined(first: Episode, second: Episode) -> Episode:
     worst = max(first, second, key=lambda each: each.score)
     end, windows = max(first.end, second.end), first.windows + second.windows
-    return Episode(first.series, first.start, end, windows, worst.score, worst.because)
+    return Episode(first.series, first.start, end, windows, worst.score, worst.explanation)
 
 
 def write(path: Path, found: Sequence[Episode]) -> None:

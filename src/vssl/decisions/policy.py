@@ -1,4 +1,4 @@
-"""The policy: thresholds, what they promise, for what, until when; RUN/policy.json, which a person can read.
+"""The policy: thresholds, what they guarantee, for what, until when; RUN/policy.json, which a person can read.
 
 Its reference (the bank, and the scored normals and defects) is a Parquet file beside it, named by its own hash. It is
 written first and the policy last, so a kill between the two leaves the old policy with its old reference.
@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 
 from vssl.config import find, from_dict, name_of, to_dict
 from vssl.decisions.costs import Expected
-from vssl.decisions.exchange import worst_of_each
+from vssl.decisions.exchangeability import worst_of_each
+from vssl.decisions.guarantee import Costs, Guarantee
 from vssl.decisions.measure import Rate
-from vssl.decisions.promise import Costs, Promise
 from vssl.decisions.thresholds import Thresholds
 from vssl.errors import ConfigError, PolicyError
 from vssl.files import atomic, write_json
@@ -41,7 +41,7 @@ DIFFERENT, BLOCKS = "different", "blocks"
 
 @dataclass(frozen=True)
 class Binding:
-    """What the promise was tested with; with anything else it is void.
+    """What the guarantee was tested with; with anything else it is void.
 
     Attributes:
         model, preprocessing, backend: As in `embed.Identity`.
@@ -54,17 +54,17 @@ class Binding:
 
 @dataclass(frozen=True)
 class Policy:
-    """When to accept, review or reject, and what is promised of it.
+    """When to accept, review or reject, and what is guaranteed of it.
 
     Attributes:
-        promise: What is promised.
+        guarantee: What is guaranteed.
         guaranteed: Whether it is; if not, `caveats` say why.
         score: The configuration of the score.
         thresholds: By group; under `EVERYTHING` where there are no groups.
         group: The metadata column of the groups, or None.
         block: The metadata column of the blocks that were calibrated on instead of samples, or None.
         samples: How many there were: bank, normal, defect; with blocks also how many of those: normal blocks, ...; and
-            where some are copies, how many the promise counts: normal different, ...
+            where some are copies, how many the guarantee counts: normal different, ...
         expected: Shares among the calibration samples: normal accept, normal review, ..., defect reject.
         caveats: What a reader must know, in sentences.
         costs, expected_costs: As given, and what follows from them; None without costs.
@@ -73,7 +73,7 @@ class Policy:
         made, expires: ISO dates; from `expires` on the policy is refused.
     """
 
-    promise: Promise
+    guarantee: Guarantee
     guaranteed: bool
     score: Any
     thresholds: Mapping[str, Thresholds]
@@ -90,7 +90,7 @@ class Policy:
     expires: str
 
     def check(self, binding: Binding, today: date) -> None:
-        """Refuse to be used with anything but what the promise was tested with, or after its time.
+        """Refuse to be used with anything but what the guarantee was tested with, or after its time.
 
         Raises:
             PolicyError: The model, the preprocessing or the back end is another, or the policy has expired.
@@ -101,7 +101,7 @@ class Policy:
             if mine != other:
                 raise PolicyError(
                     f"The policy belongs to another {meaning}: it was made with {mine:.60}, and this is {other:.60}. "
-                    "Its promise does not hold here; calibrate again: vssl calibrate --overwrite."
+                    "Its guarantee does not hold here; calibrate again: vssl calibrate --overwrite."
                 )
         if today >= date.fromisoformat(self.expires):
             raise PolicyError(
@@ -195,7 +195,7 @@ def read(run: Run) -> tuple[Policy, Reference]:
         raise PolicyError(f"{path} is no policy that this version can read: {error}. Calibrate again.") from error
     if _seal(data) != data.get("seal"):
         raise PolicyError(
-            f"{path} was changed after the calibration, so it promises nothing. Calibrate again, with the rates that "
+            f"{path} was changed after the calibration, so it guarantees nothing. Calibrate again, with the rates that "
             f"are wanted: vssl calibrate {run.path} --overwrite."
         )
     file = _reference_path(run, policy.reference)
@@ -209,7 +209,7 @@ def read(run: Run) -> tuple[Policy, Reference]:
 
 
 def _seal(data: dict[str, Any]) -> str:
-    """SHA-256 of all that a policy says: a threshold moved by hand keeps no promise."""
+    """SHA-256 of all that a policy says: a threshold moved by hand keeps no guarantee."""
     said = {key: value for key, value in data.items() if key != "seal"}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

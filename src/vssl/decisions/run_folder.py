@@ -17,18 +17,18 @@ from rich.console import Console
 from vssl.config import find, name_of
 from vssl.decisions import bounds
 from vssl.decisions import policy as policies
-from vssl.decisions.because import Judge, because
 from vssl.decisions.calibrate import Request, calibrate, decide
 from vssl.decisions.copies import Finder
 from vssl.decisions.decisions import Decisions
+from vssl.decisions.describe import words
 from vssl.decisions.episodes import episodes
 from vssl.decisions.episodes import write as write_episodes
+from vssl.decisions.explanation import Judge, explain
 from vssl.decisions.measure import Judged, Measured, measure
 from vssl.decisions.policy import EVERYTHING, Binding, Policy, Reference
 from vssl.decisions.samples import Condition, column_of, divide, split, take
 from vssl.decisions.summary import figures, sentences
 from vssl.decisions.thresholds import REVIEW
-from vssl.decisions.words import words
 from vssl.embedding.embed import broken_of, embed, model_hash, name_for, notes_of
 from vssl.errors import ConfigError, NotEnoughDataError, PolicyError, TooManyBrokenError
 from vssl.files import atomic
@@ -79,7 +79,7 @@ def calibrate_run(
     try:
         policy, reference = calibrate(request, _drawn(of_bank), known_normal, known_defects, caveats, date.today())
     except NotEnoughDataError as error:
-        raise NotEnoughDataError(error.given, error.needed, error.promise, hint, error.of) from error
+        raise NotEnoughDataError(error.given, error.needed, error.guarantee, hint, error.of) from error
     policy = replace(policy, binding=binding(model), reference=policies.store(run, reference))
     policies.write(run, policy, words(policy))
     return policy
@@ -172,7 +172,7 @@ def _table(
         "p_value": pa.array(_p_values(reference, groups, scores)),
         "score": pa.array(scores),
         "group": pa.array(groups, pa.string()),
-        "because": pa.array(because(judge, samples, scores, limits, source), pa.string()),
+        "explanation": pa.array(explain(judge, samples, scores, limits, source), pa.string()),
         "nearest": _nearest(samples, reference.bank, NEAREST),
         "nearest_defect": _first(_nearest(samples, reference.defects, 1)),
         "reason": pa.array([_reason(policy, g, s) for g, s in zip(groups, scores, strict=True)], pa.string()),

@@ -9,11 +9,11 @@ import numpy as np
 
 from vssl.decisions.bounds import binomial_p_values
 from vssl.decisions.decisions import Decisions
+from vssl.decisions.describe import percent
 from vssl.decisions.episodes import Episode
 from vssl.decisions.measure import ALL, Measured, Rate
 from vssl.decisions.policy import Policy
 from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW
-from vssl.decisions.words import percent
 
 # More rejections than a process as calibrated brings forth by chance, once in a thousand batches.
 SURPRISE = 1e-3
@@ -59,33 +59,34 @@ def _episodes(episodes: list[Episode]) -> list[str]:
     found = [f"{title} of rejected windows{', the worst first' if len(episodes) > 1 else ''}:"]
     worst = sorted(episodes, key=lambda each: -each.score)[:SHOWN]
     return found + [
-        f"{each.series}, {each.start} to {each.end}: score {each.score:.4g}. {each.because}" for each in worst
+        f"{each.series}, {each.start} to {each.end}: score {each.score:.4g}. {each.explanation}" for each in worst
     ]
 
 
 def _surprise(policy: Policy, rejected: int, total: int) -> list[str]:
     """Whether so many rejections can be false alarms alone."""
-    promised = policy.promise.false_alarm
+    guaranteed = policy.guarantee.false_alarm
     if not total or policy.block is not None:
         return []
-    chance = float(binomial_p_values(np.array([total - rejected]), total, 1 - promised)[0])
+    chance = float(binomial_p_values(np.array([total - rejected]), total, 1 - guaranteed)[0])
     if chance > SURPRISE:
         return []
     return [
-        f"Of normal samples at most {percent(promised)} would be rejected; here it is {percent(rejected / total)}. So "
+        f"Of normal samples at most {percent(guaranteed)} would be rejected; here it is {percent(rejected / total)}. "
+        "So "
         "there are defects among them, or the process is no longer the one that was calibrated."
     ]
 
 
 def _against_truth(policy: Policy, measured: Measured) -> list[str]:
-    promise = policy.promise
+    guarantee = policy.guarantee
     of_what = "" if policy.block is None else f", counted in blocks ({policy.block})"
     found = [
-        f"False alarms{of_what}: {measured.false_alarm}. {kept(measured.false_alarm, promise.false_alarm, policy)}"
+        f"False alarms{of_what}: {measured.false_alarm}. {kept(measured.false_alarm, guarantee.false_alarm, policy)}"
     ]
     for name, rate in measured.miss.items():
         who = "Misses" if name == ALL else f"Misses of {name}"
-        verdict = "" if name != ALL or promise.miss is None else " " + kept(rate, promise.miss, policy)
+        verdict = "" if name != ALL or guarantee.miss is None else " " + kept(rate, guarantee.miss, policy)
         found.append(f"{who}: {rate}.{verdict}")
     found.append(f"Review: {measured.normal_review} of the normal samples.")
     if measured.defect_review is not None:
@@ -97,15 +98,16 @@ def _against_truth(policy: Policy, measured: Measured) -> list[str]:
     return found
 
 
-def kept(rate: Rate, promised: float, policy: Policy) -> str:
-    """Whether a promised rate was kept, as far as so many samples can tell."""
+def kept(rate: Rate, guaranteed: float, policy: Policy) -> str:
+    """Whether a guaranteed rate was kept, as far as so many samples can tell."""
     if not policy.guaranteed:
-        return f"(Aimed at: {percent(promised)}.)"
-    if rate.lower > promised:
+        return f"(Aimed at: {percent(guaranteed)}.)"
+    if rate.lower > guaranteed:
         return (
-            f"THE PROMISE OF {percent(promised)} IS BROKEN HERE: these samples are not like those of the calibration. "
+            f"THE GUARANTEE OF {percent(guaranteed)} IS BROKEN HERE: these samples are not like those of the "
+            "calibration. "
             "Calibrate with samples of this kind."
         )
-    if rate.share > promised:
-        return f"Promised: at most {percent(promised)}; more here, but it may be chance."
-    return f"Promised: at most {percent(promised)}: kept."
+    if rate.share > guaranteed:
+        return f"Guaranteed: at most {percent(guaranteed)}; more here, but it may be chance."
+    return f"Guaranteed: at most {percent(guaranteed)}: kept."

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vssl.decisions import bounds
-from vssl.decisions.promise import Promise
+from vssl.decisions.guarantee import Guarantee
 from vssl.errors import ConfigError, DataError, NotEnoughDataError
 
 Decision = Literal["accept", "review", "reject"]
@@ -43,10 +43,10 @@ class Thresholds:
 def thresholds(
     normal: bounds.Scores,
     defects: bounds.Scores | None,
-    promise: Promise,
+    guarantee: Guarantee,
     given: tuple[int | None, int | None] = (None, None),
 ) -> Thresholds:
-    """The limits that keep the promise, by exact binomial bounds; see `bounds.binomial_threshold`.
+    """The limits that keep the guarantee, by exact binomial bounds; see `bounds.binomial_threshold`.
 
     Normals rejected and defects accepted are each counted in samples of their own. Where even the miss rate can be kept
     without any review, nothing is reviewed, and the one limit is that of the false alarms: it misses the fewest.
@@ -56,26 +56,28 @@ def thresholds(
 
     Raises:
         NotEnoughDataError: Too few normals, or too few defects.
-        ConfigError: A miss rate is promised without defects.
+        ConfigError: A miss rate is guaranteed without defects.
         DataError: Scores that are all the same, or not finite.
     """
-    if promise.miss is not None and defects is None:
-        raise ConfigError("A miss rate can be promised only with known defects: give some, or leave the miss rate out.")
+    if guarantee.miss is not None and defects is None:
+        raise ConfigError(
+            "A miss rate can be guaranteed only with known defects: give some, or leave the miss rate out."
+        )
     _check_spread(normal)
-    each = promise.confidence_of_each
-    reject_above = _limit(normal, promise.false_alarm, each, "false alarms", "normals", given[0])
-    if promise.miss is None or defects is None:
+    each = guarantee.confidence_of_each
+    reject_above = _limit(normal, guarantee.false_alarm, each, "false alarms", "normals", given[0])
+    if guarantee.miss is None or defects is None:
         return Thresholds(reject_above, reject_above)
-    # A defect is missed if it is accepted; below the limit, and not at it, at most the promised share of them lies.
-    lowest_found = -_limit(-defects, promise.miss, each, "misses", "defects", given[1])
+    # A defect is missed if it is accepted; below the limit, and not at it, at most the guaranteed share of them lies.
+    lowest_found = -_limit(-defects, guarantee.miss, each, "misses", "defects", given[1])
     return Thresholds(min(reject_above, float(np.nextafter(lowest_found, -np.inf))), reject_above)
 
 
 def _limit(scores: bounds.Scores, rate: float, confidence: float, what: str, of: str, given: int | None) -> float:
     needed = bounds.samples_needed(rate, confidence)
     if len(scores) < needed:
-        promise = f"{what} of at most {rate:.3g} with a confidence of {confidence:.4g} ({of})"
-        raise NotEnoughDataError(len(scores), needed, promise, of=given)
+        guarantee = f"{what} of at most {rate:.3g} with a confidence of {confidence:.4g} ({of})"
+        raise NotEnoughDataError(len(scores), needed, guarantee, of=given)
     return bounds.binomial_threshold(scores, rate, confidence)
 
 

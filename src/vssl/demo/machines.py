@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from vssl import api
+from vssl.decisions.describe import words
 from vssl.decisions.summary import sentences
-from vssl.decisions.words import words
 from vssl.demo import controller, spindle
 from vssl.demo.folder import make_way
 from vssl.modalities import events, sensors

@@ -8,8 +8,8 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from vssl import api
+from vssl.decisions.describe import words
 from vssl.decisions.summary import kept
-from vssl.decisions.words import words
 from vssl.demo.folder import make_way
 from vssl.demo.inspection import Line, write
 from vssl.evaluation import Evidence, judge
@@ -19,7 +19,7 @@ from vssl.types import Embeddings
 
 PARTS = 3_000
 HOLD_OUT = 1_000
-# Enough good ones among them for a bank, and for a promise of 1 % by the other half.
+# Enough good ones among them for a bank, and for a guarantee of 1 % by the other half.
 KNOWN = 1_000
 ENCODER = "convnet/small"
 
@@ -60,7 +60,7 @@ def demo(out: Path, minutes: float = 2.0, overwrite: bool = False, terminal: Con
 
 
 def _decisions(run: Run, out: Path, hold_out: Path, terminal: Console | None) -> list[str]:
-    """A policy, whether its promise is kept on the hold-out, and that it is not on a camera nobody has seen."""
+    """A policy, whether its guarantee is kept on the hold-out, and that it is not on a camera nobody has seen."""
     known = write(Line(seed=2), out / "known", KNOWN, labelled=True)
     third = write(Line(seed=3, cameras=("cam-3",)), out / "third-camera", HOLD_OUT, labelled=True)
     policy = api.calibrate(run, f"{known}:label=ok", terminal=terminal)
@@ -69,7 +69,7 @@ def _decisions(run: Run, out: Path, hold_out: Path, terminal: Console | None) ->
         decisions = api.decide(run, data, name=data.parent.name, normal="label=ok", terminal=terminal)
         assert decisions.measured is not None
         alarms, misses = decisions.measured.false_alarm, decisions.measured.miss["all"]
-        verdict = kept(alarms, policy.promise.false_alarm, policy)
+        verdict = kept(alarms, policy.guarantee.false_alarm, policy)
         found.append(
             f"{place}: false alarms {alarms}. {verdict} Defects accepted: {misses}. The score knows no defect, "
             f"and ranks a random one above a random good part in {decisions.measured.auroc:.0%} of pairs (chance 50 %)."

@@ -162,7 +162,7 @@ def embed_raw(model: Model, raw: Tensor, pairs: int = 0) -> dict[str, np.ndarray
 
     def work(block: Tensor) -> dict[str, Tensor]:
         block = block.to(model.device)
-        return _columns(model, model.modality.plain(block)) | _compared(model, block, pairs)
+        return _columns(model, model.modality.eval_view(block)) | _compared(model, block, pairs)
 
     rows = ROWS if model.device.type == "cpu" else ROWS_OF_GPU
     sizes = model.modality.size_classes(raw)
@@ -178,14 +178,14 @@ def embed_view(model: Model, view: View) -> dict[str, np.ndarray]:
 
 
 def _columns(model: Model, view: View) -> dict[str, Tensor]:
-    features, latent, maps = model.with_places(view)
+    features, latent, maps = model.forward_with_patches(view)
     columns = {"features": features, "mean": latent.mean.float()}
     if isinstance(latent, Gaussian):
         log_variance = latent.log_variance.float()
         columns |= {"log_variance": log_variance, "ambiguity": log_variance.mean(1)}
-    columns |= {} if maps is None else {"places": places(maps)}
-    outline = model.modality.outline(view)
-    columns |= {} if outline is None else {"outline": outline}
+    columns |= {} if maps is None else {"patch_features": patch_features(maps)}
+    raw_descriptor = model.modality.raw_descriptor(view)
+    columns |= {} if raw_descriptor is None else {"raw_descriptor": raw_descriptor}
     return {name: values.cpu() for name, values in columns.items()}
 
 
@@ -222,7 +222,7 @@ def _pairs_of_views(model: Model, raw: Tensor, pairs: int) -> Iterator[View]:
         yield type(views[0]).cat(views)
 
 
-def places(maps: Float[Tensor, "B C h w"]) -> Int8[Tensor, "B P"]:
+def patch_features(maps: Float[Tensor, "B C h w"]) -> Int8[Tensor, "B P"]:
     """What is where, in few bytes: directions of the feature maps on a grid of `GRID` x `GRID` places.
 
     Maps of height 1 are a stretch of time, and get 1 x `SPANS` places.

@@ -1,4 +1,4 @@
-"""What every encoder and every decoder promises, whatever the data are."""
+"""What every encoder and every decoder guarantees, whatever the data are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Encoder(nn.Module, ABC):
     def forward(self, view: View) -> Float[Tensor, "B F"]:
         """One feature vector a sample."""
 
-    def with_places(self, view: View) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"] | None]:
+    def forward_with_patches(self, view: View) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"] | None]:
         """The features, and early feature maps that say what is where; None where an encoder has none."""
         return self(view), None
 

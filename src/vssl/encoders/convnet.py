@@ -69,9 +69,9 @@ class ConvNet(Encoder):
         self.stages = nn.Sequential(*stages)
 
     def forward(self, view: Images) -> Float[Tensor, "B F"]:  # type: ignore[override]
-        return self.with_places(view)[0]
+        return self.forward_with_patches(view)[0]
 
-    def with_places(self, view: Images) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"]]:  # type: ignore[override]
+    def forward_with_patches(self, view: Images) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"]]:  # type: ignore[override]
         """The features, and the maps of the first stage: the last ones with the stem's resolution."""
         places = self.stages[: self.blocks](F.relu(self.stem_norm(self.stem(view.pixels)), inplace=True))
         return self.stages[self.blocks :](places).mean(dim=(2, 3)), places

@@ -25,7 +25,7 @@ COUNTS, PAIRS, GAPS = 64, 16, 32
 """Dimensions of the projections.
 
 Few for pairs: where the order is free, as in HDFS, many a good session has a pair of its own. In 64 dimensions they
-stood out as faults do, and in one division of two 8 to 15 % of the faults were missed at the promised false alarms.
+stood out as faults do, and in one division of two 8 to 15 % of the faults were missed at the guaranteed false alarms.
 """
 
 BUCKETS = 4093  # a prime, so that the kinds of events do not meet in it by their number

@@ -3,9 +3,9 @@
 Residual blocks whose dilation doubles (Bai et al. 2018, arXiv 1803.01271; not causal here: a window is seen whole), so
 that a few blocks see hundreds of rows. What is known of each value enters beside it.
 
-Beside what is learned, the features hold the outline of the window: the level of each channel in each quarter and its
-spread. Views leave both nearly alone, but nothing makes a network keep them exactly, and a limit that is exceeded shows
-there first.
+Beside what is learned, the features hold the raw_descriptor of the window: the level of each channel in each quarter
+and its spread. Views leave both nearly alone, but nothing makes a network keep them exactly, and a limit that is
+exceeded shows there first.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def build(config: Config, shape: tuple[int, int]) -> Encoder:
 
 
 class TemporalNet(Encoder):
-    """Stem, blocks, over the rows the mean and the largest value of each map, and the outline of the window."""
+    """Stem, blocks, over the rows the mean and the largest value of each map, and the raw_descriptor of the window."""
 
     def __init__(self, shape: _Shape, channels: int) -> None:
         super().__init__()
@@ -65,18 +65,18 @@ class TemporalNet(Encoder):
         self.blocks = nn.ModuleList(_Block(shape.width, 2**depth) for depth in range(shape.blocks))
 
     def forward(self, view: Series) -> Float[Tensor, "B F"]:  # type: ignore[override]
-        return self.with_places(view)[0]
+        return self.forward_with_patches(view)[0]
 
-    def with_places(self, view: Series) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C 1 T"]]:  # type: ignore[override]
+    def forward_with_patches(self, view: Series) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C 1 T"]]:  # type: ignore[override]
         """The features, and the maps of the first block: what is where in time."""
         x = F.relu(self.stem_norm(self.stem(torch.cat([view.values, view.known], 1))))
         places = x = self.blocks[0](x)
         for block in self.blocks[1:]:
             x = block(x)
-        return torch.cat([x.mean(2), x.amax(2), outline(view).to(x.dtype)], 1), places[:, :, None]
+        return torch.cat([x.mean(2), x.amax(2), raw_descriptor(view).to(x.dtype)], 1), places[:, :, None]
 
 
-def outline(view: Series) -> Float[Tensor, "B 5*C"]:
+def raw_descriptor(view: Series) -> Float[Tensor, "B 5*C"]:
     """Of each channel the mean of the known values in each quarter of the window, and their standard deviation."""
     quarters = F.adaptive_avg_pool1d(view.values, QUARTERS)
     known = F.adaptive_avg_pool1d(view.known, QUARTERS).clamp(min=SMALLEST)

@@ -44,7 +44,7 @@ def judge(evidence: Evidence, only: Sequence[str] | None = None) -> Verdict:
         verdict.values["labels/missing"] = float(evidence.missing_labels)
         if evidence.label_problem is None:
             verdict.values.update(_of_labels(evidence.labelled.classes))
-    for judge_name in members("evaluate") if only is None else only:
+    for judge_name in members("evaluation") if only is None else only:
         module = find("evaluation", judge_name)
         if reason := unmet(evidence, module.NEEDS):
             verdict.skipped[judge_name] = reason

@@ -17,8 +17,8 @@ import torch
 
 from vssl.config import find, name_of, to_dict
 from vssl.decisions import policy as policies
+from vssl.decisions.describe import words
 from vssl.decisions.policy import BANK, Binding, Policy, Reference
-from vssl.decisions.words import words
 from vssl.exporting.encoded import Encoded
 from vssl.exporting.graphs import Encoding, Scoring, joined, to_onnx
 from vssl.exporting.parity import Decided, Parity, compare, differences, milliseconds
@@ -29,7 +29,7 @@ from vssl.files import atomic, write_json
 from vssl.run import Run
 from vssl.runtime.folder import FORMAT, GOLDEN, KNOWN, MANIFEST, MODEL, PICTURES, POLICY
 from vssl.runtime.sessions import VERSION
-from vssl.scores import places
+from vssl.scores import patches
 from vssl.training.describe import versions
 from vssl.training.model import Model
 from vssl.types import Embeddings
@@ -130,8 +130,8 @@ def _known(policy: Policy, reference: Reference, plane: Plane) -> dict[str, Any]
     normal = {group: reference.normal_scores(group).tolist() for group in policy.thresholds}
     defect = {group: reference.defect_scores(group).tolist() for group in policy.thresholds}
     known = {"normal": normal, "defect": defect, "bank": reference.bank.ids, "map": plane.known.round(3).tolist()}
-    if "places" in reference.bank:
-        known["heat"] = places.fit(places.Config(), reference.bank).usual(reference.normal)
+    if "patch_features" in reference.bank:
+        known["heat"] = patches.fit(patches.Config(), reference.bank).usual(reference.normal)
     return known
 
 

@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vssl.embedding.embed import places
+from vssl.embedding.embed import patch_features
 from vssl.errors import ExportError
 from vssl.exporting.plane import Plane
 from vssl.scores.base import Score
-from vssl.scores.places import Nearby
+from vssl.scores.patches import Nearby
 from vssl.training.model import Model
 from vssl.types import Embeddings, Gaussian
 
@@ -36,15 +36,15 @@ class Encoding(nn.Module):
         return tuple(self._columns(raw).values())
 
     def _columns(self, raw: Tensor) -> dict[str, Tensor]:
-        view = self.modality.plain(raw)
-        features, maps = self.objective.encoder.with_places(view)
-        outline = self.modality.outline(view)
+        view = self.modality.eval_view(raw)
+        features, maps = self.objective.encoder.forward_with_patches(view)
+        raw_descriptor = self.modality.raw_descriptor(view)
         latent = self.objective.latent(features)
         columns = {"features": features, "mean": latent.mean}
         if isinstance(latent, Gaussian):
             columns |= {"log_variance": latent.log_variance, "ambiguity": latent.log_variance.mean(1)}
-        columns |= {} if maps is None else {"places": places(maps)}
-        return columns if outline is None else columns | {"outline": outline}
+        columns |= {} if maps is None else {"patch_features": patch_features(maps)}
+        return columns if raw_descriptor is None else columns | {"raw_descriptor": raw_descriptor}
 
 
 class Scoring(nn.Module):
@@ -73,7 +73,7 @@ class Scoring(nn.Module):
         found = (self.score(*(columns[at] for at in self.takes)).double(), nearest, place)
         if self.nearby is None:
             return found
-        return (*found, self.nearby.heat(columns[0], columns[self.columns.index("places")]))
+        return (*found, self.nearby.heat(columns[0], columns[self.columns.index("patch_features")]))
 
 
 def to_onnx(

@@ -36,7 +36,7 @@ def quantised(encoding: onnx.ModelProto, raw: np.ndarray) -> onnx.ModelProto:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             # Weights of 7 bits: processors without 8-bit dot products (VNNI) add two products in 16 bits, where those
-            # of 8 bits overflow, and the numbers, and with them the promise, would hang on the processor.
+            # of 8 bits overflow, and the numbers, and with them the guarantee, would hang on the processor.
             reduce_range=True,
         )
         return onnx.load(found)

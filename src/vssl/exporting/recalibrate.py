@@ -1,7 +1,8 @@
 """A policy of the export's own: the samples of the run's policy, scored with the export's own numbers.
 
 An exported model computes a little differently, an 8-bit one more so. So its thresholds are not copied: they are found
-again, by the same rule, from the same samples, for the same promise. What is promised holds for the export as it is.
+again, by the same rule, from the same samples, for the same guarantee. What is guaranteed holds for the export as it
+is.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def _again(modality: Modality, samples: Embeddings) -> Iterator[tuple[str, torch
 
 
 def recalibrate(whole: Encoded, bank: Embeddings, before: Calibration, binding: Binding) -> tuple[Policy, Reference]:
-    """The policy of the export and its reference; it promises what the run's did, and expires with it.
+    """The policy of the export and its reference; it guarantees what the run's did, and expires with it.
 
     Args:
         whole: The graph that will decide. The scores are its own: those of torch differ in the last digits, and the
@@ -81,7 +82,7 @@ def recalibrate(whole: Encoded, bank: Embeddings, before: Calibration, binding: 
         bank: The known samples, by the export's encoder.
     """
     old = before.policy
-    request = Request(old.promise, old.score, old.group, old.block, costs=old.costs)
+    request = Request(old.guarantee, old.score, old.group, old.block, costs=old.costs)
     kept = tuple(name for name in (old.group, old.block) if name is not None)
     given: dict[str, Given] = {}
     scores: dict[str, float] = {}

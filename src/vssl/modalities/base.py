@@ -1,9 +1,9 @@
-"""What every modality promises to the stages that follow.
+"""What every modality guarantees to the stages that follow.
 
 A modality's module has a frozen `Config`; `DEFAULT_ENCODER`, the name of the encoder that suits; a frozen dataclass
 `Spec`, stored with the run; `measure(source, config)`, which looks at the training data once and returns as a `Spec`
-what has to be known of them ever after (sizes, ranges, mean and spread); `describe(spec) -> Facts`, the same for a
-person; and `build(config, spec) -> Modality`.
+what has to be known of them ever after (sizes, ranges, mean and spread); `describe(spec) -> DataSummary`, the same for
+a person; and `build(config, spec) -> Modality`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from torch import Tensor
 from vssl.config import name_of
 from vssl.encoders.base import Decoder
 from vssl.errors import ConfigError
-from vssl.modalities.broken import Broken
 from vssl.modalities.copies import Copies, Memory
+from vssl.modalities.unreadable import Unreadable
 from vssl.types import View
 
 CORRUPTION_LEVELS = (1, 2, 3)
@@ -47,7 +47,7 @@ class Dataset(Protocol):
     ids: Sequence[str]
     metadata: pa.Table
     fingerprint: str
-    broken: Sequence[Broken]
+    broken: Sequence[Unreadable]
 
     def __len__(self) -> int: ...
     def batch(self, rows: np.ndarray) -> Tensor: ...
@@ -56,7 +56,7 @@ class Dataset(Protocol):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive samples of a stream, as `Modality.plain` takes them, and what was broken between them.
+    """Consecutive samples of a stream, as `Modality.eval_view` takes them, and what was broken between them.
 
     Attributes:
         traces: By what each is known again, where that does not follow from the raw sample; see `Modality.traces`.
@@ -65,7 +65,7 @@ class Chunk:
     ids: Sequence[str]
     metadata: pa.Table
     raw: Tensor
-    broken: Sequence[Broken]
+    broken: Sequence[Unreadable]
     traces: Sequence[bytes] = ()
 
 
@@ -185,14 +185,14 @@ class Modality(ABC):
         return [view for _ in range(count // 2) for view in self.views(raw, generator, part)]
 
     @abstractmethod
-    def plain(self, raw: Tensor) -> View:
+    def eval_view(self, raw: Tensor) -> View:
         """The raw batch as it is, without augmentation."""
 
     def size_classes(self, raw: Tensor) -> Int[Tensor, " B"]:
         """A number for each raw sample: those of one number have the same size for the encoder, whoever is beside."""
         return torch.zeros(len(raw), dtype=torch.long)
 
-    def outline(self, view: View) -> Float[Tensor, "B n"] | None:
+    def raw_descriptor(self, view: View) -> Float[Tensor, "B n"] | None:
         """The samples themselves, coarsely and in few numbers: what a score can see without any learning.
 
         None where there is no such thing.

@@ -1,4 +1,4 @@
-"""What every objective promises to the training loop."""
+"""What every objective guarantees to the training loop."""
 
 from __future__ import annotations
 

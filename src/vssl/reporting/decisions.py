@@ -13,10 +13,10 @@ from markupsafe import Markup
 from PIL import Image
 
 from vssl.decisions import policy as policies
+from vssl.decisions.describe import words
 from vssl.decisions.measure import Rate
 from vssl.decisions.policy import EVERYTHING, Policy, Reference
 from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, Thresholds
-from vssl.decisions.words import words
 from vssl.reporting.gallery import Tile, shrink, tile
 from vssl.reporting.heat import Heat, heat_of
 from vssl.reporting.tradeoff import Curve, curve_of, rates, spread
@@ -49,7 +49,7 @@ class Example:
     """A sample beside the known samples that are nearest to it, and what would have to change for accept."""
 
     sample: Tile
-    because: str | None
+    explanation: str | None
     heat: Tile | None
     normal: Tile
     defect: Tile | None
@@ -70,7 +70,7 @@ class Decided:
     """What the page shows of a policy, and of the decisions on one data set.
 
     Attributes:
-        guaranteed: Whether the policy promises anything.
+        guaranteed: Whether the policy guarantees anything.
         words: The policy.
         histogram: Scores of the known samples, with the thresholds.
         rates: False alarms and misses against the threshold, with their bounds.
@@ -115,7 +115,7 @@ def decided(run: Run, name: str, pictures: Elsewhere) -> Decided | None:
         guaranteed=policy.guaranteed,
         words=words(policy),
         histogram=spread(normal, defects, limits),
-        rates=rates(curve, policy.promise),
+        rates=rates(curve, policy.guarantee),
         curve=curve,
         groups=_groups(policy, reference),
         on=None if record is None else name,
@@ -150,7 +150,7 @@ def _galleries(run: Run, name: str, source: str, reference: Reference, pictures:
         ACCEPT: (order[decisions[order] == ACCEPT], "The highest scores among them. Look for defects that slipped by."),
     }
     chosen = {decision: every[:SHOWN] for decision, (every, _) in rows.items()}
-    columns = {column: table[column].to_pylist() for column in ("id", "because", "nearest", "nearest_defect")}
+    columns = {column: table[column].to_pylist() for column in ("id", "explanation", "nearest", "nearest_defect")}
     shown = [row for some in chosen.values() for row in some]
     ids = {columns["id"][row] for row in shown}
     samples = run.embeddings(name)
@@ -188,7 +188,7 @@ class _Shop:
         name, normal, defect = (self._columns[key][row] for key in ("id", "nearest", "nearest_defect"))
         return Example(
             tile(name, self._samples[name], f"{score:.4g}"),
-            self._columns["because"][row],
+            self._columns["explanation"][row],
             None if self._heat is None else tile(name, self._heat.over(name, self._samples[name])),
             tile(normal[0], self._normals[normal[0]]),
             None if defect is None else tile(defect, self._defects[defect]),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from vssl.decisions.policy import Reference
 from vssl.reporting.blend import blend
-from vssl.scores import places
+from vssl.scores import patches
 from vssl.types import Embeddings
 
 
@@ -37,8 +37,8 @@ class Heat:
 
 def heat_of(samples: Embeddings, reference: Reference) -> Heat | None:
     """The maps of some samples beside the bank of a policy; None where the encoder has no places."""
-    if "places" not in samples or "places" not in reference.bank:
+    if "patch_features" not in samples or "patch_features" not in reference.bank:
         return None
-    score = places.fit(places.Config(), reference.bank)
+    score = patches.fit(patches.Config(), reference.bank)
     maps = dict(zip(samples.ids, score.heat(samples), strict=True))
     return Heat(maps, *score.usual(reference.normal))

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from vssl.config import find, from_dict
 from vssl.errors import RunVersionError
 from vssl.files import atomic
-from vssl.modalities.facts import Facts
+from vssl.modalities.data_summary import DataSummary
 from vssl.reporting.curves import curves
 from vssl.reporting.decisions import Elsewhere, decided, nowhere
 from vssl.reporting.gallery import Pictures
@@ -88,7 +88,7 @@ def _content(run: Run, pictures: Pictures, embeddings: str, sample: int, elsewhe
     }
 
 
-def _facts(info: dict[str, Any]) -> Facts | None:
+def _facts(info: dict[str, Any]) -> DataSummary | None:
     """What was measured on the training data; None for a run that does not say."""
     if "modality" not in info.get("settings", {}):
         return None
@@ -129,7 +129,7 @@ def _evaluation(run: Run) -> dict[str, Any]:
 
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("vssl.reportinging", ""),
+        loader=jinja2.PackageLoader("vssl.reporting", ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

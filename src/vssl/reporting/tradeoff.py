@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from vssl.decisions.bounds import lower_rate, upper_rate
 from vssl.decisions.costs import cost_per_1000
-from vssl.decisions.promise import Costs, Promise
+from vssl.decisions.guarantee import Costs, Guarantee
 from vssl.decisions.thresholds import Thresholds
 from vssl.reporting.plots import ACCENT, INK, STYLE, canvas, svg
 
@@ -75,16 +75,16 @@ def curve_of(
     )
 
 
-def rates(curve: Curve, promise: Promise) -> Markup:
-    """False-alarm and miss rate against the threshold, with 95 % bounds on either side, and the promised rates."""
+def rates(curve: Curve, guarantee: Guarantee) -> Markup:
+    """False-alarm and miss rate against the threshold, with 95 % bounds on either side, and the guaranteed rates."""
     with mpl.rc_context(STYLE):
         figure, axes = canvas(7.0, 2.8)
         _line(axes, curve.limits, curve.false_alarms, curve.normals, ACCENT, "false alarms")
-        axes.axhline(100 * promise.false_alarm, color=ACCENT, linestyle=":", linewidth=1)
+        axes.axhline(100 * guarantee.false_alarm, color=ACCENT, linestyle=":", linewidth=1)
         if curve.defects:
             _line(axes, curve.limits, curve.misses, curve.defects, WARM, "misses")
-            if promise.miss is not None:
-                axes.axhline(100 * promise.miss, color=WARM, linestyle=":", linewidth=1)
+            if guarantee.miss is not None:
+                axes.axhline(100 * guarantee.miss, color=WARM, linestyle=":", linewidth=1)
         axes.axvline(curve.limits[curve.start], color=INK, linestyle="--", linewidth=1)
         axes.set(xlabel="threshold: reject above this score", ylabel="rate, %", yscale="symlog", ylim=(0, 100))
         # A few far scores must not squeeze all others into one corner.

@@ -1,4 +1,4 @@
-"""What every score promises, whatever the data are."""
+"""What every score guarantees, whatever the data are."""
 
 from __future__ import annotations
 

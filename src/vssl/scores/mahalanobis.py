@@ -25,10 +25,10 @@ class Config:
     """Squared Mahalanobis distance to one Gaussian fitted to the bank.
 
     Attributes:
-        space: The vectors to compare: features, or outline for the samples themselves, coarsely.
+        space: The vectors to compare: features, or raw_descriptor for the samples themselves, coarsely.
     """
 
-    space: Literal["features", "outline"] = "features"
+    space: Literal["features", "raw_descriptor"] = "features"
 
 
 @one_thread()

@@ -2,9 +2,10 @@
 
 The mean of three scores, each as a logarithm on a scale on which the median of known samples is 0 and their 95th
 percentile 1. `knn` on the latent means sees small differences of the whole, and is blind to gross ones that the views
-taught the encoder to ignore (a black picture). `places`, where there are any, sees small defects. `mahalanobis` asks no
-encoder: it compares the outline of the sample, or the features where there is no outline. A sample that is far out by
-one of them is not saved by the others. Measured in `benchmarks/infrared_decide.py` and `benchmarks/server_metrics.py`.
+taught the encoder to ignore (a black picture). `patches`, where there are patch features, sees small defects.
+`mahalanobis` asks no encoder: it compares the raw descriptor of the sample, or the features where there is none. A
+sample that is far out by one of them is not saved by the others. Measured in `benchmarks/infrared_decide.py` and
+`benchmarks/server_metrics.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vssl.errors import DataError
-from vssl.scores import knn, mahalanobis, places
+from vssl.scores import knn, mahalanobis, patches
 from vssl.scores.base import Score
 from vssl.types import Embeddings
 
@@ -57,9 +58,9 @@ def fit(config: Config, bank: Embeddings) -> Score:
 
 
 def _parts(config: Config, bank: Embeddings) -> list[Score]:
-    plain = mahalanobis.Config("outline" if "outline" in bank else "features")
+    plain = mahalanobis.Config("raw_descriptor" if "raw_descriptor" in bank else "features")
     parts = [knn.fit(knn.Config(config.neighbours, "mean"), bank), mahalanobis.fit(plain, bank)]
-    return [*parts, places.fit(places.Config(), bank)] if "places" in bank else parts
+    return [*parts, patches.fit(patches.Config(), bank)] if "patch_features" in bank else parts
 
 
 def _scale(known: Float[np.ndarray, " n"]) -> tuple[float, float]:

@@ -100,7 +100,7 @@ def build(service: Service, limits: Limits) -> FastAPI:
 
     @app.get("/v1/policy")
     def policy() -> dict[str, Any]:
-        """The policy in force: thresholds, what is promised, in words too, and until when."""
+        """The policy in force: thresholds, what is guaranteed, in words too, and until when."""
         return service.decider.policy or {}
 
     @app.get("/v1/decisions")

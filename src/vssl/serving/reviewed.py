@@ -94,11 +94,11 @@ def gather(database: str, samples: Path, modality: str, spec: Any, group: str | 
             "they cannot be read or have no score: such a sample is reviewed, whatever the thresholds": len(rows)
             - len(read),
             f"they were sent without a {group}": len(read) - len(named),
-            "people were unsure: the promise holds for what is clear": len(own) - len(clear),
+            "people were unsure: the guarantee holds for what is clear": len(own) - len(clear),
             f"they are not in {samples} any more": len(clear) - len(found),
             "their lines name no session or several, or one that was sent again with other lines: of those the one "
             "that was judged last counts": len(found) - len(there),
-            "they have no verdict: if people pass over what is hard to judge, the promise does not hold for "
+            "they have no verdict: if people pass over what is hard to judge, the guarantee does not hold for "
             "that": reviews.unjudged(),
         }
     )

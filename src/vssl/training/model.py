@@ -94,13 +94,13 @@ class Model:
 
     def __call__(self, view: View) -> tuple[Float[Tensor, "B F"], Latent]:
         """Features and latent of a batch, in float32."""
-        return self.with_places(view)[:2]
+        return self.forward_with_patches(view)[:2]
 
     @torch.inference_mode()
-    def with_places(self, view: View) -> tuple[Float[Tensor, "B F"], Latent, Float[Tensor, "B C h w"] | None]:
+    def forward_with_patches(self, view: View) -> tuple[Float[Tensor, "B F"], Latent, Float[Tensor, "B C h w"] | None]:
         """Features, latent and early feature maps of a batch, in float32; no maps where the encoder has none."""
         with devices.autocast(self.device, self.settings.precision):
-            features, places = self.objective.encoder.with_places(view.to(self.device))
+            features, places = self.objective.encoder.forward_with_patches(view.to(self.device))
             latent = self.objective.latent(features)
         return features.float(), latent, None if places is None else places.float()
 

@@ -78,7 +78,7 @@ def test_an_event_that_the_training_never_had_is_unknown_and_stays_visible(tmp_p
     dataset = trained.load(path)
     assert dataset.metadata["unknown"].to_pylist() == [1]
     assert dataset.metadata["unknown_text"].to_pylist() == ["FATAL disk on fire"]
-    assert trained.plain(dataset.batch(np.arange(1))).tokens[0].tolist().count(1) == 1
+    assert trained.eval_view(dataset.batch(np.arange(1))).tokens[0].tolist().count(1) == 1
 
 
 def test_a_line_of_50_mb_is_cut_and_counted_in_little_memory(tmp_path: Path):

@@ -70,7 +70,7 @@ def test_an_export_takes_sessions_of_any_length_in_batches_of_any_size(run: Run,
     decider = runtime.load(api.export(run, out=tmp_path / "export"))
     model = api.load(run, "cpu")
     raw = model.modality.load(made / "holdout").batch(np.arange(50))
-    features, latent = model(model.modality.plain(raw))
+    features, latent = model(model.modality.eval_view(raw))
     found = decider.outputs(raw.numpy())
     np.testing.assert_allclose(found["features"], features, atol=1e-4)
     np.testing.assert_allclose(found["mean"], latent.mean, atol=1e-3)
@@ -83,7 +83,7 @@ def test_each_part_of_a_fault_can_be_thought_away(run: Run, made: Path):
     row = next(number for number, item in enumerate(rows) if item["unknown"])
     found = model.modality.parts(data.batch(np.array([row]))[0], rows[row])
     assert "following error" in found[0].name
-    before, after = (model(model.modality.plain(raw[None]))[0] for raw in (data.raw[row], found[0].without))
+    before, after = (model(model.modality.eval_view(raw[None]))[0] for raw in (data.raw[row], found[0].without))
     assert not before.allclose(after)
 
 

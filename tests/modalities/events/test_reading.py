@@ -56,7 +56,7 @@ def test_the_time_leaves_the_message_and_becomes_a_gap(tmp_path: Path):
     modality, data = read(path)
     assert [template.text for template in modality.spec.templates] == ["INFO tick"]
     assert data.raw[0, 1, STAMP : STAMP + 4].tolist() == [0, code(1000), code(2000), code(8000)]
-    assert modality.plain(data.raw).gaps[0, 1].item() == pytest.approx(1.0, abs=0.02)
+    assert modality.eval_view(data.raw).gaps[0, 1].item() == pytest.approx(1.0, abs=0.02)
     assert data.metadata["time"].to_pylist()[0].isoformat() == "2024-01-01T10:00:00+00:00"
 
 

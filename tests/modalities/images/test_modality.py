@@ -85,7 +85,7 @@ def test_two_views_differ_from_each_other_and_from_the_image(folder: Path) -> No
     modality = modality_of(folder)
     raw = modality.sample(folder, 16, seed=0).raw
     first, second = modality.views(raw, torch.Generator().manual_seed(0))
-    plain = modality.plain(raw)
+    plain = modality.eval_view(raw)
     for one, other in ((first, second), (first, plain), (second, plain)):
         assert (one.pixels - other.pixels).abs().mean() > 0.1
 
@@ -106,12 +106,12 @@ def test_plain_images_are_the_bytes_normalised_and_nothing_else(folder: Path) ->
     raw = torch.tensor([0, 51, 102, 255], dtype=torch.uint8).view(1, 1, 2, 2).expand(1, 3, 2, 2)
     share = torch.tensor([0, 0.2, 0.4, 1]).view(2, 2)
     expected = torch.stack([(share - 0.5) / 0.25, (share - 0.25) / 0.5, share])[None]
-    torch.testing.assert_close(modality.plain(raw).pixels, expected)
+    torch.testing.assert_close(modality.eval_view(raw).pixels, expected)
 
 
 def test_the_training_data_come_out_with_mean_0_and_spread_1(folder: Path) -> None:
     modality = modality_of(folder)
-    pixels = modality.plain(modality.load(folder).batch(np.arange(40))).pixels
+    pixels = modality.eval_view(modality.load(folder).batch(np.arange(40))).pixels
     torch.testing.assert_close(pixels.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(pixels.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-4, rtol=0)
 
@@ -221,7 +221,7 @@ def test_drawing_shows_each_sample_with_four_draws_of_both_views(folder: Path, t
 @pytest.mark.filterwarnings("error")
 def test_a_batch_of_which_nothing_was_readable_has_an_empty_outline(folder: Path) -> None:
     modality = modality_of(folder)
-    assert modality.outline(modality.plain(torch.zeros(0, *modality.shape, dtype=torch.uint8))).shape[0] == 0
+    assert modality.raw_descriptor(modality.eval_view(torch.zeros(0, *modality.shape, dtype=torch.uint8))).shape[0] == 0
 
 
 def test_folders_are_labels_only_when_asked(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_a_blank_picture_is_unlike_others_by_its_outline_though_each_field_of_it
         Image.fromarray(image[0]).save(tmp_path / f"{number}.png")
     modality = modality_of(tmp_path)
     known, blank = (
-        modality.outline(modality.plain(torch.from_numpy(some))).double()
+        modality.raw_descriptor(modality.eval_view(torch.from_numpy(some))).double()
         for some in (raw, np.stack([np.full_like(raw[0], level) for level in (0, 128, 255)]))
     )
     fitted = LedoitWolf().fit(known)

@@ -15,7 +15,7 @@ from vssl.errors import BrokenFileError, DataError, StorageError, TooManyBrokenE
 from vssl.modalities.images import cache, store
 from vssl.modalities.images.decode import Canvas
 from vssl.modalities.images.index import Files, measure, open_index
-from vssl.modalities.images.store import Broken, load, stream
+from vssl.modalities.images.store import Unreadable, load, stream
 
 CANVAS = Canvas(4, 4, 1)
 INFRARED = Path(__file__).parents[4] / "shared/data/infrared-solar-modules.tar.xz"
@@ -113,7 +113,7 @@ def test_loading_drops_broken_rows_everywhere(folder):
     assert data.pixels.shape == (18, 1, 4, 4)
     assert data.metadata.num_rows == len(data) == 18
     assert [item.id for item in data.broken] == ["3.png", "11.png"]
-    assert isinstance(data.broken[0], Broken)
+    assert isinstance(data.broken[0], Unreadable)
     assert data.fingerprint == index.fingerprint
 
 

@@ -31,7 +31,7 @@ def wave(seed: int = 0, rows: int = ROWS) -> np.ndarray:
 
 
 def plain(modality: SensorModality, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    view = modality.plain(torch.from_numpy(windows))
+    view = modality.eval_view(torch.from_numpy(windows))
     return view.values.numpy(), view.known.numpy()
 
 
@@ -43,10 +43,10 @@ def test_a_movement_of_one_is_the_same_at_any_offset(tmp_path: Path, offset: flo
     near, far = (built(path, window="8", resample=resample) for path in (low, high))
     assert far.spec.scale == pytest.approx(near.spec.scale, rel=1e-3)
     rows = np.arange(9)
-    expected = near.plain(near.load(low).batch(rows)).values
-    torch.testing.assert_close(far.plain(far.load(high).batch(rows)).values, expected, atol=2e-3, rtol=0)
+    expected = near.eval_view(near.load(low).batch(rows)).values
+    torch.testing.assert_close(far.eval_view(far.load(high).batch(rows)).values, expected, atol=2e-3, rtol=0)
     chunk = next(iter(far.stream(high)))
-    torch.testing.assert_close(far.plain(chunk.raw[:9]).values, expected, atol=2e-3, rtol=0)
+    torch.testing.assert_close(far.eval_view(chunk.raw[:9]).values, expected, atol=2e-3, rtol=0)
 
 
 def test_a_value_of_any_size_is_far_away_and_none_is_lost(tmp_path: Path):
@@ -68,7 +68,7 @@ def test_sentinels_are_missing_in_later_data_too_and_in_the_means_of_bins(tmp_pa
     path = written(tmp_path / "b.parquet", a=later, b=wave(3))
     modality = built(train, window="4")
     assert modality.spec.sentinels == ((-9999.0,), ())
-    assert modality.plain(modality.load(path).batch(np.array([0]))).known[0].tolist() == [[1, 0, 0, 1], [1] * 4]
+    assert modality.eval_view(modality.load(path).batch(np.array([0]))).known[0].tolist() == [[1, 0, 0, 1], [1] * 4]
     binned = built(train, window="4", resample="2s")
     assert binned.spec.sentinels == ((-9999.0,), ())
     found = binned.load(path).batch(np.array([0]))[0, 0]
@@ -98,7 +98,7 @@ def test_a_counter_is_scaled_by_its_steps_in_files_and_in_windows_that_are_sent(
     later[40] = np.nan
     path = written(tmp_path / "b.parquet", energy=later, heat=wave(4))
     batch = modality.load(path).batch(np.arange(4))
-    values, known = (part.numpy() for part in (modality.plain(batch).values, modality.plain(batch).known))
+    values, known = (part.numpy() for part in (modality.eval_view(batch).values, modality.eval_view(batch).known))
     steps = np.diff(later[:16])
     expected = (np.concatenate([steps[:1], steps]) - modality.spec.centre[0]) / modality.spec.scale[0]
     np.testing.assert_allclose(values[0, 0].clip(-4, 4), expected.clip(-4, 4), atol=1e-4)

@@ -54,9 +54,9 @@ def test_a_channel_that_never_moves_stays_for_it_may_move_later(tmp_path: Path):
     modality = built(tmp_path)
     assert modality.spec.channels[-1] == "valve"
     raw = modality.load(tmp_path).batch(np.array([0]))
-    assert modality.plain(raw).values[0, 2].tolist() == [0, 0, 0, 0]
+    assert modality.eval_view(raw).values[0, 2].tolist() == [0, 0, 0, 0]
     raw[0, 2] += 5
-    assert modality.plain(raw).values[0, 2].min() > 4
+    assert modality.eval_view(raw).values[0, 2].min() > 4
 
 
 def test_what_is_measured_does_not_hang_on_the_pieces_that_a_file_is_read_in(

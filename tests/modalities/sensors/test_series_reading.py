@@ -246,22 +246,22 @@ def test_times_are_written_without_what_says_nothing():
 def test_the_outline_of_a_window_are_its_values_and_a_channel_that_stands_still_has_no_spread(tmp_path: Path):
     (tmp_path / "a.csv").write_text(csv(table(200)))
     modality = built(tmp_path, window="16")
-    view = modality.plain(modality.load(tmp_path).batch(np.arange(3)))
+    view = modality.eval_view(modality.load(tmp_path).batch(np.arange(3)))
     still = Series(view.values.clone(), view.known)
     still.values[:, 1] = 2.0
-    outline, other = modality.outline(view), modality.outline(still)
-    torch.testing.assert_close(outline[:, :32], view.values.flatten(1))
-    assert (other[:, 33] < outline[:, 33] - 5).all()
-    torch.testing.assert_close(other[:, 32], outline[:, 32])
+    raw_descriptor, other = modality.raw_descriptor(view), modality.raw_descriptor(still)
+    torch.testing.assert_close(raw_descriptor[:, :32], view.values.flatten(1))
+    assert (other[:, 33] < raw_descriptor[:, 33] - 5).all()
+    torch.testing.assert_close(other[:, 32], raw_descriptor[:, 32])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert modality.outline(Series(view.values[:0], view.known[:0])).shape == (0, 34)
+        assert modality.raw_descriptor(Series(view.values[:0], view.known[:0])).shape == (0, 34)
 
 
 def test_a_long_window_of_many_channels_has_an_outline_of_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("vssl.modalities.sensors.modality.OUTLINE", 16)
     (tmp_path / "a.csv").write_text(csv(table(200)))
     modality = built(tmp_path, window="32")
-    view = modality.plain(modality.load(tmp_path).batch(np.arange(3)))
-    assert modality.outline(view).shape == (3, 2 * 8 + 2)
-    torch.testing.assert_close(modality.outline(view)[:, :8], view.values[:, 0].unflatten(1, (8, 4)).mean(2))
+    view = modality.eval_view(modality.load(tmp_path).batch(np.arange(3)))
+    assert modality.raw_descriptor(view).shape == (3, 2 * 8 + 2)
+    torch.testing.assert_close(modality.raw_descriptor(view)[:, :8], view.values[:, 0].unflatten(1, (8, 4)).mean(2))

@@ -1,4 +1,4 @@
-"""Windows in the whole product: training, embedding, a promise of blocks, episodes, and why."""
+"""Windows in the whole product: training, embedding, a guarantee of blocks, episodes, and why."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def test_rejected_windows_are_episodes_at_the_time_of_the_fault(run: Run, judged
 def test_what_would_have_to_change_is_said_in_channels_and_times(run: Run, judged: Path):
     table = api.decide(run, judged, device="cpu").table
     worst = max(table.to_pylist(), key=lambda row: row["score"])
-    assert "pressure" in worst["because"]
-    assert "heat" not in worst["because"]
+    assert "pressure" in worst["explanation"]
+    assert "heat" not in worst["explanation"]
 
 
 def test_a_file_without_a_window_is_not_lost_and_counts_as_one_of_the_files(run: Run, judged: Path, tmp_path: Path):
@@ -125,7 +125,7 @@ def test_an_export_takes_windows_with_missing_values(run: Run, judged: Path, tmp
     model = api.load(run, "cpu")
     raw = model.modality.load(judged).batch(np.arange(60))
     raw[3, 0, 5:9] = torch.nan
-    features, latent = model(model.modality.plain(raw))
+    features, latent = model(model.modality.eval_view(raw))
     found = decider.outputs(raw.numpy())
     np.testing.assert_allclose(found["features"], features, atol=1e-4)
     np.testing.assert_allclose(found["mean"], latent.mean, atol=1e-3)
@@ -136,7 +136,7 @@ def test_an_outlier_stays_one_and_does_not_drown_the_rest(run: Run):
     modality = api.load(run, "cpu").modality
     raw = torch.zeros(3, 2, 32)
     raw[1, 0, 7], raw[2, 0, 7] = 1e3, 1e6
-    values = modality.plain(raw).values
+    values = modality.eval_view(raw).values
     assert values[2, 0, 7] > values[1, 0, 7] > 4
     assert values[2, 0, 7] < 25
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
 from vssl.modalities import spans
+from vssl.modalities.data_summary import DataSummary
 from vssl.modalities.encodings import is_known
 from vssl.modalities.events.patterns import compiled
-from vssl.modalities.facts import Facts
 
 if TYPE_CHECKING:
     from vssl.modalities.events.modality import EventModality
@@ -191,13 +191,13 @@ def measure(source: str | Path, config: Config) -> Spec:
     return measuring.measure(source, config)
 
 
-def describe(spec: Spec) -> Facts:
+def describe(spec: Spec) -> DataSummary:
     """The kinds of events that were found, the most frequent first."""
     kinds, shown = len(spec.templates), spec.templates[:SHOWN]
     rare = f" {spec.unlisted:,} lines of rarer kinds count as unknown." if spec.unlisted else ""
     cut = f" These are the first {SHOWN}; run.json lists them all." if kinds > SHOWN else ""
     note = f"{kinds:,} kinds in {spec.lines.read:,} lines.{rare}{cut} What varies stands in angle brackets."
-    return Facts("Kinds of events", ("Events", "Kind"), [(f"{item.count:,}", item.text) for item in shown], note)
+    return DataSummary("Kinds of events", ("Events", "Kind"), [(f"{item.count:,}", item.text) for item in shown], note)
 
 
 def build(config: Config, spec: Spec) -> EventModality:

@@ -6,11 +6,11 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from vssl.modalities.broken import Broken
 from vssl.modalities.events.collect import Collector, Sample
 from vssl.modalities.events.files import LogFile, Tally, log_of
 from vssl.modalities.events.lines import Line
 from vssl.modalities.spans import Span
+from vssl.modalities.unreadable import Unreadable
 
 UNIQUE_DIGITS = 16
 _LONG_NUMBER = re.compile(r"(?=[a-f]*\d)[0-9a-f]{4,}")
@@ -20,7 +20,7 @@ Tokens = Callable[[str], int]
 Source = tuple[LogFile, Iterator[Line]]
 
 
-Item = Sample | Broken
+Item = Sample | Unreadable
 
 
 def ready(sources: Iterator[Source], tokens: Tokens, length: int) -> Iterator[Item]:
@@ -30,9 +30,9 @@ def ready(sources: Iterator[Source], tokens: Tokens, length: int) -> Iterator[It
         for line in lines:
             name, comma, events = line.message.partition(",")
             if not comma or not name.strip() or len(name.split()) > 1:
-                yield Broken(f"{file.name}@{line.number}", "no session: a line must read `id,event event ...`")
+                yield Unreadable(f"{file.name}@{line.number}", "no session: a line must read `id,event event ...`")
             elif not events.strip():
-                yield Broken(f"{file.name}@{line.number}", f"the session {name.strip()!r} has no event")
+                yield Unreadable(f"{file.name}@{line.number}", f"the session {name.strip()!r} has no event")
             else:
                 collector = Collector(file.name, length)
                 for place, event in enumerate(events.split()):
@@ -56,7 +56,7 @@ def by_key(sources: Iterator[Source], tokens: Tokens, length: int, tally: Tally)
         log = log_of(file.name)
         for line in lines:
             if line.broken:
-                yield Broken(f"{file.name}@{line.number}", line.message)
+                yield Unreadable(f"{file.name}@{line.number}", line.message)
             elif line.session:
                 key = ("", line.session) if is_unique(line.session) else (log, line.session)
                 if key not in found:
@@ -86,7 +86,7 @@ def by_lines(sources: Iterator[Source], tokens: Tokens, length: int, window: Spa
         new = size  # lines until the next window is full
         for line in lines:
             if line.broken:
-                yield Broken(f"{file.name}@{line.number}", line.message)
+                yield Unreadable(f"{file.name}@{line.number}", line.message)
                 continue
             held.append((tokens(line.message), line))
             new -= 1

@@ -22,7 +22,6 @@ from vssl.errors import DataError
 from vssl.files import atomic
 from vssl.modalities import sequences
 from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
-from vssl.modalities.broken import Broken, check_share
 from vssl.modalities.copies import Memory, spans_of
 from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, noting, views
 from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
@@ -32,6 +31,7 @@ from vssl.modalities.events.grouping import Item, Tokens
 from vssl.modalities.events.reading import items, overlap
 from vssl.modalities.events.table import label_column, metadata
 from vssl.modalities.events.times import FORMATS
+from vssl.modalities.unreadable import Unreadable, check_share
 from vssl.types import Events
 
 # Ten doublings of a millisecond: a gap of a second is 1.
@@ -119,7 +119,7 @@ class EventModality(Modality):
         codes = raw[part, :, STAMP:]
         return [_events(views.apply(codes, parameters[part])) for parameters in drawn]
 
-    def plain(self, raw: Tensor) -> Events:
+    def eval_view(self, raw: Tensor) -> Events:
         return _events(raw[:, :, STAMP:])
 
     def size_classes(self, raw: Tensor) -> Int[Tensor, " B"]:
@@ -148,7 +148,7 @@ class EventModality(Modality):
         drawn = [[view.tokens for view in self.views(chunk.raw, generator)] for _ in range(drawing.DRAWS)]
         columns = [list(column) for column in zip(*drawn, strict=True)]
         with atomic(path) as file:
-            drawing.sheet(chunk.ids, self.plain(chunk.raw).tokens, columns, self.spec.templates).save(file, "PNG")
+            drawing.sheet(chunk.ids, self.eval_view(chunk.raw).tokens, columns, self.spec.templates).save(file, "PNG")
         return path
 
     def decoder(self, latent: int) -> CountDecoder:
@@ -169,7 +169,7 @@ class EventModality(Modality):
 
     def _chunk(self, held: Sequence[Item], files: Sequence[LogFile]) -> Chunk:
         samples = [item for item in held if isinstance(item, Sample)]
-        broken = [item for item in held if isinstance(item, Broken)]
+        broken = [item for item in held if isinstance(item, Unreadable)]
         raw = torch.from_numpy(padded(samples, self.spec.length))
         ids, traces = [item.id for item in samples], [item.trace for item in samples]
         return Chunk(ids, self._metadata(samples, files), raw, broken, traces)
@@ -194,14 +194,14 @@ class Sessions:
         ids: Sequence[str],
         metadata: pa.Table,
         fingerprint: str,
-        broken: Sequence[Broken],
+        broken: Sequence[Unreadable],
         traces: Sequence[bytes],
     ) -> None:
         self.raw = raw
         self.ids = ids
         self.metadata = metadata
         self.fingerprint = fingerprint
-        self.broken: Sequence[Broken] = broken
+        self.broken: Sequence[Unreadable] = broken
         self.traces = traces
 
     def __len__(self) -> int:

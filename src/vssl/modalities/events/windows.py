@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from vssl.errors import DataError
-from vssl.modalities.broken import Broken
 from vssl.modalities.events.collect import Collector, Sample
 from vssl.modalities.events.files import LogFile
 from vssl.modalities.events.grouping import Item, Source, Tokens, window_name
 from vssl.modalities.events.lines import Line
 from vssl.modalities.events.stamps import SLACK_S
 from vssl.modalities.spans import Span
+from vssl.modalities.unreadable import Unreadable
 
 AHEAD = 32  # lines with a stamp in which a clock that strayed must have come back
 MOST_SET_BACK, SHARE_SET_BACK = 10, 0.02
@@ -36,7 +36,7 @@ def by_time(sources: Iterator[Source], tokens: Tokens, length: int, window: Span
         gaps = _Unstamped(file)
         for line, now_s, part in moments(file, lines, window.size):
             if line.broken:
-                yield Broken(f"{file.name}@{line.number}", line.message)
+                yield Unreadable(f"{file.name}@{line.number}", line.message)
             else:
                 gaps.see(line)
                 yield from open_windows.add(tokens(line.message), line, now_s, part)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
-from vssl.modalities.facts import Facts
+from vssl.modalities.data_summary import DataSummary
 from vssl.modalities.images.decode import Canvas
 
 if TYPE_CHECKING:
@@ -70,14 +70,14 @@ def measure(source: str | Path, config: Config) -> Spec:
     return modality.measure(source, config)
 
 
-def describe(spec: Spec) -> Facts:
+def describe(spec: Spec) -> DataSummary:
     """The canvas, and the channels with their mean and spread."""
     canvas = spec.canvas
     names = ("grey",) if canvas.channels == 1 else ("red", "green", "blue")
     rows = [(name, f"{mean:.3f}", f"{std:.3f}") for name, mean, std in zip(names, spec.mean, spec.std, strict=True)]
     values = f" Values {canvas.low:g} to {canvas.high:g} are black to white." if canvas.wide else ""
     note = f"Every picture is brought to {canvas.width} x {canvas.height} pixels (width x height).{values}"
-    return Facts("Channels", ("Channel", "Mean, where white is 1", "Spread"), rows, note)
+    return DataSummary("Channels", ("Channel", "Mean, where white is 1", "Spread"), rows, note)
 
 
 def build(config: Config, spec: Spec) -> ImageModality:

@@ -166,7 +166,7 @@ def measure(index: Index, size: int | None = None, seed: int = 0, sample: int = 
 
     The median height and width, scaled down (never up) until the longer side is at most `size` pixels (default 96),
     each at least 8; 1 channel where all are grey, else 3. Where most are wide (16-bit, int32, float), `low` and `high`
-    are the 0.1 and 99.9 percentiles of the values of up to 50 of them. Broken files are passed over here; decoding
+    are the 0.1 and 99.9 percentiles of the values of up to 50 of them. Unreadable files are passed over here; decoding
     counts them.
 
     Raises:

@@ -18,7 +18,6 @@ from vssl.encoders.convdecoder import ConvDecoder
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.files import atomic
 from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress
-from vssl.modalities.broken import Broken
 from vssl.modalities.copies import Memory
 from vssl.modalities.images import Config, Spec, copies, corruptions, store
 from vssl.modalities.images.decode import Canvas, preview
@@ -28,6 +27,7 @@ from vssl.modalities.images.notes import notes
 from vssl.modalities.images.presets import preset
 from vssl.modalities.images.sheet import contact_sheet
 from vssl.modalities.images.views import apply, draw, make_view, normalise
+from vssl.modalities.unreadable import Unreadable
 from vssl.types import Images
 
 # Enough for the mean and spread of the channels to two digits.
@@ -122,10 +122,10 @@ class ImageModality(Modality):
             views.append(self._finish(pixels))
         return views
 
-    def plain(self, raw: Tensor) -> Images:
+    def eval_view(self, raw: Tensor) -> Images:
         return self._finish(raw.float() / 255)
 
-    def outline(self, view: Images) -> Float[Tensor, "B n"]:  # type: ignore[override]
+    def raw_descriptor(self, view: Images) -> Float[Tensor, "B n"]:  # type: ignore[override]
         """Of each channel the mean and log contrast of `FIELDS` x `FIELDS` fields, and the log contrast of the whole.
 
         The fields are those of the places. The last tells a blank picture, of which each field alone may be usual.
@@ -177,7 +177,7 @@ class Pixels:
         self.ids: Sequence[str] = data.ids
         self.metadata = data.metadata
         self.fingerprint = data.fingerprint
-        self.broken: Sequence[Broken] = data.broken
+        self.broken: Sequence[Unreadable] = data.broken
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -22,10 +22,10 @@ import numpy as np
 import pyarrow as pa
 
 from vssl.errors import BrokenFileError, DataError
-from vssl.modalities.broken import Broken, check_share
 from vssl.modalities.images.cache import entry
 from vssl.modalities.images.decode import Canvas, decode
 from vssl.modalities.images.index import Index
+from vssl.modalities.unreadable import Unreadable, check_share
 
 DECODER = 2  # counts up when `decode` gives other pixels for the same bytes, so that old entries are not used
 SECONDS_THAT_PAY = 4.0
@@ -37,7 +37,7 @@ class Chunk:
 
     rows: np.ndarray
     pixels: np.ndarray
-    broken: list[Broken]
+    broken: list[Unreadable]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class PixelData:
     ids: list[str]
     metadata: pa.Table
     pixels: np.ndarray
-    broken: list[Broken]
+    broken: list[Unreadable]
     fingerprint: str
 
     def __len__(self) -> int:
@@ -61,7 +61,8 @@ def stream(index: Index, canvas: Canvas, batch: int = 1024, workers: int | None 
         workers: Processes; None takes all cores where decoding lasts longer than starting them. 0 or 1: this process.
 
     Raises:
-        DataError: A decoding process died, or an archive is gone. Broken files raise nothing: they stand in the chunks.
+        DataError: A decoding process died, or an archive is gone. Unreadable files raise nothing: they stand in the
+        chunks.
     """
     processes = _processes(index) if workers is None else workers
     rows = (np.arange(start, min(start + batch, len(index))) for start in range(0, len(index), batch))
@@ -82,7 +83,8 @@ def load(
     They are decoded again when a file that could not be read then can be read now.
 
     Args:
-        max_broken: Share of the files, 0 to 1, that may be broken. Broken files are left out of the result and listed.
+        max_broken: Share of the files, 0 to 1, that may be broken. Unreadable files are left out of the result and
+        listed.
         on_progress: Called with the number of files done and of all files, when something has to be decoded.
 
     Raises:
@@ -98,7 +100,7 @@ def load(
     name = f"pixels-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
     folder = entry(name, build)
     broken = _broken(folder)
-    if _readable_now(index, {item.id for item in broken if item.passing}):
+    if _readable_now(index, {item.id for item in broken if item.transient}):
         folder = entry(name, build, refresh=True)
         broken = _broken(folder)
     check_share(broken, len(index), max_broken)
@@ -112,7 +114,7 @@ def _write(
     folder: Path, index: Index, canvas: Canvas, chunks: Iterator[Chunk], on_progress: Callable[[int, int], None] | None
 ) -> None:
     rows: list[np.ndarray] = []
-    broken: list[Broken] = []
+    broken: list[Unreadable] = []
     done = 0
     with (folder / "pixels.npy").open("wb") as file:
         _write_header(file, len(index), canvas)
@@ -130,8 +132,8 @@ def _write(
     (folder / "broken.json").write_text(json.dumps([dataclasses.asdict(item) for item in broken]))
 
 
-def _broken(folder: Path) -> list[Broken]:
-    return [Broken(**item) for item in json.loads((folder / "broken.json").read_text())]
+def _broken(folder: Path) -> list[Unreadable]:
+    return [Unreadable(**item) for item in json.loads((folder / "broken.json").read_text())]
 
 
 def _readable_now(index: Index, names: set[str]) -> bool:
@@ -151,7 +153,7 @@ def _write_header(file: BinaryIO, images: int, canvas: Canvas) -> None:
 def _decode_rows(part: Index, rows: np.ndarray, canvas: Canvas) -> Chunk:
     pixels = np.empty((len(part), canvas.channels, canvas.height, canvas.width), dtype=np.uint8)
     kept: list[int] = []
-    broken: list[Broken] = []
+    broken: list[Unreadable] = []
     for position, name in enumerate(part.ids):
         data = None
         try:
@@ -159,7 +161,7 @@ def _decode_rows(part: Index, rows: np.ndarray, canvas: Canvas) -> Chunk:
             pixels[len(kept)] = decode(data, name, canvas)
             kept.append(position)
         except BrokenFileError as error:
-            broken.append(Broken(error.name, error.reason, passing=data is None))
+            broken.append(Unreadable(error.name, error.reason, transient=data is None))
     return Chunk(rows[kept], pixels[: len(kept)], broken)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
-from vssl.modalities.facts import Facts
+from vssl.modalities.data_summary import DataSummary
 from vssl.modalities.sensors.channel import Channel
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def measure(source: str | Path, config: Config) -> Spec:
     return measuring.measure(source, config)
 
 
-def describe(spec: Spec) -> Facts:
+def describe(spec: Spec) -> DataSummary:
     """The channels with their range, middle and scale, what is missing and far away, and how rows became windows."""
     values = zip(spec.channels, spec.centre, spec.scale, spec.about, strict=True)
     rows = [
@@ -142,7 +142,7 @@ def describe(spec: Spec) -> Facts:
     step = f", one every {spec.step_s:g} s" if spec.step_s is not None else ""
     left_out = f" Left out: {'; '.join(spec.left_out)}." if spec.left_out else ""
     note = f"Windows of {spec.window} rows{step}; a new one every {spec.stride} rows.{left_out}"
-    return Facts("Channels", ("Channel", "Range", "Median", "Scale", "Missing", "Beyond 20 scales"), rows, note)
+    return DataSummary("Channels", ("Channel", "Range", "Median", "Scale", "Missing", "Beyond 20 scales"), rows, note)
 
 
 def build(config: Config, spec: Spec) -> SensorModality:

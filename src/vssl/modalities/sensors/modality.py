@@ -20,7 +20,6 @@ from vssl.errors import DataError
 from vssl.files import atomic
 from vssl.modalities import sequences
 from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
-from vssl.modalities.broken import Broken, check_share
 from vssl.modalities.copies import Memory
 from vssl.modalities.sensors import Config, Spec, blind, channel_notes, copies, corruptions, notes
 from vssl.modalities.sensors.cutting import Cut
@@ -31,6 +30,7 @@ from vssl.modalities.sensors.presets import PRESETS
 from vssl.modalities.sensors.rows import Layout, joined
 from vssl.modalities.sensors.units import Scaling
 from vssl.modalities.sensors.views import make_view
+from vssl.modalities.unreadable import Unreadable, check_share
 from vssl.types import Series
 
 LINEAR = 4.0
@@ -45,7 +45,7 @@ MOST_CHANNELS = 16
 """With more channels than this, each is thought away as a whole only."""
 
 
-Item = tuple[File, int, np.ndarray] | Broken
+Item = tuple[File, int, np.ndarray] | Unreadable
 """A window: its file, its number in it, and its values; or a file that cannot be used."""
 
 
@@ -127,12 +127,12 @@ class SensorModality(Modality):
         return sequences.SequenceCopies(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Series]:
-        plain, strengths = self.plain(raw), PRESETS[self.config.views]()
+        plain, strengths = self.eval_view(raw), PRESETS[self.config.views]()
         # For all rows of the batch, so that a row's view does not depend on how they are divided.
         made = [make_view(plain, strengths, generator) for _ in range(2)]
         return [Series(view.values[part], view.known[part]) for view in made]
 
-    def plain(self, raw: Tensor) -> Series:
+    def eval_view(self, raw: Tensor) -> Series:
         """Scaled by the training data's spread; beyond `LINEAR` spreads a value counts by its logarithm.
 
         So an outlier of any size stays an outlier, and none is so large that nothing else counts.
@@ -142,7 +142,7 @@ class SensorModality(Modality):
         bounded = scaled.clamp(-LINEAR, LINEAR) + scaled.sign() * beyond.log1p()
         return Series(bounded * known, known.to(bounded.dtype))
 
-    def outline(self, view: Series) -> Float[Tensor, "B n"]:  # type: ignore[override]
+    def raw_descriptor(self, view: Series) -> Float[Tensor, "B n"]:  # type: ignore[override]
         """The values themselves, channel by channel, and the log spread of each: a channel that stands still has none.
 
         Where a window has too many values, they are means over some rows.
@@ -208,7 +208,7 @@ class SensorModality(Modality):
             if start >= file.samples:
                 start -= file.samples
             elif file.broken is not None:
-                yield Broken(file.name, file.broken)
+                yield Unreadable(file.name, file.broken)
             else:
                 first, start = start, 0
                 yield from self._windows(file, np.arange(first, len(file.starts)))
@@ -219,8 +219,8 @@ class SensorModality(Modality):
             yield file, int(row), window
 
     def _chunk(self, items: Sequence[Item]) -> Chunk:
-        broken = [item for item in items if isinstance(item, Broken)]
-        good = [item for item in items if not isinstance(item, Broken)]
+        broken = [item for item in items if isinstance(item, Unreadable)]
+        good = [item for item in items if not isinstance(item, Unreadable)]
         raw = np.stack([window for _, _, window in good]) if good else np.empty((0, *self.shape))
         ids: list[str] = []
         tables: list[pa.Table] = []
@@ -232,7 +232,7 @@ class SensorModality(Modality):
         return Chunk(ids, metadata, torch.from_numpy(raw), broken)
 
     def _shown(self, raw: np.ndarray) -> Float[np.ndarray, "B C T"]:
-        return _with_gaps(self.plain(torch.from_numpy(np.ascontiguousarray(raw))))
+        return _with_gaps(self.eval_view(torch.from_numpy(np.ascontiguousarray(raw))))
 
     def _place(self, metadata: Mapping[str, Any], row: int) -> str:
         start = metadata["start"]
@@ -251,7 +251,7 @@ class Windows:
         ids: list[str],
         metadata: pa.Table,
         fingerprint: str,
-        broken: Sequence[Broken],
+        broken: Sequence[Unreadable],
         values: Float64[np.ndarray, "rows C"],
         starts: Int64[np.ndarray, " N"],
         window: int,
@@ -274,8 +274,8 @@ class Windows:
         return self
 
 
-def _broken(found: Index) -> list[Broken]:
-    return [Broken(file.name, file.broken) for file in found.files if file.broken is not None]
+def _broken(found: Index) -> list[Unreadable]:
+    return [Unreadable(file.name, file.broken) for file in found.files if file.broken is not None]
 
 
 def _with_gaps(view: Series) -> Float[np.ndarray, "B C T"]:

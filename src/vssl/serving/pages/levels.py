@@ -1,4 +1,4 @@
-"""Other thresholds: what they would promise, what they would have done, and a new version of the policy."""
+"""Other thresholds: what they would guarantee, what they would have done, and a new version of the policy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vssl.decisions.promise import Promise
+from vssl.decisions.guarantee import Guarantee
 from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, Thresholds, thresholds
 from vssl.errors import ConfigError, NotEnoughDataError
 
@@ -18,18 +18,18 @@ LEVELS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 
 @dataclass(frozen=True)
 class Level:
-    """A promise, and what would have become of recorded decisions under it.
+    """A guarantee, and what would have become of recorded decisions under it.
 
     Attributes:
-        promise: What is promised.
-        thresholds: By group; empty if there are too few samples for the promise.
+        guarantee: What is guaranteed.
+        thresholds: By group; empty if there are too few samples for the guarantee.
         needed: How many more samples a group with too few would need; 0 if there are enough.
         decided: How many recorded samples would be accepted, reviewed, rejected.
         false_alarms: How many that people called normal would be rejected, and of how many.
         misses: How many that people called defects would be accepted, and of how many.
     """
 
-    promise: Promise
+    guarantee: Guarantee
     thresholds: dict[str, Thresholds]
     needed: int
     decided: dict[str, int]
@@ -47,33 +47,34 @@ def levels(
         known: Scores of the calibration samples, by group: `normal` and `defect`.
         recorded: Group, score and verdict of each recorded decision.
     """
-    now = Promise(**policy["promise"])
+    now = Guarantee(**policy["guarantee"])
     rates = sorted({*LEVELS, now.false_alarm})
     groups, scores, verdicts = zip(*recorded, strict=True) if recorded else ((), (), ())
     columns = (np.array(groups, dtype=object), np.array(scores, dtype=float), np.array(verdicts, dtype=object))
-    return [_level(Promise(rate, now.miss, now.confidence), known, columns) for rate in rates]
+    return [_level(Guarantee(rate, now.miss, now.confidence), known, columns) for rate in rates]
 
 
-def changed(policy: Mapping[str, Any], known: Mapping[str, Any], promise: Promise, by: str, at: datetime) -> dict:
-    """The policy with other thresholds, from the same samples for another promise; the old one is left as it is.
+def changed(policy: Mapping[str, Any], known: Mapping[str, Any], guarantee: Guarantee, by: str, at: datetime) -> dict:
+    """The policy with other thresholds, from the same samples for another guarantee; the old one is left as it is.
 
     Raises:
         ConfigError: It was made of blocks, whose scores an export does not hold.
-        NotEnoughDataError: Too few samples for the promise.
+        NotEnoughDataError: Too few samples for the guarantee.
     """
     if policy["block"] is not None:
-        raise ConfigError("This policy promises for blocks: calibrate the run again for another level.")
-    found = _thresholds(known, promise)
-    before = Promise(**policy["promise"])
+        raise ConfigError("This policy guarantees for blocks: calibrate the run again for another level.")
+    found = _thresholds(known, guarantee)
+    before = Guarantee(**policy["guarantee"])
     note = (
-        f"Changed by {by} on {at:%Y-%m-%d %H:%M} UTC: false alarms of at most {100 * promise.false_alarm:.3g} %, "
-        f"before {100 * before.false_alarm:.3g} %. A level chosen after looking at what it does promises a little less."
+        f"Changed by {by} on {at:%Y-%m-%d %H:%M} UTC: false alarms of at most {100 * guarantee.false_alarm:.3g} %, "
+        f"before {100 * before.false_alarm:.3g} %. A level chosen after looking at what it does guarantees a little "
+        "less."
     )
-    sentences = [_promised(policy, promise), *map(_limits, found.items()), note]
+    sentences = [_promised(policy, guarantee), *map(_limits, found.items()), note]
     kept = {key: value for key, value in policy.items() if key != "seal"}
     return kept | {
         "words": sentences,
-        "promise": asdict(promise),
+        "guarantee": asdict(guarantee),
         "thresholds": {group: asdict(limits) for group, limits in found.items()},
         "expected": {},
         "costs": None,
@@ -82,11 +83,13 @@ def changed(policy: Mapping[str, Any], known: Mapping[str, Any], promise: Promis
     }
 
 
-def _level(promise: Promise, known: Mapping[str, Any], recorded: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Level:
+def _level(
+    guarantee: Guarantee, known: Mapping[str, Any], recorded: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> Level:
     try:
-        found = _thresholds(known, promise)
+        found = _thresholds(known, guarantee)
     except NotEnoughDataError as error:
-        return Level(promise, {}, error.needed - error.given, {}, (0, 0), (0, 0))
+        return Level(guarantee, {}, error.needed - error.given, {}, (0, 0), (0, 0))
     groups, scores, verdicts = recorded
     made = np.full(len(scores), "", dtype=object)
     for group, limits in found.items():
@@ -96,24 +99,25 @@ def _level(promise: Promise, known: Mapping[str, Any], recorded: tuple[np.ndarra
     normal, defect = ((verdicts == name) & (made != "") for name in ("normal", "defect"))
     alarms = (int((normal & (made == REJECT)).sum()), int(normal.sum()))
     misses = (int((defect & (made == ACCEPT)).sum()), int(defect.sum()))
-    return Level(promise, found, 0, decided, alarms, misses)
+    return Level(guarantee, found, 0, decided, alarms, misses)
 
 
-def _thresholds(known: Mapping[str, Any], promise: Promise) -> dict[str, Thresholds]:
+def _thresholds(known: Mapping[str, Any], guarantee: Guarantee) -> dict[str, Thresholds]:
     found = {}
     for group, normal in known["normal"].items():
-        defects = np.array(known["defect"][group]) if promise.miss is not None else None
-        found[group] = thresholds(np.array(normal), defects, promise)
+        defects = np.array(known["defect"][group]) if guarantee.miss is not None else None
+        found[group] = thresholds(np.array(normal), defects, guarantee)
     return found
 
 
-def _promised(policy: Mapping[str, Any], promise: Promise) -> str:
+def _promised(policy: Mapping[str, Any], guarantee: Guarantee) -> str:
     if not policy["guaranteed"]:
-        return "NO GUARANTEE: the rates below were aimed at, and are not promised."
-    missed = "" if promise.miss is None else f", and at most {100 * promise.miss:.3g} % of defects are accepted"
+        return "NO GUARANTEE: the rates below were aimed at, and are not guaranteed."
+    missed = "" if guarantee.miss is None else f", and at most {100 * guarantee.miss:.3g} % of defects are accepted"
     return (
-        f"At most {100 * promise.false_alarm:.3g} % of normal samples like those it was made with are rejected{missed},"
-        f" with {100 * promise.confidence:.3g} % confidence."
+        f"At most {100 * guarantee.false_alarm:.3g} % of normal samples like those it was made with are "
+        f"rejected{missed},"
+        f" with {100 * guarantee.confidence:.3g} % confidence."
     )
 
 

@@ -126,14 +126,14 @@ def build(service: Service, limits: Limits) -> APIRouter:
         false_alarm: Annotated[float, Form(gt=0, lt=1)],
         why: Annotated[str, Form(min_length=1, max_length=1000)],
     ) -> Response:
-        from vssl.decisions.promise import Promise
+        from vssl.decisions.guarantee import Guarantee
         from vssl.serving.pages.levels import changed
 
         who, now = _own(request), datetime.now(UTC)
 
         def change_level(policy: dict[str, Any]) -> dict[str, Any]:
-            promise = Promise(**policy["promise"] | {"false_alarm": false_alarm})
-            return changed(policy, service.decider.known, promise, who, now)
+            guarantee = Guarantee(**policy["guarantee"] | {"false_alarm": false_alarm})
+            return changed(policy, service.decider.known, guarantee, who, now)
 
         try:
             service.change_policy(change_level, who, storable(why.strip()))

@@ -8,13 +8,13 @@ from vssl.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What is promised of the decisions on later samples.
+class Guarantee:
+    """What is guaranteed of the decisions on later samples.
 
     Attributes:
         false_alarm: At most this share of normal samples is rejected, in 0..1.
-        miss: At most this share of defects is accepted, in 0..1; None promises nothing of them.
-        confidence: How sure one may be that all of it is kept, in 0..1. Two promises have half of the doubt each.
+        miss: At most this share of defects is accepted, in 0..1; None guarantees nothing of them.
+        confidence: How sure one may be that all of it is kept, in 0..1. Two guarantees have half of the doubt each.
     """
 
     false_alarm: float = 0.01
@@ -29,7 +29,7 @@ class Promise:
 
     @property
     def confidence_of_each(self) -> float:
-        """What each of the promises is kept with, so that all together are kept with `confidence`."""
+        """What each of the guarantees is kept with, so that all together are kept with `confidence`."""
         return self.confidence if self.miss is None else 1 - (1 - self.confidence) / 2
 
 

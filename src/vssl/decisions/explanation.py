@@ -2,7 +2,7 @@
 
 Where a sample consists of parts that can be thought away (a channel and a span of time, the events of a kind), each is
 left out in turn. Otherwise, where there are places, the oddest of them are exchanged for those of the nearest known
-sample, and the fields of the outline with them. Both ask the score itself, so they hold for any score.
+sample, and the fields of the raw_descriptor with them. Both ask the score itself, so they hold for any score.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from vssl.embedding.embed import DEPTH, GRID, embed_raw, to_arrow
 from vssl.modalities.base import Modality
-from vssl.scores import places
+from vssl.scores import patches
 from vssl.scores.base import Score
 from vssl.scores.neighbours import neighbours
 from vssl.training.model import Model
@@ -46,7 +46,7 @@ class Judge:
     bank: Embeddings
 
 
-def because(
+def explain(
     judge: Judge, samples: Embeddings, scores: Float[np.ndarray, " N"], limits: Float[np.ndarray, " N"], source: str
 ) -> list[str | None]:
     """A sentence for each sample whose score is above its limit, and None for the others and where nothing is known.
@@ -64,7 +64,7 @@ def because(
     chosen = Embeddings(samples.table.take(pa.array(odd)))
     if type(judge.model.modality).parts is not Modality.parts:
         sentences = _by_parts(judge, chosen, scores[odd], limits[odd], source)
-    elif "places" in samples and "places" in judge.bank:
+    elif "patch_features" in samples and "patch_features" in judge.bank:
         sentences = _by_places(judge, chosen, limits[odd])
     else:
         return found
@@ -75,7 +75,7 @@ def because(
 
 def _by_places(judge: Judge, samples: Embeddings, limits: np.ndarray) -> list[str | None]:
     """How many of the oddest places have to look like the nearest known sample's, in steps of twice as many."""
-    fitted = places.fit(places.Config(), judge.bank)
+    fitted = patches.fit(patches.Config(), judge.bank)
     heat = fitted.heat(samples).reshape(len(samples), -1)
     order = np.argsort(-heat, axis=1, kind="stable")
     near = neighbours(samples, judge.bank, 1, exclude_same_id=False).rows[:, 0].numpy()
@@ -93,15 +93,17 @@ def _by_places(judge: Judge, samples: Embeddings, limits: np.ndarray) -> list[st
 def _exchange(samples: Embeddings, rows: Int[np.ndarray, "N k"], known: Embeddings) -> Embeddings:
     """The samples as they would be if some of their places looked like those of the known ones beside them."""
     table, each = samples.table, np.arange(len(samples))[:, None]
-    places = samples.numpy("places").reshape(len(samples), -1, DEPTH).copy()
-    places[each, rows] = known.numpy("places").reshape(places.shape)[each, rows]
-    found = {"places": places}
-    if "outline" in samples and "outline" in known:
-        outline, other = samples.numpy("outline").copy(), known.numpy("outline")
+    places = samples.numpy("patch_features").reshape(len(samples), -1, DEPTH).copy()
+    places[each, rows] = known.numpy("patch_features").reshape(places.shape)[each, rows]
+    found = {"patch_features": places}
+    if "raw_descriptor" in samples and "raw_descriptor" in known:
+        raw_descriptor, other = samples.numpy("raw_descriptor").copy(), known.numpy("raw_descriptor")
         total = places.shape[1]
-        for first in range(0, outline.shape[1] - total + 1, total):  # behind the fields stands what is of the whole
-            outline[each, first + rows] = other[each, first + rows]
-        found["outline"] = outline
+        for first in range(
+            0, raw_descriptor.shape[1] - total + 1, total
+        ):  # behind the fields stands what is of the whole
+            raw_descriptor[each, first + rows] = other[each, first + rows]
+        found["raw_descriptor"] = raw_descriptor
     for name, values in found.items():
         column = to_arrow(values.reshape(len(samples), -1))
         table = table.set_column(table.column_names.index(name), name, column)

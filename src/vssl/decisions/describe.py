@@ -8,7 +8,7 @@ from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW
 
 
 def words(policy: Policy) -> list[str]:
-    """Sentences: what is promised, what is done with a sample, what it costs, where and until when it holds."""
+    """Sentences: what is guaranteed, what is done with a sample, what it costs, where and until when it holds."""
     return [
         *_promise(policy),
         *_thresholds(policy),
@@ -28,16 +28,16 @@ def percent(share: float) -> str:
 
 def _promise(policy: Policy) -> list[str]:
     if not policy.guaranteed:
-        return ["NO GUARANTEE: the rates below were aimed at, and are not promised."]
+        return ["NO GUARANTEE: the rates below were aimed at, and are not guaranteed."]
     unit = "samples" if policy.block is None else f"blocks (by {policy.block})"
     each = f" In each group by {policy.group}, taken by itself:" if policy.group else ""
-    promise = policy.promise
+    guarantee = policy.guarantee
     normal = _count(policy, NORMAL)
-    alarms = f"at most {percent(promise.false_alarm)} of normal {unit} like the {normal} it was made with "
+    alarms = f"at most {percent(guarantee.false_alarm)} of normal {unit} like the {normal} it was made with "
     alarms += "are rejected" if policy.block is None else "have a rejected sample in them"
     sentences = [f"{each} {alarms}".strip()]
-    if promise.miss is not None:
-        share = percent(promise.miss)
+    if guarantee.miss is not None:
+        share = percent(guarantee.miss)
         if policy.block is None:
             known = _count(policy, DEFECT)
             sentences.append(f"at most {share} of defects like the {known} known ones are accepted")
@@ -49,13 +49,14 @@ def _promise(policy: Policy) -> list[str]:
     kept = "Both" if len(sentences) == 2 else "This"
     text = ", and ".join(sentences)
     return [
-        f"{text[0].upper()}{text[1:]}. {kept} may be relied on with {percent(promise.confidence)} confidence, as long "
+        f"{text[0].upper()}{text[1:]}. {kept} may be relied on with {percent(guarantee.confidence)} confidence, as "
+        "long "
         "as the samples to come are like these."
     ]
 
 
 def _count(policy: Policy, role: str) -> str:
-    """How many the promise counts: copies count once."""
+    """How many the guarantee counts: copies count once."""
     if policy.block is not None:
         return f"{policy.samples[f'{role} {BLOCKS}']:,}"
     samples, different = policy.samples[role], policy.samples.get(f"{role} {DIFFERENT}", policy.samples[role])

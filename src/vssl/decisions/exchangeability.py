@@ -40,15 +40,15 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Difference:
-    """A group of normals that raises more false alarms than were promised."""
+    """A group of normals that raises more false alarms than were guaranteed."""
 
     column: str
     value: str
     alarms: Rate
 
 
-def differing_groups(samples: Embeddings, alarm: Bool[np.ndarray, " N"], promised: float) -> list[Difference]:
-    """Groups, by every metadata column with few values, whose false-alarm rate is surely above the promised one."""
+def differing_groups(samples: Embeddings, alarm: Bool[np.ndarray, " N"], guaranteed: float) -> list[Difference]:
+    """Groups, by every metadata column with few values, whose false-alarm rate is surely above the guaranteed one."""
     found = []
     for column in samples.table.column_names:
         if column in Embeddings.COLUMNS:
@@ -58,7 +58,7 @@ def differing_groups(samples: Embeddings, alarm: Bool[np.ndarray, " N"], promise
         for name in names if 1 < len(names) <= MOST_GROUPS else ():
             rate = Rate.counted(alarm[values == name])
             # With the doubt divided among the groups, none is named by chance in 19 columns of 20.
-            if lower_rate(rate.count, rate.of, 1 - 0.05 / len(names)) > promised:
+            if lower_rate(rate.count, rate.of, 1 - 0.05 / len(names)) > guaranteed:
                 found.append(Difference(column, name, rate))
     return found
 

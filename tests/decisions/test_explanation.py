@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from vssl import api
-from vssl.decisions import because as module
-from vssl.decisions.because import Judge, because
+from vssl.decisions import explanation as module
+from vssl.decisions.explanation import Judge, explain
 from vssl.embedding.embed import DEPTH, GRID, to_arrow
 from vssl.modalities.base import Chunk, Modality, Part
 from vssl.run import Run
-from vssl.scores import places
+from vssl.scores import patches
 from vssl.types import Embeddings
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions"]
@@ -35,7 +35,7 @@ def directions(rng: np.random.Generator, count: int) -> np.ndarray:
 def bank(embeddings_from) -> Embeddings:
     rng = np.random.default_rng(0)
     known = directions(rng, 1).repeat(20, axis=0)
-    return embeddings_from("b", rng.normal(size=(20, 4)), places=to_arrow(known.reshape(20, -1)))
+    return embeddings_from("b", rng.normal(size=(20, 4)), patch_features=to_arrow(known.reshape(20, -1)))
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def odd_at(bank: Embeddings, embeddings_from):
 
     def build(*cells: Sequence[int]) -> Embeddings:
         rng = np.random.default_rng(1)
-        own = bank.numpy("places").reshape(20, PLACES, DEPTH)[: len(cells)].copy()
+        own = bank.numpy("patch_features").reshape(20, PLACES, DEPTH)[: len(cells)].copy()
         for row, some in enumerate(cells):
             own[row, list(some)] = directions(rng, 1)[0, : len(some)]
-        return embeddings_from("s", bank.features[: len(cells)], places=to_arrow(own.reshape(len(cells), -1)))
+        return embeddings_from("s", bank.features[: len(cells)], patch_features=to_arrow(own.reshape(len(cells), -1)))
 
     return build
 
@@ -58,12 +58,12 @@ class WithoutParts:
 
 def explained(bank: Embeddings, samples: Embeddings, score: Any, limit: float) -> list[str | None]:
     judge = Judge(SimpleNamespace(modality=WithoutParts()), 0, score, bank)
-    return because(judge, samples, score(samples), np.full(len(samples), limit), "nowhere")
+    return explain(judge, samples, score(samples), np.full(len(samples), limit), "nowhere")
 
 
 def test_as_many_of_the_oddest_places_are_named_as_have_to_change(bank: Embeddings, odd_at):
     samples = odd_at([0], [9, 10, 17], range(40, 64), [])
-    one, three, many, none = explained(bank, samples, places.fit(places.Config(), bank), 1e-3)
+    one, three, many, none = explained(bank, samples, patches.fit(patches.Config(), bank), 1e-3)
     assert (
         one == "It would be accepted if 1 of its 64 places, at the top left, looked like that of the nearest known one."
     )
@@ -73,25 +73,25 @@ def test_as_many_of_the_oddest_places_are_named_as_have_to_change(bank: Embeddin
 
 
 def test_what_a_place_plainly_shows_changes_with_it(bank: Embeddings, odd_at):
-    def plain(samples: Embeddings, outline: np.ndarray) -> Embeddings:
-        values = np.concatenate([outline.reshape(len(samples), -1), np.zeros((len(samples), 3))], axis=1)
+    def plain(samples: Embeddings, raw_descriptor: np.ndarray) -> Embeddings:
+        values = np.concatenate([raw_descriptor.reshape(len(samples), -1), np.zeros((len(samples), 3))], axis=1)
         values = to_arrow(values.astype(np.float32))
-        return Embeddings(samples.table.append_column("outline", values))
+        return Embeddings(samples.table.append_column("raw_descriptor", values))
 
-    outline = np.random.default_rng(2).normal(size=(1, 3, PLACES)) * np.ones((20, 1, 1))
-    dark = outline[:1].copy()
+    raw_descriptor = np.random.default_rng(2).normal(size=(1, 3, PLACES)) * np.ones((20, 1, 1))
+    dark = raw_descriptor[:1].copy()
     dark[0, :, 9] -= 5
-    known, samples = plain(bank, outline), plain(odd_at([9]), dark)
+    known, samples = plain(bank, raw_descriptor), plain(odd_at([9]), dark)
 
     def darkness(samples: Embeddings) -> np.ndarray:
-        return np.abs(samples.numpy("outline")[:, :-3] - outline[:1].reshape(1, -1)).max(1)
+        return np.abs(samples.numpy("raw_descriptor")[:, :-3] - raw_descriptor[:1].reshape(1, -1)).max(1)
 
     (sentence,) = explained(known, samples, darkness, 1e-3)
     assert sentence.startswith("It would be accepted if 1 of its 64 places, at the top left")
 
 
 def test_the_middle_of_a_picture_has_a_name_too(bank: Embeddings, odd_at):
-    (sentence,) = explained(bank, odd_at([4 * GRID + 4]), places.fit(places.Config(), bank), 1e-3)
+    (sentence,) = explained(bank, odd_at([4 * GRID + 4]), patches.fit(patches.Config(), bank), 1e-3)
     assert "in the centre" in sentence
 
 
@@ -109,13 +109,13 @@ def test_what_is_accepted_or_has_no_score_is_not_explained(bank: Embeddings, odd
 
 def test_only_the_highest_scores_are_explained(bank: Embeddings, odd_at, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "MOST", 1)
-    found = explained(bank, odd_at([3], [4, 5, 6]), places.fit(places.Config(), bank), 1e-3)
+    found = explained(bank, odd_at([3], [4, 5, 6]), patches.fit(patches.Config(), bank), 1e-3)
     assert found[0] is None
     assert found[1] is not None
 
 
 class Readings:
-    """A modality of three numbers a sample, each of which can be thought away; only what `because` asks of one."""
+    """A modality of three numbers a sample, each of which can be thought away; only what `explanation` asks of one."""
 
     raw = torch.tensor([[0.0, 9.0, 0.0], [5.0, 0.0, 5.0], [0.0, 0.0, 0.0]])
 
@@ -141,13 +141,13 @@ def readings(monkeypatch: pytest.MonkeyPatch, embeddings_from) -> tuple[Judge, E
 
 def test_a_part_without_which_it_would_be_accepted_is_named(readings: tuple[Judge, Embeddings]):
     judge, samples = readings
-    found = because(judge, samples, judge.score(samples), np.full(3, 5.5), "machines.csv")
+    found = explain(judge, samples, judge.score(samples), np.full(3, 5.5), "machines.csv")
     assert found == ["It would be accepted without press y.", "It would be accepted without lathe x; or lathe z.", None]
 
 
 def test_where_no_single_part_is_enough_those_that_weigh_most_are_named(readings: tuple[Judge, Embeddings]):
     judge, samples = readings
-    found = because(judge, samples, judge.score(samples), np.full(3, -1.0), "machines.csv")
+    found = explain(judge, samples, judge.score(samples), np.full(3, -1.0), "machines.csv")
     assert found[1] == "Most of the score comes from lathe x; lathe z; none of them is enough alone."
     assert found[2] == "Unlike the known samples as a whole: no single part of it carries the score."
 
@@ -155,8 +155,8 @@ def test_where_no_single_part_is_enough_those_that_weigh_most_are_named(readings
 @pytest.mark.slow
 def test_the_explanation_stands_beside_the_decision_and_on_the_page(calibrated: Run, line):
     table = api.decide(calibrated, line, name="line", device="cpu").table
-    explained = [text is not None for text in table["because"].to_pylist()]
+    explained = [text is not None for text in table["explanation"].to_pylist()]
     assert explained == [decision != "accept" for decision in table["decision"].to_pylist()]
     assert any(explained)
     html = api.report(calibrated, on="line").read_text()
-    assert next(text for text in table["because"].to_pylist() if text) in html
+    assert next(text for text in table["explanation"].to_pylist() if text) in html

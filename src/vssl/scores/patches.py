@@ -43,12 +43,12 @@ class Config:
 
 
 def fit(config: Config, bank: Embeddings) -> Places:
-    if "places" not in bank:
+    if "patch_features" not in bank:
         raise ConfigError("The run's encoder has no feature maps, so there are no places. Take another score.")
     if not len(bank):
         raise DataError("The bank is empty.")
-    module = Nearby(bank.torch("features"), bank.torch("places"), config.neighbours)
-    return Places(("features", "places"), module)
+    module = Nearby(bank.torch("features"), bank.torch("patch_features"), config.neighbours)
+    return Places(("features", "patch_features"), module)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from vssl.errors import TooManyBrokenError
 
 
 @dataclass(frozen=True)
-class Broken:
+class Unreadable:
     """A sample that could not be read, and why.
 
     Attributes:
@@ -21,10 +21,10 @@ class Broken:
 
     id: str
     reason: str
-    passing: bool = False
+    transient: bool = False
 
 
-def check_share(broken: Sequence[Broken], total: int, allowed: float, what: str = "files") -> None:
+def check_share(broken: Sequence[Unreadable], total: int, allowed: float, what: str = "files") -> None:
     """Refuse data of which too much is broken, or all.
 
     Args:

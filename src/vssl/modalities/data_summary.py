@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Facts:
+class DataSummary:
     """What was measured on the training data, as a table for a person.
 
     Attributes:
