@@ -36,7 +36,6 @@ from vssl.decisions.copies import Finder, Given
 from vssl.decisions.guarantee import Guarantee
 from vssl.decisions.policy import EVERYTHING
 from vssl.decisions.thresholds import REJECT
-from vssl.embedding.embed import to_arrow
 from vssl.files import write_json
 from vssl.modalities import sequences
 from vssl.modalities.copies import content, short
@@ -44,7 +43,7 @@ from vssl.modalities.images import copies as pictures
 from vssl.modalities.sensors import copies as rows
 from vssl.scores import knn
 from vssl.training.describe import machine, versions
-from vssl.types import Embeddings
+from vssl.types import Embeddings, to_arrow
 
 OUT = Path(__file__).parent / "results" / "promise_with_copies.json"
 TODAY = date(2025, 1, 1)

@@ -29,7 +29,6 @@ import tyro
 
 from vssl import api
 from vssl.benchmarking.recipes import RECIPES, Recipe
-from vssl.embedding.embed import to_arrow
 from vssl.evaluation import Evidence, judge
 from vssl.evaluation.knn import classify
 from vssl.files import write_json
@@ -40,7 +39,7 @@ from vssl.training import loop
 from vssl.training.describe import machine, versions
 from vssl.training.progress import console
 from vssl.training.settings import Budget
-from vssl.types import Embeddings
+from vssl.types import Embeddings, to_arrow
 
 HERE = Path(__file__).parent
 JUDGES = ("knn", "linear", "retrieval", "selective", "rank")

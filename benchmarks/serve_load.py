@@ -155,13 +155,12 @@ def _ours(options: Options, folder: Path) -> Any:
 
 def _plain(run: Path) -> Any:
     """What one would write in a quarter of an hour: decode, embed, score, compare, answer."""
-    import pyarrow as pa
 
     from vssl import Embeddings, api
     from vssl.config import find, name_of
     from vssl.decisions import policy as policies
     from vssl.decisions.policy import EVERYTHING
-    from vssl.embedding.embed import embed_view, to_arrow
+    from vssl.embedding.embed import embed_view
     from vssl.modalities.images.decode import decode
 
     model = api.load(run, "cpu")
@@ -178,7 +177,7 @@ def _plain(run: Path) -> Any:
     def decide(files: Annotated[list[UploadFile], File()]) -> dict[str, Any]:
         raw = np.stack([decode(file.file.read(), "", model.modality.spec.canvas) for file in files])
         columns = embed_view(model, model.modality.eval_view(torch.from_numpy(raw)))
-        found = score(Embeddings(pa.table({name: to_arrow(values) for name, values in columns.items()})))
+        found = score(Embeddings.from_columns([item.filename or "" for item in files], columns))
         return {"decisions": [{"reject": bool(value > limits.reject_above), "score": float(value)} for value in found]}
 
     return app

@@ -20,10 +20,11 @@ from vssl import Embeddings, api
 from vssl.config import find, name_of
 from vssl.decisions import policy as policies
 from vssl.decisions.policy import EVERYTHING
-from vssl.embedding.embed import embed_view, to_arrow
+from vssl.embedding.embed import embed_view
 from vssl.modalities.base import CORRUPTION_LEVELS
 from vssl.scores import Score
 from vssl.training.model import Model
+from vssl.types import to_arrow
 
 SAMPLES = 1_000
 

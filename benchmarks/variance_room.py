@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import tyro
 from scipy.stats import entropy
@@ -63,7 +62,7 @@ def main(options: Options) -> None:
 def _as_many(known: Embeddings, judged: Embeddings, seed: int) -> Embeddings:
     """As many as are judged, so that their neighbours are as far."""
     rows = np.random.default_rng(seed).permutation(len(known))[: len(judged)]
-    return Embeddings(known.table.take(pa.array(np.sort(rows))))
+    return known.take(np.sort(rows))
 
 
 def _taught(known: Embeddings, judged: Embeddings, label: str) -> Iterator[tuple[str, float]]:

@@ -17,12 +17,12 @@ from vssl import api, runtime
 from vssl.config import find, name_of
 from vssl.decisions import policy as policies
 from vssl.decisions.policy import Policy, Reference
-from vssl.embedding.embed import embed_raw, to_arrow
+from vssl.embedding.embed import embed_raw
 from vssl.run import Run
 from vssl.serving.app import build
 from vssl.serving.limits import Limits
 from vssl.training.model import Model
-from vssl.types import Embeddings
+from vssl.types import Embeddings, to_arrow
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports"]
 

@@ -156,6 +156,13 @@ class Loss:
     watched: Float[Tensor, ""] | None = None
 
 
+def to_arrow(values: Any) -> pa.Array:
+    """An array [N] or a list as a column of values, an array [N, D] as a column of vectors of one length."""
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+    return pa.array(values)
+
+
 class Embeddings:
     """A table of embeddings: one row a sample, convertible to NumPy, torch, pandas and polars.
 
@@ -177,6 +184,17 @@ class Embeddings:
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
+
+    @classmethod
+    def from_columns(cls, ids: Sequence[str], columns: Mapping[str, Any]) -> Embeddings:
+        """A table of N samples.
+
+        Args:
+            ids: One name per sample.
+            columns: Arrays [N] or [N, D], or lists of N values, by name.
+        """
+        arrays = {"id": pa.array(ids, pa.string())}
+        return cls(pa.table(arrays | {name: to_arrow(values) for name, values in columns.items()}))
 
     def __len__(self) -> int:
         return self.table.num_rows
@@ -225,6 +243,10 @@ class Embeddings:
     def torch(self, column: str) -> Tensor:
         """The numeric column as a tensor on the CPU."""
         return torch.from_numpy(self.numpy(column).copy())
+
+    def take(self, rows: Int[np.ndarray, " M"]) -> Embeddings:
+        """The samples of these rows, in their order."""
+        return Embeddings(self.table.take(pa.array(rows)))
 
     def where(self, kept: Bool[np.ndarray, " N"]) -> Embeddings:
         """The samples whose entry is True."""

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from vssl.config import find, members
-from vssl.embedding.embed import DEPTH, GRID, to_arrow
-from vssl.types import Embeddings
+from vssl.embedding.embed import DEPTH, GRID
+from vssl.types import Embeddings, to_arrow
 
 
 @pytest.fixture(params=members("scores"))

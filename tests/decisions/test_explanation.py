@@ -15,11 +15,11 @@ from torch import Tensor
 from vssl import api
 from vssl.decisions import explanation as module
 from vssl.decisions.explanation import Judge, explain
-from vssl.embedding.embed import DEPTH, GRID, to_arrow
+from vssl.embedding.embed import DEPTH, GRID
 from vssl.modalities.base import Chunk, Modality, Part
 from vssl.run import Run
 from vssl.scores import patches
-from vssl.types import Embeddings
+from vssl.types import Embeddings, to_arrow
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions"]
 

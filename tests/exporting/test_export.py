@@ -21,13 +21,12 @@ from vssl import api, runtime
 from vssl.api import serving
 from vssl.config import find, name_of
 from vssl.decisions import policy as policies
-from vssl.embedding.embed import to_arrow
 from vssl.errors import ExportError
 from vssl.exporting import folder as module
 from vssl.exporting.graphs import to_onnx
 from vssl.run import Run
 from vssl.serving import start
-from vssl.types import Embeddings
+from vssl.types import Embeddings, to_arrow
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports"]
 pytestmark = pytest.mark.slow  # an export takes seconds; one is made and looked at in tests/runtime

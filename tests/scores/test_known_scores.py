@@ -8,10 +8,10 @@ import torch
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from vssl.embedding.embed import DEPTH, GRID, SPANS, to_arrow
+from vssl.embedding.embed import DEPTH, GRID, SPANS
 from vssl.errors import ConfigError, DataError
 from vssl.scores import ambiguity, knn, mahalanobis, mixture, novelty, patches
-from vssl.types import Embeddings
+from vssl.types import Embeddings, to_arrow
 
 
 def test_knn_is_the_mean_distance_to_the_nearest_of_the_bank(embeddings_from):

@@ -13,13 +13,13 @@ from sklearn.metrics import roc_auc_score
 from vssl.benchmarking.finetune import finetuned
 from vssl.benchmarking.sources import Sources
 from vssl.decisions.episodes import SPAN
-from vssl.embedding.embed import embed, embed_view, to_arrow
+from vssl.embedding.embed import embed, embed_view
 from vssl.errors import DataError
 from vssl.evaluation import Evidence, judge
 from vssl.modalities.base import CORRUPTION_LEVELS, Chunk
 from vssl.scores import Score, knn, mahalanobis
 from vssl.training.model import Model
-from vssl.types import Embeddings, View
+from vssl.types import Embeddings, View, to_arrow
 
 JUDGES = ("knn", "linear", "retrieval", "selective", "rank")
 TRANSFER = ("knn", "linear")

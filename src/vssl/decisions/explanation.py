@@ -14,13 +14,13 @@ import pyarrow as pa
 import torch
 from jaxtyping import Float, Int
 
-from vssl.embedding.embed import DEPTH, GRID, embed_raw, to_arrow
+from vssl.embedding.embed import DEPTH, GRID, embed_raw
 from vssl.modalities.base import Modality
 from vssl.scores import patches
 from vssl.scores.base import Score
 from vssl.scores.neighbours import neighbours
 from vssl.training.model import Model
-from vssl.types import Embeddings
+from vssl.types import Embeddings, to_arrow
 
 MOST = 256
 """So many samples are explained, those with the highest scores first: each takes several scores."""
@@ -61,7 +61,7 @@ def explain(
     found: list[str | None] = [None] * len(samples)
     if not len(odd):
         return found
-    chosen = Embeddings(samples.table.take(pa.array(odd)))
+    chosen = samples.take(odd)
     if type(judge.model.modality).parts is not Modality.parts:
         sentences = _by_parts(judge, chosen, scores[odd], limits[odd], source)
     elif "patch_features" in samples and "patch_features" in judge.bank:
@@ -79,7 +79,7 @@ def _by_places(judge: Judge, samples: Embeddings, limits: np.ndarray) -> list[st
     heat = fitted.heat(samples).reshape(len(samples), -1)
     order = np.argsort(-heat, axis=1, kind="stable")
     near = neighbours(samples, judge.bank, 1, exclude_same_id=False).rows[:, 0].numpy()
-    known = Embeddings(judge.bank.table.take(pa.array(near)))
+    known = judge.bank.take(near)
     total = order.shape[1]
     needed = np.zeros(len(samples), dtype=int)
     count = 1

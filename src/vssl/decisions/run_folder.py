@@ -152,7 +152,7 @@ def _drawn(bank: Embeddings) -> Embeddings:
     if len(bank) <= LARGEST_BANK:
         return bank
     rows = np.sort(np.random.default_rng(0).permutation(len(bank))[:LARGEST_BANK])
-    return Embeddings(bank.table.take(pa.array(rows)))
+    return bank.take(rows)
 
 
 def _table(

@@ -33,7 +33,7 @@ from vssl.stats.blocks import by_blocks
 from vssl.training import devices
 from vssl.training.model import Model
 from vssl.training.progress import counting, print_notes
-from vssl.types import Embeddings, Gaussian, View
+from vssl.types import Embeddings, Gaussian, View, to_arrow
 
 PART = 16_384
 BATCH = 1_024
@@ -308,13 +308,6 @@ def _table(model: Model, chunk: Chunk, pairs: int) -> pa.Table:
     arrays["content"] = pa.array(content(chunk.raw), pa.string())
     arrays["trace"] = pa.array(model.modality.traces(chunk), pa.binary())
     return pa.table(arrays | {name: chunk.metadata[name] for name in chunk.metadata.column_names})
-
-
-def to_arrow(values: np.ndarray) -> pa.Array:
-    """An array [N] as a column of numbers, [N, D] as a column of vectors of one length."""
-    if values.ndim == 1:
-        return pa.array(values)
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
 
 
 def _write_part(path: Path, tables: list[pa.Table], broken: list[dict[str, str]]) -> None:

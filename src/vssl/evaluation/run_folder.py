@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from vssl.embedding.embed import embed_view, identity_of, to_arrow
+from vssl.embedding.embed import embed_view, identity_of
 from vssl.errors import DataError
 from vssl.evaluation.base import Evidence
 from vssl.evaluation.verdict import Verdict, judge
 from vssl.files import write_json
 from vssl.run import Run
 from vssl.training.model import load
-from vssl.types import Embeddings
+from vssl.types import Embeddings, to_arrow
 
 # Pairs of views for alignment: enough for two digits.
 PAIRS = 1_024

@@ -10,10 +10,9 @@ import onnx
 import pyarrow as pa
 import torch
 
-from vssl.embedding.embed import to_arrow
 from vssl.modalities.copies import content
 from vssl.runtime.sessions import outputs, session
-from vssl.types import Embeddings
+from vssl.types import Embeddings, to_arrow
 
 Found = Iterable[tuple[str, torch.Tensor, dict[str, Any]]]
 """Samples as `Modality.find` gives them."""

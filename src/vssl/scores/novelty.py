@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -50,7 +49,7 @@ def fit(config: Config, bank: Embeddings) -> Score:
     if len(bank) < FEWEST:
         raise DataError(f"The bank has {len(bank)} samples; novelty needs at least {FEWEST}.")
     order = np.argsort(np.array(bank.ids, dtype=object), kind="stable")
-    first, second = (Embeddings(bank.table.take(pa.array(order[start::2]))) for start in (0, 1))
+    first, second = (bank.take(order[start::2]) for start in (0, 1))
     scales = [_scale(np.log(score(second).clip(SMALLEST))) for score in _parts(config, first)]
     parts = _parts(config, bank)
     columns = tuple(dict.fromkeys(name for part in parts for name in part.columns))
