@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vssl.embedding.embed import patch_features
+from vssl.embedding import columns_of
 from vssl.errors import ExportError
 from vssl.exporting.plane import Plane
 from vssl.scores.base import Score
 from vssl.scores.patches import Nearby
 from vssl.training.model import Model
-from vssl.types import Embeddings, Gaussian
+from vssl.types import Embeddings
 
 NEAREST = 3
 
@@ -38,13 +38,7 @@ class Encoding(nn.Module):
     def _columns(self, raw: Tensor) -> dict[str, Tensor]:
         view = self.modality.eval_view(raw)
         features, maps = self.objective.encoder.forward_with_patches(view)
-        raw_descriptor = self.modality.raw_descriptor(view)
-        latent = self.objective.latent(features)
-        columns = {"features": features, "mean": latent.mean}
-        if isinstance(latent, Gaussian):
-            columns |= {"log_variance": latent.log_variance, "ambiguity": latent.log_variance.mean(1)}
-        columns |= {} if maps is None else {"patch_features": patch_features(maps)}
-        return columns if raw_descriptor is None else columns | {"raw_descriptor": raw_descriptor}
+        return columns_of(self.modality, view, features, self.objective.latent(features), maps)
 
 
 class Scoring(nn.Module):

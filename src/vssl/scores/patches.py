@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int8, Int64
 from torch import Tensor, nn
 
-from vssl.embedding.embed import DEPTH, grid_of
 from vssl.errors import ConfigError, DataError
 from vssl.scores.base import Score
 from vssl.stats.blocks import by_blocks
@@ -71,32 +70,32 @@ class Places(Score):
 class Nearby(nn.Module):
     """Holds the bank: which samples are near, and what is where in them."""
 
-    def __init__(self, features: Float[Tensor, "N F"], places: Int8[Tensor, "N P"], neighbours: int) -> None:
+    def __init__(self, features: Float[Tensor, "N F"], patches: Int8[Tensor, "N h w d"], neighbours: int) -> None:
         super().__init__()
         self.neighbours = min(neighbours, len(features))
-        self.grid = grid_of(places.shape[1])
+        self.grid = tuple(patches.shape[1:3])
         self.known = nn.Buffer(F.normalize(features.float()))
-        self.places = nn.Buffer(places)
+        self.patches = nn.Buffer(patches)
         around = _around(*self.grid)
         self.inside = nn.Buffer((around >= 0).float())
         self.around = nn.Buffer((torch.arange(len(around))[:, None] * len(around) + around.clamp(min=0)).flatten())
 
-    def forward(self, features: Float[Tensor, "B F"], places: Int8[Tensor, "B P"]) -> Float[Tensor, " B"]:
-        heat = self.heat(features, places).flatten(1)
+    def forward(self, features: Float[Tensor, "B F"], patches: Int8[Tensor, "B h w d"]) -> Float[Tensor, " B"]:
+        heat = self.heat(features, patches).flatten(1)
         return heat.topk(max(1, heat.shape[1] // SHARE)).values.mean(1).double()
 
-    def heat(self, features: Float[Tensor, "B F"], places: Int8[Tensor, "B P"]) -> Float[Tensor, "B h w"]:
+    def heat(self, features: Float[Tensor, "B F"], patches: Int8[Tensor, "B h w d"]) -> Float[Tensor, "B h w"]:
         near = (F.normalize(features.float()) @ self.known.T).topk(self.neighbours).indices
-        known = _directions(self.places[near]).flatten(1, 2)
+        known = _directions(self.patches[near]).flatten(1, 2)
         # Every place beside every other one is one matrix product; then those around it are picked.
-        cosine = (_directions(places) @ known.mT).unflatten(2, (self.neighbours, -1)).transpose(1, 2)
+        cosine = (_directions(patches) @ known.mT).unflatten(2, (self.neighbours, -1)).transpose(1, 2)
         picked = cosine.flatten(2)[:, :, self.around].unflatten(2, self.inside.shape) * self.inside
         likely = picked.transpose(1, 2).flatten(2)
         return (1 - likely.topk(min(LIKE, likely.shape[2])).values.mean(2)).unflatten(1, self.grid)
 
 
-def _directions(values: Int8[Tensor, "*N P"]) -> Float[Tensor, "*N p d"]:
-    return F.normalize(values.float().unflatten(-1, (-1, DEPTH)), dim=-1)
+def _directions(values: Int8[Tensor, "*N h w d"]) -> Float[Tensor, "*N p d"]:
+    return F.normalize(values.float().flatten(-3, -2), dim=-1)
 
 
 def _around(rows: int, columns: int) -> Int64[Tensor, "p s"]:
