@@ -156,7 +156,7 @@ def test_places_finds_where_an_image_is_unlike_the_known_ones(of_places):
     odd = plain.copy()
     odd[0, 2, 5] = 1
     samples = of_places("s", np.concatenate([plain, odd]))
-    heat = score.heat(samples)
+    heat = score.anomaly_map(samples)
     expected = np.zeros((2, 8, 8))
     expected[1, 2, 5] = 1
     np.testing.assert_allclose(heat, expected, atol=1e-6)
@@ -185,7 +185,7 @@ def test_places_in_time_have_one_neighbour_on_either_side(embeddings_from):
     score = patches.fit(patches.Config(), stretch("b", known))
     later = np.zeros((2, 32), int)
     later[0, 11] = later[1, 12] = 1
-    heat = score.heat(stretch("s", later))
+    heat = score.anomaly_map(stretch("s", later))
     assert heat.shape == (2, 1, 32)
     assert heat[0].max() == pytest.approx(0, abs=1e-6)
     assert heat[1, 0, 12] == pytest.approx(1)

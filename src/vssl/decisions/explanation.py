@@ -76,8 +76,7 @@ def explain(
 
 def _by_places(judge: Judge, samples: Embeddings, limits: np.ndarray) -> list[str | None]:
     """How many of the oddest places have to look like the nearest known sample's, in steps of twice as many."""
-    fitted = patches.fit(patches.Config(), judge.bank)
-    heat = fitted.heat(samples)
+    heat = patches.anomaly_map(patches.Config(), judge.bank)(samples)
     grid = heat.shape[1:]
     order = np.argsort(-heat.reshape(len(samples), -1), axis=1, kind="stable")
     near = neighbours(samples, judge.bank, 1, exclude_same_id=False).rows[:, 0].numpy()

@@ -131,7 +131,7 @@ def _known(policy: Policy, reference: Reference, plane: Plane) -> dict[str, Any]
     defect = {group: reference.defect_scores(group).tolist() for group in policy.thresholds}
     known = {"normal": normal, "defect": defect, "bank": reference.bank.ids, "map": plane.known.round(3).tolist()}
     if "patch_features" in reference.bank:
-        known["heat"] = patches.fit(patches.Config(), reference.bank).usual(reference.normal)
+        known["heat"] = patches.anomaly_map(patches.Config(), reference.bank).colour_range(reference.normal)
     return known
 
 

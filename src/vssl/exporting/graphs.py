@@ -17,7 +17,6 @@ from vssl.embedding import columns_of
 from vssl.errors import ExportError
 from vssl.exporting.plane import Plane
 from vssl.scores.base import Score
-from vssl.scores.patches import Nearby
 from vssl.training.model import Model
 from vssl.types import Embeddings
 
@@ -57,7 +56,7 @@ class Scoring(nn.Module):
         self.score = score.module
         self.known = nn.Buffer(F.normalize(bank.torch("features").float()))
         self.centre, self.axes = (nn.Buffer(torch.from_numpy(part)) for part in (plane.centre, plane.axes))
-        self.nearby = next((part for part in score.module.modules() if isinstance(part, Nearby)), None)
+        self.nearby = None if score.anomaly_map is None else score.anomaly_map.module
         self.outputs = ["score", "nearest", "map"] + ["heat"] * (self.nearby is not None)
 
     def forward(self, *columns: Tensor) -> tuple[Tensor, ...]:
@@ -67,7 +66,7 @@ class Scoring(nn.Module):
         found = (self.score(*(columns[at] for at in self.takes)).double(), nearest, place)
         if self.nearby is None:
             return found
-        return (*found, self.nearby.heat(columns[0], columns[self.columns.index("patch_features")]))
+        return (*found, self.nearby(columns[0], columns[self.columns.index("patch_features")]))
 
 
 def to_onnx(
