@@ -57,7 +57,7 @@ class Embeddings:
 
         Args:
             ids: One name per sample.
-            columns: Arrays [N] or [N, D], or lists of N values, by name.
+            columns: Arrays [N] or [N, D, ...], or lists of N values, by name.
         """
         arrays = {"id": pa.array(ids, pa.string())}
         return cls(pa.table(arrays | {name: to_arrow(values) for name, values in columns.items()}))

@@ -1,4 +1,4 @@
-"""Latents: what an encoder says about a batch of samples, with a variance or without, and the loss of a batch.
+"""Latents of a batch, with a variance (`Gaussian`) or without (`Point`), and the loss of a batch.
 
 Shapes: B batch, D latent dimensions.
 """
@@ -14,7 +14,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Gaussian:
-    """A batch of diagonal Gaussians over the latent space; a log-variance of width 1 stands for all D dimensions."""
+    """A batch of diagonal Gaussians in the latent space.
+
+    Attributes:
+        mean: Means.
+        log_variance: Natural logarithms of the variances; one column stands for all D dimensions.
+    """
 
     mean: Float[Tensor, "B D"]
     log_variance: Float[Tensor, "B #D"]
@@ -35,7 +40,11 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Point:
-    """A batch of latents of a deterministic method: there is no variance, which is not a variance of zero."""
+    """A batch of latents of a deterministic method. Their variance is unknown, which does not mean zero.
+
+    Attributes:
+        mean: The latents.
+    """
 
     mean: Float[Tensor, "B D"]
 
@@ -51,12 +60,16 @@ Latent = Gaussian | Point
 
 @dataclass(frozen=True)
 class Loss:
-    """What an objective returns for one batch: the loss, its named parts in nats, and the latents to be watched.
+    """The loss of one batch, as an objective returns it.
 
-    `watched` is what people see of the loss, detached, where `total` cannot be compared from step to step.
+    Attributes:
+        total: The scalar that is minimised.
+        latent: Latents of the batch, detached, whose statistics are logged.
+        parts: Named terms of the loss, detached, for the log.
+        logged: The loss to log instead of `total`, detached, where `total` cannot be compared between steps.
     """
 
     total: Float[Tensor, ""]
     latent: Latent
     parts: Mapping[str, Float[Tensor, ""]] = field(default_factory=dict)
-    watched: Float[Tensor, ""] | None = None
+    logged: Float[Tensor, ""] | None = None

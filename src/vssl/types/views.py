@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class View(Protocol):
-    """A batch of inputs as an encoder takes them: a frozen dataclass of batch-first tensors."""
+    """A batch of inputs for an encoder: a frozen dataclass of tensors whose first axis is the batch."""
 
     def __len__(self) -> int: ...
     def to(self, device: torch.device | str) -> Self: ...
@@ -27,7 +27,11 @@ class View(Protocol):
 
 @dataclass(frozen=True)
 class Images:
-    """A batch of images, normalised and ready for an encoder."""
+    """A batch of images.
+
+    Attributes:
+        pixels: Normalised channels.
+    """
 
     pixels: Float[Tensor, "B C H W"]
 
@@ -47,10 +51,10 @@ class Images:
 
 @dataclass(frozen=True)
 class Series:
-    """A batch of windows of sensor series, scaled and ready for an encoder.
+    """A batch of windows of sensor series.
 
     Attributes:
-        values: 0 where nothing is known.
+        values: Scaled values; 0 where a value is missing.
         known: 1 where a value was measured, 0 where it is missing.
     """
 
@@ -74,11 +78,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Events:
-    """A batch of sessions: the kinds of their events in order, padded behind with 0, and the gaps before them.
+    """A batch of sessions of an event log, padded at the end.
 
     Attributes:
-        tokens: 0 padding, 1 an unknown event, 2 events that are not shown, 3 and above the known kinds.
-        gaps: ln-like measure of the time since the event before; 0 where no time is known.
+        tokens: Kinds of the events in order: 0 padding, 1 an unknown event, 2 events that are not shown, 3 and above
+            the known kinds.
+        gaps: Time since the previous event on a logarithmic scale; 0 where no time is known.
     """
 
     tokens: Int[Tensor, "B L"]
