@@ -17,7 +17,7 @@ import torch
 
 from vssl import api
 from vssl.config import member
-from vssl.embedding import default_name, embed_raw, model_hash, patches, read_header
+from vssl.embedding import default_name, embed_raw, model_hash, read_header
 from vssl.errors import ConfigError, DataError, EmptyDataError, StorageError, TooManyBrokenError
 from vssl.run import Run
 from vssl.training import loop
@@ -414,27 +414,3 @@ def test_only_one_batch_is_in_memory_at_a_time(trained: Run, photos: Path, monke
     sizes = count_batches(monkeypatch)
     api.embed(trained, photos)
     assert sizes == [8] * 8
-
-
-def test_places_of_a_stretch_of_time_lie_in_a_row() -> None:
-    maps = torch.randn(2, 16, 1, 64, generator=torch.Generator().manual_seed(0))
-    found = patches.patch_features(maps, (1, 32))
-    assert found.shape == (2, 1, 32, 32)
-    kept = found[:, 0].float() / 127
-    grid = torch.nn.functional.normalize(maps.view(2, 16, 32, 2).mean(3), dim=1)
-    expected = torch.einsum("acs,bcs->abs", grid, grid)
-    np.testing.assert_allclose(torch.einsum("asc,bsc->abs", kept, kept), expected, atol=0.03)
-
-
-def test_places_in_a_traced_graph_are_those_of_eager_code() -> None:
-    class Places(torch.nn.Module):
-        def forward(self, maps: torch.Tensor) -> torch.Tensor:
-            return patches.patch_features(maps, (8, 8))
-
-    maps = torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(0))
-    expected = patches.patch_features(maps, (8, 8))
-    assert torch.equal(torch.export.export(Places(), (maps,)).module()(maps), expected)
-    patches._rotation.cache_clear()
-    with pytest.raises(RuntimeError):  # a graph cannot be the first to ask for the rotation,
-        torch.export.export(Places(), (maps,))
-    assert torch.equal(patches.patch_features(maps, (8, 8)), expected)  # and leaves nothing behind
