@@ -52,7 +52,7 @@ def embed_raw(model: Model, raw: Tensor, pairs: int = 0) -> dict[str, np.ndarray
 
     rows = ROWS if model.device.type == "cpu" else ROWS_OF_GPU
     sizes = model.modality.size_classes(raw)
-    by_size = [torch.nonzero(sizes == size).flatten() for size in sizes.unique()] or [torch.arange(0)]
+    by_size = [torch.nonzero(sizes == size).flatten() for size in torch.unique(sizes)] or [torch.arange(0)]
     columns = [by_blocks(work, [raw[picked]], rows) for picked in by_size]
     original_order = torch.cat(by_size).argsort()
     return {name: torch.cat([part[name] for part in columns])[original_order].numpy() for name in columns[0]}

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -66,12 +64,6 @@ class TableHeader:
     broken: list[dict[str, str]]
     notes: list[str]
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> TableHeader:
-        known = {"pairs": 0, **data}
-        identity = Identity(**{field.name: known.get(field.name, "unknown") for field in fields(Identity)})
-        return cls(identity, data["broken"], data.get("notes", []))
-
 
 def read_header(run: Run, name: str) -> TableHeader:
     """The header of the run's table `name`, without reading its rows.
@@ -79,7 +71,10 @@ def read_header(run: Run, name: str) -> TableHeader:
     Raises:
         RunNotFoundError: There is no such table.
     """
-    return TableHeader.from_dict(json.loads(pq.read_schema(run.embeddings_path(name)).metadata[b"vssl"]))
+    data = json.loads(pq.read_schema(run.embeddings_path(name)).metadata[b"vssl"])
+    return TableHeader(
+        Identity(**{field.name: data[field.name] for field in fields(Identity)}), data["broken"], data["notes"]
+    )
 
 
 def model_hash(model: Model) -> str:

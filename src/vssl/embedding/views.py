@@ -35,7 +35,7 @@ def compare_views(model: Model, raw: Tensor, pairs: int) -> dict[str, Tensor]:
 def _pairs_of_views(model: Model, raw: Tensor, pairs: int) -> Iterator[View]:
     """The first views of all samples and behind them the second ones, `pairs` times."""
     # Sample by sample: what is drawn for one of a batch depends on how many there are.
-    generators = [(sample, torch.Generator(model.device).manual_seed(0)) for sample in raw.split(1)]
+    generators = [(sample, torch.Generator(model.device).manual_seed(0)) for sample in torch.split(raw, 1)]
     for _ in range(pairs):
         drawn = [model.modality.views(sample, generator) for sample, generator in generators]
         views = [view for one in zip(*drawn, strict=True) for view in one]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 BATCH = 16
@@ -42,7 +42,9 @@ def quantise(encoder: onnx.ModelProto, raw: np.ndarray) -> onnx.ModelProto:
         return onnx.load(quantised)
 
 
-class _Samples(CalibrationDataReader):
+class _Samples:
+    """Batches for the calibration, as `onnxruntime.quantization.CalibrationDataReader` gives them."""
+
     def __init__(self, name: str, raw: np.ndarray) -> None:
         self._batches: Iterator[dict[str, np.ndarray]] = iter(
             [{name: raw[start : start + BATCH]} for start in range(0, len(raw), BATCH)]

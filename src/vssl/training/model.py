@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -31,7 +31,8 @@ from vssl.types import Latent, View
 
 def build_modality(config: Any, spec: Any) -> Modality:
     """The modality of a configuration and of the spec that was measured on the training data."""
-    return find("modalities", name_of(config)).build(config, spec)
+    modality: Modality = find("modalities", name_of(config)).build(config, spec)
+    return modality
 
 
 def measure_spec(source: str | Path, config: Any) -> Any:
@@ -61,7 +62,9 @@ def build_objective(settings: Settings, modality: Modality) -> Objective:
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         encoder = find("encoders", name_of(settings.encoder)).build(settings.encoder, modality.shape)
-        return find("objectives", name_of(settings.objective)).build(settings.objective, encoder, modality)
+        module = find("objectives", name_of(settings.objective))
+        objective: Objective = module.build(settings.objective, encoder, modality)
+    return objective
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def load(run: Run | str, device: str = "auto") -> Model:
     run = Run(run) if isinstance(run, str) else run
     settings = Settings.from_dict(run.info["settings"])
     module = find("modalities", name_of(settings.modality))
-    modality = cast(Modality, module.build(settings.modality, from_dict(module.Spec, run.info["spec"], "spec")))
+    modality = build_modality(settings.modality, from_dict(module.Spec, run.info["spec"], "spec"))
     objective = build_objective(settings, modality)
     checkpoint.load_model(run, objective)
     chosen = devices.choose(device)

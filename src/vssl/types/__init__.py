@@ -7,15 +7,4 @@ from vssl.types.embeddings import Embeddings, to_arrow
 from vssl.types.latents import Gaussian, Latent, Loss, Point
 from vssl.types.views import Events, Images, Series, View
 
-__all__ = [
-    "Embeddings",
-    "Events",
-    "Gaussian",
-    "Images",
-    "Latent",
-    "Loss",
-    "Point",
-    "Series",
-    "View",
-    "to_arrow",
-]
+__all__ = ["Embeddings", "Events", "Gaussian", "Images", "Latent", "Loss", "Point", "Series", "View", "to_arrow"]

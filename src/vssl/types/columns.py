@@ -105,12 +105,7 @@ COLUMNS = (
         "logarithm of the posterior's variance, in nats; one value stands for all dimensions",
         _log_variance,
     ),
-    Column(
-        "ambiguity",
-        "float32",
-        "mean of `log_variance`, in nats; higher: trust this embedding less",
-        _ambiguity,
-    ),
+    Column("ambiguity", "float32", "mean of `log_variance`, in nats; higher: trust this embedding less", _ambiguity),
     Column(
         "patch_features",
         "rows x columns x 32 x int8",
@@ -125,11 +120,7 @@ COLUMNS = (
         "values of a window (some 2,000 at most). Not for event logs",
         lambda view: view.raw_descriptor,
     ),
-    Column(
-        "content",
-        "text",
-        "hash of what the encoder was given: the same sample under another name has the same",
-    ),
+    Column("content", "text", "hash of what the encoder was given: the same sample under another name has the same"),
     Column(
         "trace",
         "bytes",

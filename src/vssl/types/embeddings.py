@@ -63,7 +63,7 @@ class Embeddings:
         return cls(pa.table(arrays | {name: to_arrow(values) for name, values in columns.items()}))
 
     def __len__(self) -> int:
-        return self.table.num_rows
+        return int(self.table.num_rows)
 
     def __repr__(self) -> str:
         return f"Embeddings({len(self)} samples, features {self.features.shape[1]}, columns {self.table.column_names})"
@@ -74,21 +74,22 @@ class Embeddings:
     @property
     def header(self) -> dict[str, Any]:
         """What is stored with the table besides its rows; empty for a table that was never stored."""
-        return json.loads((self.table.schema.metadata or {}).get(b"vssl", b"{}"))
+        header: dict[str, Any] = json.loads((self.table.schema.metadata or {}).get(b"vssl", b"{}"))
+        return header
 
     @property
     def source(self) -> str:
         """Where the data lay; "" for a table that was never stored."""
-        return self.header.get("source", "")
+        return str(self.header.get("source", ""))
 
     @property
     def notes(self) -> list[str]:
         """How the data were read: what they were recognised as, and what was left out."""
-        return self.header.get("notes", [])
+        return list(self.header.get("notes", []))
 
     @property
     def ids(self) -> list[str]:
-        return self.table["id"].to_pylist()
+        return list(self.table["id"].to_pylist())
 
     @property
     def features(self) -> np.ndarray:
@@ -107,11 +108,14 @@ class Embeddings:
         values = self.table[column].combine_chunks()
         if isinstance(values, pa.ChunkedArray):
             values = values.chunk(0) if values.num_chunks else pa.array([], type=values.type)
+        array: np.ndarray
         if isinstance(values, pa.FixedShapeTensorArray):
-            return values.to_numpy_ndarray()
-        if pa.types.is_fixed_size_list(values.type):
-            return values.flatten().to_numpy().reshape(len(values), values.type.list_size)
-        return values.to_numpy(zero_copy_only=False)
+            array = values.to_numpy_ndarray()
+        elif pa.types.is_fixed_size_list(values.type):
+            array = values.flatten().to_numpy().reshape(len(values), values.type.list_size)
+        else:
+            array = values.to_numpy(zero_copy_only=False)
+        return array
 
     def torch(self, column: str) -> Tensor:
         """The numeric column as a tensor on the CPU."""

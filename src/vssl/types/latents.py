@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from jaxtyping import Float
 from torch import Tensor
 
+from vssl.types.batch import TensorBatch
+
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(TensorBatch):
     """A batch of diagonal Gaussians in the latent space.
 
     Attributes:
@@ -24,22 +26,9 @@ class Gaussian:
     mean: Float[Tensor, "B D"]
     log_variance: Float[Tensor, "B #D"]
 
-    def __len__(self) -> int:
-        return self.mean.shape[0]
-
-    def detach(self) -> Gaussian:
-        return Gaussian(self.mean.detach(), self.log_variance.detach())
-
-    def float(self) -> Gaussian:
-        return Gaussian(self.mean.float(), self.log_variance.float())
-
-    def chunk(self, pieces: int) -> list[Gaussian]:
-        pairs = zip(self.mean.chunk(pieces), self.log_variance.chunk(pieces), strict=True)
-        return [Gaussian(mean, log_variance) for mean, log_variance in pairs]
-
 
 @dataclass(frozen=True)
-class Point:
+class Point(TensorBatch):
     """A batch of latents of a deterministic method. Their variance is unknown, which does not mean zero.
 
     Attributes:
@@ -47,12 +36,6 @@ class Point:
     """
 
     mean: Float[Tensor, "B D"]
-
-    def __len__(self) -> int:
-        return self.mean.shape[0]
-
-    def detach(self) -> Point:
-        return Point(self.mean.detach())
 
 
 Latent = Gaussian | Point
