@@ -61,4 +61,4 @@ def test_the_reserved_names_are_documented() -> None:
 def test_the_shape_of_a_patch_grid_is_read_from_the_table(trained: Run, photos: Path) -> None:
     api.embed(trained, photos, name="stored")
     patches = trained.embeddings("stored").numpy("patch_features")
-    assert patches.shape == (64, 8, 8, 32)
+    assert patches.shape == (64, *api.load(trained, "cpu").modality.patch_grid, 32)

@@ -1,4 +1,4 @@
-"""The export's own policy: calibrated anew on the samples of the run's policy, with the scores of the export.
+"""The export's own policy: calibrated again on the samples of the run's policy, with the scores of the export.
 
 An exported model computes slightly different scores, an 8-bit one more so. Therefore its thresholds are not copied but
 computed by the same rule, from the same samples, for the same guarantee, which then holds for the export itself.
