@@ -32,10 +32,10 @@ import tyro
 from vssl import api, runtime
 from vssl.decisions.measure import Judged, measure
 from vssl.decisions.samples import Condition
-from vssl.exporting.encoded import Encoded
+from vssl.exporting.encoded import OnnxEncoder
 from vssl.exporting.folder import Precision, export
-from vssl.exporting.graphs import Encoding, to_onnx
-from vssl.exporting.parity import differences
+from vssl.exporting.graphs import EncoderGraph, to_onnx
+from vssl.exporting.parity import relative_differences
 from vssl.files import write_json
 from vssl.training.describe import machine, versions
 from vssl.training.model import Model
@@ -104,7 +104,7 @@ def _exported(model: Model, options: Options, out: Path, precision: Precision) -
 
 def _latency(model: Model, out: Path, raw: torch.Tensor, threads: int) -> dict[str, float]:
     """Of the whole decision by the export, beside the encoder alone in torch."""
-    encoding, decider = Encoding(model, raw[:2]).eval(), runtime.load(out, threads)
+    encoding, decider = EncoderGraph(model, raw[:2]).eval(), runtime.load(out, threads)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     found = _in_turns(
@@ -137,12 +137,12 @@ def _float16(options: Options) -> dict[str, Any]:
 
     model = api.load(options.run, "cpu")
     raw = model.modality.sample(options.data, 64, seed=0).raw
-    encoding = Encoding(model, raw[:2]).eval()
+    encoding = EncoderGraph(model, raw[:2]).eval()
     graphs = {"float32": to_onnx(encoding, [raw[:2]], ["raw"], encoding.columns)}
     graphs["float16"] = convert_float_to_float16(graphs["float32"], keep_io_types=True)
-    encoders = {name: Encoded(graph, threads=1) for name, graph in graphs.items()}
+    encoders = {name: OnnxEncoder(graph, threads=1) for name, graph in graphs.items()}
     return {
-        "relative_difference": differences(encoding, encoders["float16"], raw),
+        "relative_difference": relative_differences(encoding, encoders["float16"], raw),
         "megabytes": {name: round(len(graph.SerializeToString()) / 1e6, 2) for name, graph in graphs.items()},
         "latency_ms": _in_turns(
             {

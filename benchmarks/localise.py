@@ -39,7 +39,7 @@ def main(demo: tyro.conf.Positional[Path], seed: int = 4) -> None:
     model = api.load(demo / "run", "cpu")
     bank, samples = api.embed(model.run, demo / "parts" / "parts.csv"), api.embed(model.run, parts, name=folder.name)
     severe = (samples.numpy("severity") >= SEVERE) & (samples.numpy("defect") != "none")
-    maps = patches.fit(patches.Config(), bank).heat(samples.where(severe))
+    maps = patches.anomaly_map(patches.Config(), bank)(samples.where(severe))
     masks = [_mask(folder / name) for name in np.array(samples.ids)[severe]]
     wide = torch.from_numpy(maps)[:, None]
     size = masks[0].shape

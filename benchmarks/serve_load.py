@@ -160,7 +160,7 @@ def _plain(run: Path) -> Any:
     from vssl.config import find, name_of
     from vssl.decisions import policy as policies
     from vssl.decisions.policy import EVERYTHING
-    from vssl.embedding.embed import embed_view
+    from vssl.embedding import embed_view
     from vssl.modalities.images.decode import decode
 
     model = api.load(run, "cpu")

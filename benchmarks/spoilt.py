@@ -20,7 +20,7 @@ from vssl import Embeddings, api
 from vssl.config import find, name_of
 from vssl.decisions import policy as policies
 from vssl.decisions.policy import EVERYTHING
-from vssl.embedding.embed import embed_view
+from vssl.embedding import embed_view
 from vssl.modalities.base import CORRUPTION_LEVELS
 from vssl.scores import Score
 from vssl.training.model import Model

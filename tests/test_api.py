@@ -231,7 +231,7 @@ def test_no_connection_is_opened_by_the_whole_way(trained: Run, photos: Path, mo
 @pytest.mark.slow
 def test_the_verbs_stay_functions_whatever_modules_are_imported() -> None:
     code = (
-        "import vssl.embedding.embed, vssl.training.loop, vssl.decisions.bounds, vssl; "
+        "import vssl.embedding.table, vssl.training.loop, vssl.decisions.bounds, vssl; "
         "print(*(callable(v) for v in VERBS))"
     )
     verbs = "(vssl.embed, vssl.train, vssl.decide, vssl.evaluate, vssl.report, vssl.bench)"

@@ -17,7 +17,7 @@ from vssl import api, runtime
 from vssl.config import find, name_of
 from vssl.decisions import policy as policies
 from vssl.decisions.policy import Policy, Reference
-from vssl.embedding.embed import embed_raw
+from vssl.embedding import embed_raw
 from vssl.run import Run
 from vssl.serving.app import build
 from vssl.serving.limits import Limits

@@ -1,11 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pandas
 import polars
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
-from vssl.types import Embeddings, Gaussian, Images
+from vssl.types import Embeddings, Gaussian, Images, Point, Series, to_arrow
 
 FEATURES = np.arange(12, dtype=np.float32).reshape(4, 3)
 
@@ -30,6 +33,19 @@ def test_a_column_of_vectors_becomes_a_matrix(embeddings: Embeddings) -> None:
     assert embeddings.features.dtype == np.float32
     np.testing.assert_array_equal(embeddings.features, FEATURES)
     assert embeddings.numpy("log_variance").shape == (4, 1)
+
+
+def test_a_column_of_tensors_keeps_its_shape_in_the_file_and_in_any_rows(tmp_path: Path) -> None:
+    tensors = np.arange(4 * 2 * 3 * 5, dtype=np.int8).reshape(4, 2, 3, 5)
+    pq.write_table(pa.table({"patch_features": to_arrow(tensors)}), tmp_path / "stored.parquet")
+    stored = Embeddings(pq.read_table(tmp_path / "stored.parquet"))
+    for rows in ([2, 0], []):
+        found = stored.take(np.array(rows, int)).numpy("patch_features")
+        assert found.dtype == np.int8
+        np.testing.assert_array_equal(found, tensors[rows])
+    assert torch.equal(stored.torch("patch_features"), torch.from_numpy(tensors))
+    np.testing.assert_array_equal(np.stack(stored.pandas()["patch_features"]), tensors.reshape(4, -1))
+    assert len(stored.polars()) == 4
 
 
 def test_a_column_of_numbers_or_text_becomes_a_vector(embeddings: Embeddings) -> None:
@@ -98,3 +114,14 @@ def test_chunks_of_a_gaussian_keep_each_mean_with_its_variance() -> None:
     first, second = Gaussian(mean, mean[:, :1]).chunk(2)
     assert len(first) == 2
     assert torch.equal(second.log_variance, second.mean[:, :1])
+
+
+def test_every_operation_on_a_batch_applies_to_all_of_its_tensors() -> None:
+    series = Series(torch.arange(6.0).view(3, 1, 2), torch.ones(3, 1, 2))
+    both = Series.cat([series, series])
+    assert len(both) == 6
+    assert torch.equal(both.chunk(2)[1].values, series.values)
+    assert both.to("meta").known.device.type == "meta"
+    point = Point(torch.ones(2, 3, dtype=torch.float64, requires_grad=True))
+    assert not point.detach().mean.requires_grad
+    assert point.float().mean.dtype == torch.float32

@@ -11,7 +11,7 @@ import torch
 
 from vssl.benchmarking.finetune import finetuned
 from vssl.benchmarking.sources import Sources
-from vssl.embedding.embed import embed
+from vssl.embedding import embed
 from vssl.evaluation import Evidence
 from vssl.run import Run
 from vssl.training.model import Model, load

@@ -8,7 +8,7 @@ import pytest
 
 from vssl.benchmarking.judging import _known_and_judged, judged
 from vssl.benchmarking.sources import Sources
-from vssl.embedding.embed import embed
+from vssl.embedding import embed
 from vssl.modalities import sensors
 from vssl.run import Run
 from vssl.training.model import Model, load

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from vssl.config import find, members
-from vssl.embedding.embed import DEPTH, GRID
 from vssl.types import Embeddings, to_arrow
 
 
@@ -30,8 +29,8 @@ def bank(embeddings_from) -> Embeddings:
 
 
 def others(rng: np.random.Generator, count: int) -> dict[str, pa.Array]:
-    places = to_arrow(rng.integers(-127, 128, (count, GRID * GRID * DEPTH), dtype=np.int8))
-    raw_descriptor = to_arrow(rng.normal(size=(count, 3 * GRID * GRID)).astype(np.float32))
+    places = to_arrow(rng.integers(-127, 128, (count, 8, 8, 32), dtype=np.int8))
+    raw_descriptor = to_arrow(rng.normal(size=(count, 3 * 8 * 8)).astype(np.float32))
     pairs = {"disagreement": pa.array(rng.random(count)), "elbo_gap": pa.array(rng.random(count))}
     return {"patch_features": places, "raw_descriptor": raw_descriptor} | pairs
 

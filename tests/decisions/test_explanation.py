@@ -15,7 +15,6 @@ from torch import Tensor
 from vssl import api
 from vssl.decisions import explanation as module
 from vssl.decisions.explanation import Judge, explain
-from vssl.embedding.embed import DEPTH, GRID
 from vssl.modalities.base import Chunk, Modality, Part
 from vssl.run import Run
 from vssl.scores import patches
@@ -23,11 +22,11 @@ from vssl.types import Embeddings, to_arrow
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions"]
 
-PLACES = GRID * GRID
+GRID, PLACES, DIMENSIONS = (8, 8), 64, 32
 
 
 def directions(rng: np.random.Generator, count: int) -> np.ndarray:
-    noise = rng.normal(size=(count, PLACES, DEPTH))
+    noise = rng.normal(size=(count, PLACES, DIMENSIONS))
     return np.round(127 * noise / np.linalg.norm(noise, axis=2, keepdims=True)).astype(np.int8)
 
 
@@ -35,7 +34,7 @@ def directions(rng: np.random.Generator, count: int) -> np.ndarray:
 def bank(embeddings_from) -> Embeddings:
     rng = np.random.default_rng(0)
     known = directions(rng, 1).repeat(20, axis=0)
-    return embeddings_from("b", rng.normal(size=(20, 4)), patch_features=to_arrow(known.reshape(20, -1)))
+    return embeddings_from("b", rng.normal(size=(20, 4)), patch_features=to_arrow(known.reshape(20, *GRID, -1)))
 
 
 @pytest.fixture
@@ -44,10 +43,11 @@ def odd_at(bank: Embeddings, embeddings_from):
 
     def build(*cells: Sequence[int]) -> Embeddings:
         rng = np.random.default_rng(1)
-        own = bank.numpy("patch_features").reshape(20, PLACES, DEPTH)[: len(cells)].copy()
+        own = bank.numpy("patch_features").reshape(20, PLACES, -1)[: len(cells)].copy()
         for row, some in enumerate(cells):
             own[row, list(some)] = directions(rng, 1)[0, : len(some)]
-        return embeddings_from("s", bank.features[: len(cells)], patch_features=to_arrow(own.reshape(len(cells), -1)))
+        patch_features = to_arrow(own.reshape(len(cells), *GRID, -1))
+        return embeddings_from("s", bank.features[: len(cells)], patch_features=patch_features)
 
     return build
 
@@ -91,7 +91,7 @@ def test_what_a_place_plainly_shows_changes_with_it(bank: Embeddings, odd_at):
 
 
 def test_the_middle_of_a_picture_has_a_name_too(bank: Embeddings, odd_at):
-    (sentence,) = explained(bank, odd_at([4 * GRID + 4]), patches.fit(patches.Config(), bank), 1e-3)
+    (sentence,) = explained(bank, odd_at([4 * 8 + 4]), patches.fit(patches.Config(), bank), 1e-3)
     assert "in the centre" in sentence
 
 

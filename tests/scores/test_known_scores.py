@@ -8,7 +8,6 @@ import torch
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from vssl.embedding.embed import DEPTH, GRID, SPANS
 from vssl.errors import ConfigError, DataError
 from vssl.scores import ambiguity, knn, mahalanobis, mixture, novelty, patches
 from vssl.types import Embeddings, to_arrow
@@ -144,31 +143,31 @@ def of_places(embeddings_from):
     """`of_places(ids, directions)`: samples all alike as a whole, with one direction [N, 8, 8] for each place."""
 
     def build(ids, directions):
-        values = np.zeros((*directions.shape, DEPTH), np.int8)
+        values = np.zeros((*directions.shape, 32), np.int8)
         np.put_along_axis(values, directions[..., None], 127, axis=3)
-        return embeddings_from(ids, np.ones((len(values), 4)), patch_features=to_arrow(values.reshape(len(values), -1)))
+        return embeddings_from(ids, np.ones((len(values), 4)), patch_features=to_arrow(values))
 
     return build
 
 
 def test_places_finds_where_an_image_is_unlike_the_known_ones(of_places):
-    plain = np.zeros((1, GRID, GRID), int)
+    plain = np.zeros((1, 8, 8), int)
     score = patches.fit(patches.Config(), of_places("b", np.repeat(plain, 5, axis=0)))
     odd = plain.copy()
     odd[0, 2, 5] = 1
     samples = of_places("s", np.concatenate([plain, odd]))
-    heat = score.heat(samples)
-    expected = np.zeros((2, GRID, GRID))
+    heat = score.anomaly_map(samples)
+    expected = np.zeros((2, 8, 8))
     expected[1, 2, 5] = 1
     np.testing.assert_allclose(heat, expected, atol=1e-6)
-    np.testing.assert_allclose(score(samples), [0, 1 / (GRID * GRID // patches.SHARE)], atol=1e-6)
+    np.testing.assert_allclose(score(samples), [0, 1 / (8 * 8 // patches.SHARE)], atol=1e-6)
 
 
 def test_places_allow_things_to_lie_a_place_apart_but_not_two(of_places):
-    known = np.zeros((3, GRID, GRID), int)
+    known = np.zeros((3, 8, 8), int)
     known[:, 4, 4] = 1
     score = patches.fit(patches.Config(), of_places("b", known))
-    shifted = np.zeros((2, GRID, GRID), int)
+    shifted = np.zeros((2, 8, 8), int)
     shifted[0, 5, 3] = shifted[1, 6, 4] = 1
     near, far = score(of_places("s", shifted))
     assert near == pytest.approx(0, abs=1e-6)
@@ -177,17 +176,17 @@ def test_places_allow_things_to_lie_a_place_apart_but_not_two(of_places):
 
 def test_places_in_time_have_one_neighbour_on_either_side(embeddings_from):
     def stretch(ids, kinds):
-        values = np.zeros((*kinds.shape, DEPTH), np.int8)
-        np.put_along_axis(values, kinds[..., None], 127, axis=2)
-        return embeddings_from(ids, np.ones((len(values), 4)), patch_features=to_arrow(values.reshape(len(values), -1)))
+        values = np.zeros((len(kinds), 1, 32, 32), np.int8)
+        np.put_along_axis(values, kinds[:, None, :, None], 127, axis=3)
+        return embeddings_from(ids, np.ones((len(values), 4)), patch_features=to_arrow(values))
 
-    known = np.zeros((4, SPANS), int)
+    known = np.zeros((4, 32), int)
     known[:, 10] = 1
     score = patches.fit(patches.Config(), stretch("b", known))
-    later = np.zeros((2, SPANS), int)
+    later = np.zeros((2, 32), int)
     later[0, 11] = later[1, 12] = 1
-    heat = score.heat(stretch("s", later))
-    assert heat.shape == (2, 1, SPANS)
+    heat = score.anomaly_map(stretch("s", later))
+    assert heat.shape == (2, 1, 32)
     assert heat[0].max() == pytest.approx(0, abs=1e-6)
     assert heat[1, 0, 12] == pytest.approx(1)
 

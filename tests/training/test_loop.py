@@ -136,7 +136,7 @@ def test_a_setting_that_is_refused_costs_no_run_that_was_there(
     assert content(out) == before
 
 
-def test_the_objective_knows_the_share_of_the_run_before_each_step_and_people_see_what_is_to_be_watched(
+def test_the_objective_knows_the_share_of_the_run_before_each_step_and_the_logged_loss_is_the_one_it_names(
     pictures: Path, tmp_path: Path, tiny_settings: Tiny, monkeypatch: pytest.MonkeyPatch
 ):
     shares: list[float] = []
@@ -144,7 +144,7 @@ def test_the_objective_knows_the_share_of_the_run_before_each_step_and_people_se
 
     def forward(self: VSSL, *arguments: Any) -> Loss:
         shares.append(float(self.progress))
-        return replace(original(self, *arguments), watched=torch.tensor(7.0))
+        return replace(original(self, *arguments), logged=torch.tensor(7.0))
 
     monkeypatch.setattr(VSSL, "forward", forward)
     run = loop.train(pictures, tmp_path / "run", tiny_settings(budget=Budget(steps=4)))

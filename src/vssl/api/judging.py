@@ -12,8 +12,8 @@ from rich.console import Console
 from vssl.api.names import Name, run_of
 from vssl.api.training import load
 from vssl.config import find, from_dict, name_of, to_dict
-from vssl.embedding.embed import embed as _embed
-from vssl.embedding.embed import identity_of
+from vssl.embedding import embed as _embed
+from vssl.embedding import read_header
 from vssl.errors import ConfigError
 from vssl.evaluation.run_folder import evaluate as _evaluate
 from vssl.evaluation.verdict import Verdict
@@ -82,7 +82,7 @@ def report(run: Run | Name, *, on: str = "train") -> Path:
     """
     run = run_of(run)
     modality = load(run, "cpu").modality
-    source = identity_of(run, on).source if on in run.embedding_names() else run.info["source"]
+    source = read_header(run, on).identity.source if on in run.embedding_names() else run.info["source"]
     return _report(run, lambda ids: modality.pictures(source, ids), on, elsewhere=modality.pictures)
 
 

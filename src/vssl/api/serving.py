@@ -80,10 +80,10 @@ def _export_of(what: Run | Name, terminal: Console | None) -> Path:
 
 def _is_of(folder: Path, run: Run) -> bool:
     """Whether there is an export of the run as it is now, whole and of this version's format."""
-    from vssl.exporting.folder import origin
+    from vssl.exporting.folder import run_hash
     from vssl.runtime.folder import read
 
     try:
-        return read(folder).about.get("made_from") == origin(run)
+        return read(folder).about.get("made_from") == run_hash(run)
     except ExportError:
         return False

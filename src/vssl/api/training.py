@@ -115,7 +115,7 @@ def views(
         VsslError: See `vssl.errors`.
     """
     config = member("modalities", modality)
-    kind = trained.build_modality(config, trained.measure(data, config))
+    kind = trained.build_modality(config, trained.measure_spec(data, config))
     print_notes(data, kind.notes(data), (), terminal)
     return kind.draw(data, Path(out), samples, seed)
 

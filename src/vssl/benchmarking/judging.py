@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from vssl.benchmarking.finetune import finetuned
 from vssl.benchmarking.sources import Sources
 from vssl.decisions.episodes import SPAN
-from vssl.embedding.embed import embed, embed_view
+from vssl.embedding import embed, embed_view
 from vssl.errors import DataError
 from vssl.evaluation import Evidence, judge
 from vssl.modalities.base import CORRUPTION_LEVELS, Chunk

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from vssl.embedding.embed import default_name
+from vssl.embedding import default_name
 
 
 @dataclass(frozen=True)

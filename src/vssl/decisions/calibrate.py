@@ -21,7 +21,6 @@ from vssl.decisions.measure import Rate
 from vssl.decisions.policy import BANK, BLOCKS, DEFECT, DIFFERENT, EVERYTHING, NORMAL, Binding, Policy, Reference
 from vssl.decisions.samples import column_of
 from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, Thresholds, thresholds
-from vssl.embedding.embed import source_of
 from vssl.errors import ConfigError, DataError, EmptyDataError, NotEnoughDataError
 from vssl.scores import novelty
 from vssl.types import Embeddings
@@ -310,7 +309,7 @@ def _reference(bank: Embeddings, known: dict[str, Known], groups: dict[str, np.n
 def _kept(samples: Embeddings, role: str, groups: np.ndarray, scores: np.ndarray, units: np.ndarray) -> pa.Table:
     columns = [name for name in Embeddings.COLUMNS if name in samples]
     table = samples.table.select(columns).replace_schema_metadata(None)
-    for name, value in (("role", role), ("source", source_of(samples))):
+    for name, value in (("role", role), ("source", samples.source)):
         table = table.append_column(name, pa.array([value] * len(samples), pa.string()))
     table = table.append_column("group", pa.array(groups, pa.string())).append_column("score", pa.array(scores))
     return table.append_column("unit", pa.array(units, pa.int64()))

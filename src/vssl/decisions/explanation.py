@@ -7,6 +7,7 @@ sample, and the fields of the raw_descriptor with them. Both ask the score itsel
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow as pa
 import torch
 from jaxtyping import Float, Int
 
-from vssl.embedding.embed import DEPTH, GRID, embed_raw
+from vssl.embedding import embed_raw
 from vssl.modalities.base import Modality
 from vssl.scores import patches
 from vssl.scores.base import Score
@@ -75,9 +76,9 @@ def explain(
 
 def _by_places(judge: Judge, samples: Embeddings, limits: np.ndarray) -> list[str | None]:
     """How many of the oddest places have to look like the nearest known sample's, in steps of twice as many."""
-    fitted = patches.fit(patches.Config(), judge.bank)
-    heat = fitted.heat(samples).reshape(len(samples), -1)
-    order = np.argsort(-heat, axis=1, kind="stable")
+    heat = patches.anomaly_map(patches.Config(), judge.bank)(samples)
+    grid = heat.shape[1:]
+    order = np.argsort(-heat.reshape(len(samples), -1), axis=1, kind="stable")
     near = neighbours(samples, judge.bank, 1, exclude_same_id=False).rows[:, 0].numpy()
     known = judge.bank.take(near)
     total = order.shape[1]
@@ -87,15 +88,16 @@ def _by_places(judge: Judge, samples: Embeddings, limits: np.ndarray) -> list[st
         exchanged = _exchange(samples, order[:, :count], known)
         needed[(needed == 0) & (judge.score(exchanged) <= limits)] = count
         count *= 2
-    return [_of_places(number, total, rows) for number, rows in zip(needed, order, strict=True)]
+    return [_of_places(number, grid, rows) for number, rows in zip(needed, order, strict=True)]
 
 
 def _exchange(samples: Embeddings, rows: Int[np.ndarray, "N k"], known: Embeddings) -> Embeddings:
     """The samples as they would be if some of their places looked like those of the known ones beside them."""
     table, each = samples.table, np.arange(len(samples))[:, None]
-    places = samples.numpy("patch_features").reshape(len(samples), -1, DEPTH).copy()
+    original = samples.numpy("patch_features")
+    places = original.reshape(len(samples), -1, original.shape[-1]).copy()
     places[each, rows] = known.numpy("patch_features").reshape(places.shape)[each, rows]
-    found = {"patch_features": places}
+    found = {"patch_features": places.reshape(original.shape)}
     if "raw_descriptor" in samples and "raw_descriptor" in known:
         raw_descriptor, other = samples.numpy("raw_descriptor").copy(), known.numpy("raw_descriptor")
         total = places.shape[1]
@@ -105,24 +107,24 @@ def _exchange(samples: Embeddings, rows: Int[np.ndarray, "N k"], known: Embeddin
             raw_descriptor[each, first + rows] = other[each, first + rows]
         found["raw_descriptor"] = raw_descriptor
     for name, values in found.items():
-        column = to_arrow(values.reshape(len(samples), -1))
-        table = table.set_column(table.column_names.index(name), name, column)
+        table = table.set_column(table.column_names.index(name), name, to_arrow(values))
     return Embeddings(table)
 
 
-def _of_places(needed: int, total: int, order: np.ndarray) -> str:
+def _of_places(needed: int, grid: tuple[int, int], order: np.ndarray) -> str:
     if not needed:
         return "Unlike the known samples as a whole: it would not be accepted whichever part of it looked like them."
     where, those = ("", "that") if needed == 1 else ("mostly ", "those")
-    where = f", {where}{_where(order[:needed])}," if total == GRID * GRID else ""
+    where = f", {where}{_where(order[:needed], grid)}," if min(grid) >= len(ROWS) else ""
+    total = math.prod(grid)
     return (
         f"It would be accepted if {needed} of its {total} places{where} looked like {those} of the nearest known one."
     )
 
 
-def _where(cells: np.ndarray) -> str:
+def _where(cells: np.ndarray, grid: tuple[int, int]) -> str:
     """The third of the picture, in either direction, that most of the cells are in."""
-    thirds = np.stack([cells // GRID, cells % GRID]) * 3 // GRID
+    thirds = np.stack(np.unravel_index(cells, grid)) * 3 // np.array(grid)[:, None]
     row, column = np.unravel_index(np.bincount(thirds[0] * 3 + thirds[1], minlength=9).argmax(), (3, 3))
     return f"at the {ROWS[row]} {COLUMNS[column]}" if row != 1 or column != 1 else "in the centre"
 

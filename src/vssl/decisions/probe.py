@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float
 from sklearn.pipeline import Pipeline
 
 from vssl.decisions import bounds
-from vssl.embedding.embed import identity_of
+from vssl.embedding import read_header
 from vssl.errors import ConfigError, DataError, NotEnoughDataError, RunError
 from vssl.evaluation import linear
 from vssl.evaluation.labels import Labelled, stratified, with_labels
@@ -175,7 +175,7 @@ def predict_run(
     """Prediction sets for stored embeddings; see `vssl.api.probe`."""
     on = on or of
     known, samples = run.embeddings(of), run.embeddings(on)
-    mine, other = ({**asdict(identity_of(run, name)), **DATA_OF_AN_IDENTITY} for name in (of, on))
+    mine, other = ({**asdict(read_header(run, name).identity), **DATA_OF_AN_IDENTITY} for name in (of, on))
     if mine != other:
         raise RunError(f"The embeddings {of!r} and {on!r} are of different models or back ends: embed both again.")
     names = read_labels(labels)

@@ -29,7 +29,7 @@ from vssl.decisions.policy import EVERYTHING, Binding, Policy, Reference
 from vssl.decisions.samples import Condition, column_of, divide, split, take
 from vssl.decisions.summary import figures, sentences
 from vssl.decisions.thresholds import REVIEW
-from vssl.embedding.embed import broken_of, embed, model_hash, name_for, notes_of
+from vssl.embedding import embed, model_hash, read_header, table_name
 from vssl.errors import ConfigError, NotEnoughDataError, PolicyError, TooManyBrokenError
 from vssl.files import atomic
 from vssl.run import Run
@@ -108,7 +108,7 @@ def decide_run(
             "blocks, and not where the policy has no guarantee."
         )
     source, condition = split(data)
-    name = name or name_for(run, source)
+    name = name or table_name(run, source)
     try:
         samples = embed(model, source, name, terminal, pairs=pairs_of(policy.score))
     except TooManyBrokenError:
@@ -124,9 +124,9 @@ def decide_run(
     known = set(reference.table["content"].to_pylist())
     own = sum(content in known for content in samples.table["content"].to_pylist())
     found = episodes(samples, table)
-    table = pa.concat_tables([table, _unreadable(broken_of(run, name), condition, table.schema)])
+    table = pa.concat_tables([table, _unreadable(read_header(run, name).broken, condition, table.schema)])
     decisions = Decisions(
-        table, policy, measured, own, found, run.path / "decisions" / f"{name}.parquet", notes_of(run, name)
+        table, policy, measured, own, found, run.path / "decisions" / f"{name}.parquet", read_header(run, name).notes
     )
     _write(decisions, source)
     return decisions

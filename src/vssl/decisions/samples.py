@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from vssl.decisions.copies import Given, merged
-from vssl.embedding.embed import embed, name_for
+from vssl.embedding import embed, table_name
 from vssl.errors import ConfigError, DataError, EmptyDataError
 from vssl.training.model import Model
 from vssl.types import Embeddings
@@ -73,7 +73,7 @@ def take(model: Model, text: str | Path, terminal: Console | None = None, *, pai
         EmptyDataError: No sample fulfils the condition.
     """
     source, condition = split(text)
-    samples = embed(model, source, name_for(model.run, source), terminal, pairs=pairs)
+    samples = embed(model, source, table_name(model.run, source), terminal, pairs=pairs)
     if condition is None:
         return samples
     kept = condition.holds(samples, str(source))

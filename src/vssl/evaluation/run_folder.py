@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from vssl.embedding.embed import embed_view, identity_of
+from vssl.embedding import embed_view, read_header
 from vssl.errors import DataError
 from vssl.evaluation.base import Evidence
 from vssl.evaluation.verdict import Verdict, judge
@@ -67,7 +67,7 @@ def _with_alignment(verdict: Verdict, run: Run, on: str) -> Verdict:
 
 def _two_views(run: Run, on: str) -> tuple[Embeddings, Embeddings]:
     model = load(run)
-    chunk = model.modality.sample(identity_of(run, on).source, PAIRS, seed=0)
+    chunk = model.modality.sample(read_header(run, on).identity.source, PAIRS, seed=0)
     generator = torch.Generator(model.device).manual_seed(0)
     views = model.modality.views(chunk.raw.to(model.device), generator)
     first, second = (_table(chunk.ids, embed_view(model, view)["features"]) for view in views[:2])

@@ -1,39 +1,41 @@
-"""The exported encoder at work: raw samples to the columns of the embeddings, as the other computer will get them."""
+"""An exported graph in onnxruntime: from raw samples to what the other computer will compute of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
-import pyarrow as pa
 import torch
+from jaxtyping import Shaped
 
 from vssl.modalities.copies import content
 from vssl.runtime.sessions import outputs, session
-from vssl.types import Embeddings, to_arrow
+from vssl.types import Embeddings
 
-Found = Iterable[tuple[str, torch.Tensor, dict[str, Any]]]
-"""Samples as `Modality.find` gives them."""
+Sample = tuple[str, torch.Tensor, dict[str, Any]]
+"""Name, raw sample and metadata, as `Modality.find` yields them."""
 
 
-class Encoded:
-    """An exported graph in a session of onnxruntime."""
+class OnnxEncoder:
+    """An exported graph, of the encoder alone or with the score."""
 
     def __init__(self, graph: onnx.ModelProto, threads: int = 0) -> None:
         self._session = session(graph.SerializeToString(), threads)
 
-    def __call__(self, raw: np.ndarray) -> dict[str, np.ndarray]:
-        """All outputs by name for a raw batch of any size; see `outputs`."""
+    def __call__(self, raw: Shaped[np.ndarray, "B ..."]) -> dict[str, np.ndarray]:
+        """All outputs by name for a raw batch of any size."""
         return outputs(self._session, raw)
 
-    def embeddings(self, samples: Found, kept: tuple[str, ...] = ()) -> Embeddings:
-        """The table of some samples, with these columns of their metadata, or `score` of a whole graph's own."""
-        names, raw, rows = zip(*samples, strict=True)
+    def embeddings(
+        self, samples: Iterable[Sample], metadata: Sequence[str] = ()
+    ) -> tuple[Embeddings, dict[str, np.ndarray]]:
+        """The table of some samples with these columns of their metadata, and the outputs that are no columns of it."""
+        ids, raw, rows = zip(*samples, strict=True)
         stacked = torch.stack(raw)
-        found = self(stacked.numpy())
-        columns = {name: to_arrow(found[name]) for name in found if name in (*Embeddings.COLUMNS, *kept)}
-        columns |= {"id": pa.array(names), "content": pa.array(content(stacked))}
-        kept = tuple(name for name in kept if name not in columns)
-        return Embeddings(pa.table(columns | {name: pa.array([row[name] for row in rows]) for name in kept}))
+        values = self(stacked.numpy())
+        columns: dict[str, Any] = {name: values.pop(name) for name in Embeddings.COLUMNS if name in values}
+        columns["content"] = content(stacked)
+        columns |= {name: [row[name] for row in rows] for name in metadata}
+        return Embeddings.from_columns(ids, columns), values

@@ -1,4 +1,7 @@
-"""`vssl export`: a folder that `vssl.runtime` decides with."""
+"""`vssl export`: from a trained run to the folder that `vssl.runtime` decides with.
+
+The folder holds the ONNX model, its policy, reference data, golden samples with their outputs, and small pictures.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,12 @@ from vssl.config import find, name_of, to_dict
 from vssl.decisions import policy as policies
 from vssl.decisions.describe import words
 from vssl.decisions.policy import BANK, Binding, Policy, Reference
-from vssl.exporting.encoded import Encoded
-from vssl.exporting.graphs import Encoding, Scoring, joined, to_onnx
-from vssl.exporting.parity import Decided, Parity, compare, differences, milliseconds
-from vssl.exporting.pictures import zipped
-from vssl.exporting.plane import Plane, plane_of
-from vssl.exporting.recalibrate import Calibration, gather, recalibrate
+from vssl.exporting.encoded import OnnxEncoder
+from vssl.exporting.graphs import EncoderGraph, ScoreGraph, merge, to_onnx
+from vssl.exporting.parity import DecisionParity, Parity, compare_policies, milliseconds, relative_differences
+from vssl.exporting.pictures import zip_pictures
+from vssl.exporting.plane import Plane, fit_plane
+from vssl.exporting.recalibrate import Calibration, read_calibration, recalibrate
 from vssl.files import atomic, write_json
 from vssl.run import Run
 from vssl.runtime.folder import FORMAT, GOLDEN, KNOWN, MANIFEST, MODEL, PICTURES, POLICY
@@ -38,82 +41,94 @@ Precision = Literal["float32", "int8"]
 
 GOLDEN_SAMPLES = 32
 SUFFIXES = {MODEL: "onnx", POLICY: "json", KNOWN: "json", GOLDEN: "npz", PICTURES: "zip"}
-OURS = re.compile("|".join(rf"{role}-[0-9a-f]{{12}}\.{suffix}" for role, suffix in SUFFIXES.items()))
+EXPORTED_FILE = re.compile("|".join(rf"{role}-[0-9a-f]{{12}}\.{suffix}" for role, suffix in SUFFIXES.items()))
 
 
 def export(model: Model, out: Path, precision: Precision) -> Parity:
     """Write the export folder of a run, with a policy of its own if the run has one; see `vssl.api.export`."""
-    before = _calibration(model)
-    raw = _some_raw(model, before)
-    encoding = Encoding(model, raw[:2]).eval()
-    encoder = to_onnx(encoding, [raw[:2]], ["raw"], encoding.columns)
+    calibration = _calibration(model)
+    raw = _example_samples(model, calibration)
+    graph = EncoderGraph(model, raw[:2]).eval()
+    encoder = to_onnx(graph, [raw[:2]], ["raw"], graph.columns)
     if precision == "int8":
         # Imported late: the quantiser is needed for nothing else, and takes long to import.
-        from vssl.exporting.int8 import quantised
+        from vssl.exporting.int8 import quantise
 
-        encoder = quantised(encoder, raw.numpy())
-    whole, files, decided = encoder, {}, Decided(0, 0, 0.0)
-    if before is not None:
-        binding = Binding(_hash(encoder.SerializeToString()), model.preprocessing, backend(precision))
-        bank = Encoded(encoder).embeddings(before.raw[BANK])
-        plane = plane_of(bank)
-        whole = joined(encoder, _scoring(before.policy, bank, plane, Encoded(encoder)(raw[:2].numpy())))
-        after = recalibrate(Encoded(whole), bank, before, binding)
-        files = {POLICY: _json(policies.sealed(after[0], words(after[0]))), KNOWN: _json(_known(*after, plane))}
-        files[PICTURES] = zipped(model.modality, before.reference.bank, after[1].bank.ids)
-        decided = compare((before.policy, before.reference), after)
-    files |= {MODEL: whole.SerializeToString(), GOLDEN: _golden(Encoded(whole), raw[:GOLDEN_SAMPLES].numpy())}
+        encoder = quantise(encoder, raw.numpy())
+    whole, decisions = encoder, DecisionParity(0, 0, 0.0)
+    files: dict[str, bytes] = {}
+    if calibration is not None:
+        whole, files, decisions = _with_policy(model, calibration, encoder, raw, precision)
+    files |= {MODEL: whole.SerializeToString(), GOLDEN: _golden(OnnxEncoder(whole), raw[:GOLDEN_SAMPLES].numpy())}
     parity = Parity(
-        relative_difference=differences(encoding, Encoded(encoder), raw[:GOLDEN_SAMPLES]),
-        decided=decided,
-        milliseconds=milliseconds(encoding, Encoded(encoder, threads=1), raw.numpy()),
+        relative_difference=relative_differences(graph, OnnxEncoder(encoder), raw[:GOLDEN_SAMPLES]),
+        decided=decisions,
+        milliseconds=milliseconds(graph, OnnxEncoder(encoder, threads=1), raw.numpy()),
         megabytes=round(len(files[MODEL]) / 1e6, 2),
     )
-    _write(out, _about(model, precision, parity) | {"made_from": origin(model.run)}, files)
+    _write(out, _manifest(model, precision, parity), files)
     return parity
 
 
+def _with_policy(
+    model: Model, calibration: Calibration, encoder: onnx.ModelProto, raw: torch.Tensor, precision: Precision
+) -> tuple[onnx.ModelProto, dict[str, bytes], DecisionParity]:
+    """The graph with the score, the files that decisions need, and how they compare with those of the run."""
+    binding = Binding(_hash(encoder.SerializeToString()), model.preprocessing, backend(precision))
+    embed = OnnxEncoder(encoder)
+    bank, _ = embed.embeddings(calibration.raw[BANK])
+    plane = fit_plane(bank)
+    whole = merge(encoder, _score_graph(calibration.policy, bank, plane, embed(raw[:2].numpy())))
+    policy, reference = recalibrate(OnnxEncoder(whole), bank, calibration, binding)
+    files = {
+        POLICY: _json(policies.sealed(policy, words(policy))),
+        KNOWN: _json(_reference_data(policy, reference, plane)),
+        PICTURES: zip_pictures(model.modality, calibration.reference.bank, reference.bank.ids),
+    }
+    return whole, files, compare_policies((calibration.policy, calibration.reference), (policy, reference))
+
+
 def backend(precision: Precision) -> str:
-    """What computes the numbers, as a policy remembers it."""
+    """The software and precision that compute the scores, as in a policy's binding."""
     return f"onnxruntime {VERSION}, cpu, {precision}"
 
 
-def origin(run: Run) -> str:
-    """SHA-256 of the run's model and policy: an export of something else is out of date."""
-    found = hashlib.sha256()
+def run_hash(run: Run) -> str:
+    """SHA-256 of the run's model and policy; an export with another one is out of date."""
+    digest = hashlib.sha256()
     for path in (run.path / "model.safetensors", run.path / "policy.json"):
-        found.update(_hash(path.read_bytes()).encode() if path.exists() else b"-")
-    return found.hexdigest()
+        digest.update(_hash(path.read_bytes()).encode() if path.exists() else b"-")
+    return digest.hexdigest()
 
 
 def _calibration(model: Model) -> Calibration | None:
     if not (model.run.path / "policy.json").exists():
         return None
-    return gather(model.modality, *policies.read(model.run))
+    return read_calibration(model.modality, *policies.read(model.run))
 
 
-def _some_raw(model: Model, calibration: Calibration | None) -> torch.Tensor:
-    """Real samples: those of the bank, or of the training data where there is no policy."""
+def _example_samples(model: Model, calibration: Calibration | None) -> torch.Tensor:
+    """Up to 256 samples of the bank, or of the training data where there is no policy."""
     if calibration is not None:
         return torch.stack([raw for _, raw, _ in calibration.raw[BANK][:256]])
     return model.modality.sample(model.run.info["source"], 256, seed=0).raw
 
 
-def _scoring(policy: Policy, bank: Embeddings, plane: Plane, example: dict[str, np.ndarray]) -> onnx.ModelProto:
-    module = Scoring(find("scores", name_of(policy.score)).fit(policy.score, bank), bank, plane)
+def _score_graph(policy: Policy, bank: Embeddings, plane: Plane, example: dict[str, np.ndarray]) -> onnx.ModelProto:
+    module = ScoreGraph(find("scores", name_of(policy.score)).fit(policy.score, bank), bank, plane)
     examples = [torch.from_numpy(example[name]) for name in module.columns]
     return to_onnx(module, examples, module.columns, module.outputs)
 
 
-def _golden(encoded: Encoded, raw: np.ndarray) -> bytes:
-    """Samples and what the export makes of them here, to be compared on the other computer."""
+def _golden(encoder: OnnxEncoder, raw: np.ndarray) -> bytes:
+    """Samples and the outputs of the export on this computer, to be compared on the other one."""
     file = BytesIO()
-    arrays: dict[str, Any] = {"raw": raw} | encoded(raw)
+    arrays: dict[str, Any] = {"raw": raw} | encoder(raw)
     np.savez_compressed(file, **arrays)
     return file.getvalue()
 
 
-def _about(model: Model, precision: Precision, parity: Parity) -> dict[str, Any]:
+def _manifest(model: Model, precision: Precision, parity: Parity) -> dict[str, Any]:
     return {
         "modality": name_of(model.modality.config),
         "spec": to_dict(model.modality.spec),
@@ -122,17 +137,18 @@ def _about(model: Model, precision: Precision, parity: Parity) -> dict[str, Any]
         "backend": backend(precision),
         "versions": versions() | {"onnxruntime": onnxruntime.__version__},
         "parity": asdict(parity),
+        "made_from": run_hash(model.run),
     }
 
 
-def _known(policy: Policy, reference: Reference, plane: Plane) -> dict[str, Any]:
-    """Scores of the calibration samples by group, the bank's names and places on the plane, and which heat is usual."""
+def _reference_data(policy: Policy, reference: Reference, plane: Plane) -> dict[str, Any]:
+    """Scores of the calibration samples by group, ids and coordinates of the bank, and the colours of a heat map."""
     normal = {group: reference.normal_scores(group).tolist() for group in policy.thresholds}
     defect = {group: reference.defect_scores(group).tolist() for group in policy.thresholds}
-    known = {"normal": normal, "defect": defect, "bank": reference.bank.ids, "map": plane.known.round(3).tolist()}
+    data = {"normal": normal, "defect": defect, "bank": reference.bank.ids, "map": plane.bank.round(3).tolist()}
     if "patch_features" in reference.bank:
-        known["heat"] = patches.fit(patches.Config(), reference.bank).usual(reference.normal)
-    return known
+        data["heat"] = patches.anomaly_map(patches.Config(), reference.bank).colour_range(reference.normal)
+    return data
 
 
 def _json(data: Any) -> bytes:
@@ -143,16 +159,16 @@ def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _write(out: Path, about: dict[str, Any], files: dict[str, bytes]) -> None:
-    """Write the files under names of their own, the manifest last: until then an export that was there is whole."""
+def _write(out: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> None:
+    """Write the files under names with their hash, the manifest last: until then the export before it stays intact."""
     entries = {}
     for role, data in files.items():
         name = f"{role}-{_hash(data)[:12]}.{SUFFIXES[role]}"
         entries[role] = {"name": name, "sha256": _hash(data)}
         with atomic(out / name) as file:
             file.write(data)
-    write_json(out / MANIFEST, {"format": FORMAT, "files": entries} | about)
-    kept = {entry["name"] for entry in entries.values()}
+    write_json(out / MANIFEST, {"format": FORMAT, "files": entries} | manifest)
+    current = {entry["name"] for entry in entries.values()}
     for path in out.iterdir():
-        if path.name not in kept and OURS.fullmatch(path.name):
+        if path.name not in current and EXPORTED_FILE.fullmatch(path.name):
             path.unlink()

@@ -1,4 +1,4 @@
-"""How far an export is from the model that it was made of: numbers, decisions, time, size."""
+"""Parity of an export with its run: numbers, decisions, time per batch, size."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import torch
 
 from vssl.decisions.calibrate import decide
 from vssl.decisions.policy import Policy, Reference
-from vssl.exporting.encoded import Encoded
-from vssl.exporting.graphs import Encoding
+from vssl.exporting.encoded import OnnxEncoder
+from vssl.exporting.graphs import EncoderGraph
 
-TURNS = 20
+REPETITIONS = 20
 
 
 @dataclass(frozen=True)
-class Decided:
-    """How the known samples are decided on by the export's policy and by the run's.
+class DecisionParity:
+    """How the export's policy decides on the calibration samples, compared with the run's policy.
 
     Attributes:
-        samples: How many there were; 0 without a policy.
-        flips: How many are decided otherwise.
-        score_difference: The largest difference of the scores, as a share of their standard deviation.
+        samples: Number of samples; 0 without a policy.
+        flips: Number of samples that are decided differently.
+        score_difference: Largest difference of the scores, in standard deviations of the run's scores.
     """
 
     samples: int
@@ -35,43 +35,43 @@ class Decided:
 
 @dataclass(frozen=True)
 class Parity:
-    """What the other computer will see, beside the run on this one.
+    """How the export compares with the run on this computer.
 
     Attributes:
-        relative_difference: Of each output: the largest difference to the float32 model in torch, as a share of its
-            largest value.
-        decided: How decisions compare with those of the run's policy.
-        milliseconds: By what computes and the size of the batch: the median time of the encoder, on one core.
-        megabytes: Size of the model's file, with the bank that the score compares with.
+        relative_difference: For each output its largest difference to the float32 model in torch, as a share of its
+            largest absolute value.
+        decided: The decisions.
+        milliseconds: Median time of the encoder on one core, by program and size of the batch.
+        megabytes: Size of the model's file, which includes the bank.
     """
 
     relative_difference: Mapping[str, float]
-    decided: Decided
+    decided: DecisionParity
     milliseconds: Mapping[str, float]
     megabytes: float
 
 
-def differences(encoding: Encoding, encoded: Encoded, raw: torch.Tensor) -> dict[str, float]:
-    """The largest difference of each output, as a share of the largest value."""
+def relative_differences(graph: EncoderGraph, encoder: OnnxEncoder, raw: torch.Tensor) -> dict[str, float]:
+    """The largest difference of each output, as a share of its largest absolute value."""
     with torch.inference_mode():
-        expected = dict(zip(encoding.columns, encoding(raw), strict=True))
-    found = encoded(raw.numpy())
-    return {name: _relative(found[name].astype(np.float64), value.double().numpy()) for name, value in expected.items()}
+        expected = dict(zip(graph.columns, graph(raw), strict=True))
+    outputs = encoder(raw.numpy())
+    return {name: _relative(outputs[name].astype(np.float64), each.double().numpy()) for name, each in expected.items()}
 
 
-def _relative(found: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-12))
+def _relative(values: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(values - expected).max() / max(np.abs(expected).max(), 1e-12))
 
 
-def compare(before: tuple[Policy, Reference], after: tuple[Policy, Reference]) -> Decided:
-    """The decisions of two policies on the same known samples."""
-    (made, scores), (made_after, scores_after) = _decided(*before), _decided(*after)
-    moved = float(np.abs(scores - scores_after).max() / scores.std())
-    return Decided(len(made), int((made != made_after).sum()), moved)
+def compare_policies(run: tuple[Policy, Reference], export: tuple[Policy, Reference]) -> DecisionParity:
+    """The decisions of two policies on the same calibration samples."""
+    (decisions, scores), (decisions_of_export, scores_of_export) = _decisions(*run), _decisions(*export)
+    difference = float(np.abs(scores - scores_of_export).max() / scores.std())
+    return DecisionParity(len(decisions), int((decisions != decisions_of_export).sum()), difference)
 
 
-def _decided(policy: Policy, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
-    """Decisions and scores of the normals and the defects, in the order of their ids."""
+def _decisions(policy: Policy, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
+    """Decisions and scores of the normal samples and the defects, in the order of their ids."""
     decisions, scores = [], []
     for samples in (reference.normal, reference.defects):
         order = np.argsort(np.array(samples.ids, dtype=object), kind="stable")
@@ -80,17 +80,17 @@ def _decided(policy: Policy, reference: Reference) -> tuple[np.ndarray, np.ndarr
     return np.concatenate(decisions), np.concatenate(scores)
 
 
-def milliseconds(encoding: Encoding, encoded: Encoded, raw: np.ndarray) -> dict[str, float]:
-    """The median time of a batch of 1 and of 64, in turns, so that a disturbance hits both alike."""
+def milliseconds(graph: EncoderGraph, encoder: OnnxEncoder, raw: np.ndarray) -> dict[str, float]:
+    """The median time of a batch of 1 and of 64; the programs alternate, so that a disturbance affects both alike."""
     runs: dict[str, Callable[[np.ndarray], object]] = {
-        "torch float32": lambda batch: encoding(torch.from_numpy(batch)),
-        "export": encoded,
+        "torch float32": lambda batch: graph(torch.from_numpy(batch)),
+        "export": encoder,
     }
     times: dict[str, list[float]] = {}
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        for _, (name, run), size in product(range(TURNS), runs.items(), (1, 64)):
+        for _, (name, run), size in product(range(REPETITIONS), runs.items(), (1, 64)):
             batch = np.resize(raw, (size, *raw.shape[1:]))
             start = perf_counter()
             with torch.inference_mode():
@@ -98,4 +98,4 @@ def milliseconds(encoding: Encoding, encoded: Encoded, raw: np.ndarray) -> dict[
             times.setdefault(f"{name}, batch {size}", []).append(1e3 * (perf_counter() - start))
     finally:
         torch.set_num_threads(threads)
-    return {name: round(float(np.median(found)), 3) for name, found in times.items()}
+    return {name: round(float(np.median(each)), 3) for name, each in times.items()}

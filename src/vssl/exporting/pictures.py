@@ -1,4 +1,4 @@
-"""Small pictures of the known samples, for the page on which people look at decisions."""
+"""Small pictures of the bank, which the page of the service shows next to the samples that it decides on."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from vssl.reporting.gallery import thumbnail, webp
 from vssl.types import Embeddings
 
 
-def zipped(modality: Modality, bank: Embeddings, ids: Sequence[str]) -> bytes:
-    """A zip archive of pictures of the bank by their places in `ids`, 0.webp, 1.webp; without those that are gone."""
+def zip_pictures(modality: Modality, bank: Embeddings, ids: Sequence[str]) -> bytes:
+    """A zip archive of pictures of the bank by their rows in `ids`: 0.webp, 1.webp; without those that are gone."""
     archive, sources = io.BytesIO(), dict(zip(bank.ids, bank.table["source"].to_pylist(), strict=True))
     with ZipFile(archive, "w") as file:
         for source in dict.fromkeys(sources.values()):
             rows = [row for row, name in enumerate(ids) if sources[name] == source]
-            found = modality.pictures(source, [ids[row] for row in rows])
-            for row, picture in zip(rows, found, strict=True):
+            pictures = modality.pictures(source, [ids[row] for row in rows])
+            for row, picture in zip(rows, pictures, strict=True):
                 if picture is not None:
-                    # Without the time, so that the same pictures have the same hash.
+                    # Without a date, so that the same pictures have the same hash.
                     file.writestr(ZipInfo(f"{row}.webp"), webp(thumbnail(picture)))
     return archive.getvalue()

@@ -1,4 +1,4 @@
-"""A plane to look at samples on: the two directions in which the known ones differ most."""
+"""A plane to look at samples on: the two directions in which the bank varies most."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from vssl.types import Embeddings
 
 @dataclass(frozen=True)
 class Plane:
-    """Where a latent mean lies on the plane: (mean - centre) @ axes.
+    """A projection of latent means: coordinates = (mean - centre) @ axes.
 
     Attributes:
-        centre: Mean of the known samples.
-        axes: Their first two principal components, each divided by its standard deviation.
-        known: Where the known samples lie.
+        centre: Mean of the bank.
+        axes: The first two principal components of the bank, each divided by its standard deviation.
+        bank: Coordinates of the bank.
     """
 
     centre: Float[np.ndarray, " D"]
     axes: Float[np.ndarray, "D 2"]
-    known: Float[np.ndarray, "N 2"]
+    bank: Float[np.ndarray, "N 2"]
 
 
-def plane_of(bank: Embeddings) -> Plane:
-    """The plane of some known samples; in float32, as an export computes."""
+def fit_plane(bank: Embeddings) -> Plane:
+    """The plane of the bank, in float32, because an export computes in it."""
     means = bank.numpy("mean").astype(np.float64)
-    found = PCA(2, svd_solver="full").fit(means)
-    axes = (found.components_ / np.sqrt(found.explained_variance_)[:, None].clip(min=1e-9)).T
-    known = (means - found.mean_) @ axes
-    return Plane(found.mean_.astype(np.float32), axes.astype(np.float32), known.astype(np.float32))
+    pca = PCA(2, svd_solver="full").fit(means)
+    axes = (pca.components_ / np.sqrt(pca.explained_variance_)[:, None].clip(min=1e-9)).T
+    coordinates = (means - pca.mean_) @ axes
+    return Plane(pca.mean_.astype(np.float32), axes.astype(np.float32), coordinates.astype(np.float32))

@@ -1,25 +1,23 @@
-"""A policy of the export's own: the samples of the run's policy, scored with the export's own numbers.
+"""The export's own policy: calibrated again on the samples of the run's policy, with the scores of the export.
 
-An exported model computes a little differently, an 8-bit one more so. So its thresholds are not copied: they are found
-again, by the same rule, from the same samples, for the same guarantee. What is guaranteed holds for the export as it
-is.
+An exported model computes slightly different scores, an 8-bit one more so. Therefore its thresholds are not copied but
+computed by the same rule, from the same samples, for the same guarantee, which then holds for the export itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 import numpy as np
-import torch
+from jaxtyping import Int
 
 from vssl.decisions.calibrate import Request, calibrate
 from vssl.decisions.copies import Given
 from vssl.decisions.policy import BANK, DEFECT, NORMAL, Binding, Policy, Reference
 from vssl.errors import ExportError
-from vssl.exporting.encoded import Encoded
+from vssl.exporting.encoded import OnnxEncoder, Sample
 from vssl.modalities.base import Modality
 from vssl.modalities.copies import content
 from vssl.scores.base import pairs_of
@@ -28,24 +26,24 @@ from vssl.types import Embeddings
 
 @dataclass(frozen=True)
 class Calibration:
-    """A run's policy and the samples that it stands on, with their raw data.
+    """A run's policy and the samples that it was calibrated with.
 
     Attributes:
-        policy: The run's.
-        reference: The run's.
-        raw: By role the samples as `Modality.find` gives them.
+        policy: The policy of the run.
+        reference: Its samples, as embeddings.
+        raw: The same samples as raw data, by role: bank, normal, defect.
     """
 
     policy: Policy
     reference: Reference
-    raw: dict[str, list[tuple[str, torch.Tensor, dict[str, Any]]]]
+    raw: Mapping[str, Sequence[Sample]]
 
 
-def gather(modality: Modality, policy: Policy, reference: Reference) -> Calibration:
-    """Read the samples of a policy again.
+def read_calibration(modality: Modality, policy: Policy, reference: Reference) -> Calibration:
+    """Read the samples of a policy again from their sources.
 
     Raises:
-        ExportError: Some are gone or have changed, or the score cannot be part of an export.
+        ExportError: Samples are gone or have changed, or the score cannot be part of an export.
     """
     if pairs_of(policy.score):
         raise ExportError(
@@ -53,46 +51,46 @@ def gather(modality: Modality, policy: Policy, reference: Reference) -> Calibrat
             "another score, such as novelty, then export."
         )
     roles = (BANK, NORMAL, DEFECT)
-    return Calibration(policy, reference, {role: list(_again(modality, reference.role(role))) for role in roles})
+    return Calibration(policy, reference, {role: list(_raw_samples(modality, reference.role(role))) for role in roles})
 
 
-def _again(modality: Modality, samples: Embeddings) -> Iterator[tuple[str, torch.Tensor, dict[str, Any]]]:
-    known = dict(zip(samples.ids, samples.table["content"].to_pylist(), strict=True))
+def _raw_samples(modality: Modality, samples: Embeddings) -> Iterator[Sample]:
+    missing = dict(zip(samples.ids, samples.table["content"].to_pylist(), strict=True))
     sources = samples.table["source"].to_pylist()
     for source in dict.fromkeys(sources):
-        wanted = {name for name, place in zip(samples.ids, sources, strict=True) if place == source}
+        wanted = {name for name, origin in zip(samples.ids, sources, strict=True) if origin == source}
         for name, raw, metadata in modality.find(source, wanted):
-            if content(raw[None])[0] == known[name]:
-                del known[name]
+            if content(raw[None])[0] == missing[name]:
+                del missing[name]
                 yield name, raw, metadata
-    if known:
+    if missing:
         raise ExportError(
-            f"{len(known)} of the samples that the policy stands on are gone or have changed, such as "
-            f"{next(iter(known))} of {sources[0]}. An export needs them, to calibrate with its own numbers: calibrate "
-            "again with samples that are there."
+            f"{len(missing)} of the samples that the policy was calibrated with are gone or have changed, such as "
+            f"{next(iter(missing))} of {sources[0]}. An export needs them to calibrate with its own scores: calibrate "
+            "the run again with samples that exist, then export."
         )
 
 
-def recalibrate(whole: Encoded, bank: Embeddings, before: Calibration, binding: Binding) -> tuple[Policy, Reference]:
-    """The policy of the export and its reference; it guarantees what the run's did, and expires with it.
+def recalibrate(
+    graph: OnnxEncoder, bank: Embeddings, before: Calibration, binding: Binding
+) -> tuple[Policy, Reference]:
+    """The policy of the export and its reference, with the guarantee and the expiry date of the run's policy.
 
     Args:
-        whole: The graph that will decide. The scores are its own: those of torch differ in the last digits, and the
-            sample that is the threshold could be decided otherwise.
-        bank: The known samples, by the export's encoder.
+        graph: The exported graph with the score. It computes the scores, because those of torch differ in the last
+            digits, and the sample that is the threshold could be decided otherwise.
+        bank: The bank, embedded by the exported encoder.
     """
     old = before.policy
     request = Request(old.guarantee, old.score, old.group, old.block, costs=old.costs)
-    kept = tuple(name for name in (old.group, old.block) if name is not None)
+    metadata = [name for name in (old.group, old.block) if name is not None]
     given: dict[str, Given] = {}
     scores: dict[str, float] = {}
-    for role, raw in before.raw.items():
-        if raw and role != BANK:
-            samples = whole.embeddings(raw, (*kept, "score"))
-            scores |= dict(zip(samples.table["content"].to_pylist(), samples.numpy("score"), strict=True))
-            given[role] = Given(
-                Embeddings(samples.table.drop_columns("score")), _units(before.reference.role(role), samples)
-            )
+    for role in (NORMAL, DEFECT):
+        if before.raw[role]:
+            samples, outputs = graph.embeddings(before.raw[role], metadata)
+            scores |= dict(zip(samples.table["content"].to_pylist(), outputs["score"], strict=True))
+            given[role] = Given(samples, _units(before.reference.role(role), samples))
     policy, reference = calibrate(
         request,
         bank,
@@ -106,7 +104,7 @@ def recalibrate(whole: Encoded, bank: Embeddings, before: Calibration, binding: 
     return policy, reference
 
 
-def _units(before: Embeddings, samples: Embeddings) -> np.ndarray:
-    """What counts as one among the samples, as it did in the run."""
+def _units(before: Embeddings, samples: Embeddings) -> Int[np.ndarray, " N"]:
+    """What the guarantee counts as one unit among the samples, as in the run."""
     units = dict(zip(before.ids, before.numpy("unit").tolist(), strict=True))
     return np.array([units[name] for name in samples.ids], int)

@@ -114,6 +114,8 @@ class Modality(ABC):
 
     Attributes:
         shape: What an encoder has to know of a sample; images: (channels, height, width).
+        patch_grid: Rows and columns of the grid of patches that feature maps are pooled to; one row for a stretch of
+            time.
         max_broken: Share of the samples, or of the files where they break as a whole, that may be broken, 0..1.
         corruptions: What `corrupt` can do; none where nothing is known of the way the data are taken.
         config: Its settings.
@@ -123,6 +125,7 @@ class Modality(ABC):
     config: Any
     spec: Any
     shape: tuple[int, ...]
+    patch_grid: tuple[int, int]
     max_broken: float
     corruptions: Sequence[str] = ()
 

@@ -39,6 +39,6 @@ def heat_of(samples: Embeddings, reference: Reference) -> Heat | None:
     """The maps of some samples beside the bank of a policy; None where the encoder has no places."""
     if "patch_features" not in samples or "patch_features" not in reference.bank:
         return None
-    score = patches.fit(patches.Config(), reference.bank)
-    maps = dict(zip(samples.ids, score.heat(samples), strict=True))
-    return Heat(maps, *score.usual(reference.normal))
+    anomaly_map = patches.anomaly_map(patches.Config(), reference.bank)
+    maps = dict(zip(samples.ids, anomaly_map(samples), strict=True))
+    return Heat(maps, *anomaly_map.colour_range(reference.normal))

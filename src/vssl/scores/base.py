@@ -37,6 +37,30 @@ def pairs_of(config: Any) -> int:
 
 
 @dataclass(frozen=True)
+class AnomalyMap:
+    """Where in a sample a score comes from.
+
+    Attributes:
+        columns: Columns of the embeddings that it reads.
+        module: From these columns as tensors [B, ...] to one number per patch [B, h, w], higher is worse; part of an
+            exported model, like that of a score.
+    """
+
+    columns: tuple[str, ...]
+    module: nn.Module
+
+    def __call__(self, samples: Embeddings) -> Float[np.ndarray, "N h w"]:
+        """One number per patch, in float64; higher is worse; the same to the last bit alone and among others."""
+        columns = [samples.torch(name) for name in self.columns]
+        return by_blocks(lambda *block: {"map": self.module(*block).double()}, columns)["map"].numpy()
+
+    def colour_range(self, normals: Embeddings) -> tuple[float, float]:
+        """Where the colour of a heat map begins and where it is full: quantiles 0.95 and 0.999 of normal patches."""
+        low, high = np.quantile(self(normals), [0.95, 0.999])
+        return float(low), max(float(high), float(low) + 1e-6)
+
+
+@dataclass(frozen=True)
 class Score:
     """A score that knows its reference bank: the embeddings of data that are taken as known.
 
@@ -44,10 +68,12 @@ class Score:
         columns: Columns of the embeddings that it reads.
         module: From these columns as tensors [B, ...] to one number a sample [B], higher is worse. It stands by itself,
             so that it can be part of an exported model.
+        anomaly_map: Where in a sample the score comes from; None where it compares no patches.
     """
 
     columns: tuple[str, ...]
     module: nn.Module
+    anomaly_map: AnomalyMap | None = None
 
     def __call__(self, samples: Embeddings) -> Float[np.ndarray, " N"]:
         """One number a sample, in float64; higher is worse; the same to the last bit alone and among others."""

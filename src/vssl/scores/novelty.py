@@ -53,7 +53,8 @@ def fit(config: Config, bank: Embeddings) -> Score:
     scales = [_scale(np.log(score(second).clip(SMALLEST))) for score in _parts(config, first)]
     parts = _parts(config, bank)
     columns = tuple(dict.fromkeys(name for part in parts for name in part.columns))
-    return Score(columns, Novelty(parts, scales, columns))
+    anomaly_map = next((part.anomaly_map for part in parts if part.anomaly_map is not None), None)
+    return Score(columns, Novelty(parts, scales, columns), anomaly_map)
 
 
 def _parts(config: Config, bank: Embeddings) -> list[Score]:

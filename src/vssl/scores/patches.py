@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int8, Int64
 from torch import Tensor, nn
 
-from vssl.embedding.embed import DEPTH, grid_of
 from vssl.errors import ConfigError, DataError
-from vssl.scores.base import Score
-from vssl.stats.blocks import by_blocks
+from vssl.scores.base import AnomalyMap, Score
 from vssl.types import Embeddings
 
 # The score is that of the worst twentieth of the places.
@@ -42,61 +39,63 @@ class Config:
             raise ConfigError(f"places.neighbours is {self.neighbours}; it must be 1 or more.")
 
 
-def fit(config: Config, bank: Embeddings) -> Places:
+def fit(config: Config, bank: Embeddings) -> Score:
+    where = anomaly_map(config, bank)
+    return Score(where.columns, WorstPatches(where.module), where)
+
+
+def anomaly_map(config: Config, bank: Embeddings) -> AnomalyMap:
+    """How unlike the patches of the bank each patch is: 1 - cosine, in 0..2.
+
+    Raises:
+        ConfigError: The embeddings have no patch features.
+        DataError: The bank is empty.
+    """
     if "patch_features" not in bank:
         raise ConfigError("The run's encoder has no feature maps, so there are no places. Take another score.")
     if not len(bank):
         raise DataError("The bank is empty.")
-    module = Nearby(bank.torch("features"), bank.torch("patch_features"), config.neighbours)
-    return Places(("features", "patch_features"), module)
+    module = PatchDistances(bank.torch("features"), bank.torch("patch_features"), config.neighbours)
+    return AnomalyMap(("features", "patch_features"), module)
 
 
-@dataclass(frozen=True)
-class Places(Score):
-    """The score, and where it comes from."""
+class WorstPatches(nn.Module):
+    """The mean distance of the worst patches of each sample."""
 
-    module: Nearby
+    def __init__(self, distances: nn.Module) -> None:
+        super().__init__()
+        self.distances = distances
 
-    def heat(self, samples: Embeddings) -> Float[np.ndarray, "N h w"]:
-        """How unlike known places each place is: 1 - cosine, in 0..2."""
-        columns = [samples.torch(name) for name in self.columns]
-        return by_blocks(lambda *block: {"heat": self.module.heat(*block).double()}, columns)["heat"].numpy()
-
-    def usual(self, normals: Embeddings) -> tuple[float, float]:
-        """What 95 % of the places of normal samples stay below, and what 99.9 % do: between the two it grows odd."""
-        low, high = np.quantile(self.heat(normals), [0.95, 0.999])
-        return float(low), max(float(high), float(low) + 1e-6)
+    def forward(self, features: Float[Tensor, "B F"], patches: Int8[Tensor, "B h w d"]) -> Float[Tensor, " B"]:
+        distances: Tensor = self.distances(features, patches).flatten(1)
+        return distances.topk(max(1, distances.shape[1] // SHARE)).values.mean(1).double()
 
 
-class Nearby(nn.Module):
-    """Holds the bank: which samples are near, and what is where in them."""
+class PatchDistances(nn.Module):
+    """How unlike the patches of the nearest samples of the bank each patch is: 1 - cosine, in 0..2."""
 
-    def __init__(self, features: Float[Tensor, "N F"], places: Int8[Tensor, "N P"], neighbours: int) -> None:
+    def __init__(self, features: Float[Tensor, "N F"], patches: Int8[Tensor, "N h w d"], neighbours: int) -> None:
         super().__init__()
         self.neighbours = min(neighbours, len(features))
-        self.grid = grid_of(places.shape[1])
+        self.grid = tuple(patches.shape[1:3])
         self.known = nn.Buffer(F.normalize(features.float()))
-        self.places = nn.Buffer(places)
+        self.patches = nn.Buffer(patches)
         around = _around(*self.grid)
         self.inside = nn.Buffer((around >= 0).float())
         self.around = nn.Buffer((torch.arange(len(around))[:, None] * len(around) + around.clamp(min=0)).flatten())
 
-    def forward(self, features: Float[Tensor, "B F"], places: Int8[Tensor, "B P"]) -> Float[Tensor, " B"]:
-        heat = self.heat(features, places).flatten(1)
-        return heat.topk(max(1, heat.shape[1] // SHARE)).values.mean(1).double()
-
-    def heat(self, features: Float[Tensor, "B F"], places: Int8[Tensor, "B P"]) -> Float[Tensor, "B h w"]:
+    def forward(self, features: Float[Tensor, "B F"], patches: Int8[Tensor, "B h w d"]) -> Float[Tensor, "B h w"]:
         near = (F.normalize(features.float()) @ self.known.T).topk(self.neighbours).indices
-        known = _directions(self.places[near]).flatten(1, 2)
+        known = _directions(self.patches[near]).flatten(1, 2)
         # Every place beside every other one is one matrix product; then those around it are picked.
-        cosine = (_directions(places) @ known.mT).unflatten(2, (self.neighbours, -1)).transpose(1, 2)
+        cosine = (_directions(patches) @ known.mT).unflatten(2, (self.neighbours, -1)).transpose(1, 2)
         picked = cosine.flatten(2)[:, :, self.around].unflatten(2, self.inside.shape) * self.inside
         likely = picked.transpose(1, 2).flatten(2)
         return (1 - likely.topk(min(LIKE, likely.shape[2])).values.mean(2)).unflatten(1, self.grid)
 
 
-def _directions(values: Int8[Tensor, "*N P"]) -> Float[Tensor, "*N p d"]:
-    return F.normalize(values.float().unflatten(-1, (-1, DEPTH)), dim=-1)
+def _directions(values: Int8[Tensor, "*N h w d"]) -> Float[Tensor, "*N p d"]:
+    return F.normalize(values.float().flatten(-3, -2), dim=-1)
 
 
 def _around(rows: int, columns: int) -> Int64[Tensor, "p s"]:

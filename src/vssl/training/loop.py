@@ -64,10 +64,10 @@ def train(
     device = devices.choose(settings.device)
     with devices.processes(device), torch.random.fork_rng():
         Run.check_free(out, overwrite)
-        spec = model.measure(source, settings.modality)
+        spec = model.measure_spec(source, settings.modality)
         modality = model.build_modality(settings.modality, spec)
         objective = _objective(settings, modality, device)
-        with model.advised(source, settings.modality):
+        with model.suggest_modality(source, settings.modality):
             dataset = _load(modality, source, terminal)
         info = {
             "source": str(Path(source).absolute()),
@@ -211,7 +211,7 @@ def _fit(
 
                 if step != 1 and step % LOG_STEPS:
                     continue
-                watched = loss.total.detach() if loss.watched is None else loss.watched
+                watched = loss.total.detach() if loss.logged is None else loss.logged
                 total = devices.mean_over_processes(watched)
                 _require_finite(run, total, step)
                 rates = {"learning_rate": optimizer.param_groups[0]["lr"], **clock.rates(images)}

@@ -1,4 +1,7 @@
-"""A trained run as something to call: raw samples in, features and latents out."""
+"""A trained model: from views to features and latents; and how its parts are built from settings.
+
+`load` reads a run folder; a `Model` is called with a view.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -27,38 +30,41 @@ from vssl.types import Latent, View
 
 
 def build_modality(config: Any, spec: Any) -> Modality:
-    """The modality of a configuration and of what was measured on the training data."""
-    return find("modalities", name_of(config)).build(config, spec)
+    """The modality of a configuration and of the spec that was measured on the training data."""
+    modality: Modality = find("modalities", name_of(config)).build(config, spec)
+    return modality
 
 
-def measure(source: str | Path, config: Any) -> Any:
-    """The spec of training data; see `vssl.modalities.base`.
+def measure_spec(source: str | Path, config: Any) -> Any:
+    """The spec of a modality, measured on training data; see `vssl.modalities.base`.
 
     Raises:
-        DataError: They cannot be used; where they look like another kind of data, it says which `--modality` to give.
+        DataError: The data cannot be used; if they look like another kind of data, the message names its `--modality`.
     """
-    with advised(source, config):
+    with suggest_modality(source, config):
         return find("modalities", name_of(config)).measure(source, config)
 
 
 @contextmanager
-def advised(source: str | Path, config: Any) -> Iterator[None]:
-    """Errors of data that look like another kind than `config` reads say so."""
+def suggest_modality(source: str | Path, config: Any) -> Iterator[None]:
+    """Add to a `DataError` which modality suits the data, if they look like another kind than `config` reads."""
     try:
         yield
     except DataError as error:
         if not (advice := recognise.advice(source, name_of(config))):
             raise
-        kind = EmptyDataError if isinstance(error, EmptyDataError) else DataError
-        raise kind(f"{error} {advice}") from error
+        error_class = EmptyDataError if isinstance(error, EmptyDataError) else DataError
+        raise error_class(f"{error} {advice}") from error
 
 
 def build_objective(settings: Settings, modality: Modality) -> Objective:
-    """The untrained objective with its encoder; the weights come from the seed."""
+    """The untrained objective with its encoder; its weights follow from the seed of the settings."""
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         encoder = find("encoders", name_of(settings.encoder)).build(settings.encoder, modality.shape)
-        return find("objectives", name_of(settings.objective)).build(settings.objective, encoder, modality)
+        module = find("objectives", name_of(settings.objective))
+        objective: Objective = module.build(settings.objective, encoder, modality)
+    return objective
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,11 @@ class Model:
     """A trained encoder with its head.
 
     Attributes:
-        run: Where it comes from.
-        settings: How it was trained.
+        run: The run folder it was loaded from.
+        settings: The settings it was trained with.
         modality: Reads and prepares samples as in training.
-        objective: Holds `encoder` and `latent`.
-        device: Where it computes.
+        objective: Holds the encoder and the head; in evaluation mode.
+        device: The device it computes on.
     """
 
     run: Run
@@ -81,13 +87,13 @@ class Model:
 
     @property
     def preprocessing(self) -> str:
-        """SHA-256 of everything that says what becomes of a sample before the encoder sees it."""
+        """SHA-256 of the modality and its spec, which determine what the encoder is given of a sample."""
         spec = {"modality": name_of(self.modality.config), "spec": to_dict(self.modality.spec)}
         return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
     @property
     def backend(self) -> str:
-        """What computes the numbers, in words: versions, kind of device, precision. Another one computes others."""
+        """Software, device type and precision that compute the numbers; others compute slightly different ones."""
         torch_version, vssl_version = (".".join(versions()[name].split(".")[:2]) for name in ("torch", "vssl"))
         precision = "bfloat16" if devices.in_bf16(self.device, self.settings.precision) else "float32"
         return f"vssl {vssl_version}, torch {torch_version}, {self.device.type}, {precision}"
@@ -98,26 +104,26 @@ class Model:
 
     @torch.inference_mode()
     def forward_with_patches(self, view: View) -> tuple[Float[Tensor, "B F"], Latent, Float[Tensor, "B C h w"] | None]:
-        """Features, latent and early feature maps of a batch, in float32; no maps where the encoder has none."""
+        """Features, latent and early feature maps of a batch, in float32; None for the maps if the encoder has none."""
         with devices.autocast(self.device, self.settings.precision):
-            features, places = self.objective.encoder.forward_with_patches(view.to(self.device))
+            features, maps = self.objective.encoder.forward_with_patches(view.to(self.device))
             latent = self.objective.latent(features)
-        return features.float(), latent, None if places is None else places.float()
+        return features.float(), latent, None if maps is None else maps.float()
 
 
 def load(run: Run | str, device: str = "auto") -> Model:
     """Load a trained run.
 
     Raises:
-        RunNotFoundError, RunVersionError: There is no usable model.
-        ConfigError: The device does not exist, or the run has settings this version does not know.
+        RunNotFoundError, RunVersionError: The folder holds no model that this version can read.
+        ConfigError: The device does not exist, or the run has settings that this version does not know.
     """
     run = Run(run) if isinstance(run, str) else run
     settings = Settings.from_dict(run.info["settings"])
     module = find("modalities", name_of(settings.modality))
-    modality = cast(Modality, module.build(settings.modality, from_dict(module.Spec, run.info["spec"], "spec")))
+    modality = build_modality(settings.modality, from_dict(module.Spec, run.info["spec"], "spec"))
     objective = build_objective(settings, modality)
     checkpoint.load_model(run, objective)
-    where = devices.choose(device)
-    objective.to(where, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    return Model(run, settings, modality, objective, where)
+    chosen = devices.choose(device)
+    objective.to(chosen, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    return Model(run, settings, modality, objective, chosen)

@@ -11,7 +11,7 @@ import pytest
 
 from vssl import Run, api, runtime
 from vssl.demo import controller
-from vssl.embedding.embed import embed
+from vssl.embedding import embed
 from vssl.errors import ConfigError, DataError
 from vssl.modalities import events
 

@@ -16,7 +16,7 @@ from vssl.errors import TooManyBrokenError
 from vssl.modalities import sensors
 from vssl.run import Run
 
-embed_module = importlib.import_module("vssl.embedding.embed")
+embed_module = importlib.import_module("vssl.embedding.table")
 
 
 def line(folder: Path, name: str, rows: int, seed: int, fault: slice | None = None) -> Path:

@@ -46,6 +46,7 @@ class EventModality(Modality):
     """
 
     shape: tuple[int, int]
+    patch_grid = (1, 32)
     corruptions = tuple(corruptions.KINDS)
 
     def __init__(self, config: Config, spec: Spec) -> None:

@@ -75,6 +75,7 @@ class ImageModality(Modality):
     """Images, decoded once to 8 bits on one canvas, and views of them."""
 
     shape: tuple[int, int, int]
+    patch_grid = (8, 8)
     corruptions = tuple(corruptions.KINDS)
 
     def __init__(self, config: Config, spec: Spec) -> None:

@@ -53,6 +53,7 @@ class SensorModality(Modality):
     """Windows of series in the units of the data, NaN where nothing is known: raw batches are float64 [B, C, T]."""
 
     shape: tuple[int, int]
+    patch_grid = (1, 32)
     corruptions = tuple(corruptions.KINDS)
 
     def __init__(self, config: Config, spec: Spec) -> None:

@@ -17,7 +17,7 @@ import torch
 
 from vssl import api
 from vssl.config import member
-from vssl.embedding.embed import default_name, identity_of, model_hash
+from vssl.embedding import default_name, embed_raw, model_hash, read_header
 from vssl.errors import ConfigError, DataError, EmptyDataError, StorageError, TooManyBrokenError
 from vssl.run import Run
 from vssl.training import loop
@@ -27,7 +27,7 @@ from vssl.types import Embeddings
 
 pytest_plugins = ["fixtures_runs"]
 
-embed_module = importlib.import_module("vssl.embedding.embed")
+embed_module = importlib.import_module("vssl.embedding.table")
 KINDS = ("kind-0", "kind-1", "kind-2", "kind-3")
 IDS = [f"{kind}/{number:03d}.png" for first, kind in enumerate(KINDS) for number in range(first, 64, 4)]
 LABELS = [name.partition("/")[0] for name in IDS]
@@ -156,7 +156,7 @@ def test_samples_whose_views_are_all_alike_do_not_disagree(trained: Run, monkeyp
     model.objective.predictor = None
     monkeypatch.setattr(type(model.modality), "views", lambda self, raw, _: [self.eval_view(raw)] * 2)
     noise = torch.randint(0, 256, (8, *model.modality.shape), dtype=torch.uint8)
-    found = embed_module.embed_raw(model, noise, pairs=1)
+    found = embed_raw(model, noise, pairs=1)
     np.testing.assert_allclose(found["disagreement"], 0, atol=1e-5)
     # Of a view and itself the KL is 0, and what is left is the entropy of the posterior but for half a nat.
     gaussian = model(model.modality.eval_view(noise))[1]
@@ -202,7 +202,7 @@ def test_labels_come_from_folders_only_when_asked(trained: Run, photos: Path) ->
 def test_the_stored_table_is_the_one_returned_and_says_what_it_belongs_to(trained: Run, photos: Path) -> None:
     table = api.embed(trained, photos)
     assert same(trained.embeddings("train"), table)
-    identity = identity_of(trained, "train")
+    identity = read_header(trained, "train").identity
     assert identity.source == str(photos)
     assert identity.fingerprint == trained.info["fingerprint"]
     assert identity.model == model_hash(api.load(trained))
@@ -238,7 +238,7 @@ def test_a_relative_path_is_found_again_from_elsewhere(
     with monkeypatch.context() as patch:
         patch.chdir(photos.parent)
         api.embed(trained, photos.name)
-    assert identity_of(trained, "train").source == str(photos)
+    assert read_header(trained, "train").identity.source == str(photos)
 
 
 @pytest.mark.parametrize("name", ["a/b", "../train", ".hidden", ".."])
@@ -414,27 +414,3 @@ def test_only_one_batch_is_in_memory_at_a_time(trained: Run, photos: Path, monke
     sizes = count_batches(monkeypatch)
     api.embed(trained, photos)
     assert sizes == [8] * 8
-
-
-def test_places_of_a_stretch_of_time_lie_in_a_row() -> None:
-    maps = torch.randn(2, 16, 1, 64, generator=torch.Generator().manual_seed(0))
-    found = embed_module.patch_features(maps)
-    assert embed_module.grid_of(found.shape[1]) == (1, embed_module.SPANS)
-    kept = found.view(2, embed_module.SPANS, embed_module.DEPTH).float() / 127
-    grid = torch.nn.functional.normalize(maps.view(2, 16, 32, 2).mean(3), dim=1)
-    expected = torch.einsum("acs,bcs->abs", grid, grid)
-    np.testing.assert_allclose(torch.einsum("asc,bsc->abs", kept, kept), expected, atol=0.03)
-
-
-def test_places_in_a_traced_graph_are_those_of_eager_code() -> None:
-    class Places(torch.nn.Module):
-        def forward(self, maps: torch.Tensor) -> torch.Tensor:
-            return embed_module.patch_features(maps)
-
-    maps = torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(0))
-    expected = embed_module.patch_features(maps)
-    assert torch.equal(torch.export.export(Places(), (maps,)).module()(maps), expected)
-    embed_module._rotation.cache_clear()
-    with pytest.raises(RuntimeError):  # a graph cannot be the first to ask for the rotation,
-        torch.export.export(Places(), (maps,))
-    assert torch.equal(embed_module.patch_features(maps), expected)  # and leaves nothing behind

@@ -1,0 +1,155 @@
+"""The columns of a table of embeddings, each declared once: its name, its type, its meaning and how it is computed.
+
+A newcomer adds an entry to `COLUMNS`. What `vssl embed` stores, what an export computes, the names that metadata may
+not have and the table in docs/how-to/embed-and-use.md follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int8
+from torch import Tensor
+
+from vssl.types.latents import Gaussian, Latent
+
+
+@dataclass(frozen=True)
+class EncodedView:
+    """What the encoder makes of one view of B samples.
+
+    Attributes:
+        features: The encoder's representation.
+        latent: The posterior in the latent space, or a point where the method has no variance.
+        patches: Unit vectors of early feature maps on the grid of the modality, in 127ths; None without feature maps.
+        raw_descriptor: The samples themselves, coarsely; None where the modality has no such descriptor.
+    """
+
+    features: Float[Tensor, "B F"]
+    latent: Latent
+    patches: Int8[Tensor, "B rows columns d"] | None
+    raw_descriptor: Float[Tensor, "B n"] | None
+
+
+@dataclass(frozen=True)
+class EncodedViews:
+    """What the encoder makes of V random views of the same B samples.
+
+    Attributes:
+        directions: The features at length 1.
+        elbo: How well each view is explained by its partner, in nats per latent dimension; None where the method has
+            no such bound. See `Objective.elbo`.
+    """
+
+    directions: Float[Tensor, "V B F"]
+    elbo: Float[Tensor, "V B"] | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that vssl itself gives a table of embeddings.
+
+    Attributes:
+        name: Reserved: metadata may not have it.
+        type: Of one value: its shape and its number format.
+        meaning: For the documentation, with unit and range.
+        of_view: Computes it from one view without augmentation, [B, ...]; None where the encoder does not give it. It
+            must be traceable, because exports compute it too.
+        of_views: Computes it from several random views; such a column is there with `vssl embed --pairs` only.
+    """
+
+    name: str
+    type: str
+    meaning: str
+    of_view: Callable[[EncodedView], Tensor | None] | None = None
+    of_views: Callable[[EncodedViews], Tensor | None] | None = None
+
+
+def _log_variance(view: EncodedView) -> Float[Tensor, "B #D"] | None:
+    return view.latent.log_variance.float() if isinstance(view.latent, Gaussian) else None
+
+
+def _ambiguity(view: EncodedView) -> Float[Tensor, " B"] | None:
+    log_variance = _log_variance(view)
+    return None if log_variance is None else log_variance.mean(1)
+
+
+def _disagreement(views: EncodedViews) -> Float[Tensor, " B"]:
+    # The squared length of a sum of unit vectors counts each pair of them twice, and each with itself.
+    count = len(views.directions)
+    return 1 - (views.directions.sum(0).square().sum(1) - count) / (count * (count - 1))
+
+
+def _elbo_gap(views: EncodedViews) -> Float[Tensor, " B"] | None:
+    return None if views.elbo is None else -views.elbo.mean(0)
+
+
+COLUMNS = (
+    Column("id", "text", "path relative to the folder, path as listed, or name in the archive"),
+    Column(
+        "features",
+        "F x float32",
+        "the encoder's output: **use this** for neighbours, classifiers and clusters",
+        lambda view: view.features,
+    ),
+    Column(
+        "mean",
+        "D x float32",
+        "mean of the posterior in the latent space, in which the objective works",
+        lambda view: view.latent.mean.float(),
+    ),
+    Column(
+        "log_variance",
+        "D or 1 x float32",
+        "logarithm of the posterior's variance, in nats; one value stands for all dimensions",
+        _log_variance,
+    ),
+    Column("ambiguity", "float32", "mean of `log_variance`, in nats; higher: trust this embedding less", _ambiguity),
+    Column(
+        "patch_features",
+        "rows x columns x 32 x int8",
+        "unit vectors of early feature maps, in 127ths, on a grid of 8 x 8 patches of an image or 1 x 32 spans of a "
+        "window; for the score `patches` and the heat map. Encoders with feature maps only",
+        lambda view: view.patches,
+    ),
+    Column(
+        "raw_descriptor",
+        "float32",
+        "the sample itself, coarsely: colours and contrasts of 8 x 8 fields of an image (387 numbers for colour), the "
+        "values of a window (some 2,000 at most). Not for event logs",
+        lambda view: view.raw_descriptor,
+    ),
+    Column("content", "text", "hash of what the encoder was given: the same sample under another name has the same"),
+    Column(
+        "trace",
+        "bytes",
+        "identifies the sample where it was cut at another place or saved again: a small grey picture, or a hash of "
+        "each row or line",
+    ),
+    Column(
+        "disagreement",
+        "float32",
+        "with `--pairs`: 1 - mean cosine of the features of several random views, 0 to 2",
+        of_views=_disagreement,
+    ),
+    Column(
+        "elbo_gap",
+        "float32",
+        "with `--pairs`: minus the evidence lower bound of one view given another, in nats per latent dimension; "
+        "higher: the views explain each other worse. Methods with such a bound only",
+        of_views=_elbo_gap,
+    ),
+)
+
+
+def columns_of_view(view: EncodedView) -> dict[str, Tensor]:
+    """The columns that follow from one view, in the order of `COLUMNS`."""
+    values = {column.name: column.of_view(view) for column in COLUMNS if column.of_view is not None}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def columns_of_views(views: EncodedViews) -> dict[str, Tensor]:
+    """The columns that follow from several views, in the order of `COLUMNS`."""
+    values = {column.name: column.of_views(views) for column in COLUMNS if column.of_views is not None}
+    return {name: value for name, value in values.items() if value is not None}
