@@ -145,15 +145,15 @@ Latent = Gaussian | Point
 
 @dataclass(frozen=True)
 class Loss:
-    """What an objective returns for one batch: the loss, its named parts in nats, and the latents to be watched.
+    """What an objective returns for one batch: the loss, its named parts in nats, and the latents to be logged.
 
-    `watched` is what people see of the loss, detached, where `total` cannot be compared from step to step.
+    `logged` is what people see of the loss, detached, where `total` cannot be compared from step to step.
     """
 
     total: Float[Tensor, ""]
     latent: Latent
     parts: Mapping[str, Float[Tensor, ""]] = field(default_factory=dict)
-    watched: Float[Tensor, ""] | None = None
+    logged: Float[Tensor, ""] | None = None
 
 
 def to_arrow(values: Any) -> pa.Array:

@@ -188,7 +188,7 @@ def test_at_beta_1_the_means_are_pulled_as_hard_whatever_the_variance_is(
 def test_what_people_watch_is_minus_the_elbo_without_any_weight(build: Callable[..., VSSL], both: list[Images]):
     config = Config(prior_weight=0, likelihood_weight=2, predictor=False)
     plain, weighted = (build(replace(config, beta=beta))(both) for beta in (0.0, 1.0))
-    torch.testing.assert_close(weighted.watched, plain.watched)
+    torch.testing.assert_close(weighted.logged, plain.logged)
     torch.testing.assert_close(weighted.parts, plain.parts)
 
 
@@ -200,7 +200,7 @@ def test_the_weight_of_the_likelihood_grows_with_the_run(
     objective.progress.fill_(0.25)
     loss = objective(both)
     torch.testing.assert_close(loss.total.detach(), -2 * share * loss.parts["log_likelihood_nats"])
-    torch.testing.assert_close(loss.watched, loss.parts["prior_nats"] - loss.parts["log_likelihood_nats"])
+    torch.testing.assert_close(loss.logged, loss.parts["prior_nats"] - loss.parts["log_likelihood_nats"])
 
 
 def test_the_share_of_neighbours_has_the_nearest_other_sample_as_its_target(

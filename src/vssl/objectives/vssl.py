@@ -162,8 +162,8 @@ class VSSL(Objective):
             "temperature": self.log_temperature.detach().exp(),
         }
         # Minus the ELBO, without weights: with them the loss of a healthy run rises.
-        watched = (prior_term - log_likelihood.mean()).detach()
-        return Loss(prior_loss + progress * likelihood_loss, posterior.detach(), parts, watched)
+        logged = (prior_term - log_likelihood.mean()).detach()
+        return Loss(prior_loss + progress * likelihood_loss, posterior.detach(), parts, logged)
 
     def latent(self, features: Float[Tensor, "B F"]) -> Gaussian:
         return self.head(features)
