@@ -1,6 +1,7 @@
 """The values that travel between the rooms of vssl.
 
-One legend for all shapes: B batch, D latent, F features, C channels, H height, W width, L events, N samples.
+One legend for all shapes: B batch, V views, VB the rows of all views, view by view, D latent, F features, C channels,
+H height, W width, T time, L events, K classes or event types, N samples of all processes or of a table.
 """
 
 from __future__ import annotations

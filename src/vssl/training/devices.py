@@ -37,7 +37,7 @@ def choose(name: str = "auto") -> torch.device:
 
 def to_device(module: Module, device: torch.device) -> Module:
     """Move the module to the device, its convolution weights in channels-last layout, the fastest for convolutions."""
-    return module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
