@@ -151,9 +151,9 @@ def marginal_kl(gaussian: Gaussian) -> Float[Tensor, ""]:
         variance = _exp(_at_least_float32(gaussian.log_variance)).mean(0).expand_as(centre).maximum(floor)
         # Divided by the noise, S is the identity plus a Gram matrix: its eigenvalues are at least 1, and the smaller of
         # the two Gram matrices has the same determinant.
-        scaled = deviation * variance.rsqrt()
+        scaled: Tensor = deviation * variance.rsqrt()
         gram = scaled @ scaled.mT if len(scaled) < len(centre) else scaled.mT @ scaled
-        log_determinant = torch.linalg.slogdet(torch.eye(len(gram)).to(gram) + gram).logabsdet
+        log_determinant: Tensor = torch.linalg.slogdet(torch.eye(len(gram)).to(gram) + gram).logabsdet
         squares = deviation.square().sum(0) + centre.square()
         return 0.5 * ((squares + variance - 1 - variance.log()).sum() - log_determinant)
 

@@ -33,7 +33,8 @@ class Whitening(nn.Module):
 
     def forward(self, vectors: Float[Tensor, "B F"]) -> Float[Tensor, "B F"]:
         whitened = (vectors.float() - self.mean) @ self.matrix
-        return whitened * whitened.norm(dim=1, keepdim=True).clamp(min=NORM_FLOOR).pow(self.exponent - 1)
+        lengths: Tensor = whitened.norm(dim=1, keepdim=True).clamp(min=NORM_FLOOR)
+        return whitened * lengths ** (self.exponent - 1)
 
 
 def fit(reference: Float[Tensor, "N F"], exponent: float = 0) -> Whitening:

@@ -37,7 +37,8 @@ def choose(name: str = "auto") -> torch.device:
 
 def to_device(module: Module, device: torch.device) -> Module:
     """Move the module to the device, its convolution weights in channels-last layout, the fastest for convolutions."""
-    return module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    moved: Module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return moved
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
