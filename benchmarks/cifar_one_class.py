@@ -24,7 +24,7 @@ from vssl import Embeddings, Run, api
 from vssl.files import write_json
 from vssl.modalities import images
 from vssl.scores import knn, mahalanobis, novelty, patches
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "cifar_one_class.json"
 SCORES = {

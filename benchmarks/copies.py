@@ -33,7 +33,7 @@ from PIL import Image
 from vssl.files import write_json
 from vssl.modalities import events, images, sensors
 from vssl.modalities.copies import Copies, Marks, content, short, spans_of
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "copies.json"
 PLANTED, TRAINING, LATER = 150, 2000, 500

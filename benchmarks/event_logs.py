@@ -32,7 +32,7 @@ from vssl import Run, api
 from vssl.decisions import bounds
 from vssl.files import write_json
 from vssl.scores import knn, mahalanobis, mixture, novelty
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "event_logs.json"
 SCORES = {

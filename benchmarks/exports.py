@@ -37,7 +37,7 @@ from vssl.exporting.folder import Precision, export
 from vssl.exporting.graphs import Encoding, to_onnx
 from vssl.exporting.parity import differences
 from vssl.files import write_json
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 from vssl.training.model import Model
 
 OUT = Path(__file__).parent / "results" / "exports.json"

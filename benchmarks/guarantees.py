@@ -27,7 +27,7 @@ from scipy import stats
 from vssl.decisions import bounds
 from vssl.errors import NotEnoughDataError
 from vssl.files import write_json
-from vssl.training.environment import versions
+from vssl.training.describe import versions
 
 OUT = Path(__file__).parent / "results" / "guarantees.json"
 CONFIDENCE = 0.95

@@ -33,7 +33,7 @@ from vssl.encoders.base import Decoder
 from vssl.files import write_json
 from vssl.modalities import images
 from vssl.scores import ambiguity, disagreement, elbo_gap, knn, mahalanobis, mixture, novelty, patches
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 from vssl.training.model import Model
 
 OUT = Path(__file__).parent / "results" / "infrared_decide.json"

@@ -37,7 +37,7 @@ from vssl.modalities import events
 from vssl.modalities.events.files import find, rows
 from vssl.modalities.events.reading import parser
 from vssl.modalities.events.templates import Matcher, Miner
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "log_templates.json"
 LINES = 200_000

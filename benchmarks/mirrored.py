@@ -27,7 +27,7 @@ from vssl import Embeddings, api
 from vssl.files import write_json
 from vssl.modalities import images
 from vssl.scores import knn, novelty
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "mirrored.json"
 OWN_MIRROR = ("0", "1", "8")

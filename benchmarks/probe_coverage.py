@@ -22,7 +22,7 @@ import tyro
 from vssl import Embeddings, Run
 from vssl.decisions.probe import probe
 from vssl.files import write_json
-from vssl.training.environment import versions
+from vssl.training.describe import versions
 
 OUT = Path(__file__).parent / "results" / "probe_coverage.json"
 LABELS = (200, 400, 1000)

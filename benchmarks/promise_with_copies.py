@@ -42,7 +42,7 @@ from vssl.modalities.copies import content, short
 from vssl.modalities.images import copies as pictures
 from vssl.modalities.sensors import copies as rows
 from vssl.scores import knn
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 from vssl.types import Embeddings, to_arrow
 
 OUT = Path(__file__).parent / "results" / "promise_with_copies.json"

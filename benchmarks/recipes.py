@@ -36,7 +36,7 @@ from vssl.modalities import images
 from vssl.run import Run
 from vssl.scores.neighbours import Neighbours
 from vssl.training import loop
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 from vssl.training.progress import console
 from vssl.training.settings import Budget
 from vssl.types import Embeddings, to_arrow
@@ -110,7 +110,7 @@ def run_vssl(options: Options, objective: str, seed: int) -> dict[str, Any]:
         settings = dataclasses.replace(settings, batch=options.batch)
     folder = options.runs / options.recipe / f"{re.sub('[/:,]', '-', objective)}-{seed}"
     train = options.data / recipe.train
-    run = loop.train_or_resume(train, folder, settings, command=" ".join(sys.argv), terminal=console())
+    run = loop.complete(train, folder, settings, command=" ".join(sys.argv), terminal=console())
     if run.info["status"] != "done":
         sys.exit(f"{folder} is {run.info['status']}: not recorded. The same command goes on with it.")
     measured = {"budget": dataclasses.asdict(settings.budget), **run.info["progress"]}

@@ -31,7 +31,7 @@ from vssl.evaluation.vus import rows_from_windows, vus
 from vssl.files import write_json
 from vssl.modalities import sensors
 from vssl.scores import ambiguity, knn, mahalanobis, novelty, patches
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 from vssl.types import Series
 
 WINDOW = 64

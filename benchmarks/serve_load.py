@@ -29,7 +29,7 @@ import tyro
 from fastapi import FastAPI, File, UploadFile
 
 from vssl.files import write_json
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 
 SERVICES = ("vssl serve", "batches of one", "plain FastAPI and torch")
 CLIENTS = (1, 8, 64)

@@ -30,7 +30,7 @@ import torch
 import tyro
 
 from vssl.files import write_json
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 
 REPOSITORY = Path(__file__).parents[1]
 RUNTIME = ("numpy", "onnxruntime", "pillow")

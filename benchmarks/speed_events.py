@@ -25,7 +25,7 @@ import tyro
 from vssl.demo.controller import SESSION, Controller, jobs
 from vssl.files import write_json
 from vssl.modalities import events
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "speed_events.json"
 MODES = {"windows": events.Config(), "sessions": events.Config(session=SESSION)}
@@ -89,7 +89,7 @@ def _measured(path: Path, config: events.Config) -> dict[str, float]:
     return {
         "mined_lines_per_s": round(spec.lines.read / mined_s),
         "read_lines_per_s": round(spec.lines.read / read_s),
-        "images_per_s": round(samples / read_s),
+        "samples_per_s": round(samples / read_s),
         "templates": len(spec.templates),
         "memory_mib": round(_peak_mib() - before_mib, 1),
     }

@@ -27,7 +27,7 @@ import tyro
 
 from training import BATCH
 from vssl.files import write_json
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 
 HERE = Path(__file__).parent
 TWO_VIEWS = "vssl:views=2"

@@ -23,7 +23,7 @@ from vssl.config import member
 from vssl.files import write_json
 from vssl.modalities import images
 from vssl.training import devices, model, optim
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 from vssl.training.settings import Budget, Optimiser, Settings
 
 

@@ -29,7 +29,7 @@ from vssl.demo.spindle import CHANNELS, START, Spindle, series
 from vssl.encoders import temporal
 from vssl.files import write_json
 from vssl.modalities import sensors
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "speed_series.json"
 CONFIG = sensors.Config(window="64", stride="16")

@@ -30,7 +30,7 @@ from vssl.errors import DivergedError
 from vssl.evaluation import Evidence, judge
 from vssl.files import write_json
 from vssl.modalities import images
-from vssl.training.environment import machine, versions
+from vssl.training.describe import machine, versions
 from vssl.training.settings import Optimiser
 
 HEADER = (
