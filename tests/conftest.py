@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+import shape_checks  # noqa: F401
 from vssl.config import find, member, name_of
 from vssl.modalities import images
 from vssl.modalities.images.decode import Canvas

@@ -24,7 +24,7 @@ INFO = {
         "objective": {"name": "vssl", "form": "cosine"},
     },
     "spec": {"height": 32, "width": 32, "mean": [0.48]},
-    "progress": {"step": 400, "steps": 400, "seconds": 612.0, "images": 102400},
+    "progress": {"step": 400, "steps": 400, "seconds": 612.0, "samples": 102400},
     "health": "healthy",
 }
 VALUES = {
@@ -51,10 +51,10 @@ def metrics(steps: int, variance: bool) -> list[dict]:
         line = {
             "step": 10 * at + 10,
             "seconds": 15.3 * (at + 1),
-            "share": share,
+            "progress": share,
             "loss": 3 + 2.5 * np.exp(-4 * share) + 0.05 * noise[at],
             "learning_rate": 2e-3 * min(1, share / 0.05) * (1 + np.cos(np.pi * share)) / 2,
-            "images_per_s": 800 + 15 * noise[at],
+            "samples_per_s": 800 + 15 * noise[at],
             "data_wait": 0.01,
             "effective_rank": 10 + 40 * share,
             "health": "healthy",

@@ -238,7 +238,7 @@ def test_a_disk_that_is_full_while_the_model_is_saved_leaves_a_run_that_can_go_o
         with pytest.raises(StorageError, match=r"latest\.safetensors cannot be written: No space left on device"):
             api.train(photos, tmp_path / "run", **quick)
     left = [path.name for path in (tmp_path / "run").rglob("*") if path.is_file()]
-    assert sorted(left) == ["metrics.jsonl", "run.json", "training.safetensors"]
+    assert sorted(left) == ["metrics.jsonl", "run.json", "training_index.safetensors"]
     with pytest.raises(VsslError, match="no model yet"):
         api.load(tmp_path / "run")
     assert api.resume(tmp_path / "run").info["status"] == "done"

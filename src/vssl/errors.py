@@ -1,22 +1,22 @@
-"""Every error that vssl raises on purpose. The tree is the map:
+"""The errors that vssl raises:
 
 VsslError
 ├── ConfigError            a setting that does not exist or is out of range
-├── DataError              the data cannot be used as they are
+├── DataError              the data cannot be used
 │   ├── EmptyDataError     nothing usable was found
 │   ├── BrokenFileError    one file cannot be read; names the file and the reason
-│   ├── TooManyBrokenError more files are broken than the stated share allows
-│   └── NotEnoughDataError too few samples for the guarantee that was asked for; says how many it needs
+│   ├── TooManyBrokenError more files are unreadable than the setting allows
+│   └── NotEnoughDataError too few samples for the requested guarantee; states the number it needs
 ├── RunError               a run folder cannot be used
-│   ├── RunExistsError     it is there already and nobody asked to overwrite it
-│   ├── RunNotFoundError   there is no run, or it holds no model yet
-│   ├── RunVersionError    it was written by an incompatible version
-│   └── PolicyError        there is no policy, or it may not be used here: another model, back end or time
-├── ExportError            an export folder cannot be made, or is not what was exported
-├── StorageError           a file cannot be written: no permission, disk full
+│   ├── RunExistsError     the folder exists and overwriting was not requested
+│   ├── RunNotFoundError   there is no run, or it has no model yet
+│   ├── RunVersionError    an incompatible version of vssl wrote it
+│   └── PolicyError        there is no policy, or it is not valid for this model, back end or time
+├── ExportError            an export folder cannot be written, or has been changed
+├── StorageError           a file cannot be written: no permission, or the disk is full
 └── DivergedError          the loss is no longer a finite number
 
-Each message says what was wrong, where (file and row), and what to do.
+Each message states what is wrong, where (file and row), and what to do.
 """
 
 
@@ -29,11 +29,11 @@ class ConfigError(VsslError, ValueError):
 
 
 class DataError(VsslError):
-    """The data cannot be used as they are."""
+    """The data cannot be used."""
 
 
 class EmptyDataError(DataError):
-    """Nothing usable was found where data were expected."""
+    """No usable data were found."""
 
 
 class BrokenFileError(DataError):
@@ -49,16 +49,17 @@ class BrokenFileError(DataError):
 
 
 class TooManyBrokenError(DataError):
-    """More files are broken than the stated share allows."""
+    """More files are unreadable than `max_broken` allows."""
 
 
 class NotEnoughDataError(DataError):
-    """There are too few samples for the guarantee that was asked for.
+    """There are too few samples for the requested guarantee.
 
     Attributes:
-        given: How many there are that differ; copies of others do not count.
-        needed: How many are needed at least.
-        of: How many there are with the copies; None where none were looked for.
+        given: Number of distinct samples, without copies of others.
+        needed: Minimum number of samples.
+        guarantee, hint: The guarantee, and advice for the message.
+        of: Number of samples including copies; None where copies were not searched for.
     """
 
     def __init__(self, given: int, needed: int, guarantee: str, hint: str = "", of: int | None = None) -> None:
@@ -78,11 +79,11 @@ class RunError(VsslError):
 
 
 class RunExistsError(RunError):
-    """The run folder is there already and nobody asked to overwrite it."""
+    """The run folder exists and overwriting was not requested."""
 
 
 class RunNotFoundError(RunError):
-    """There is no run at this place, or it holds no model yet."""
+    """There is no run in this folder, or it has no model yet."""
 
 
 class RunVersionError(RunError):
@@ -90,11 +91,11 @@ class RunVersionError(RunError):
 
 
 class PolicyError(RunError):
-    """There is no policy, or it may not be used here: another model, preprocessing, back end or time."""
+    """There is no policy, or it is not valid for this model, preprocessing, back end or time."""
 
 
 class ExportError(VsslError):
-    """An export folder cannot be made, or is not what was exported."""
+    """An export folder cannot be written, or has been changed since the export."""
 
 
 class StorageError(VsslError):

@@ -1,4 +1,4 @@
-"""Writing files so that a kill at any moment leaves the last good state, and opening compressed ones as plain ones."""
+"""Atomic writing of files, so that a kill at any moment leaves the previous file, and reading of compressed files."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from vssl.errors import StorageError
 
 COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
-"""How a file is opened, by the end of its name."""
+"""How to open a compressed file, by its suffix."""
 
 
 def opened(path: Path) -> BinaryIO:
-    """The plain bytes of a file, compressed or not, to be read in order."""
-    return COMPRESSED.get(path.suffix.lower(), open)(path, "rb")
+    """Open a file for reading its uncompressed bytes, whether it is compressed or not."""
+    return cast(BinaryIO, COMPRESSED.get(path.suffix.lower(), open)(path, "rb"))
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name only when it is complete and on the disk.
+    """A file that replaces `path` when the block ends without error and the data are on the disk.
 
     Raises:
-        StorageError: The folder cannot be written, or the disk is full; what stood at `path` stands there still.
+        StorageError: The folder cannot be written, or the disk is full; an existing file is unchanged.
     """
     temporary: Path | None = None
     try:
@@ -44,7 +44,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be written: {error.strerror or error}. Free some space or choose a folder you may write to."
+            f"{path} cannot be written: {error.strerror or error}. Free some space or choose a writable folder."
         ) from error
     finally:
         if temporary is not None:
@@ -52,6 +52,6 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write JSON, all or nothing."""
+    """Write JSON atomically."""
     with atomic(path) as file:
         file.write((json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())

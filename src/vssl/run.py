@@ -2,7 +2,7 @@
 
 RUN/run.json               settings, specification of the data, versions, seed, fingerprint, status
 RUN/model.safetensors      student, teacher, heads
-RUN/training.safetensors   by what the training samples are known again
+RUN/training_index.safetensors  hashes by which the training samples are recognised
 RUN/state/                 what resuming needs
 RUN/metrics.jsonl          one line a logging step
 RUN/embeddings/*.parquet   id, features, mean, log_variance, ambiguity, metadata
@@ -27,7 +27,7 @@ from vssl.errors import RunExistsError, RunNotFoundError, RunVersionError
 from vssl.files import write_json
 from vssl.types import Embeddings
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Run:
@@ -143,7 +143,7 @@ class Run:
 def _clear(path: Path) -> None:
     for name in (
         "model.safetensors",
-        "training.safetensors",
+        "training_index.safetensors",
         "metrics.jsonl",
         "evaluation.json",
         "policy.json",

@@ -68,7 +68,7 @@ def test_each_trial_leaves_a_file_with_figures_and_cost(compared: Path):
         for name in (*names, "finetune/accuracy_10"):
             assert 0 <= values[name] <= 1
         assert {f"corruption/{kind}/3/auroc/nn_distance" for kind in ("noise", "blur", "blackout")} <= set(values)
-        assert result["cost"]["images"] == 6 * (8 if method == "vssl" else 16)
+        assert result["cost"]["samples"] == 6 * (8 if method == "vssl" else 16)
         assert result["cost"]["gflops_per_image"] > 0
         assert result["cost"]["peak_mb"] > 50
         assert result["settings"]["seed"] == 0

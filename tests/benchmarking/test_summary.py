@@ -23,7 +23,7 @@ def result(method: str, seed: int = 0, linear: float = 0.5, **changes: Any) -> d
         "health": "healthy",
         "loss_spikes": 0,
         "values": values,
-        "cost": {"images_per_s": 900.0, "seconds": 300.0, "gflops_per_image": 0.4, "peak_mb": 1000.0},
+        "cost": {"samples_per_s": 900.0, "seconds": 300.0, "gflops_per_image": 0.4, "peak_mb": 1000.0},
         "settings": {"encoder": {"name": "convnet", "variant": "small"}, "modality": {"views": "natural"}},
         "machine": {"cpu": "a processor", "cores": 2, "device": "cpu"},
         "versions": {"vssl": "0.1.0", "torch": "2.0"},

@@ -250,12 +250,12 @@ def test_samples_of_the_training_are_known_when_its_data_are_gone(trained: Run, 
 def test_without_the_file_of_training_samples_the_policy_says_what_could_not_be_checked(
     trained: Run, line: Path, ask: Ask
 ):
-    (trained.path / "training.safetensors").write_bytes(b"damaged")
+    (trained.path / "training_index.safetensors").write_bytes(b"damaged")
     (said,) = (text for text in calibrate(trained, f"{line}:label=ok", ask).caveats if "could not be checked" in text)
     assert "not what the training wrote" in said
-    (trained.path / "training.safetensors").unlink()
+    (trained.path / "training_index.safetensors").unlink()
     policy = calibrate(trained, f"{line}:label=ok", ask, overwrite=True)
-    assert any("could not be checked: the run has no training.safetensors." in text for text in policy.caveats)
+    assert any("could not be checked: the run has no training_index.safetensors." in text for text in policy.caveats)
 
 
 def test_samples_of_the_bank_are_no_calibration(trained: Run, line: Path, ask: Ask):

@@ -403,7 +403,7 @@ def test_progress_is_told_to_the_end(trained: Run, photos: Path, monkeypatch: py
 
         def __exit__(self, *_: object) -> None: ...
 
-    monkeypatch.setattr(embed_module, "counting", Counting)
+    monkeypatch.setattr(embed_module, "progress_bar", Counting)
     monkeypatch.setattr(embed_module, "BATCH", 24)
     api.embed(trained, photos)
     assert told == [(24, 64), (48, 64), (64, 64)]

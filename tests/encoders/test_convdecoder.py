@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from vssl.encoders.convdecoder import MOMENTUM, SMALLEST_VARIANCE, ConvDecoder
+from vssl.encoders.convdecoder import MIN_VARIANCE, MOMENTUM, ConvDecoder
 from vssl.types import Images
 
 
@@ -65,5 +65,5 @@ def test_a_perfect_reconstruction_is_no_infinite_likelihood():
     decoder, z, _ = made()
     perfect = Images(decoder(z).detach())
     result = decoder.log_likelihood(z, perfect)
-    floor = torch.tensor(SMALLEST_VARIANCE).double()
+    floor = torch.tensor(MIN_VARIANCE).double()
     torch.testing.assert_close(result, expected(perfect.pixels, perfect.pixels, floor), rtol=1e-6, atol=0)

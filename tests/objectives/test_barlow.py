@@ -70,5 +70,5 @@ def test_it_claims_no_variance(make_objective: Callable[..., Objective]):
 
 
 def test_a_negative_weight_is_refused():
-    with pytest.raises(ConfigError, match=r"barlow\.off_diagonal is -0\.1; it must be 0 or more"):
+    with pytest.raises(ConfigError, match=r"barlow\.off_diagonal is -0\.1; it must be in the range \[0, inf\)"):
         barlow.Config(off_diagonal=-0.1)

@@ -95,10 +95,10 @@ def test_it_claims_no_variance(make_objective: Callable[..., Objective]):
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5])
 def test_a_share_that_leaves_one_term_out_is_refused(share: float):
-    with pytest.raises(ConfigError, match=rf"lejepa\.regularisation is {share}; it must be above 0 and below 1"):
+    with pytest.raises(ConfigError, match=rf"lejepa\.regularisation is {share}; it must be in the range \(0, 1\)"):
         lejepa.Config(regularisation=share)
 
 
 def test_no_directions_are_refused():
-    with pytest.raises(ConfigError, match=r"lejepa\.directions is 0; it must be 1 or more"):
+    with pytest.raises(ConfigError, match=r"lejepa\.directions is 0; it must be in the range \[1, inf\)"):
         lejepa.Config(directions=0)

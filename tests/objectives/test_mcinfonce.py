@@ -84,10 +84,13 @@ def test_the_latent_is_an_isotropic_gaussian_on_the_sphere_of_radius_sqrt_d(make
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"samples": 0}, r"mcinfonce\.samples is 0; it must be 1 or more"),
-        ({"concentration": 0.0}, r"mcinfonce\.concentration is 0\.0; it must be above 0"),
-        ({"latent": 1}, r"mcinfonce\.latent is 1; it must be 2 or more"),
-        ({"log_variance_range": (1.0, 1.0)}, r"mcinfonce\.log_variance_range is 1\.0\.\.1\.0; .* low < high"),
+        ({"samples": 0}, r"mcinfonce\.samples is 0; it must be in the range \[1, inf\)"),
+        ({"concentration": 0.0}, r"mcinfonce\.concentration is 0\.0; it must be in the range \(0, inf\)"),
+        ({"latent": 1}, r"mcinfonce\.latent is 1; it must be in the range \[2, inf\)"),
+        (
+            {"log_variance_range": (1.0, 1.0)},
+            r"mcinfonce\.log_variance_range is 1\.0\.\.1\.0; its first number must be below",
+        ),
     ],
 )
 def test_settings_without_meaning_are_refused(settings: dict[str, Any], message: str):

@@ -47,5 +47,5 @@ def test_it_claims_no_variance(make_objective: Callable[..., Objective]):
 
 
 def test_a_temperature_of_zero_is_refused():
-    with pytest.raises(ConfigError, match=r"simclr\.temperature is 0\.0; it must be above 0"):
+    with pytest.raises(ConfigError, match=r"simclr\.temperature is 0\.0; it must be in the range \(0, inf\)"):
         simclr.Config(temperature=0.0)

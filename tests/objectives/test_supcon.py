@@ -60,7 +60,7 @@ def test_the_loop_hands_it_the_labels_of_the_batch(
 
     monkeypatch.setattr(supcon.SupCon, "forward", watched)
     loop.train(pictures, tmp_path / "run", settings_with_labels(tiny_settings))
-    order = loop._order(64, 16, seed=0, step=0)
+    order = loop._batches(64, 16, seed=0, step=0)
     # The pictures lie in folders kind-0 to kind-3, 16 in each, and are read in the order of their names.
     assert all(torch.equal(labels, torch.from_numpy(next(order) // 16)) for labels in seen)
     assert len(seen) == 12
@@ -78,7 +78,7 @@ def test_a_sample_without_label_is_refused(pictures: Path, tmp_path: Path, tiny_
     ]
     (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
     settings = replace(settings_with_labels(tiny_settings), modality=images.Config())
-    with pytest.raises(DataError, match=r"1 samples have no 'label' \(.*\.png is the first\)"):
+    with pytest.raises(DataError, match=r"1 samples have no 'label', the first is .*\.png"):
         loop.train(tmp_path / "list.csv", tmp_path / "run", settings)
 
 

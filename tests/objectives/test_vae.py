@@ -116,8 +116,11 @@ def test_data_without_a_decoder_are_refused_by_name(make_objective: Make, monkey
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"beta": -1.0}, r"vae\.beta is -1\.0; it must be 0 or more"),
-        ({"log_variance_range": (2.0, 2.0)}, r"vae\.log_variance_range is 2\.0\.\.2\.0; it must be an interval"),
+        ({"beta": -1.0}, r"vae\.beta is -1\.0; it must be in the range \[0, inf\)"),
+        (
+            {"log_variance_range": (2.0, 2.0)},
+            r"vae\.log_variance_range is 2\.0\.\.2\.0; its first number must be below the second",
+        ),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str):

@@ -75,5 +75,5 @@ def test_it_claims_no_variance(make_objective: Callable[..., Objective]):
 
 @pytest.mark.parametrize("name", ["invariance", "variance", "covariance"])
 def test_a_negative_weight_is_refused(name: str):
-    with pytest.raises(ConfigError, match=rf"vicreg\.{name} is -1\.0; it must be 0 or more"):
+    with pytest.raises(ConfigError, match=rf"vicreg\.{name} is -1\.0; it must be in the range \[0, inf\)"):
         vicreg.Config(**{name: -1.0})

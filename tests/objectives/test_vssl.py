@@ -98,9 +98,9 @@ def test_the_aggregate_prior_is_a_ratio_of_overlap_integrals(
 
 def test_the_gradient_of_the_aggregate_prior_is_the_references(build: Callable[..., VSSL], some: list[Images]):
     objective = build(Config(likelihood_weight=0), len(some))
-    watched = [objective.encoder.stem.weight, objective.log_temperature]
-    expected = torch.autograd.grad(aggregate_reference(objective, some), watched)
-    torch.testing.assert_close(torch.autograd.grad(objective(some).total, watched), expected, atol=1e-4, rtol=1e-3)
+    trained = [objective.encoder.stem.weight, objective.log_temperature]
+    expected = torch.autograd.grad(aggregate_reference(objective, some), trained)
+    torch.testing.assert_close(torch.autograd.grad(objective(some).total, trained), expected, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("variance", ["isotropic", "diagonal"])
@@ -120,9 +120,9 @@ def test_the_paired_prior_is_the_kl_to_the_teacher_of_the_other_view(
     expected = torch.stack(kl).mean() / LATENT
     total = objective(some).total
     torch.testing.assert_close(total, expected)
-    watched = [objective.encoder.stem.weight, *objective.head.parameters()]
+    trained = [objective.encoder.stem.weight, *objective.head.parameters()]
     torch.testing.assert_close(
-        torch.autograd.grad(total, watched), torch.autograd.grad(expected, watched), atol=1e-4, rtol=1e-3
+        torch.autograd.grad(total, trained), torch.autograd.grad(expected, trained), atol=1e-4, rtol=1e-3
     )
 
 
@@ -185,7 +185,7 @@ def test_at_beta_1_the_means_are_pulled_as_hard_whatever_the_variance_is(
     assert torch.allclose(*gradients, rtol=1e-4, atol=1e-6) == equal
 
 
-def test_what_people_watch_is_minus_the_elbo_without_any_weight(build: Callable[..., VSSL], both: list[Images]):
+def test_the_logged_loss_is_minus_the_elbo_without_any_weight(build: Callable[..., VSSL], both: list[Images]):
     config = Config(prior_weight=0, likelihood_weight=2, predictor=False)
     plain, weighted = (build(replace(config, beta=beta))(both) for beta in (0.0, 1.0))
     torch.testing.assert_close(weighted.logged, plain.logged)
@@ -287,9 +287,9 @@ def test_the_loss_of_the_paper_is_kl_minus_denoising_likelihood_averaged_over_bo
     expected = torch.stack(losses).mean() / LATENT
     total = objective(both, torch.Generator().manual_seed(3)).total
     torch.testing.assert_close(total, expected)
-    watched = [p for p in objective.parameters() if p.requires_grad]
+    trained = [p for p in objective.parameters() if p.requires_grad]
     torch.testing.assert_close(
-        torch.autograd.grad(total, watched), torch.autograd.grad(expected, watched), atol=1e-4, rtol=1e-3
+        torch.autograd.grad(total, trained), torch.autograd.grad(expected, trained), atol=1e-4, rtol=1e-3
     )
 
 
@@ -321,14 +321,17 @@ def test_the_mean_term_of_the_cosine_form_is_d_times_one_minus_cosine():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"temperature": 0.0}, "vssl.temperature must be above 0"),
-        ({"log_variance_range": (1.0, 1.0)}, "vssl.log_variance_range must be an interval"),
-        ({"ema_half_life": 1.5}, "vssl.ema_half_life is a share of the run"),
-        ({"ema_half_life": -0.1}, "vssl.ema_half_life is a share of the run"),
-        ({"beta": 1.1}, "vssl.beta must be in 0 to 1"),
-        ({"views": 3}, "vssl.views must be an even number"),
-        ({"views": 0}, "vssl.views must be an even number"),
-        ({"prior": "marginal", "likelihood_trains": "variance"}, "vssl.prior=marginal needs likelihood_trains=all"),
+        ({"temperature": 0.0}, r"vssl\.temperature is 0\.0; it must be in the range \(0, inf\)"),
+        (
+            {"log_variance_range": (1.0, 1.0)},
+            r"vssl\.log_variance_range is 1\.0\.\.1\.0; its first number must be below",
+        ),
+        ({"ema_half_life": 1.5}, r"vssl\.ema_half_life is 1\.5; it must be in the range \[0, 1\]"),
+        ({"ema_half_life": -0.1}, r"vssl\.ema_half_life is -0\.1; it must be in"),
+        ({"beta": 1.1}, r"vssl\.beta is 1\.1; it must be in the range \[0, 1\]"),
+        ({"views": 3}, r"vssl\.views is 3; it must be an even number"),
+        ({"views": 0}, r"vssl\.views is 0; it must be in the range \[2, inf\)"),
+        ({"prior": "marginal", "likelihood_trains": "variance"}, r"vssl\.prior=marginal needs likelihood_trains=all"),
     ],
 )
 def test_a_setting_out_of_its_range_is_refused(wrong: dict[str, Any], message: str):

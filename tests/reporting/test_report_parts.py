@@ -12,6 +12,7 @@ from vssl.reporting.health import checks
 from vssl.reporting.map import colourings, layout, mosaic, obstacle
 from vssl.reporting.meanings import UNKNOWN, figures
 from vssl.reporting.verdict import verdict
+from vssl.training.health import NO_GAIN
 from vssl.types import Embeddings
 
 
@@ -154,7 +155,7 @@ def test_accuracies_stand_beside_the_base_rate_and_balanced_ones_lead_where_clas
 
 def test_a_run_whose_training_is_not_shown_to_have_helped_is_finished_and_no_more():
     found = {"trained": 0.71, "untrained": 0.7, "samples": 24, "helped": False}
-    told = verdict(INFO | {"health": "finished", "evidence": found}, {}, None)
+    told = verdict(INFO | {"health": NO_GAIN, "training_gain": found}, {}, None)
     assert told.tone == "warning"
     assert told.headline == "Finished, and nothing shows that the training helped"
     assert "Train longer, or on more data." in told.health

@@ -69,7 +69,7 @@ ORACLES: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
     "log_overlap_matrix": (
         G.log_overlap_matrix,
         lambda q, p: torch.stack(
-            [overlap_reference(q, Gaussian(*row)) for row in zip(p.mean, p.log_variance, strict=True)], 1
+            [overlap_reference(q, Gaussian(p.mean[[row]], p.log_variance[[row]])) for row in range(len(p))], 1
         ),
     ),
     "marginal_kl": (lambda q, p: G.marginal_kl(q), marginal_reference),

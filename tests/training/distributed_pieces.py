@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vssl.stats.gather import gather, rank, world_size
-from vssl.training import devices
+from vssl.training import distributed
 
 ROWS = 12
 MINE = ROWS // 2
@@ -36,7 +36,7 @@ def check_batch_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d, *shape: int) -> None
         norm.weight.normal_()
     synchronised = type(norm)(norm.num_features)
     synchronised.load_state_dict(norm.state_dict())
-    devices.synchronise_batch_norms(synchronised)
+    distributed.synchronise_batch_norms(synchronised)
     expected_input, target = (3 + 2 * whole(*shape)).requires_grad_(), whole(*shape).roll(1, 0)
     local = own(expected_input).detach().clone().requires_grad_()
     expected, result = norm(expected_input), synchronised(local)
@@ -51,13 +51,13 @@ def check_batch_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d, *shape: int) -> None
 
 
 def check_agreement() -> None:
-    assert devices.agree(float(rank() + 7)) == 7
-    assert devices.mean_over_processes(torch.tensor(float(rank()))) == 0.5
+    assert distributed.broadcast_scalar(float(rank() + 7)) == 7
+    assert distributed.mean_over_processes(torch.tensor(float(rank()))) == 0.5
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with devices.processes(torch.device("cpu")):
+    with distributed.processes(torch.device("cpu")):
         assert world_size() == int(os.environ["WORLD_SIZE"]) == 2
         check_gather()
         check_batch_norm(nn.BatchNorm1d(4), 4)

@@ -20,5 +20,5 @@ if __name__ == "__main__":
     for source, out, settings in runs:
         loop.train(source, out, Settings.from_dict(settings))
     if len(runs) > 1:
-        gc.collect()  # as in devices.processes
+        gc.collect()  # as in distributed.processes
         dist.destroy_process_group()

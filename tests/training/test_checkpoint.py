@@ -16,7 +16,7 @@ from torch import nn
 from vssl.errors import RunNotFoundError, StorageError
 from vssl.run import Run
 from vssl.training import checkpoint, optim
-from vssl.training.checkpoint import Position, load_checkpoint, load_model, save_checkpoint
+from vssl.training.checkpoint import RunProgress, load_checkpoint, load_model, save_checkpoint
 from vssl.training.settings import Optimiser
 
 
@@ -66,8 +66,8 @@ def test_a_loaded_optimiser_goes_on_as_the_saved_one_would(run: Run, algorithm: 
     saved, loaded = State(algorithm, seed=0), State(algorithm, seed=1)
     for _ in range(3):
         saved.step()
-    save_checkpoint(run, saved.net, saved.optimizer, Position(3, 1.25, 24))
-    assert load_checkpoint(run, loaded.net, loaded.optimizer) == Position(3, 1.25, 24)
+    save_checkpoint(run, saved.net, saved.optimizer, RunProgress(3, 1.25, 24))
+    assert load_checkpoint(run, loaded.net, loaded.optimizer) == RunProgress(3, 1.25, 24)
     saved.step()
     loaded.step()
     assert equal(saved.weights(), loaded.weights())
@@ -76,19 +76,19 @@ def test_a_loaded_optimiser_goes_on_as_the_saved_one_would(run: Run, algorithm: 
 def test_without_a_checkpoint_a_run_starts_at_the_start(run: Run):
     state = State()
     before = state.weights()
-    assert load_checkpoint(run, state.net, state.optimizer) == Position(0, 0.0, 0)
+    assert load_checkpoint(run, state.net, state.optimizer) == RunProgress(0, 0.0, 0)
     assert equal(state.weights(), before)
 
 
 def two_checkpoints(run: Run, spoil: Callable[[], None], error: type[BaseException]) -> list[torch.Tensor]:
     """Save one, spoil what comes, fail to save the next; returns the weights of the first."""
     state = State()
-    save_checkpoint(run, state.net, state.optimizer, Position(1))
+    save_checkpoint(run, state.net, state.optimizer, RunProgress(1))
     first = state.weights()
     state.step()
     spoil()
     with pytest.raises(error):
-        save_checkpoint(run, state.net, state.optimizer, Position(2))
+        save_checkpoint(run, state.net, state.optimizer, RunProgress(2))
     return first
 
 
@@ -111,7 +111,7 @@ def test_a_kill_before_the_file_gets_its_name_leaves_the_last_good_one(run: Run,
 
 def test_half_a_file_that_a_kill_left_behind_is_not_taken_for_a_checkpoint(run: Run):
     state = State()
-    save_checkpoint(run, state.net, state.optimizer, Position(1))
+    save_checkpoint(run, state.net, state.optimizer, RunProgress(1))
     for name in (checkpoint.STATE, checkpoint.MODEL):
         whole = run.path / name
         whole.with_name(f".{whole.name}.abc.tmp").write_bytes(whole.read_bytes()[:100])
@@ -140,13 +140,13 @@ def test_a_full_disk_is_named_with_file_and_advice(run: Run, monkeypatch: pytest
     state = State()
     monkeypatch.setattr("vssl.files.os.fdopen", full_disk)
     with pytest.raises(StorageError, match=r"latest\.safetensors cannot be written: No space left.*Free some space"):
-        save_checkpoint(run, state.net, state.optimizer, Position(1))
+        save_checkpoint(run, state.net, state.optimizer, RunProgress(1))
 
 
 @pytest.mark.parametrize("name", [checkpoint.STATE, checkpoint.MODEL])
 def test_a_damaged_file_is_named(run: Run, name: str):
     state = State()
-    save_checkpoint(run, state.net, state.optimizer, Position(1))
+    save_checkpoint(run, state.net, state.optimizer, RunProgress(1))
     path = run.path / name
     path.write_bytes(path.read_bytes()[:-50])
     read = {
@@ -164,7 +164,7 @@ def test_a_model_that_is_not_there_yet_is_said_so(run: Run):
 
 def test_a_model_of_other_settings_is_refused(run: Run):
     state = State()
-    save_checkpoint(run, state.net, state.optimizer, Position(1))
+    save_checkpoint(run, state.net, state.optimizer, RunProgress(1))
     with pytest.raises(RunNotFoundError, match="does not fit the settings"):
         load_model(run, nn.Linear(3, 3))
     shutil.rmtree(run.path / "state")

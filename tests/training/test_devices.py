@@ -5,14 +5,14 @@ import torch
 from torch import nn
 
 from vssl.errors import ConfigError
-from vssl.training import devices
+from vssl.training import devices, distributed
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99"])
 def test_a_device_that_is_not_there_is_named(name: str):
-    with pytest.raises(ConfigError, match=f"no device '{name}' here"):
+    with pytest.raises(ConfigError, match=f"no device '{name}'"):
         devices.choose(name)
 
 
@@ -35,17 +35,17 @@ def test_auto_takes_bfloat16_only_where_it_pays(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_the_rows_of_all_processes_are_the_batch(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(devices, "world_size", lambda: 3)
+    monkeypatch.setattr(distributed, "world_size", lambda: 3)
     rows = []
     for number in range(3):
-        monkeypatch.setattr(devices, "rank", lambda number=number: number)
-        rows += range(12)[devices.my_rows(12)]
+        monkeypatch.setattr(distributed, "rank", lambda number=number: number)
+        rows += range(12)[distributed.local_rows(12)]
     assert rows == list(range(12))
 
 
 def test_one_process_agrees_with_itself_and_is_left_as_it_is():
     module = nn.BatchNorm1d(3)
-    with devices.processes(CPU), devices.first_process_first():
-        assert devices.agree(0.25) == 0.25
-        assert devices.mean_over_processes(torch.tensor(1.5)) == 1.5
-        assert devices.distribute(module, CPU) is module
+    with distributed.processes(CPU), distributed.main_process_first():
+        assert distributed.broadcast_scalar(0.25) == 0.25
+        assert distributed.mean_over_processes(torch.tensor(1.5)) == 1.5
+        assert distributed.distribute(module, CPU) is module

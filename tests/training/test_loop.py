@@ -31,7 +31,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_a_finished_run_says_what_it_did(tiny_run: Run):
     assert tiny_run.info["status"] == "done"
-    assert tiny_run.info["progress"].items() >= {"step": 12, "steps": 12, "images": 96}.items()
+    assert tiny_run.info["progress"].items() >= {"step": 12, "steps": 12, "samples": 96}.items()
     assert tiny_run.info["samples"] == 64
     assert tiny_run.info["broken"] == []
     assert tiny_run.info["settings"]["encoder"] == {"name": "convnet", "variant": "tiny"}
@@ -61,16 +61,16 @@ def test_training_leaves_the_random_numbers_of_the_user_alone(pictures: Path, tm
 
 def test_a_batch_larger_than_the_data_takes_all_of_them(pictures: Path, tmp_path: Path, tiny_settings: Tiny):
     run = loop.train(pictures, tmp_path / "run", tiny_settings(batch=1000, budget=Budget(epochs=2)))
-    assert run.info["progress"].items() >= {"step": 2, "images": 128}.items()
+    assert run.info["progress"].items() >= {"step": 2, "samples": 128}.items()
 
 
 def test_every_epoch_meets_each_sample_once_in_another_order():
-    order = loop._order(samples=10, batch=3, seed=0, step=0)
+    order = loop._batches(samples=10, batch=3, seed=0, step=0)
     epochs = [[next(order) for _ in range(3)] for _ in range(2)]
     first, second = ([int(row) for rows in epoch for row in rows] for epoch in epochs)
     assert len(set(first)) == len(set(second)) == 9
     assert first != second
-    assert list(next(loop._order(samples=10, batch=3, seed=0, step=4))) == list(epochs[1][1])
+    assert list(next(loop._batches(samples=10, batch=3, seed=0, step=4))) == list(epochs[1][1])
 
 
 @pytest.fixture
@@ -165,7 +165,9 @@ def test_a_batch_that_the_processes_cannot_share_is_refused(
     pictures: Path, tmp_path: Path, tiny_settings: Tiny, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(loop, "world_size", lambda: 3)
-    with pytest.raises(ConfigError, match=r"batch 16 makes 8 samples of 4 views .* divisible among 3"):
+    with pytest.raises(
+        ConfigError, match=r"A batch of 16 view pairs means 8 samples of 4 views .* number of processes \(3\)"
+    ):
         loop.train(pictures, tmp_path / "run", tiny_settings())
 
 
@@ -178,11 +180,11 @@ def test_more_views_of_a_sample_make_a_step_of_as_many_samples_fewer(
     pictures: Path, tmp_path: Path, tiny_settings: Tiny, views: int
 ):
     run = loop.train(pictures, tmp_path / "run", with_views(tiny_settings(), views))
-    assert run.info["progress"].items() >= {"step": 12, "images": 12 * 16 * 2 // views}.items()
+    assert run.info["progress"].items() >= {"step": 12, "samples": 12 * 16 * 2 // views}.items()
 
 
 def test_a_batch_too_small_for_its_views_is_refused(pictures: Path, tmp_path: Path, tiny_settings: Tiny):
-    with pytest.raises(ConfigError, match="batch 3 makes 1 samples of 4 views a step; they must be 2 or more"):
+    with pytest.raises(ConfigError, match="A batch of 3 view pairs means 1 samples of 4 views per step"):
         loop.train(pictures, tmp_path / "run", with_views(tiny_settings(), 4, batch=3))
     assert not (tmp_path / "run").exists()
 

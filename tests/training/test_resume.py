@@ -88,28 +88,28 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(
     assert_same(whole, loop.resume(stopped.path))
 
 
-def test_complete_trains_resumes_and_leaves_what_is_done_and_begins_anew_with_other_settings_or_data(
+def test_train_or_resume_trains_resumes_and_leaves_what_is_done_and_begins_anew_with_other_settings_or_data(
     pictures: Path, tmp_path: Path, tiny_settings: Tiny, at_step: Stop
 ):
     out, settings = tmp_path / "run", tiny_settings()
     whole = loop.train(pictures, tmp_path / "whole", settings)
     at_step(3, press_ctrl_c)
-    assert loop.complete(pictures, out, settings).info["progress"]["step"] == 4
-    done = loop.complete(pictures, out, settings)
+    assert loop.train_or_resume(pictures, out, settings).info["progress"]["step"] == 4
+    done = loop.train_or_resume(pictures, out, settings)
     assert_same(whole, done)
     written = (out / "run.json").stat().st_mtime_ns
-    assert loop.complete(pictures, out, settings).info == done.info
+    assert loop.train_or_resume(pictures, out, settings).info == done.info
     assert (out / "run.json").stat().st_mtime_ns == written
-    assert loop.complete(pictures, out, tiny_settings(seed=1)).info["settings"]["seed"] == 1
+    assert loop.train_or_resume(pictures, out, tiny_settings(seed=1)).info["settings"]["seed"] == 1
     copy = shutil.copytree(pictures, tmp_path / "copy")
-    assert loop.complete(copy, out, tiny_settings(seed=1)).info["source"] == str(copy)
+    assert loop.train_or_resume(copy, out, tiny_settings(seed=1)).info["source"] == str(copy)
 
 
 def test_ctrl_c_leaves_a_run_that_can_be_used(pictures: Path, tmp_path: Path, tiny_settings: Tiny, at_step: Stop):
     at_step(3, press_ctrl_c)
     run = loop.train(pictures, tmp_path / "run", tiny_settings())
     assert Run(run.path).info["status"] == "interrupted"
-    assert Run(run.path).info["progress"].items() >= {"step": 4, "steps": 12, "images": 32}.items()
+    assert Run(run.path).info["progress"].items() >= {"step": 4, "steps": 12, "samples": 32}.items()
     assert load(run, "cpu").objective.encoder.features == 128
 
 
@@ -120,9 +120,9 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_without_a_line_twice(
     settings = tiny_settings(checkpoint_minutes=0.0)
     whole = loop.train(pictures, tmp_path / "whole", settings)
 
-    def save_until_five(run: Run, objective: Any, optimizer: Any, position: checkpoint.Position) -> None:
-        if position.step <= 5:
-            checkpoint.save_checkpoint(run, objective, optimizer, position)
+    def save_until_five(run: Run, objective: Any, optimizer: Any, progress: checkpoint.RunProgress) -> None:
+        if progress.step <= 5:
+            checkpoint.save_checkpoint(run, objective, optimizer, progress)
 
     at_step(9, kill)
     with monkeypatch.context() as patch:
@@ -161,7 +161,7 @@ def test_a_run_of_a_version_with_other_settings_is_not_resumed(
     settings = run.info["settings"]
     objective = {name: value for name, value in settings["objective"].items() if name != "views"}
     run.update(settings=settings | {"objective": objective})
-    with pytest.raises(RunError, match=r"was begun by vssl .*, which had other settings"):
+    with pytest.raises(RunError, match=r"was started by vssl .*, which had other settings"):
         loop.resume(run.path)
 
 

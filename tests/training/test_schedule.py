@@ -1,4 +1,4 @@
-"""Shares, learning rates, clocks."""
+"""Progress, learning rates, clocks."""
 
 from types import SimpleNamespace
 
@@ -10,10 +10,11 @@ from vssl.training.settings import Budget
 
 
 @pytest.mark.parametrize(
-    ("share", "factor"), [(0.0, 0.0), (0.05, 0.5), (0.1, 1.0), (0.325, 0.8535534), (0.55, 0.5), (1.0, 0.0), (1.2, 0.0)]
+    ("progress", "factor"),
+    [(0.0, 0.0), (0.05, 0.5), (0.1, 1.0), (0.325, 0.8535534), (0.55, 0.5), (1.0, 0.0), (1.2, 0.0)],
 )
-def test_the_learning_rate_warms_up_and_falls_by_half_a_cosine(share: float, factor: float):
-    assert learning_rate_factor(share, warmup=0.1) == pytest.approx(factor, abs=1e-6)
+def test_the_learning_rate_warms_up_and_falls_by_half_a_cosine(progress: float, factor: float):
+    assert learning_rate_factor(progress, warmup=0.1) == pytest.approx(factor, abs=1e-6)
 
 
 def test_without_a_warm_up_the_run_starts_at_the_peak():
@@ -21,7 +22,7 @@ def test_without_a_warm_up_the_run_starts_at_the_peak():
 
 
 @pytest.mark.parametrize(
-    ("budget", "step", "seconds", "share"),
+    ("budget", "step", "seconds", "progress"),
     [
         (Budget(steps=40), 10, 1e9, 0.25),
         (Budget(epochs=2), 5, 1e9, 0.25),
@@ -29,8 +30,8 @@ def test_without_a_warm_up_the_run_starts_at_the_peak():
         (Budget(minutes=2), 10**9, 30.0, 0.25),
     ],
 )
-def test_the_share_of_the_run_follows_from_its_budget(budget: Budget, step: int, seconds: float, share: float):
-    assert Schedule.of(budget, steps_per_epoch=10).share(step, seconds) == share
+def test_the_progress_of_the_run_follows_from_its_budget(budget: Budget, step: int, seconds: float, progress: float):
+    assert Schedule.of(budget, steps_per_epoch=10).progress(step, seconds) == progress
 
 
 @pytest.fixture
@@ -51,10 +52,10 @@ def test_a_clock_goes_on_from_where_the_run_was_stopped(now: SimpleNamespace):
 
 
 def test_rates_are_those_since_the_last_question(now: SimpleNamespace):
-    clock = Clock(images_before=50)
+    clock = Clock(samples_before=50)
     with clock.waiting():
         now.seconds += 1
     now.seconds += 3
-    assert clock.rates(images=90) == {"images_per_s": 10.0, "data_wait": 0.25}
+    assert clock.rates(samples=90) == {"samples_per_s": 10.0, "data_wait": 0.25}
     now.seconds += 2
-    assert clock.rates(images=190) == {"images_per_s": 50.0, "data_wait": 0.0}
+    assert clock.rates(samples=190) == {"samples_per_s": 50.0, "data_wait": 0.0}

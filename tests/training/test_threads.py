@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vssl.training.threads import LONGEST_INTERVAL, Threads
+from vssl.training.threads import MAX_INTERVAL, ThreadTuner
 
 
 class Machine:
@@ -11,7 +11,7 @@ class Machine:
     def __init__(self, seconds: dict[int, float]) -> None:
         self.seconds = seconds
         self.used: list[int] = []
-        self.threads = Threads(max(seconds), self.use)
+        self.threads = ThreadTuner(max(seconds), self.use)
         self.now = max(seconds)
 
     def use(self, count: int) -> None:
@@ -21,13 +21,13 @@ class Machine:
         start = len(self.used)
         for _ in range(count):
             self.used.append(self.now)
-            self.threads.step_took(self.seconds[self.now])
+            self.threads.record(self.seconds[self.now])
         return self.used[start:]
 
 
 def test_on_a_quiet_machine_all_threads_are_kept_and_trials_become_rare():
     machine = Machine({2: 0.3, 1: 0.6})
-    used = machine.steps(2 * LONGEST_INTERVAL)
+    used = machine.steps(2 * MAX_INTERVAL)
     assert used.count(1) < 0.04 * len(used)
     assert machine.threads.count == 2
 
@@ -50,7 +50,7 @@ def test_a_machine_that_becomes_quiet_is_used_in_full_again():
     machine = Machine({2: 6.0, 1: 0.6})
     machine.steps(200)
     machine.seconds[2] = 0.3
-    machine.steps(LONGEST_INTERVAL)
+    machine.steps(MAX_INTERVAL)
     assert machine.threads.count == 2
 
 

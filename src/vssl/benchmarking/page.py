@@ -18,7 +18,7 @@ SCORES = ("ambiguity", "posterior_distance", *STAND_INS)
 CORRUPTION_SCORES = ("ambiguity", "nn_distance", "mahalanobis", "feature_norm")
 COSTS = {
     "seconds": "Seconds",
-    "images_per_s": "Images/s",
+    "samples_per_s": "Images/s",
     "gflops_per_image": "GFLOP an image",
     "parameters": "Trained parameters",
     "peak_mb": "Peak MB",

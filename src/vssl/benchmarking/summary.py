@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vssl.benchmarking.methods import family
-from vssl.training.evidence import FINISHED, HEALTHY
+from vssl.training.health import HEALTHY, NO_GAIN
 
 Result = Mapping[str, Any]
 WITHIN = 0.02
@@ -88,7 +88,7 @@ class Row:
         """What sets it apart and what went wrong in any of the runs, in words; "" if nothing did."""
         diverged = sum(result["outcome"] == "diverged" for result in self.results)
         done = [result["health"] for result in self.results if result["outcome"] == "done"]
-        sick, unproven = len(done) - done.count(HEALTHY) - done.count(FINISHED), done.count(FINISHED)
+        sick, unproven = len(done) - done.count(HEALTHY) - done.count(NO_GAIN), done.count(NO_GAIN)
         spikes = sum(result.get("loss_spikes", 0) for result in self.results)
         found = (
             (diverged, "diverged"),
@@ -206,7 +206,7 @@ def text(table: Table) -> str:
     lines = [table.title, "", _line(heads), "|" + "---|" * len(heads)]
     for row in table.rows:
         figures = [f"**{row.figure(name)}**" if table.leads(row, name) else str(row.figure(name)) for name in COLUMNS]
-        cost = [str(row.cost(name)) for name in ("images_per_s", "gflops_per_image")]
+        cost = [str(row.cost(name)) for name in ("samples_per_s", "gflops_per_image")]
         lines.append(_line([row.method, str(len(row.results)), *figures, *cost, row.remarks]))
     if table.chance:
         lines += ["", table.chance]

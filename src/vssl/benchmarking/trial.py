@@ -21,7 +21,7 @@ from vssl.benchmarking.sources import Sources
 from vssl.errors import DivergedError
 from vssl.run import Run
 from vssl.training import devices, loop
-from vssl.training.describe import machine, versions
+from vssl.training.environment import machine, versions
 from vssl.training.model import Model, load
 from vssl.training.progress import console
 from vssl.training.settings import Settings
@@ -68,7 +68,7 @@ def run(trial: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
         "machine": machine(devices.choose(trial.settings.device)),
     }
     try:
-        trained = loop.complete(trial.sources.train, folder, trial.settings, terminal=console(quiet=not talk))
+        trained = loop.train_or_resume(trial.sources.train, folder, trial.settings, terminal=console(quiet=not talk))
     except DivergedError as error:
         return head | {"outcome": "diverged", "health": str(error), "values": {}, "cost": {}}
     if trained.info["status"] != "done":
@@ -88,9 +88,9 @@ def _cost(model: Model, trial: Trial) -> dict[str, float]:
     trained = [parameter for parameter in model.objective.parameters() if parameter.requires_grad]
     return {
         "steps": progress["step"],
-        "images": progress["images"],
+        "samples": progress["samples"],
         "seconds": progress["seconds"],
-        "images_per_s": progress["images"] / progress["seconds"],
+        "samples_per_s": progress["samples"] / progress["seconds"],
         "gflops_per_image": gflops_per_image(model, trial.sources.train),
         "parameters": sum(parameter.numel() for parameter in trained),
     }

@@ -25,8 +25,8 @@ from vssl.cli.service import serve
 from vssl.cli.terminal import Data, RunFolder, say, terminal
 from vssl.errors import VsslError
 from vssl.run import Run
-from vssl.training.evidence import passes, words
 from vssl.training.settings import Optimiser, Settings
+from vssl.training.training_gain import describe_gain, describe_progress
 
 DESCRIPTION = """Representations with usable uncertainty from unlabelled data. Nothing leaves this computer.
 
@@ -306,7 +306,8 @@ def evaluate(
     verdict = api.evaluate(run, on, reference=reference, outliers=outliers, label=label, twin=twin, only=only or None)
     print(json.dumps(verdict.to_dict(), indent=2))
     info = Run(run).info
-    say(f"The encoder was trained on {passes(info)}, {info.get('health', 'not judged')}. {words(info)}".rstrip())
+    health, gain = info.get("health", "not judged"), describe_gain(info)
+    say(f"The encoder was trained on {describe_progress(info)}, {health}. {gain}".rstrip())
 
 
 def report(run: RunFolder, on: str = "train") -> None:
@@ -350,7 +351,7 @@ def demo(
 
 
 def _after_training(run: Run) -> None:
-    minutes, health = run.info["progress"]["seconds"] / 60, run.info["health"]
-    say(f"{run.info['status']}: {passes(run.info)} in {minutes:.1f} minutes, {health}. {words(run.info)}".rstrip())
+    minutes, health, gain = run.info["progress"]["seconds"] / 60, run.info["health"], describe_gain(run.info)
+    say(f"{run.info['status']}: {describe_progress(run.info)} in {minutes:.1f} minutes, {health}. {gain}".rstrip())
     follow = f"vssl resume {run.path}" if run.info["status"] == "interrupted" else f"vssl embed {run.path} DATA"
     say(f"Next: {follow}")

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Int
 
 from vssl.errors import DataError, RunError
 from vssl.modalities.copies import Copies, ExactCopies, Found, Marks, Memory, spans_of
-from vssl.training.memory import recall
 from vssl.training.model import Model
+from vssl.training.training_index import read_training_index
 from vssl.types import Embeddings
 
 SMALL_SHARE = 0.01
@@ -57,7 +57,7 @@ class Finder:
     @classmethod
     def of(cls, model: Model) -> Finder:
         try:
-            memory, reason = recall(model.run), "the run has no training.safetensors"
+            memory, reason = read_training_index(model.run), "the run has no training_index.safetensors"
         except RunError as error:
             memory, reason = None, str(error)
         if memory is None:

@@ -22,7 +22,7 @@ from vssl.files import atomic, write_json
 from vssl.modalities.base import Chunk
 from vssl.modalities.copies import content
 from vssl.training.model import Model
-from vssl.training.progress import counting, print_notes
+from vssl.training.progress import print_notes, progress_bar
 from vssl.types import Embeddings, to_arrow
 
 PART = 16_384
@@ -92,7 +92,7 @@ def _write_missing_parts(
     model: Model, source: str | Path, total: int, pairs: int, parts: Path, terminal: Console | None
 ) -> None:
     done = len(list(parts.glob("part-*.parquet"))) * PART
-    with counting("embedding", terminal) as on_progress:
+    with progress_bar("embedding", terminal) as on_progress:
         tables: list[pa.Table] = []
         broken: list[dict[str, str]] = []
         for chunk in model.modality.stream(source, start=min(done, total), size=BATCH) if done < total else ():

@@ -1,4 +1,4 @@
-"""Networks: a view in, features out.
+"""Encoders, networks from a view to features, with the heads, teachers and decoders that objectives add.
 
-One file a family. A newcomer adds a module with a frozen `Config` and `build(config, shape) -> Encoder`.
+One file per family. A newcomer adds a module with a frozen `Config` and `build(config, shape)`.
 """

@@ -1,8 +1,9 @@
-"""What every encoder and every decoder guarantees, whatever the data are."""
+"""The interfaces of encoders and decoders, and what a module of this folder must offer."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,8 +11,22 @@ from torch import Tensor, nn
 from vssl.types import View
 
 
+@runtime_checkable
+class EncoderModule(Protocol):
+    """A module of this folder, as `vssl.config.find("encoders", name)` returns it.
+
+    Attributes:
+        Config: Frozen dataclass of the settings. Its docstring is the help of the command line.
+    """
+
+    Config: type[Any]
+
+    def build(self, config: Any, shape: Any) -> Encoder:
+        """The network for samples of this shape, see `Modality.shape`; untrained weights from torch's generator."""
+
+
 class Encoder(nn.Module, ABC):
-    """A network from a view to one feature vector a sample.
+    """A network from a view to one feature vector per sample.
 
     Attributes:
         features: F, the length of the feature vector.
@@ -21,18 +36,18 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, view: View) -> Float[Tensor, "B F"]:
-        """One feature vector a sample."""
+        """One feature vector per sample."""
 
     def forward_with_patches(self, view: View) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"] | None]:
-        """The features, and early feature maps that say what is where; None where an encoder has none."""
+        """The features, and early feature maps of `h` x `w` patches; None where the encoder has no maps."""
         return self(view), None
 
 
 class Decoder(nn.Module, ABC):
-    """A network from a latent to a distribution over views, which says how likely a given view is.
+    """A network from a latent to a distribution over views.
 
     Attributes:
-        dimensions: Values of one sample that the likelihood is of; images: C H W.
+        dimensions: Number of values of a sample to which the likelihood refers; C H W for images.
     """
 
     dimensions: int

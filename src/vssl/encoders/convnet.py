@@ -1,4 +1,4 @@
-"""Small residual networks for images of 24 to 96 pixels, quick enough to train on a laptop's processor.
+"""Small residual networks for images of 24 to 96 pixels, fast enough to train on the CPU of a laptop.
 
 Four stages of basic blocks (He et al. 2016, arXiv 1512.03385), each at half the resolution of the one before.
 """
@@ -17,7 +17,7 @@ from vssl.types import Images
 
 
 class _Shape(NamedTuple):
-    stem: int  # side of the stem's kernel, and stride 1 for 3, 2 for 4
+    stem: int  # kernel size of the stem; its stride is 1 for 3, 2 for 4
     widths: tuple[int, ...]
     blocks: int
 
@@ -35,7 +35,7 @@ class Config:
     """A small residual network.
 
     Attributes:
-        variant: tiny (0.3 M parameters), small (1.2 M), base (2.8 M) or resnet18 (11.2 M, stem for 32 x 32).
+        variant: tiny (0.3 M parameters), small (1.2 M), base (2.8 M) or resnet18 (11.2 M, stem for 32 x 32 pixels).
     """
 
     variant: Literal["tiny", "small", "base", "resnet18"] = "small"
@@ -44,14 +44,14 @@ class Config:
 def build(config: Config, shape: tuple[int, int, int]) -> Encoder:
     """The network for images of `shape` (channels, height, width).
 
-    Images whose shorter side is 64 pixels or more are halved by the stem, so that the cost stays near that of 32.
+    For images with a shorter side of 64 pixels or more, the stem halves the resolution once more, to limit the cost.
     """
     channels, height, width = shape
     return ConvNet(VARIANTS[config.variant], channels, extra_stride=2 if min(height, width) >= 64 else 1)
 
 
 class ConvNet(Encoder):
-    """Stem, stages of basic blocks, mean over the positions."""
+    """Stem, stages of basic blocks, global average pooling."""
 
     def __init__(self, shape: _Shape, channels: int, extra_stride: int) -> None:
         super().__init__()
@@ -72,13 +72,13 @@ class ConvNet(Encoder):
         return self.forward_with_patches(view)[0]
 
     def forward_with_patches(self, view: Images) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"]]:  # type: ignore[override]
-        """The features, and the maps of the first stage: the last ones with the stem's resolution."""
-        places = self.stages[: self.blocks](F.relu(self.stem_norm(self.stem(view.pixels)), inplace=True))
-        return self.stages[self.blocks :](places).mean(dim=(2, 3)), places
+        """The features, and the maps of the first stage, which have the resolution of the stem."""
+        patches = self.stages[: self.blocks](F.relu(self.stem_norm(self.stem(view.pixels)), inplace=True))
+        return self.stages[self.blocks :](patches).mean(dim=(2, 3)), patches
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions and a short cut."""
+    """Two 3 x 3 convolutions and a shortcut connection."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()

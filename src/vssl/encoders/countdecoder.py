@@ -1,7 +1,7 @@
-"""The decoder of event logs: how often each kind of event occurs, as a multinomial distribution.
+"""The decoder of event logs: a multinomial distribution over event types.
 
-The order of the events is not reconstructed. The likelihood is that of the sequence as independent draws, so it needs
-no multinomial coefficient (the neural document model of Miao et al. 2016, arXiv 1511.06038).
+The order of the events is not reconstructed. The likelihood is that of independent draws in a given order, without the
+multinomial coefficient (the neural document model of Miao et al. 2016, arXiv 1511.06038).
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ HIDDEN_WIDTH = 128
 
 
 class CountDecoder(Decoder):
-    """One hidden layer, then a logit for each kind of event.
+    """One hidden layer, then one logit per event type.
 
     Args:
         latent: D, the dimensions of the latent.
-        shape: Kinds of events, padding included, and the most events of a sample.
+        shape: Number of event types, padding included, and maximum number of events per sample.
     """
 
     def __init__(self, latent: int, shape: tuple[int, int]) -> None:
         super().__init__()
-        kinds, self.dimensions = shape
-        self.layers = nn.Sequential(nn.Linear(latent, HIDDEN_WIDTH), nn.GELU(), nn.Linear(HIDDEN_WIDTH, kinds))
+        types, self.dimensions = shape
+        self.layers = nn.Sequential(nn.Linear(latent, HIDDEN_WIDTH), nn.GELU(), nn.Linear(HIDDEN_WIDTH, types))
 
     def log_likelihood(self, z: Float[Tensor, "B D"], view: Events) -> Float[Tensor, " B"]:  # type: ignore[override]
-        """ln p of the kinds of a sample's events, each drawn by itself, in nats."""
+        """ln p of the event types of each sample, drawn independently, in nats."""
         logits = self.layers(z).float()
-        # Nothing can be padding, so the probabilities are those of events alone.
-        possible = torch.cat([torch.full_like(logits[:, :1], -torch.inf), logits[:, 1:]], dim=1).log_softmax(1)
-        there = view.tokens != 0
-        return possible.gather(1, view.tokens).masked_fill(~there, 0.0).sum(1)
+        # Padding has probability 0: the distribution is over events.
+        log_probabilities = torch.cat([torch.full_like(logits[:, :1], -torch.inf), logits[:, 1:]], dim=1).log_softmax(1)
+        padding = view.tokens == 0
+        return log_probabilities.gather(1, view.tokens).masked_fill(padding, 0.0).sum(1)

@@ -1,4 +1,4 @@
-"""What stands on an encoder: the projector, and the Gaussian head that every embedding's variance comes from."""
+"""Heads on an encoder: the projector, and the Gaussian head, which computes mean and variance of an embedding."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def projector(inputs: int, hidden: int, outputs: int, layers: int = 2, norm: boo
 
     Args:
         layers: Linear layers, 2 or more.
-        norm: Whether the output is normalised over the batch too, without learned scale and shift.
+        norm: Whether the output is batch-normalised as well, without learned scale and shift.
     """
     modules: list[nn.Module] = []
     for width in [hidden] * (layers - 1):
@@ -28,7 +28,7 @@ def projector(inputs: int, hidden: int, outputs: int, layers: int = 2, norm: boo
 
 
 class GaussianHead(nn.Module):
-    """From features to a diagonal Gaussian: a projector for the mean, a second one for the log-variance.
+    """Features to a diagonal Gaussian: one projector for the mean, another for the log-variance.
 
     Args:
         inputs: F, the length of the features.
@@ -49,10 +49,13 @@ class GaussianHead(nn.Module):
     def forward(self, features: Float[Tensor, "B F"]) -> Gaussian:
         return Gaussian(self.mean(features).float(), bound(self._log_variance(features), *self.range))
 
-    def _log_variance(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B V"]:
-        """The last layer in float32: in bfloat16, near -1.5, only every 0.008th number can be told from the next."""
-        hidden, kind = self.log_variance[:-1](features), features.device.type
-        if not torch.is_autocast_enabled(kind):
-            return self.log_variance[-1](hidden).float()
-        with torch.autocast(kind, enabled=False):
-            return self.log_variance[-1](hidden.float())
+    def _log_variance(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B _"]:
+        """The raw log-variance; its last layer computes in float32, because bfloat16 near -1.5 has steps of 0.008."""
+        hidden, device = self.log_variance[:-1](features), features.device.type
+        raw: Tensor
+        if not torch.is_autocast_enabled(device):
+            raw = self.log_variance[-1](hidden)
+            return raw.float()
+        with torch.autocast(device, enabled=False):
+            raw = self.log_variance[-1](hidden.float())
+            return raw

@@ -1,10 +1,10 @@
 """Dilated temporal convolution networks for windows of sensor series.
 
-Residual blocks whose dilation doubles (Bai et al. 2018, arXiv 1803.01271; not causal here: a window is seen whole), so
-that a few blocks see hundreds of rows. What is known of each value enters beside it.
+Residual blocks with doubling dilation (Bai et al. 2018, arXiv 1803.01271; here not causal), so that a few blocks have a
+receptive field of hundreds of rows. The mask of measured values is an input of its own.
 
-Beside what is learned, the features hold the raw_descriptor of the window: the level of each channel in each quarter
-and its spread. Views leave both nearly alone, but nothing makes a network keep them exactly, and a limit that is
+The features also hold the raw descriptor of the window, the mean of each channel in each quarter and its standard
+deviation. Augmentation changes both little, but no loss makes a network preserve them exactly, and a limit that is
 exceeded shows there first.
 """
 
@@ -28,14 +28,14 @@ class _Shape(NamedTuple):
 
 
 VARIANTS = {
-    "tiny": _Shape(32, 4),  # 0.03 M parameters and 64 a channel
+    "tiny": _Shape(32, 4),  # 0.03 M parameters and 64 per channel
     "small": _Shape(64, 5),  # 0.13 M
     "base": _Shape(128, 6),  # 0.6 M
 }
 
 
 QUARTERS = 4
-SMALLEST = 1e-6
+EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def build(config: Config, shape: tuple[int, int]) -> Encoder:
 
 
 class TemporalNet(Encoder):
-    """Stem, blocks, over the rows the mean and the largest value of each map, and the raw_descriptor of the window."""
+    """Stem, residual blocks, mean and maximum of each map over the rows, and the raw descriptor of the window."""
 
     def __init__(self, shape: _Shape, channels: int) -> None:
         super().__init__()
@@ -68,26 +68,26 @@ class TemporalNet(Encoder):
         return self.forward_with_patches(view)[0]
 
     def forward_with_patches(self, view: Series) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C 1 T"]]:  # type: ignore[override]
-        """The features, and the maps of the first block: what is where in time."""
+        """The features, and the maps of the first block, one patch per row."""
         x = F.relu(self.stem_norm(self.stem(torch.cat([view.values, view.known], 1))))
-        places = x = self.blocks[0](x)
+        patches = x = self.blocks[0](x)
         for block in self.blocks[1:]:
             x = block(x)
-        return torch.cat([x.mean(2), x.amax(2), raw_descriptor(view).to(x.dtype)], 1), places[:, :, None]
+        return torch.cat([x.mean(2), x.amax(2), raw_descriptor(view).to(x.dtype)], 1), patches[:, :, None]
 
 
-def raw_descriptor(view: Series) -> Float[Tensor, "B 5*C"]:
-    """Of each channel the mean of the known values in each quarter of the window, and their standard deviation."""
+def raw_descriptor(view: Series) -> Float[Tensor, "B _"]:
+    """Per channel, the means of the measured values in the quarters of the window, then their standard deviations."""
     quarters = F.adaptive_avg_pool1d(view.values, QUARTERS)
-    known = F.adaptive_avg_pool1d(view.known, QUARTERS).clamp(min=SMALLEST)
-    share = view.known.mean(2).clamp(min=SMALLEST)
-    middle, square = view.values.mean(2) / share, view.values.square().mean(2) / share
-    spread = (square - middle.square()).clamp(min=SMALLEST).sqrt()
-    return torch.cat([(quarters / known).flatten(1), spread], 1)
+    known = F.adaptive_avg_pool1d(view.known, QUARTERS).clamp(min=EPSILON)
+    fraction = view.known.mean(2).clamp(min=EPSILON)
+    mean, square = view.values.mean(2) / fraction, view.values.square().mean(2) / fraction
+    std = (square - mean.square()).clamp(min=EPSILON).sqrt()
+    return torch.cat([(quarters / known).flatten(1), std], 1)
 
 
 class _Block(nn.Module):
-    """Two convolutions of three rows, `dilation` rows apart, and a short cut."""
+    """Two dilated convolutions of kernel size 3 and a shortcut connection."""
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """The decoder of windows of series: a few convolutions, with a Gaussian likelihood of one variance.
 
-The variance is the mean squared error of the batch, as in `convdecoder`; only what is known counts.
+The variance is the mean squared error of the batch over the values that are not missing, as in `convdecoder`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from vssl.stats.gaussian import LOG_TWO_PI
 from vssl.types import Series
 
 WIDTH, KNOTS = 64, 8
-SMALLEST_VARIANCE = 1e-4  # of scaled values: no sensor needs to be reconstructed closer
+MIN_VARIANCE = 1e-4  # of scaled values: no reconstruction needs to be more exact
 MOMENTUM = 0.1
 
 
 class TemporalDecoder(Decoder):
-    """Linear to `KNOTS` points of time, stretched over the window, then convolutions.
+    """A linear layer to `KNOTS` points in time, linear interpolation to the window, then convolutions.
 
     Args:
         latent: D, the dimensions of the latent.
         shape: Channels and rows of the windows.
 
     Attributes:
-        variance: Running mean of the likelihood's variance, which holds when the network is not in training.
+        variance: Running mean of the variance of the likelihood, used in evaluation mode.
     """
 
     variance: Tensor
@@ -37,7 +37,7 @@ class TemporalDecoder(Decoder):
         channels, rows = shape
         self.dimensions = channels * rows
         self.first = nn.Linear(latent, WIDTH * KNOTS, bias=False)
-        self.stretch = nn.Upsample(rows, mode="linear", align_corners=True)
+        self.interpolate = nn.Upsample(rows, mode="linear", align_corners=True)
         self.stages = nn.Sequential(
             nn.BatchNorm1d(WIDTH),
             nn.ReLU(inplace=True),
@@ -49,18 +49,19 @@ class TemporalDecoder(Decoder):
         self.register_buffer("variance", torch.ones(()))
 
     def forward(self, z: Float[Tensor, "B D"]) -> Float[Tensor, "B C T"]:
-        """The mean of the values."""
-        return self.stages(self.stretch(self.first(z).unflatten(1, (WIDTH, KNOTS))))
+        """The mean of the values, given the latent."""
+        values: Tensor = self.stages(self.interpolate(self.first(z).unflatten(1, (WIDTH, KNOTS))))
+        return values
 
     def log_likelihood(self, z: Float[Tensor, "B D"], view: Series) -> Float[Tensor, " B"]:  # type: ignore[override]
-        """ln N(known values; mean, variance) of each sample in nats; see `ConvDecoder.log_likelihood`."""
-        squares = ((view.values - self(z)).square() * view.known).sum((1, 2))
+        """ln N(measured values; mean, variance) of each sample in nats, see `ConvDecoder.log_likelihood`."""
+        squares: Tensor = ((view.values - self(z)).square() * view.known).sum((1, 2))
         known = view.known.sum((1, 2))
         variance = self._variance(squares, known) if self.training else self.variance
         return -0.5 * (squares / variance + known * (variance.log() + LOG_TWO_PI))
 
     @torch.no_grad()
     def _variance(self, squares: Float[Tensor, " B"], known: Float[Tensor, " B"]) -> Float[Tensor, ""]:
-        variance = (gather(squares).sum() / gather(known).sum().clamp(min=1)).clamp(min=SMALLEST_VARIANCE)
+        variance = (gather(squares).sum() / gather(known).sum().clamp(min=1)).clamp(min=MIN_VARIANCE)
         self.variance.lerp_(variance, MOMENTUM)
         return variance

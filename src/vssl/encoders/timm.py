@@ -1,4 +1,4 @@
-"""Any backbone of the library `timm`: `--encoder timm/resnet50`. Needs the extra `vssl[timm]`."""
+"""Backbones of the library `timm`, such as `--encoder timm/resnet50`. Needs the extra `vssl[timm]`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Config:
     """A backbone of `timm`.
 
     Attributes:
-        variant: The model's name in timm, for example resnet50 or vit_small_patch16_224.
-        pretrained: No weights (none), those of the hub (hub: needs a network), or a local .safetensors file.
+        variant: Name of the model in timm, for example resnet50 or vit_small_patch16_224.
+        pretrained: Initial weights: none (random), hub (downloaded by timm), or a local .safetensors file.
     """
 
     variant: str = "resnet50"
@@ -44,7 +44,7 @@ def build(config: Config, shape: tuple[int, int, int]) -> Encoder:
         ) from error
     if not timm.is_model(config.variant):
         close = difflib.get_close_matches(config.variant, timm.list_models(), n=5)
-        raise ConfigError(f"timm has no model {config.variant!r}. Near it: {', '.join(close) or 'nothing'}.")
+        raise ConfigError(f"timm has no model {config.variant!r}. Similar names: {', '.join(close) or 'none'}.")
     options: Any = {"img_size": shape[1:]} if _takes_image_size(config.variant) else {}
     try:
         backbone = timm.create_model(
@@ -58,7 +58,7 @@ def build(config: Config, shape: tuple[int, int, int]) -> Encoder:
 
 
 def _load_weights(backbone: nn.Module, path: Path) -> None:
-    """Load a local file of weights; those of the classifier, which the backbone lacks, are passed over."""
+    """Load a local file of weights; weights of the classifier, which the backbone lacks, are ignored."""
     if path.suffix != ".safetensors" or not path.is_file():
         raise ConfigError(f"--pretrained {path}: not a .safetensors file; give none, hub or such a file.")
     try:
@@ -82,4 +82,5 @@ class TimmEncoder(Encoder):
         self.features = backbone.num_features
 
     def forward(self, view: Images) -> Float[Tensor, "B F"]:  # type: ignore[override]
-        return self.backbone(view.pixels)
+        features: Tensor = self.backbone(view.pixels)
+        return features

@@ -33,7 +33,7 @@ from vssl.run import Run
 from vssl.runtime.folder import FORMAT, GOLDEN, KNOWN, MANIFEST, MODEL, PICTURES, POLICY
 from vssl.runtime.sessions import VERSION
 from vssl.scores import patches
-from vssl.training.describe import versions
+from vssl.training.environment import versions
 from vssl.training.model import Model
 from vssl.types import Embeddings
 

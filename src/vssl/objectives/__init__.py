@@ -1,4 +1,4 @@
-"""What is learned: views in, a loss out. One file a method; its name is its registry entry.
+"""Objectives: views in, a loss out. One file per method; its file name is its name on the command line.
 
-A newcomer adds a module with a frozen `Config` and `build(config, encoder) -> Objective`; the contract tests find it.
+A newcomer adds a module with a frozen `Config` and `build(config, encoder, modality)`; the contract tests find it.
 """

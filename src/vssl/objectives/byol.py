@@ -13,9 +13,8 @@ from torch import Tensor
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import projector
 from vssl.encoders.teacher import Teacher
-from vssl.errors import ConfigError
 from vssl.modalities.base import Modality
-from vssl.objectives.base import Objective
+from vssl.objectives.base import Objective, check_ranges
 from vssl.types import Loss, View
 
 
@@ -24,10 +23,10 @@ class Config:
     """BYOL.
 
     Attributes:
-        ema_half_life: Half-life of the teacher at the start, as a share of the run, above 0 and up to 1; its momentum
-            rises to 1 towards the end.
-        latent: Dimensions of the projection.
-        hidden: Width of the hidden layers of projector and predictor.
+        ema_half_life: Half-life of the teacher at the start of the run, as a fraction of the run, above 0 and up to 1.
+            Its momentum rises to 1 by a cosine, as in BYOL (arXiv 2006.07733, section 3.3).
+        latent: Dimensions of the projection. The default is half of the paper's, for small encoders.
+        hidden: Width of the hidden layers of projector and predictor. The default is an eighth of the paper's.
     """
 
     ema_half_life: float = 0.01
@@ -35,25 +34,25 @@ class Config:
     hidden: int = 512
 
     def __post_init__(self) -> None:
-        if not 0 < self.ema_half_life <= 1:
-            raise ConfigError(f"byol.ema_half_life is {self.ema_half_life}; it must be above 0 and at most 1.")
+        check_ranges(self, ema_half_life="(0, 1]", latent="[1, inf)", hidden="[1, inf)")
 
 
 def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
     return BYOL(config, encoder)
 
 
-def squared_distance(predictions: Float[Tensor, "V*B D"], targets: Float[Tensor, "V*B D"]) -> Float[Tensor, ""]:
-    """|p - z|^2 = 2 - 2 cos(p, z) of each prediction and the other view's target (equation 2).
+def squared_distance(predictions: Float[Tensor, "VB D"], targets: Float[Tensor, "VB D"]) -> Float[Tensor, ""]:
+    """2 - 2 cos(p, z) between each prediction p and the target z of the other view (equation 2), averaged.
 
-    The first B rows are one view and the last B the other.
+    Args:
+        predictions, targets: The first views of all samples, then the second ones.
     """
-    others = targets.float().roll(len(targets) // 2, 0)
-    return (2 - 2 * F.cosine_similarity(predictions.float(), others, dim=1)).mean()
+    other_view = targets.float().roll(len(targets) // 2, 0)
+    return (2 - 2 * F.cosine_similarity(predictions.float(), other_view, dim=1)).mean()
 
 
 class BYOL(Objective):
-    """Encoder, projector, predictor; the teacher has the first two."""
+    """Encoder, projector and predictor; the teacher is a copy of encoder and projector."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
         super().__init__()
@@ -61,11 +60,11 @@ class BYOL(Objective):
         self.encoder = encoder
         self.head = projector(encoder.features, config.hidden, config.latent)
         self.predictor = projector(config.latent, config.hidden, config.latent)
-        self.teacher = Teacher(self.student(), config.ema_half_life, settles=True)
+        self.teacher = Teacher(self.student(), config.ema_half_life, cosine_momentum=True)
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
         assert self.teacher is not None
-        both = type(views[0]).cat(views)
-        latent = self.latent(self.encoder(both))
-        total = squared_distance(self.predictor(latent.mean), self.teacher(both))
+        inputs = type(views[0]).cat(views)
+        latent = self.latent(self.encoder(inputs))
+        total = squared_distance(self.predictor(latent.mean), self.teacher(inputs))
         return Loss(total, latent.detach(), {"squared_distance": total.detach()})

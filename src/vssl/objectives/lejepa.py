@@ -12,14 +12,13 @@ from torch import Tensor
 
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import projector
-from vssl.errors import ConfigError
 from vssl.modalities.base import Modality
-from vssl.objectives.base import Objective
+from vssl.objectives.base import Objective, check_ranges
 from vssl.stats.gather import gather, world_size
 from vssl.types import Loss, View
 
-# The integrand is even, and the weight exp(-t^2 / 2) leaves nothing of it beyond 5.
-_REACH, _KNOTS = 5.0, 17
+# The integrand is even, and the weight exp(-t^2 / 2) is negligible beyond 5.
+_INTEGRATION_LIMIT, _KNOTS = 5.0, 17
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class Config:
     """LeJEPA.
 
     Attributes:
-        regularisation: Share of SIGReg in the loss (the paper's lambda), above 0 and below 1.
-        directions: Random directions on which SIGReg looks in each step, 1 or more.
+        regularisation: Weight lambda of SIGReg; the prediction loss has 1 - lambda. Above 0 and below 1.
+        directions: M, the number of random directions of SIGReg per step, 1 or more.
         latent: Dimensions of the projection.
         hidden: Width of the projector's hidden layer.
     """
@@ -39,10 +38,7 @@ class Config:
     hidden: int = 512
 
     def __post_init__(self) -> None:
-        if not 0 < self.regularisation < 1:
-            raise ConfigError(f"lejepa.regularisation is {self.regularisation}; it must be above 0 and below 1.")
-        if self.directions < 1:
-            raise ConfigError(f"lejepa.directions is {self.directions}; it must be 1 or more.")
+        check_ranges(self, regularisation="(0, 1)", directions="[1, inf)", latent="[1, inf)", hidden="[1, inf)")
 
 
 def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
@@ -50,25 +46,25 @@ def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
 
 
 def prediction(projections: Float[Tensor, "V B D"]) -> Float[Tensor, ""]:
-    """The mean squared distance of the views' projections to their mean over the views, per dimension."""
+    """The mean squared distance of the projections to their mean over the views, per dimension."""
     return (projections - projections.mean(0)).square().mean()
 
 
 def sigreg(projections: Float[Tensor, "B D"], directions: Float[Tensor, "M D"]) -> Float[Tensor, ""]:
-    """Sketched isotropic Gaussian regularisation: the Epps-Pulley statistic on each direction, averaged."""
+    """Sketched isotropic Gaussian regularisation: the mean of the Epps-Pulley statistic over the directions."""
     with torch.autocast(projections.device.type, enabled=False):
         return epps_pulley(projections @ directions.mT).mean()
 
 
 def epps_pulley(values: Float[Tensor, "B M"]) -> Float[Tensor, " M"]:
-    """How far each column lies from N(0, 1): N times the integral of |f(t) - exp(-t^2 / 2)|^2 exp(-t^2 / 2) dt.
+    """The distance of each column from N(0, 1): N times the integral of |f(t) - exp(-t^2 / 2)|^2 exp(-t^2 / 2) dt.
 
-    f is the empirical characteristic function of the N values of all processes: the mean of exp(i t x). The integral
-    goes from -5 to 5 by the trapezoid rule. The test is that of Epps and Pulley (1983).
+    f is the empirical characteristic function of the N values of all processes, the mean of exp(i t x). The integral
+    is computed from -5 to 5 by the trapezoidal rule. Source: Epps and Pulley (1983).
     """
-    t = torch.linspace(0, _REACH, _KNOTS, dtype=values.dtype, device=values.device)
+    t = torch.linspace(0, _INTEGRATION_LIMIT, _KNOTS, dtype=values.dtype, device=values.device)
     angles = values[:, :, None] * t
-    # Processes have equally many rows: the mean of their means is the mean of all.
+    # All processes have the same number of rows, so the mean of their means is the mean over all rows.
     real, imaginary = (gather(wave.mean(0)[None]).mean(0) for wave in (angles.cos(), angles.sin()))
     gaussian = (-0.5 * t.square()).exp()
     distance = (real - gaussian).square() + imaginary.square()
@@ -76,7 +72,7 @@ def epps_pulley(values: Float[Tensor, "B M"]) -> Float[Tensor, " M"]:
 
 
 class LeJEPA(Objective):
-    """Encoder, projector, prediction, SIGReg on each view."""
+    """Encoder, projector, prediction loss, SIGReg on each view."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
         super().__init__()
@@ -86,15 +82,15 @@ class LeJEPA(Objective):
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
         latent = self.latent(self.encoder(type(views[0]).cat(views)))
-        projections = latent.mean.unflatten(0, (len(views), -1))
+        projections = latent.mean.reshape(len(views), -1, self.config.latent)
         directions = self._directions(latent.mean, generator)
-        predicted = prediction(projections)
+        prediction_loss = prediction(projections)
         regularity = torch.stack([sigreg(view, directions) for view in projections]).mean()
-        share = self.config.regularisation
-        parts = {"prediction": predicted.detach(), "sigreg": regularity.detach()}
-        return Loss((1 - share) * predicted + share * regularity, latent.detach(), parts)
+        weight = self.config.regularisation
+        parts = {"prediction": prediction_loss.detach(), "sigreg": regularity.detach()}
+        return Loss((1 - weight) * prediction_loss + weight * regularity, latent.detach(), parts)
 
     def _directions(self, like: Tensor, generator: torch.Generator | None) -> Float[Tensor, "M D"]:
-        """Random unit vectors, the same in all processes and for all views, as their generators have the same state."""
+        """Random unit vectors, equal in all processes because their generators have the same state."""
         shape = (self.config.directions, self.config.latent)
         return F.normalize(torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device), dim=1)

@@ -1,8 +1,8 @@
-"""MCInfoNCE: contrast over samples of probabilistic embeddings (Kirchhof et al. 2023, arXiv 2302.02865).
+"""MCInfoNCE: contrastive learning over samples of probabilistic embeddings (Kirchhof et al. 2023, arXiv 2302.02865).
 
-The posterior of a view is a von Mises-Fisher distribution on the unit sphere. With concentration kappa it is near an
-isotropic Gaussian of variance 1 / kappa there, and of variance D / kappa on the sphere of radius sqrt(D). The latent is
-that Gaussian: its mean has length sqrt(D), its log-variance is ln(D / kappa), and kappa = D exp(-log-variance).
+The posterior of a view is a von Mises-Fisher distribution on the unit sphere. With concentration kappa it is close to
+an isotropic Gaussian of variance 1 / kappa there, and of variance D / kappa on the sphere of radius sqrt(D). The latent
+is that Gaussian: its mean has length sqrt(D), its log-variance is ln(D / kappa), and kappa = D exp(-log-variance).
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from torch import Tensor
 
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import GaussianHead
-from vssl.errors import ConfigError
 from vssl.modalities.base import Modality
-from vssl.objectives.base import Objective
+from vssl.objectives.base import Objective, check_increasing, check_ranges
 from vssl.stats import gaussian, sphere
 from vssl.stats.gather import gather
 from vssl.types import Gaussian, Loss, View
@@ -30,10 +29,11 @@ class Config:
     """MCInfoNCE.
 
     Attributes:
-        samples: K, samples of each posterior in a step, 1 or more.
-        concentration: That of two views around each other, an inverse temperature (the paper's kappa_pos), above 0.
+        samples: K, the number of samples of each posterior per step, 1 or more.
+        concentration: Concentration of two views of a sample around each other, an inverse temperature (kappa_pos in
+            the paper), above 0.
         latent: D, the dimensions of the latent space, 2 or more.
-        hidden: Width of the heads' hidden layers.
+        hidden: Width of the hidden layers of the heads.
         log_variance_range: Bounds of the log-variance ln(D / kappa), in nats.
     """
 
@@ -44,33 +44,28 @@ class Config:
     log_variance_range: tuple[float, float] = (-6.0, 2.0)
 
     def __post_init__(self) -> None:
-        low, high = self.log_variance_range
-        checks = {
-            f"mcinfonce.samples is {self.samples}; it must be 1 or more": self.samples >= 1,
-            f"mcinfonce.concentration is {self.concentration}; it must be above 0": self.concentration > 0,
-            f"mcinfonce.latent is {self.latent}; it must be 2 or more": self.latent >= 2,
-            f"mcinfonce.log_variance_range is {low}..{high}; it must be an interval low < high": low < high,
-        }
-        for message, holds in checks.items():
-            if not holds:
-                raise ConfigError(f"{message}.")
+        check_ranges(self, samples="[1, inf)", concentration="(0, inf)", latent="[2, inf)", hidden="[1, inf)")
+        check_increasing(self, "log_variance_range")
 
 
 def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
     return MCInfoNCE(config, encoder)
 
 
-def mc_info_nce(samples: Float[Tensor, "K V*N D"], concentration: float) -> Float[Tensor, ""]:
+def mc_info_nce(samples: Float[Tensor, "K VN D"], concentration: float) -> Float[Tensor, ""]:
     """-ln (1/K) sum_k exp(c z_k . z+_k) / sum_j exp(c z_k . zj_k), in nats, averaged over all rows; c concentration.
 
-    The rows are two views, the first N and the last N: z+ is the other view of z, and j runs over all rows but its own.
+    z+ is the other view of z, and j runs over all rows except that of z.
+
+    Args:
+        samples: K samples of the first views of all N samples, then of the second ones.
     """
     with torch.autocast(samples.device.type, enabled=False):
         logits = concentration * samples @ samples.mT
     rows = torch.arange(samples.shape[1], device=samples.device)
     logits = logits.masked_fill(rows == rows[:, None], -torch.inf)
-    log_chances = logits.log_softmax(2)[:, rows, rows.roll(len(rows) // 2)]
-    return math.log(len(samples)) - log_chances.logsumexp(0).mean()
+    log_probabilities = logits.log_softmax(2)[:, rows, rows.roll(len(rows) // 2)]
+    return math.log(len(samples)) - log_probabilities.logsumexp(0).mean()
 
 
 class MCInfoNCE(Objective):
@@ -83,21 +78,20 @@ class MCInfoNCE(Objective):
         self.head = GaussianHead(encoder.features, config.hidden, config.latent, 1, config.log_variance_range)
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
-        first, second = views
-        latent = self.latent(self.encoder(type(first).cat([first, second])))
-        direction = _everyone(latent.mean) / math.sqrt(self.config.latent)
-        concentration = self.config.latent * (-_everyone(latent.log_variance)).exp()
-        # All processes draw the samples of all rows: generators in the same state give one batch the same samples.
+        latent = self.latent(self.encoder(type(views[0]).cat(views)))
+        direction = _gather_views(latent.mean) / math.sqrt(self.config.latent)
+        concentration = self.config.latent * (-_gather_views(latent.log_variance)).exp()
+        # All processes draw the samples of all rows from generators in the same state, so these are equal.
         samples = sphere.sample(direction, concentration, self.config.samples, generator)
         total = mc_info_nce(samples, self.config.concentration)
         parts = {"mc_info_nce_nats": total.detach(), "concentration": concentration.detach().mean()}
         return Loss(total, latent.detach(), parts)
 
     def latent(self, features: Float[Tensor, "B F"]) -> Gaussian:
-        posterior = self.head(features)
+        posterior: Gaussian = self.head(features)
         return Gaussian(gaussian.to_sphere(posterior.mean), posterior.log_variance)
 
 
-def _everyone(both: Float[Tensor, "V*B D"]) -> Float[Tensor, "V*N D"]:
-    """The rows of all processes, the first view's before the second's."""
-    return torch.cat([gather(view) for view in both.chunk(2)])
+def _gather_views(views: Float[Tensor, "VB D"]) -> Float[Tensor, "VN D"]:
+    """The rows of all processes: the first views of all samples, then the second ones."""
+    return torch.cat([gather(view) for view in views.chunk(2)])

@@ -12,10 +12,9 @@ from torch import Tensor
 
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import projector
-from vssl.errors import ConfigError
 from vssl.modalities.base import Modality
-from vssl.objectives.base import Objective
-from vssl.stats.gather import gather, rank
+from vssl.objectives.base import Objective, check_ranges
+from vssl.stats.gather import gather, local_indices
 from vssl.types import Loss, View
 
 
@@ -24,9 +23,9 @@ class Config:
     """SimCLR.
 
     Attributes:
-        temperature: Temperature of the softmax over cosines, above 0.
-        latent: Dimensions of the projection.
-        hidden: Width of the projector's hidden layer.
+        temperature: Temperature of the softmax over cosine similarities, above 0. The default is the paper's.
+        latent: Dimensions of the projection. The default is the paper's.
+        hidden: Width of the projector's hidden layer. The default is a quarter of the paper's, for small encoders.
     """
 
     temperature: float = 0.1
@@ -34,24 +33,26 @@ class Config:
     hidden: int = 512
 
     def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise ConfigError(f"simclr.temperature is {self.temperature}; it must be above 0.")
+        check_ranges(self, temperature="(0, inf)", latent="[1, inf)", hidden="[1, inf)")
 
 
 def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
     return SimCLR(config, encoder)
 
 
-def nt_xent(projections: Float[Tensor, "V*B D"], temperature: float) -> Float[Tensor, ""]:
-    """The normalised, temperature-scaled cross entropy (equation 1) of two views, the first B rows and the last B.
+def nt_xent(projections: Float[Tensor, "VB D"], temperature: float) -> Float[Tensor, ""]:
+    """The normalised, temperature-scaled cross entropy (equation 1), in nats.
 
     The other samples are those of all processes.
+
+    Args:
+        projections: The first views of all samples, then the second ones.
     """
     local = F.normalize(projections.float(), dim=1)
-    everyone = gather(local)
+    gathered = gather(local)
     with torch.autocast(local.device.type, enabled=False):
-        logits = local @ everyone.mT / temperature
-    own = torch.arange(len(local), device=local.device) + rank() * len(local)
+        logits = local @ gathered.mT / temperature
+    own = local_indices(local)
     logits = logits.scatter(1, own[:, None], -torch.inf)
     return F.cross_entropy(logits, own.roll(len(local) // 2))
 
@@ -66,7 +67,6 @@ class SimCLR(Objective):
         self.head = projector(encoder.features, config.hidden, config.latent)
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
-        first, second = views
-        latent = self.latent(self.encoder(type(first).cat([first, second])))
+        latent = self.latent(self.encoder(type(views[0]).cat(views)))
         total = nt_xent(latent.mean, self.config.temperature)
         return Loss(total, latent.detach(), {"nt_xent_nats": total.detach()})

@@ -13,7 +13,7 @@ from torch import Tensor
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import projector
 from vssl.modalities.base import Modality
-from vssl.objectives.base import Objective
+from vssl.objectives.base import Objective, check_ranges
 from vssl.types import Loss, View
 
 
@@ -22,31 +22,35 @@ class Config:
     """SimSiam.
 
     Attributes:
-        latent: Dimensions of the projection.
-        hidden: Width of the projector's hidden layers.
-        bottleneck: Width of the predictor's hidden layer.
+        latent: Dimensions of the projection. The default is a quarter of the paper's, for small encoders.
+        hidden: Width of the projector's hidden layers. The default is a quarter of the paper's.
+        bottleneck: Width of the predictor's hidden layer. The default is a quarter of `latent`, as in the paper.
     """
 
     latent: int = 512
     hidden: int = 512
     bottleneck: int = 128
 
+    def __post_init__(self) -> None:
+        check_ranges(self, bottleneck="[1, inf)", latent="[1, inf)", hidden="[1, inf)")
+
 
 def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
     return SimSiam(config, encoder)
 
 
-def negative_cosine(predictions: Float[Tensor, "V*B D"], targets: Float[Tensor, "V*B D"]) -> Float[Tensor, ""]:
-    """-cos between each prediction and the other view's target, which gets no gradient (equations 1 to 4).
+def negative_cosine(predictions: Float[Tensor, "VB D"], targets: Float[Tensor, "VB D"]) -> Float[Tensor, ""]:
+    """Minus the cosine between each prediction and the target of the other view, without gradient (equations 1 to 4).
 
-    The first B rows are one view and the last B the other.
+    Args:
+        predictions, targets: The first views of all samples, then the second ones.
     """
-    others = targets.detach().float().roll(len(targets) // 2, 0)
-    return -F.cosine_similarity(predictions.float(), others, dim=1).mean()
+    other_view = targets.detach().float().roll(len(targets) // 2, 0)
+    return -F.cosine_similarity(predictions.float(), other_view, dim=1).mean()
 
 
 class SimSiam(Objective):
-    """Encoder, projector whose output is normalised over the batch, predictor with a bottleneck."""
+    """Encoder, projector with batch-normalised output, predictor with a bottleneck."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
         super().__init__()

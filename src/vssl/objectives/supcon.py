@@ -1,6 +1,6 @@
-"""SupCon: agreement of all views of a class, the upper bound that reads labels (Khosla et al. 2020, arXiv 2004.11362).
+"""SupCon: agreement of all views of a class, a supervised upper bound (Khosla et al. 2020, arXiv 2004.11362).
 
-It is here to be compared with: what the same network, views and minutes would reach if every label were known.
+It reads labels. Compare with it what the same network, views and minutes reach when every label is known.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from torch import Tensor
 
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import projector
-from vssl.errors import ConfigError
 from vssl.modalities.base import Modality
-from vssl.objectives.base import Objective
-from vssl.stats.gather import gather, rank
+from vssl.objectives.base import Objective, check_ranges
+from vssl.stats.gather import gather, local_indices
 from vssl.types import Loss, View
 
 
@@ -27,10 +26,10 @@ class Config:
     """SupCon.
 
     Attributes:
-        label: Column of the metadata that holds the classes.
-        temperature: Temperature of the softmax over cosines, above 0.
-        latent: Dimensions of the projection.
-        hidden: Width of the projector's hidden layer.
+        label: Metadata column with the classes.
+        temperature: Temperature of the softmax over cosine similarities, above 0. The default is the paper's.
+        latent: Dimensions of the projection. The default is the paper's.
+        hidden: Width of the projector's hidden layer. The default is a quarter of the paper's, for small encoders.
     """
 
     label: str = "label"
@@ -39,32 +38,30 @@ class Config:
     hidden: int = 512
 
     def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise ConfigError(f"supcon.temperature is {self.temperature}; it must be above 0.")
+        check_ranges(self, temperature="(0, inf)", latent="[1, inf)", hidden="[1, inf)")
 
 
 def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
     return SupCon(config, encoder)
 
 
-def loss_out(projections: Float[Tensor, "V*B D"], labels: Int[Tensor, " V*B"], temperature: float) -> Float[Tensor, ""]:
-    """Equation 2, the mean over the positives outside of the logarithm, averaged over all views.
+def loss_out(projections: Float[Tensor, "VB D"], labels: Int[Tensor, " VB"], temperature: float) -> Float[Tensor, ""]:
+    """Equation 2, with the mean over the positives outside the logarithm, averaged over all views, in nats.
 
-    The positives are all other views with the same label, of all processes.
+    The positives of a view are all other views with the same label, of all processes.
     """
     local = F.normalize(projections.float(), dim=1)
-    everyone, classes = gather(local), gather(labels)
+    gathered, classes = gather(local), gather(labels)
     with torch.autocast(local.device.type, enabled=False):
-        logits = local @ everyone.mT / temperature
-    own = torch.arange(len(local), device=local.device) + rank() * len(local)
-    itself = torch.zeros_like(logits, dtype=torch.bool).scatter(1, own[:, None], True)
-    log_shares = logits.masked_fill(itself, -torch.inf).log_softmax(1)
-    positive = (labels[:, None] == classes) & ~itself
-    return -(log_shares.masked_fill(~positive, 0.0).sum(1) / positive.sum(1)).mean()
+        logits = local @ gathered.mT / temperature
+    own = torch.zeros_like(logits, dtype=torch.bool).scatter(1, local_indices(local)[:, None], True)
+    log_probabilities = logits.masked_fill(own, -torch.inf).log_softmax(1)
+    positive = (labels[:, None] == classes) & ~own
+    return -(log_probabilities.masked_fill(~positive, 0.0).sum(1) / positive.sum(1)).mean()
 
 
 class SupCon(Objective):
-    """Encoder, projector, supervised contrastive loss; without labels each sample is its own class, as in SimCLR."""
+    """Encoder, projector, supervised contrastive loss; without labels each sample is a class, as in SimCLR."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
         super().__init__()
@@ -81,7 +78,6 @@ class SupCon(Objective):
     ) -> Loss:
         latent = self.latent(self.encoder(type(views[0]).cat(views)))
         if labels is None:
-            own = torch.arange(len(views[0]), device=latent.mean.device)
-            labels = own + rank() * len(own)
+            labels = local_indices(latent.mean[: len(views[0])])
         total = loss_out(latent.mean, labels.repeat(len(views)), self.config.temperature)
         return Loss(total, latent.detach(), {"supcon_nats": total.detach()})

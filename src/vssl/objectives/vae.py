@@ -1,6 +1,6 @@
-"""The variational autoencoder (Kingma and Welling 2014, arXiv 1312.6114), the baseline that reconstructs its input.
+"""The variational autoencoder (Kingma and Welling 2014, arXiv 1312.6114), a baseline that reconstructs its input.
 
-Each view is a sample of its own: nothing pulls the two views of a sample together.
+Each view counts as a sample: no term of the loss compares the two views of a sample.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from torch import Tensor
 
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import GaussianHead
-from vssl.errors import ConfigError
 from vssl.modalities.base import Modality
-from vssl.objectives.base import Objective
+from vssl.objectives.base import Objective, check_increasing, check_ranges
 from vssl.stats import gaussian
 from vssl.types import Gaussian, Loss, View
 
@@ -27,8 +26,9 @@ class Config:
 
     Attributes:
         latent: D, the dimensions of the latent space.
-        hidden: Width of the heads' hidden layers.
-        beta: Weight of the KL to the prior, 0 or more (Higgins et al. 2017): 1 is the evidence lower bound.
+        hidden: Width of the hidden layers of the heads.
+        beta: Weight of the KL divergence to the prior, 0 or more (Higgins et al. 2017). The default, 1, gives the
+            evidence lower bound.
         log_variance_range: Bounds of the posterior's log-variance, in nats.
     """
 
@@ -38,11 +38,8 @@ class Config:
     log_variance_range: tuple[float, float] = (-6.0, 2.0)
 
     def __post_init__(self) -> None:
-        low, high = self.log_variance_range
-        if self.beta < 0:
-            raise ConfigError(f"vae.beta is {self.beta}; it must be 0 or more.")
-        if not low < high:
-            raise ConfigError(f"vae.log_variance_range is {low}..{high}; it must be an interval low < high.")
+        check_ranges(self, beta="[0, inf)", latent="[1, inf)", hidden="[1, inf)")
+        check_increasing(self, "log_variance_range")
 
 
 def build(config: Config, encoder: Encoder, modality: Modality) -> Objective:
@@ -50,7 +47,7 @@ def build(config: Config, encoder: Encoder, modality: Modality) -> Objective:
 
 
 class VAE(Objective):
-    """Encoder, Gaussian head, the modality's decoder."""
+    """Encoder, Gaussian head, decoder of the modality."""
 
     def __init__(self, config: Config, encoder: Encoder, modality: Modality) -> None:
         super().__init__()
@@ -62,19 +59,20 @@ class VAE(Objective):
         self.decoder = modality.decoder(config.latent)
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
-        """The negative evidence lower bound (equation 3) in nats per dimension of the input, averaged over the views.
+        """The negative evidence lower bound (equation 3) in nats per input dimension, averaged over the views.
 
-        One sample of the posterior a view (equation 7, L = 1).
+        It takes one sample of the posterior per view (equation 7, L = 1).
         """
-        both = type(views[0]).cat(views)
-        posterior = self.latent(self.encoder(both))
-        reconstruction = self.decoder.log_likelihood(gaussian.sample(posterior, generator), both).mean()
+        inputs = type(views[0]).cat(views)
+        posterior = self.latent(self.encoder(inputs))
+        reconstruction = self.decoder.log_likelihood(gaussian.sample(posterior, generator), inputs).mean()
         kl = kl_to_prior(posterior).mean()
         total = (self.config.beta * kl - reconstruction) / self.decoder.dimensions
         return Loss(total, posterior.detach(), {"reconstruction_nats": reconstruction.detach(), "kl_nats": kl.detach()})
 
     def latent(self, features: Float[Tensor, "B F"]) -> Gaussian:
-        return self.head(features)
+        posterior: Gaussian = self.head(features)
+        return posterior
 
 
 def kl_to_prior(posterior: Gaussian) -> Float[Tensor, " B"]:

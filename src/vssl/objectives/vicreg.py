@@ -1,4 +1,4 @@
-"""VICReg: invariance, variance and covariance, each by its own term (Bardes et al. 2022, arXiv 2105.04906)."""
+"""VICReg: one loss term each for invariance, variance and covariance (Bardes et al. 2022, arXiv 2105.04906)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import projector
-from vssl.errors import ConfigError
 from vssl.modalities.base import Modality
-from vssl.objectives.base import Objective
+from vssl.objectives.base import Objective, check_ranges
 from vssl.stats.gather import gather
 from vssl.types import Loss, View
 
@@ -23,11 +22,11 @@ class Config:
     """VICReg.
 
     Attributes:
-        invariance: Weight of the squared distance of the two views, 0 or more.
-        variance: Weight of the hinge that keeps each dimension's standard deviation at 1 or above, 0 or more.
-        covariance: Weight of the covariances between different dimensions, 0 or more.
-        latent: Dimensions of the projection.
-        hidden: Width of the projector's two hidden layers.
+        invariance: Weight of the squared distance between the two views, 0 or more. The default is the paper's.
+        variance: Weight of the hinge loss on standard deviations below 1, 0 or more. The default is the paper's.
+        covariance: Weight of the covariances between different dimensions, 0 or more. The default is the paper's.
+        latent: Dimensions of the projection. The default is an eighth of the paper's, for small encoders.
+        hidden: Width of the projector's two hidden layers. The default is an eighth of the paper's.
     """
 
     invariance: float = 25.0
@@ -37,9 +36,14 @@ class Config:
     hidden: int = 1024
 
     def __post_init__(self) -> None:
-        for name in ("invariance", "variance", "covariance"):
-            if (weight := getattr(self, name)) < 0:
-                raise ConfigError(f"vicreg.{name} is {weight}; it must be 0 or more.")
+        check_ranges(
+            self,
+            invariance="[0, inf)",
+            variance="[0, inf)",
+            covariance="[0, inf)",
+            latent="[1, inf)",
+            hidden="[1, inf)",
+        )
 
 
 def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
@@ -47,12 +51,12 @@ def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
 
 
 def invariance(first: Float[Tensor, "N D"], second: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
-    """The squared distance of the two views (equation 5), averaged over the dimensions too as in algorithm 1."""
+    """The squared distance between the two views (equation 5), averaged over the dimensions as in algorithm 1."""
     return (first - second).square().mean()
 
 
 def variance(projections: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
-    """How far the dimensions' standard deviations stay below 1, on average (equations 1 and 2)."""
+    """The mean hinge loss max(0, 1 - standard deviation) over the dimensions (equations 1 and 2)."""
     return (1 - (projections.var(0) + 1e-4).sqrt()).relu().mean()
 
 
@@ -61,8 +65,8 @@ def covariance(projections: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
     deviations = projections - projections.mean(0)
     with torch.autocast(deviations.device.type, enabled=False):
         covariances = deviations.mT @ deviations / (len(deviations) - 1)
-    others = covariances - covariances.diagonal().diag()
-    return others.square().sum() / len(others)
+    off_diagonal = covariances - covariances.diagonal().diag()
+    return off_diagonal.square().sum() / len(off_diagonal)
 
 
 class VICReg(Objective):
@@ -73,17 +77,16 @@ class VICReg(Objective):
         self.config = config
         self.encoder = encoder
         self.head = projector(encoder.features, config.hidden, config.latent, layers=3)
-        # No term sees a shift of all projections: a bias would follow rounding errors alone.
+        # No term depends on a shift of all projections: rounding errors alone would train a bias.
         self.head[-1] = nn.Linear(config.hidden, config.latent, bias=False)
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:
-        first, second = views
-        latent = self.latent(self.encoder(type(first).cat([first, second])))
-        first_projections, second_projections = (gather(projections) for projections in latent.mean.chunk(2))
+        latent = self.latent(self.encoder(type(views[0]).cat(views)))
+        first, second = (gather(projections) for projections in latent.mean.chunk(2))
         parts = {
-            "invariance": invariance(first_projections, second_projections),
-            "variance": variance(first_projections) + variance(second_projections),
-            "covariance": covariance(first_projections) + covariance(second_projections),
+            "invariance": invariance(first, second),
+            "variance": variance(first) + variance(second),
+            "covariance": covariance(first) + covariance(second),
         }
         total = (
             self.config.invariance * parts["invariance"]

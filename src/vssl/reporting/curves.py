@@ -19,10 +19,10 @@ LOOK_FOR = {
     ),
     "log_variance": ("Mean log-variance", "Settles. Running into its bound, it would carry no information."),
     "learning_rate": ("Learning rate", "A short rise, then a smooth fall to the end of the schedule."),
-    "images_per_s": ("Samples per second", "Flat. Dips are moments in which something else used the machine."),
+    "samples_per_s": ("Samples per second", "Flat. Dips are moments in which something else used the machine."),
     "data_wait": ("Share of time waiting for data", "Near 0. Above 0.2, reading the data is the bottleneck."),
 }
-FROM_ZERO = {"effective_rank", "learning_rate", "images_per_s", "data_wait"}
+FROM_ZERO = {"effective_rank", "learning_rate", "samples_per_s", "data_wait"}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from vssl.reporting.meanings import Figure, figures
-from vssl.training.evidence import FINISHED, HEALTHY, passes, words
+from vssl.training.health import HEALTHY, NO_GAIN
+from vssl.training.training_gain import describe_gain, describe_progress
 from vssl.types import Embeddings
 
 HEADLINES = 6
@@ -63,7 +64,7 @@ def _tone(info: Mapping[str, Any]) -> tuple[str, str]:
     health, status = info.get("health"), info.get("status")
     if status == "diverged":
         return "bad", "Diverged: do not use"
-    if health == FINISHED:
+    if health == NO_GAIN:
         return "warning", "Finished, and nothing shows that the training helped"
     if health not in (None, HEALTHY):
         return "bad", f"Not healthy: {health}"
@@ -77,7 +78,7 @@ def _trained(info: Mapping[str, Any]) -> str:
     what = " and ".join(f"{kind} {name}" for kind, name in members.items() if name) or "An encoder"
     progress, machine = info.get("progress", {}), info.get("machine", {})
     sentence = f"{what[:1].upper()}{what[1:]}, trained on data from {info.get('source', 'an unknown source')}"
-    sentence += f": {passes(info)}"
+    sentence += f": {describe_progress(info)}"
     if progress:
         sentence += f", for {duration(progress.get('seconds', 0.0))}"
     if machine:
@@ -89,9 +90,9 @@ def _health(info: Mapping[str, Any]) -> str:
     health = info.get("health")
     if health is None:
         return "The health of the representation was not judged."
-    if health in (HEALTHY, FINISHED):
+    if health in (HEALTHY, NO_GAIN):
         alive = "The representation is alive: different samples get different embeddings, in many directions."
-        return f"{alive} {words(info)}".rstrip()
+        return f"{alive} {describe_gain(info)}".rstrip()
     return f"The representation is not healthy: {health}. Figures and pictures below describe a broken encoder."
 
 

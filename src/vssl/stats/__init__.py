@@ -1,5 +1,5 @@
-"""The maths of vssl as pure functions: Gaussians, moving averages, ranks.
+"""Mathematics as pure functions: Gaussians, the sphere, moving averages, ranks, whitening, distributed batches.
 
-Nothing here knows what an image, a network or a run is.
-A newcomer adds a function here with its source, and tests it in float64 against an independent oracle.
+Nothing here depends on images, networks or runs.
+A newcomer adds a function with its source, and tests it in float64 against an independent oracle.
 """

@@ -1,7 +1,7 @@
-"""Rows computed in blocks of one size, by one thread each: a row's numbers do not depend on the rows beside it.
+"""Computation in row blocks of a fixed size and with one thread each, so that a result depends on its own row alone.
 
-Libraries for matrices choose their algorithm by the number of rows and of threads, and another algorithm rounds sums
-otherwise. That is little, but enough to move a sample over a threshold.
+Matrix libraries choose the algorithm by the number of rows and of threads, and algorithms round sums differently. The
+difference is small, but it may move a score across a threshold.
 """
 
 from __future__ import annotations
@@ -11,47 +11,53 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
+from jaxtyping import Shaped
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 ROWS = 16
-"""Of a block: enough that larger ones are hardly faster, and few where one row is asked for."""
+"""Rows per block: larger blocks are hardly faster, and smaller ones waste less on a single row."""
 
 
 def by_blocks(work: Callable[..., dict[str, Tensor]], columns: Sequence[Tensor], rows: int = ROWS) -> dict[str, Tensor]:
-    """What `work` makes of columns of N rows: called with `rows` rows at a time, the last ones filled up with zeros.
+    """Apply `work` to columns of N rows in blocks of `rows` rows; the last block is padded with zeros.
 
     Args:
-        work: From blocks of the columns to tensors of as many rows; each row must depend on the same row alone. It runs
-            without gradients, in as many threads as torch had, which have one core each.
+        work: Maps blocks of the columns to tensors with as many rows, each of which must depend on the same row alone.
+            It runs without gradients, in a pool of as many threads as torch had, with one core each.
+        columns: Tensors of N rows each.
+        rows: Rows per block.
+
+    Returns:
+        The tensors of `work` by name, with N rows each.
     """
     total = len(columns[0])
 
     @torch.inference_mode()
-    def one(start: int) -> dict[str, Tensor]:
-        found = work(*(_filled_up(column[start : start + rows], rows) for column in columns))
-        return {name: values[: total - start] for name, values in found.items()}
+    def block(start: int) -> dict[str, Tensor]:
+        results = work(*(_padded(column[start : start + rows], rows) for column in columns))
+        return {name: values[: total - start] for name, values in results.items()}
 
     starts = range(0, max(1, total), rows)
     with _one_thread_of_torch() as threads:
         if min(threads, len(starts)) == 1 or columns[0].is_cuda:
-            parts = [one(start) for start in starts]
+            parts = [block(start) for start in starts]
         else:
             with ThreadPoolExecutor(threads) as pool:
-                parts = list(pool.map(one, starts))
+                parts = list(pool.map(block, starts))
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Numbers of NumPy, SciPy and torch that do not depend on how many cores there are."""
+    """Run NumPy, SciPy and torch with one thread, so that results do not depend on the number of cores."""
     with _one_thread_of_torch(), threadpool_limits(1):
         yield
 
 
 @contextmanager
 def _one_thread_of_torch() -> Iterator[int]:
-    """Yields how many threads torch had; threads that are started meanwhile have one too."""
+    """Yields the number of threads that torch had; threads started inside use one thread each."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -60,6 +66,6 @@ def _one_thread_of_torch() -> Iterator[int]:
         torch.set_num_threads(threads)
 
 
-def _filled_up(block: Tensor, rows: int) -> Tensor:
-    """Always a copy: where it lies in memory may change the algorithm too."""
+def _padded(block: Shaped[Tensor, "B *shape"], rows: int) -> Shaped[Tensor, "R *shape"]:
+    """The block with zeros appended; always a copy, because the memory alignment may change the algorithm too."""
     return torch.cat([block, block.new_zeros(rows - len(block), *block.shape[1:])])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 
 def world_size() -> int:
-    """Number of processes that train together; 1 without `torchrun`."""
+    """Number of processes of the training; 1 without `torchrun`."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
@@ -18,11 +18,16 @@ def rank() -> int:
     return dist.get_rank() if world_size() > 1 else 0
 
 
-def gather(local: Float[Tensor, "B ..."]) -> Float[Tensor, "N ..."]:
-    """The rows of all processes, in the order of their ranks; the gradient returns to the process a row came from."""
+def gather(local: Shaped[Tensor, "B *shape"]) -> Shaped[Tensor, "N *shape"]:
+    """The rows of all processes, ordered by rank; the gradient of a row returns to its process."""
     if world_size() == 1:
         return local
     return torch.cat(list(_Gather.apply(local)))
+
+
+def local_indices(local: Shaped[Tensor, "B *shape"]) -> Int64[Tensor, " B"]:
+    """The indices of the local rows in the gathered batch, see `gather`."""
+    return torch.arange(len(local), device=local.device) + rank() * len(local)
 
 
 class _Gather(torch.autograd.Function):

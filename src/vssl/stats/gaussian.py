@@ -1,8 +1,8 @@
 """Diagonal Gaussians: densities, samples, divergences, overlaps.
 
 Legend: B and M batch, D latent, s variance, q posterior, p prior. Every result is in nats, per sample, summed over D.
-A log-variance of width 1 stands for the same variance in all D dimensions. Half precision is computed and returned in
-float32. Precisions and ratios above e^60 are continued by the tangent of exp, so that losses and gradients of extreme
+A log-variance of width 1 is the variance of all D dimensions. Half precision is computed and returned in float32.
+Precisions and ratios above e^60 are continued by the tangent of exp, so that losses and gradients of extreme
 log-variances stay finite in float32.
 """
 
@@ -21,7 +21,7 @@ from vssl.errors import ConfigError
 from vssl.types import Gaussian
 
 LOG_TWO_PI = math.log(2 * math.pi)
-# e^60 times a squared distance, summed over thousands of dimensions, is still far below float32's largest number.
+# e^60 times a squared distance, summed over thousands of dimensions, is far below the largest float32.
 _EXPONENT_LIMIT = 60.0
 # Elements of one block of the diagonal overlap matrix: 16 MiB in float32, about what a processor's cache holds.
 _BLOCK = 2**22
@@ -29,37 +29,37 @@ _BLOCK = 2**22
 
 def log_density(z: Float[Tensor, "B D"], gaussian: Gaussian) -> Float[Tensor, " B"]:
     """ln N(z; mean, s), in nats."""
-    difference = _wide(z) - _wide(gaussian.mean)
-    return _log_normal(difference.square(), _wide(gaussian.log_variance)).sum(-1)
+    difference = _at_least_float32(z) - _at_least_float32(gaussian.mean)
+    return _log_normal(difference.square(), _at_least_float32(gaussian.log_variance)).sum(-1)
 
 
 def sample(
     gaussian: Gaussian, generator: torch.Generator | None = None, noise: Float[Tensor, "B D"] | None = None
 ) -> Float[Tensor, "B D"]:
-    """One reparameterised sample each: gradients flow to mean and log-variance.
+    """One reparameterised sample per row: gradients flow to mean and log-variance.
 
     Args:
-        generator: Source of randomness on the device of the Gaussian; the global one of torch when None.
-        noise: Standard normal numbers, where they are drawn already.
+        generator: Source of randomness on the device of the Gaussian; None is the global one of torch.
+        noise: Standard normal numbers to use; None draws them.
     """
-    mean = _wide(gaussian.mean)
+    mean = _at_least_float32(gaussian.mean)
     if noise is None:
         noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
-    return mean + noise * (0.5 * _wide(gaussian.log_variance)).exp()
+    return mean + noise * (0.5 * _at_least_float32(gaussian.log_variance)).exp()
 
 
 def entropy(gaussian: Gaussian) -> Float[Tensor, " B"]:
     """Differential entropy in nats; it may be negative."""
-    return 0.5 * (_wide(gaussian.log_variance) + 1 + LOG_TWO_PI).expand_as(gaussian.mean).sum(-1)
+    return 0.5 * (_at_least_float32(gaussian.log_variance) + 1 + LOG_TWO_PI).expand_as(gaussian.mean).sum(-1)
 
 
 def to_sphere(mean: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
     """The means scaled onto the sphere of radius sqrt(D), where squared distances are 2D(1 - cos).
 
-    A mean shorter than 1e-6 has no direction to rely on: it is scaled by a constant, so that zero stays at zero with
+    A mean shorter than 1e-6 has no reliable direction: it is scaled by a constant, so that zero is mapped to zero with
     finite gradients.
     """
-    return F.normalize(_wide(mean), dim=-1, eps=1e-6) * math.sqrt(mean.shape[-1])
+    return F.normalize(_at_least_float32(mean), dim=-1, eps=1e-6) * math.sqrt(mean.shape[-1])
 
 
 def kl_euclidean(q: Gaussian, p: Gaussian) -> Float[Tensor, " B"]:
@@ -67,9 +67,9 @@ def kl_euclidean(q: Gaussian, p: Gaussian) -> Float[Tensor, " B"]:
 
     Source: the prior term of the ELBO in Yavuz and Yanıkoğlu, arXiv 2504.04318.
     """
-    log_variance_p = _wide(p.log_variance)
-    log_ratio = _wide(q.log_variance) - log_variance_p
-    distance = (_wide(q.mean) - _wide(p.mean)).square() * _exp(-log_variance_p)
+    log_variance_p = _at_least_float32(p.log_variance)
+    log_ratio = _at_least_float32(q.log_variance) - log_variance_p
+    distance = (_at_least_float32(q.mean) - _at_least_float32(p.mean)).square() * _exp(-log_variance_p)
     return 0.5 * (distance + _exp_excess(log_ratio)).sum(-1)
 
 
@@ -106,13 +106,13 @@ def log_overlap(q: Gaussian, p: Gaussian) -> Float[Tensor, " B"]:
 def log_overlap_matrix(q: Gaussian, p: Gaussian) -> Float[Tensor, "B M"]:
     """`log_overlap` of each of the B Gaussians of q with each of the M of p, in nats. Extension.
 
-    With log-variances of width 1 on both sides it takes one matrix product: O(BM) memory, and squared distances rounded
-    to about 1e-6 (float32) of the squared lengths. Otherwise it goes in blocks, recomputed in the backward pass.
+    Log-variances of width 1 on both sides need one matrix product: O(BM) memory, and squared distances rounded to
+    about 1e-6 (float32) of the squared lengths. Otherwise blocks are computed, and again in the backward pass.
     """
     if q.log_variance.shape[-1] == 1 and p.log_variance.shape[-1] == 1:
         return _isotropic_overlaps(q, p)
     rows = max(1, _BLOCK // p.mean.numel())
-    blocks = zip(q.mean.split(rows), q.log_variance.split(rows), strict=True)
+    blocks = zip(torch.split(q.mean, rows), torch.split(q.log_variance, rows), strict=True)
     return torch.cat(
         [
             checkpoint(
@@ -124,9 +124,9 @@ def log_overlap_matrix(q: Gaussian, p: Gaussian) -> Float[Tensor, "B M"]:
 
 
 def bound(log_variance: Float[Tensor, "*shape"], low: float, high: float) -> Float[Tensor, "*shape"]:
-    """A head's raw output bent smoothly into low..high, in nats: slope 1 in the middle, 0 far outside. Extension.
+    """A raw log-variance bounded smoothly to low..high, in nats: slope 1 in the middle, 0 far outside. Extension.
 
-    Strictly inside in exact arithmetic; rounding may reach the ends.
+    The result is strictly inside in exact arithmetic; rounding may reach the bounds.
 
     Raises:
         ConfigError: low is not below high.
@@ -134,30 +134,31 @@ def bound(log_variance: Float[Tensor, "*shape"], low: float, high: float) -> Flo
     if not low < high:
         raise ConfigError(f"The log-variance is bounded to {low}..{high}; the lower bound must be below the upper one.")
     middle, half = (low + high) / 2, (high - low) / 2
-    return (middle + half * ((_wide(log_variance) - middle) / half).tanh()).clamp(low, high)
+    return (middle + half * ((_at_least_float32(log_variance) - middle) / half).tanh()).clamp(low, high)
 
 
 def marginal_kl(gaussian: Gaussian) -> Float[Tensor, ""]:
     """KL in nats between the batch's aggregate posterior, by its moments, and N(0, I). Extension.
 
     1/2 [tr S + m'm - D - ln det S] with m the mean of the means and S = Cov(means) + diag(mean variance), any B and D.
-    The variance is taken as at least 10 machine epsilons of the means' total variance, so that S can be inverted.
+    The variance is at least 10 machine epsilons of the total variance of the means, so that S can be inverted.
     """
     with torch.autocast(gaussian.mean.device.type, enabled=False):
-        mean = _wide(gaussian.mean)
+        mean = _at_least_float32(gaussian.mean)
         centre = mean.mean(0)
         deviation = (mean - centre) / math.sqrt(len(mean))
         floor = 10 * torch.finfo(mean.dtype).eps * deviation.detach().square().sum()
-        variance = _exp(_wide(gaussian.log_variance)).mean(0).expand_as(centre).maximum(floor)
-        # Divided by the noise, S is the identity plus a Gram matrix: no eigenvalue below 1, and either Gram will do.
-        scaled = deviation * variance.rsqrt()
+        variance = _exp(_at_least_float32(gaussian.log_variance)).mean(0).expand_as(centre).maximum(floor)
+        # Divided by the noise, S is the identity plus a Gram matrix: its eigenvalues are at least 1, and the smaller of
+        # the two Gram matrices has the same determinant.
+        scaled: Tensor = deviation * variance.rsqrt()
         gram = scaled @ scaled.mT if len(scaled) < len(centre) else scaled.mT @ scaled
-        log_determinant = torch.linalg.slogdet(torch.eye(len(gram)).to(gram) + gram).logabsdet
+        log_determinant: Tensor = torch.linalg.slogdet(torch.eye(len(gram)).to(gram) + gram).logabsdet
         squares = deviation.square().sum(0) + centre.square()
         return 0.5 * ((squares + variance - 1 - variance.log()).sum() - log_determinant)
 
 
-def _wide(values: Tensor) -> Tensor:
+def _at_least_float32(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
@@ -180,10 +181,10 @@ def _log_normal(squared_distance: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def _isotropic_overlaps(q: Gaussian, p: Gaussian) -> Tensor:
-    log_variance = torch.logaddexp(_wide(q.log_variance), _wide(p.log_variance).mT)
-    # Distances do not depend on the origin; one inside the data loses fewer digits in the expanded square.
-    origin = _wide(p.mean).detach().mean(0)
-    left, right = _wide(q.mean) - origin, _wide(p.mean) - origin
+    log_variance = torch.logaddexp(_at_least_float32(q.log_variance), _at_least_float32(p.log_variance).mT)
+    # Distances do not depend on the origin; one near the data loses fewer digits in the expanded square.
+    origin = _at_least_float32(p.mean).detach().mean(0)
+    left, right = _at_least_float32(q.mean) - origin, _at_least_float32(p.mean) - origin
     with torch.autocast(left.device.type, enabled=False):
         product = left @ right.mT
     squares = left.square().sum(-1, keepdim=True) + right.square().sum(-1)
@@ -193,5 +194,5 @@ def _isotropic_overlaps(q: Gaussian, p: Gaussian) -> Tensor:
 
 
 def _overlaps(mean: Tensor, log_variance: Tensor, p: Gaussian) -> Tensor:
-    total = torch.logaddexp(_wide(log_variance), _wide(p.log_variance))
-    return _log_normal((_wide(mean) - _wide(p.mean)).square(), total).sum(-1)
+    total = torch.logaddexp(_at_least_float32(log_variance), _at_least_float32(p.log_variance))
+    return _log_normal((_at_least_float32(mean) - _at_least_float32(p.mean)).square(), total).sum(-1)

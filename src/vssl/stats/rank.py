@@ -1,4 +1,4 @@
-"""How many dimensions of a representation are in use: the figures that show a collapse without labels."""
+"""Effective rank and standard deviation of a representation: the figures that show a collapse without labels."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def effective_rank(features: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
 
     Source: Roy and Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO 2007.
     """
-    # In float32 the root of an eigenvalue's rounding error is 3e-4 of the largest singular value, in each dimension.
+    # In float32, rounding errors of the eigenvalues would add singular values of 3e-4 of the largest one.
     shifted = features.double()
-    # Constant features become exactly zero here, which the mean's own rounding would prevent.
+    # Makes constant features exactly zero, which the rounding of the mean would not.
     shifted = shifted - shifted[:1]
     centred = shifted - shifted.mean(0)
     gram = centred @ centred.mT if len(centred) < centred.shape[1] else centred.mT @ centred

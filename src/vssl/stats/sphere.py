@@ -20,23 +20,24 @@ def sample(
     """K reparameterised samples each, of length 1: gradients flow to direction and concentration.
 
     The cosine to the direction is drawn by rejection (Wood 1994, with the gradient of Davidson et al. 2018, arXiv
-    1804.00891, algorithms 1 and 2). As usual, the gradient to the concentration leaves out that the share of accepted
-    proposals depends on it too: it is up to 4 % short in 16 dimensions, and 1 % in 128.
+    1804.00891, algorithms 1 and 2). As usual, the gradient to the concentration neglects that the acceptance rate
+    depends on it too: it is up to 4 % too small in 16 dimensions, and 1 % in 128.
 
     Args:
         direction: Unit vectors, in float32 or float64, D at least 2.
         concentration: Above 0.
-        generator: Source of randomness on the device of the direction; the global one of torch when None. How much is
-            drawn from it hardly depends on the values: a rounding error changes one sample, not all that follow.
+        samples: K.
+        generator: Source of randomness on the device of the direction; None is the global one of torch. The number of
+            draws hardly depends on the values: a rounding error changes one sample, not all that follow.
     """
     dimensions = direction.shape[1]
     root = (4 * concentration.square() + (dimensions - 1) ** 2).sqrt()
-    spread = (dimensions - 1) / (2 * concentration + root)
+    b = (dimensions - 1) / (2 * concentration + root)
     with torch.no_grad():
-        beta = _accepted(spread, samples, dimensions, generator)
-    scale = 1 - beta + spread * beta
-    cosine = (1 - beta - spread * beta) / scale
-    sine = 2 * spread.sqrt() * (beta * (1 - beta)).sqrt() / scale
+        beta = _sample_beta(b, samples, dimensions, generator)
+    scale = 1 - beta + b * beta
+    cosine = (1 - beta - b * beta) / scale
+    sine = 2 * b.sqrt() * (beta * (1 - beta)).sqrt() / scale
     noise = torch.randn(
         (samples, *direction.shape), generator=generator, dtype=direction.dtype, device=direction.device
     )
@@ -44,22 +45,22 @@ def sample(
     return cosine * direction + sine * F.normalize(tangent, dim=-1)
 
 
-def _accepted(
-    spread: Float[Tensor, "B 1"], samples: int, dimensions: int, generator: torch.Generator | None
+def _sample_beta(
+    b: Float[Tensor, "B 1"], samples: int, dimensions: int, generator: torch.Generator | None
 ) -> Float[Tensor, "K B 1"]:
-    """Draws of Beta((D-1)/2, (D-1)/2) that Wood's test accepts: about two in three or more.
+    """Samples of Beta((D-1)/2, (D-1)/2) that Wood's test accepts, about two in three or more.
 
-    With r = (1 + b) / 2(1 - (1 - b) beta), b the spread, the test reads ln u <= (D-1)(ln r - r + 1).
+    With r = (1 + b) / 2(1 - (1 - b) beta), the test reads ln u <= (D-1)(ln r - r + 1).
     """
-    shape = (samples, *spread.shape)
-    half = torch.full(shape, (dimensions - 1) / 2, dtype=spread.dtype, device=spread.device)
+    shape = (samples, *b.shape)
+    half = torch.full(shape, (dimensions - 1) / 2, dtype=b.dtype, device=b.device)
     beta, rejected = torch.zeros_like(half), torch.ones_like(half, dtype=torch.bool)
-    # Each round draws for all, not for the rejected alone, so that the draws of one sample do not depend on the others.
+    # Each round draws for all samples, so that the draws of one do not depend on the others.
     while rejected.any():
         first, second = (torch._standard_gamma(half, generator=generator) for _ in range(2))
         beta = torch.where(rejected, first / (first + second), beta)
-        ratio = (1 + spread) / (2 * (1 - beta + spread * beta))
-        uniform = torch.rand(shape, generator=generator, dtype=spread.dtype, device=spread.device)
-        # A concentration that is no number passes, so that this loop ends and the caller sees the loss.
+        ratio = (1 + b) / (2 * (1 - beta + b * beta))
+        uniform = torch.rand(shape, generator=generator, dtype=b.dtype, device=b.device)
+        # NaN concentrations are accepted, so that the loop ends and the caller sees a loss of NaN.
         rejected = rejected & (uniform.log() > (dimensions - 1) * (ratio.log() - ratio + 1))
     return beta

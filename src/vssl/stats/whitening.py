@@ -1,8 +1,8 @@
-"""Whitening: vectors in coordinates in which the known ones spread alike in all directions.
+"""Whitening: coordinates in which a reference set has the identity as its covariance.
 
-Encoders spread their features over a few directions; the cosine then hears those alone, and what tells rare classes and
-defects apart lies mostly in the others. The Mahalanobis cosine compares x and y by (x - m)' C^-1 (y - m), with the mean
-m and the covariance C of known vectors (as PCA whitening before retrieval: Jégou and Chum 2012, ECCV).
+Features vary mostly in a few directions, which dominate their cosine similarity, while rare classes and defects differ
+mostly in the others. The Mahalanobis cosine compares x and y by (x - m)' C^-1 (y - m), with the mean m and the
+covariance C of the reference set (PCA whitening before retrieval: Jégou and Chum 2012, ECCV).
 """
 
 from __future__ import annotations
@@ -12,42 +12,45 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-LEAST = 1e-7  # of the largest variance: what is smaller is rounding
-SHORTEST = 1e-12
+VARIANCE_FLOOR = 1e-7  # relative to the largest variance; smaller ones are rounding errors
+NORM_FLOOR = 1e-12
 
 
 class Whitening(nn.Module):
     """Whitened vectors.
 
     Attributes:
-        mean: Of the known vectors [F].
-        matrix: W [F, F] with W W' = C^-1: whitened vectors are (x - mean) W.
-        length: The power of their length that they keep: 0 makes them directions of length 1, 1 changes nothing.
+        mean: m, the mean of the reference set.
+        matrix: W with W W' = C^-1: whitened vectors are (x - m) W.
+        exponent: Power to which the length of a whitened vector is raised: 0 gives unit vectors, 1 changes nothing.
     """
 
-    def __init__(self, mean: Float[Tensor, " F"], matrix: Float[Tensor, "F F"], length: float) -> None:
+    def __init__(self, mean: Float[Tensor, " F"], matrix: Float[Tensor, "F F"], exponent: float) -> None:
         super().__init__()
         self.mean = nn.Buffer(mean)
         self.matrix = nn.Buffer(matrix)
-        self.length = length
+        self.exponent = exponent
 
     def forward(self, vectors: Float[Tensor, "B F"]) -> Float[Tensor, "B F"]:
         whitened = (vectors.float() - self.mean) @ self.matrix
-        return whitened * whitened.norm(dim=1, keepdim=True).clamp(min=SHORTEST) ** (self.length - 1)
+        lengths: Tensor = whitened.norm(dim=1, keepdim=True).clamp(min=NORM_FLOOR)
+        return whitened * lengths ** (self.exponent - 1)
 
 
-def fit(known: Float[Tensor, "N F"], length: float = 0) -> Whitening:
-    """From two known vectors on; the covariance is shrunk (Ledoit and Wolf 2004), the more the fewer they are.
+def fit(reference: Float[Tensor, "N F"], exponent: float = 0) -> Whitening:
+    """The whitening of a reference set of two vectors or more, with shrunk covariance (Ledoit and Wolf 2004).
 
     Args:
-        length: As in `Whitening`. Directions find like among like. Whether a sample is like any known one needs the
-            length too: a stranger far from all of them may lie in the direction of some.
+        exponent: See `Whitening`. 0, the default, suits the retrieval of similar samples. Novelty detection needs the
+            length too: an outlier far from all reference vectors may have the direction of some.
     """
-    # Imported late: every verb knows the scores' options, and scikit-learn takes long to import.
+    # Imported here, because all commands import the scores and scikit-learn takes long to import.
     from sklearn.covariance import LedoitWolf
 
-    gaussian = LedoitWolf().fit(known.cpu().double().numpy())
+    gaussian = LedoitWolf().fit(reference.cpu().double().numpy())
     variances, axes = np.linalg.eigh(gaussian.covariance_)
-    # Where all known vectors are the same there is no spread, and any scale will do.
-    scale = np.maximum(variances, LEAST * variances.max()) ** -0.5 if variances.max() > 0 else np.ones(len(axes))
-    return Whitening(torch.from_numpy(gaussian.location_).float(), torch.from_numpy(axes * scale).float(), length)
+    # Where all reference vectors are equal, any scale will do.
+    scale = (
+        np.maximum(variances, VARIANCE_FLOOR * variances.max()) ** -0.5 if variances.max() > 0 else np.ones(len(axes))
+    )
+    return Whitening(torch.from_numpy(gaussian.location_).float(), torch.from_numpy(axes * scale).float(), exponent)

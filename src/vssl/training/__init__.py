@@ -1,4 +1,4 @@
-"""From data to a trained run folder: the one training loop, and what it stands on.
+"""From data to a trained run folder: the training loop, optimiser, schedule, checkpoints, logging and processes.
 
-`loop` reads from top to bottom. A newcomer adds an optimiser in `optim` or a kind of device in `devices`.
+Start with `loop`. A newcomer adds an optimiser to `optim`, or the support of another device to `devices`.
 """

@@ -1,4 +1,4 @@
-"""Saving and loading: the model users keep, and the state that resuming needs. Only safetensors, only whole files."""
+"""Checkpoints: the model that users keep, and the training state that resuming needs, both as safetensors."""
 
 from __future__ import annotations
 
@@ -21,23 +21,29 @@ MODEL = "model.safetensors"
 
 
 @dataclass(frozen=True)
-class Position:
-    """How far a run has come."""
+class RunProgress:
+    """How far a run has come.
+
+    Attributes:
+        step: Optimiser steps done.
+        seconds: Time spent in training, all sessions of the run together.
+        samples: Samples processed, repetitions included; the views of a sample count once.
+    """
 
     step: int = 0
     seconds: float = 0.0
-    images: int = 0
+    samples: int = 0
 
 
-def save_checkpoint(run: Run, objective: nn.Module, optimizer: Optimizer, position: Position) -> None:
-    """Write the state, then the model. Each file is whole or not there; the state alone is enough to resume.
+def save_checkpoint(run: Run, objective: nn.Module, optimizer: Optimizer, progress: RunProgress) -> None:
+    """Write the training state, then the model. Each file is written atomically; the state alone suffices to resume.
 
     Raises:
-        StorageError: The disk is full or the folder read-only; the last checkpoint stands as it was.
+        StorageError: The disk is full or the folder is read-only; the previous checkpoint is unchanged.
     """
     model = {f"model.{name}": tensor.contiguous() for name, tensor in objective.state_dict().items()}
     state = {f"optimiser.{name}": tensor for name, tensor in _flatten(optimizer).items()}
-    header = {"position": json.dumps(asdict(position))}
+    header = {"progress": json.dumps(asdict(progress))}
     with atomic(run.path / STATE) as file:
         file.write(save({**model, **state}, header))
     save_model(run, objective)
@@ -48,31 +54,31 @@ def save_model(run: Run, objective: nn.Module) -> None:
         file.write(save({name: tensor.contiguous() for name, tensor in objective.state_dict().items()}))
 
 
-def load_checkpoint(run: Run, objective: nn.Module, optimizer: Optimizer) -> Position:
-    """Put the last checkpoint into the objective and the optimiser; returns where it stood, or the start.
+def load_checkpoint(run: Run, objective: nn.Module, optimizer: Optimizer) -> RunProgress:
+    """Restore the last checkpoint into objective and optimiser; without one, the progress returned is zero.
 
     Raises:
         RunNotFoundError: The state is damaged.
     """
     path = run.path / STATE
     if not path.is_file():
-        return Position()
+        return RunProgress()
     tensors, header = _read(path)
     objective.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
     _restore(optimizer, {name[10:]: value for name, value in tensors.items() if name.startswith("optimiser.")})
-    return Position(**json.loads(header["position"]))
+    return RunProgress(**json.loads(header["progress"]))
 
 
 def load_model(run: Run, objective: nn.Module) -> None:
-    """Put the trained weights into the objective.
+    """Load the trained weights into the objective.
 
     Raises:
-        RunNotFoundError: There is no model yet, it is damaged, or it belongs to other settings.
+        RunNotFoundError: There is no model yet, it is damaged, or it was trained with other settings.
     """
     path = run.path / MODEL
     if not path.is_file():
         raise RunNotFoundError(
-            f"{run.path} holds no model yet: it was stopped before its first checkpoint. Train again."
+            f"{run.path} holds no model yet: the run was stopped before its first checkpoint. Train again."
         )
     tensors, _ = _read(path)
     try:
@@ -92,10 +98,9 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _flatten(optimizer: Optimizer) -> dict[str, Tensor]:
-    entries = optimizer.state_dict()["state"]
     return {
         f"{index}.{key}": torch.as_tensor(value).contiguous()
-        for index, values in entries.items()
+        for index, values in optimizer.state_dict()["state"].items()
         for key, value in values.items()
         if value is not None
     }
@@ -107,7 +112,7 @@ def _restore(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
         index, key = name.split(".", 1)
         state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    # Fused optimisers pair elements by their place in memory: the moments need the layout of their weights.
+    # Fused optimisers match elements by their position in memory: the moments need the memory layout of the weights.
     for parameter, values in optimizer.state.items():
         for key, value in values.items():
             if value.shape == parameter.shape:

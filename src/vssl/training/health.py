@@ -1,4 +1,4 @@
-"""Is the representation alive? A verdict without labels, named while training."""
+"""The health of a training without labels: statistics of the latents, and the kind of collapse that they show."""
 
 from __future__ import annotations
 
@@ -6,48 +6,54 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
 
 from vssl.stats.rank import dimension_std, effective_rank
 from vssl.types import Gaussian, Latent
 
-# Before this share of a run a low rank is the normal start, not a verdict.
+HEALTHY = "healthy"
+NO_GAIN = "no measurable gain over the untrained network"
+# Below this fraction of a run a low rank is the normal start and no collapse.
 GRACE = 0.1
 
 
 @dataclass(frozen=True)
-class Health:
-    """What the latents of one batch show.
+class LatentStatistics:
+    """Statistics of the latents of one batch.
 
     Attributes:
-        effective_rank: Dimensions in use, 1 to D.
-        spread: Mean standard deviation of a dimension of the normalised means, 1 for directions that fill the sphere.
+        effective_rank: Number of dimensions in use, 1..D.
+        total_std: Root of the summed variances of the normalised means, 0..1; 1 for directions that fill the sphere.
         log_variance: Mean log-variance in nats; None for deterministic methods.
-        verdict: "healthy", or the name of what went wrong.
+        health: `HEALTHY`, or the kind of collapse and the figure that shows it.
     """
 
     effective_rank: float
-    spread: float
+    total_std: float
     log_variance: float | None
-    verdict: str
+    health: str
 
 
-def examine(latent: Latent, share: float) -> Health:
-    """The health of a batch of latents at `share` of the run."""
+def latent_statistics(latent: Latent, progress: float) -> LatentStatistics:
+    """Statistics of a batch of latents.
+
+    Args:
+        progress: Fraction of the run that is done, 0..1; before `GRACE` no collapse is reported.
+    """
     mean = latent.mean.float()
     rank = float(effective_rank(mean))
-    spread = float(dimension_std(F.normalize(mean, dim=1)).square().sum().sqrt())
+    total_std = float(dimension_std(F.normalize(mean, dim=1)).square().sum().sqrt())
     log_variance = latent.log_variance.float() if isinstance(latent, Gaussian) else None
-    verdict = "healthy"
-    if share >= GRACE:
-        verdict = _name_the_collapse(rank, spread, mean.shape, log_variance)
-    return Health(rank, spread, None if log_variance is None else float(log_variance.mean()), verdict)
+    health = _collapse(rank, total_std, mean.shape, log_variance) if progress >= GRACE else HEALTHY
+    return LatentStatistics(rank, total_std, None if log_variance is None else float(log_variance.mean()), health)
 
 
-def _name_the_collapse(rank: float, spread: float, shape: torch.Size, log_variance: torch.Tensor | None) -> str:
-    if spread < 0.1:
-        return f"complete collapse: all samples have nearly the same latent (spread {spread:.3f} of 1)"
-    if rank < max(2.0, 0.02 * min(shape)):  # n samples cannot have a rank above n, however many dimensions there are
+def _collapse(rank: float, total_std: float, shape: torch.Size, log_variance: Float[Tensor, "B #D"] | None) -> str:
+    if total_std < 0.1:
+        return f"complete collapse: all samples have nearly the same latent (standard deviation {total_std:.3f} of 1)"
+    if rank < max(2.0, 0.02 * min(shape)):  # B samples have a rank of at most B, whatever D is
         return f"dimensional collapse: effective rank {rank:.1f} of {shape[1]}"
     if log_variance is not None and float(log_variance.mean(1).std(correction=0)) < 1e-4:
-        return "variance collapse: all samples have the same variance, so it tells nothing"
-    return "healthy"
+        return "variance collapse: all samples have the same variance, so it carries no information"
+    return HEALTHY

@@ -24,7 +24,7 @@ from vssl.modalities.base import Modality
 from vssl.objectives.base import Objective
 from vssl.run import Run
 from vssl.training import checkpoint, devices
-from vssl.training.describe import versions
+from vssl.training.environment import versions
 from vssl.training.settings import Settings
 from vssl.types import Latent, View
 

@@ -1,4 +1,4 @@
-"""Optimisers, and which parameters decay."""
+"""Optimisers: AdamW, SGD and LARS, and the parameters to which weight decay applies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vssl.training.settings import Optimiser
 
 
 def build(config: Optimiser, module: nn.Module) -> Optimizer:
-    """The optimiser of all parameters that are trained; biases, norms and scalars do not decay."""
+    """The optimiser of all trainable parameters; biases, normalisation parameters and scalars get no weight decay."""
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
@@ -34,7 +34,7 @@ def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:
 class LARS(Optimizer):
     """Layer-wise adaptive rate scaling (You et al. 2017, arXiv 1708.03888).
 
-    A weight's step is scaled by trust * |weight| / |gradient|; biases and norms take plain momentum steps.
+    The step of a weight is scaled by trust * |weight| / |gradient|; parameters of one axis take plain momentum steps.
     """
 
     def __init__(self, params: Iterable[dict[str, Any]], lr: float, momentum: float = 0.9, trust: float = 0.02) -> None:

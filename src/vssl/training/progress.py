@@ -1,4 +1,4 @@
-"""What a person sees while it trains, and the lines that stay: metrics.jsonl and the bar."""
+"""Logging of a training: metrics.jsonl, progress bars, and the notes printed on the terminal."""
 
 from __future__ import annotations
 
@@ -6,55 +6,53 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vssl.errors import StorageError
 from vssl.files import atomic
-from vssl.training.health import Health
+from vssl.training.health import HEALTHY, LatentStatistics
 
 
 def console(quiet: bool = False) -> Console:
-    """The terminal for people: standard error, so that standard output stays free for results."""
+    """The console for progress and notes: standard error, because results go to standard output."""
     return Console(stderr=True, highlight=False, quiet=quiet)
 
 
-class _Status(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(task.fields.get("status", ""))
-
-
-class Journal:
-    """Appends to metrics.jsonl and moves the bar; quiet in all processes but the first.
+class MetricLogger:
+    """Appends lines to metrics.jsonl and advances the progress bar.
 
     Args:
-        folder: The run folder; None writes nothing.
-        terminal: Where the bar is drawn; None draws none.
-        after: When resuming, lines of later steps than this are dropped: they will be made again.
+        folder: The run folder; None writes no file, as in all processes but rank 0.
+        terminal: Where the progress bar is drawn; None draws none.
+        after: Step of the checkpoint from which the run resumes; lines of later steps are dropped.
+
+    Attributes:
+        health: Of the last line that was logged.
     """
 
     def __init__(self, folder: Path | None, terminal: Console | None, after: int = 0) -> None:
         self.path = None if folder is None else folder / "metrics.jsonl"
-        self.verdict = "healthy"
-        self._next_line = 0.0
-        if self.path is not None and (last := _keep_until(self.path, after)):
-            self.verdict = last["health"]
+        self.health = HEALTHY
+        self._next_line_s = 0.0
+        if self.path is not None and (last := _drop_lines_after(self.path, after)):
+            self.health = last["health"]
         self.bar = Progress(
             TextColumn("training"),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeRemainingColumn(),
-            _Status(),
+            TextColumn("{task.fields[status]}"),
             console=terminal,
             disable=terminal is None,
         )
-        self.task = self.bar.add_task("training", total=1.0)
+        self.task = self.bar.add_task("training", total=1.0, status="")
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -67,36 +65,41 @@ class Journal:
         self,
         step: int,
         seconds: float,
-        share: float,
+        progress: float,
         loss: float,
-        health: Health,
+        latents: LatentStatistics,
         rates: Mapping[str, float],
         parts: Mapping[str, float],
     ) -> None:
-        """Keep one line and show its gist; a change of health is said aloud."""
-        line: dict[str, Any] = {"step": step, "seconds": seconds, "share": share, "loss": loss, **rates}
-        line |= {"effective_rank": health.effective_rank, "spread": health.spread, "health": health.verdict}
-        if health.log_variance is not None:
-            line["log_variance"] = health.log_variance
+        """Append one line and show a summary of it; a change of health is printed.
+
+        Args:
+            seconds: Time spent in training so far.
+            progress: Fraction of the run that is done, 0..1.
+            loss: The loss to log, see `vssl.types.Loss`.
+            rates, parts: Further values by name; `parts` are the terms of the loss.
+        """
+        line: dict[str, Any] = {"step": step, "seconds": seconds, "progress": progress, "loss": loss, **rates}
+        line |= {name: value for name, value in asdict(latents).items() if value is not None}
         if self.path is not None:
             _append(self.path, json.dumps(line | {"parts": dict(parts)}))
-        self.bar.update(self.task, completed=min(1.0, share), status=_gist(line))
-        self._say_now_and_then(step, share, _gist(line))
-        if health.verdict != self.verdict:
-            self.verdict = health.verdict
-            self.bar.console.print(f"[bold]step {step}: {health.verdict}[/bold]")
+        self.bar.update(self.task, completed=min(1.0, progress), status=_summary(line))
+        self._print_each_minute(f"{progress:4.0%}  step {step}  {_summary(line)}")
+        if latents.health != self.health:
+            self.health = latents.health
+            self.bar.console.print(f"[bold]step {step}: {latents.health}[/bold]")
 
-    def _say_now_and_then(self, step: int, share: float, gist: str) -> None:
-        """Where no bar can be drawn, as in a log file, a line a minute takes its place."""
-        if self.bar.console.is_terminal or self.bar.disable or time.monotonic() < self._next_line:
+    def _print_each_minute(self, line: str) -> None:
+        """In a log file, where no bar can be drawn, one line per minute replaces it."""
+        if self.bar.console.is_terminal or self.bar.disable or time.monotonic() < self._next_line_s:
             return
-        self._next_line = time.monotonic() + 60
-        self.bar.console.print(f"{share:4.0%}  step {step}  {gist}")
+        self._next_line_s = time.monotonic() + 60
+        self.bar.console.print(line)
 
 
-def _gist(line: dict[str, Any]) -> str:
+def _summary(line: dict[str, Any]) -> str:
     words = [
-        f"{line['images_per_s']:.0f} samples/s",
+        f"{line['samples_per_s']:.0f} samples/s",
         f"waiting for data {line['data_wait']:.0%}",
         f"loss {line['loss']:.3f}",
         f"effective rank {line['effective_rank']:.0f}",
@@ -116,8 +119,8 @@ def _append(path: Path, text: str) -> None:
         ) from error
 
 
-def _keep_until(path: Path, step: int) -> dict[str, Any] | None:
-    """Keep the whole lines up to `step`, and return what the last of them says."""
+def _drop_lines_after(path: Path, step: int) -> dict[str, Any] | None:
+    """Keep the complete lines of steps up to `step`; returns the last of them."""
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
     with atomic(path) as file:
@@ -125,26 +128,27 @@ def _keep_until(path: Path, step: int) -> dict[str, Any] | None:
     return json.loads(kept[-1]) if kept else None
 
 
-_SAID: WeakKeyDictionary[Console, set[tuple[str, str]]] = WeakKeyDictionary()
+_PRINTED: WeakKeyDictionary[Console, set[tuple[str, str]]] = WeakKeyDictionary()
 
 
 def print_notes(
     source: str | Path, notes: Sequence[str], broken: Sequence[Mapping[str, str]], terminal: Console | None
 ) -> None:
-    """Tell a person how data were read, see `Modality.notes`, and what of them could not be: once for each source.
+    """Print how the data were read and what could not be read, once per source and terminal.
 
     Args:
-        broken: `id` and `reason` of each sample or file that is missing.
+        notes: See `Modality.notes`.
+        broken: `id` and `reason` of each sample or file that could not be read.
     """
     if terminal is None:
         return
-    said = _SAID.setdefault(terminal, set())
+    printed = _PRINTED.setdefault(terminal, set())
     name = Path(source).name or source
     for note in (*notes, *_unreadable(broken)):
-        if (str(source), note) not in said:
-            # Names of files are the user's: square brackets in them are no markup.
+        if (str(source), note) not in printed:
+            # File names may contain square brackets, which are no markup here.
             terminal.print(f"Note on {name}: {note}", markup=False, soft_wrap=True)
-            said.add((str(source), note))
+            printed.add((str(source), note))
 
 
 def _unreadable(broken: Sequence[Mapping[str, str]]) -> list[str]:
@@ -156,9 +160,9 @@ def _unreadable(broken: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 @contextmanager
-def counting(what: str, terminal: Console | None) -> Iterator[Callable[[int, int], None]]:
-    """A bar for work with a known number of items; yields the function to call with (done, total)."""
+def progress_bar(description: str, terminal: Console | None) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar for a number of items; yields the function to call with (done, total)."""
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal, disable=terminal is None, transient=True) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(description, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""Where a run stands: its share from 0 to 1, from steps or from the clock, and what follows from it."""
+"""The schedule of a run: its progress from 0 to 1 by steps or by the clock, the learning rate, and throughput."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from vssl.training.settings import Budget
 
 @dataclass(frozen=True)
 class Schedule:
-    """A run's length, in steps or in seconds.
+    """The length of a run, in steps or in seconds.
 
     Attributes:
-        steps: Length in steps, or None where the clock decides.
-        seconds: Length in seconds, or None where the steps decide.
+        steps: Length in optimiser steps; None for a budget in minutes.
+        seconds: Length in seconds; None for a budget in steps or epochs.
     """
 
     steps: int | None
@@ -32,29 +32,38 @@ class Schedule:
         assert budget.epochs is not None
         return cls(max(1, round(budget.epochs * steps_per_epoch)), None)
 
-    def share(self, step: int, seconds: float) -> float:
-        """The share of the run done after `step` steps and `seconds` seconds; 1 or more means finished."""
+    def progress(self, step: int, seconds: float) -> float:
+        """The fraction of the run that is done after `step` steps and `seconds` seconds; from 1 on it is finished."""
         if self.steps is not None:
             return step / self.steps
         assert self.seconds is not None
         return seconds / self.seconds
 
 
-def learning_rate_factor(share: float, warmup: float) -> float:
-    """Linear warm-up to 1, then half a cosine to 0 (Loshchilov and Hutter 2017, arXiv 1608.03983)."""
-    if share < warmup:
-        return share / warmup
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (share - warmup) / (1 - warmup))))
+def learning_rate_factor(progress: float, warmup: float) -> float:
+    """Linear warm-up to 1, then cosine decay to 0 (Loshchilov and Hutter 2017, arXiv 1608.03983).
+
+    Args:
+        progress: Fraction of the run that is done, 0..1.
+        warmup: Fraction of the run for the warm-up, 0 to below 1.
+    """
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
 
 
 class Clock:
-    """Measures a run: seconds of training over all its parts, share of waiting for data, images a second."""
+    """Time and throughput of a run.
 
-    def __init__(self, seconds_before: float = 0.0, images_before: int = 0) -> None:
+    Args:
+        seconds_before, samples_before: Time and samples of the earlier sessions of a resumed run.
+    """
+
+    def __init__(self, seconds_before: float = 0.0, samples_before: int = 0) -> None:
         now = time.monotonic()
         self._origin = now - seconds_before
         self._checkpoint = self._window = self._lap = now
-        self._images = images_before
+        self._samples = samples_before
         self._waited = 0.0
 
     @property
@@ -69,22 +78,26 @@ class Clock:
         self._checkpoint = time.monotonic()
 
     def lap(self) -> float:
-        """Seconds since the last lap, or since the start."""
+        """Seconds since the last call, or since the start."""
         now = time.monotonic()
         seconds, self._lap = now - self._lap, now
         return seconds
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Time spent inside counts as waiting for data."""
+        """Count the time spent in this context as waiting for data."""
         start = time.monotonic()
         yield
         self._waited += time.monotonic() - start
 
-    def rates(self, images: int) -> dict[str, float]:
-        """Images a second and the share of time spent waiting for data, since the last call."""
+    def rates(self, samples: int) -> dict[str, float]:
+        """Samples per second and the fraction of time spent waiting for data, since the last call.
+
+        Args:
+            samples: Samples processed since the start of the run.
+        """
         now = time.monotonic()
         elapsed = max(now - self._window, 1e-9)
-        rates = {"images_per_s": (images - self._images) / elapsed, "data_wait": self._waited / elapsed}
-        self._window, self._images, self._waited = now, images, 0.0
+        rates = {"samples_per_s": (samples - self._samples) / elapsed, "data_wait": self._waited / elapsed}
+        self._window, self._samples, self._waited = now, samples, 0.0
         return rates

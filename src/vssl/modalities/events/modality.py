@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from vssl.encoders.countdecoder import CountDecoder
-from vssl.encoders.event_transformer import room
+from vssl.encoders.event_transformer import padded_length
 from vssl.errors import DataError
 from vssl.files import atomic
 from vssl.modalities import sequences
@@ -124,7 +124,7 @@ class EventModality(Modality):
         return _events(raw[:, :, STAMP:])
 
     def size_classes(self, raw: Tensor) -> Int[Tensor, " B"]:
-        return room((raw[:, 0, STAMP:] != 0).sum(1))
+        return padded_length((raw[:, 0, STAMP:] != 0).sum(1))
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
         return torch.cat([raw[:, :, :STAMP], corruptions.corrupt(raw[:, :, STAMP:], kind, level, generator)], 2)

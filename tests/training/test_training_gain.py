@@ -1,4 +1,4 @@
-"""Healthy needs evidence that training helped; too little is said to be too little."""
+"""Healthy needs a gain over the untrained network; a run without one says so."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ from vssl import api
 from vssl.objectives.base import Objective
 from vssl.run import Run
 from vssl.training import loop
-from vssl.training.evidence import Evidence, evidence, passes, words
+from vssl.training.health import NO_GAIN
 from vssl.training.model import build_objective
 from vssl.training.settings import Budget, Settings
+from vssl.training.training_gain import TrainingGain, describe_gain, describe_progress, training_gain
 
 MANY = 10**6
-module = import_module("vssl.training.evidence")
+module = import_module("vssl.training.training_gain")
 
 
 @pytest.fixture
-def compare(tiny_run: Run) -> Callable[[Callable[[Objective], None]], Evidence]:
-    """`compare(change)`: the evidence of an untrained objective that `change` has changed."""
+def compare(tiny_run: Run) -> Callable[[Callable[[Objective], None]], TrainingGain]:
+    """`compare(change)`: the training gain of an untrained objective that `change` has changed."""
     model = api.load(tiny_run, "cpu")
     dataset = model.modality.load(tiny_run.info["source"])
 
-    def run(change: Callable[[Objective], None]) -> Evidence:
+    def run(change: Callable[[Objective], None]) -> TrainingGain:
         objective = build_objective(model.settings, model.modality)
         with torch.no_grad():
             change(objective)
-        return evidence(objective, model.settings, model.modality, dataset, MANY)
+        return training_gain(objective, model.settings, model.modality, dataset, MANY)
 
     return run
 
 
-def test_an_untrained_network_has_learned_nothing(compare: Callable[..., Evidence]) -> None:
+def test_an_untrained_network_has_learned_nothing(compare: Callable[..., TrainingGain]) -> None:
     found = compare(lambda _: None)
     assert found.trained == found.untrained
     assert not found.helped
     assert found.samples == 64
 
 
-def test_a_network_that_sees_all_alike_is_at_chance(compare: Callable[..., Evidence]) -> None:
+def test_a_network_that_sees_all_alike_is_at_chance(compare: Callable[..., TrainingGain]) -> None:
     def collapse(objective: Objective) -> None:
         for parameter in objective.encoder.parameters():
             parameter.zero_()
@@ -55,7 +56,7 @@ def test_a_network_that_sees_all_alike_is_at_chance(compare: Callable[..., Evide
 
 
 def test_a_network_that_knows_samples_again_has_learned(
-    compare: Callable[..., Evidence], monkeypatch: pytest.MonkeyPatch
+    compare: Callable[..., TrainingGain], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = []
 
@@ -71,14 +72,14 @@ def test_a_network_that_knows_samples_again_has_learned(
     assert found.trained > 0.9 > found.untrained
 
 
-def test_three_steps_on_24_pictures_are_finished_and_not_healthy(
+def test_three_steps_on_24_pictures_show_no_gain_and_are_not_healthy(
     tmp_path: Path, draw_pictures: Callable[..., Path], tiny_settings: Callable[..., Settings]
 ) -> None:
     run = loop.train(draw_pictures(tmp_path / "few", count=24), tmp_path / "run", tiny_settings(budget=Budget(steps=3)))
     assert run.info["status"] == "done"
-    assert run.info["health"] == "finished"
-    assert passes(run.info) == "24 samples, each seen 1.0 times (3 steps)"
-    assert "Train longer, or on more data" in words(run.info)
+    assert run.info["health"] == NO_GAIN
+    assert describe_progress(run.info) == "24 samples, each seen 1.0 times (3 steps)"
+    assert "Train longer, or on more data" in describe_gain(run.info)
 
 
 @pytest.mark.slow
@@ -87,14 +88,14 @@ def test_useful_training_is_healthy(
 ) -> None:
     settings = replace(tiny_settings(), batch=64, budget=Budget(steps=300))
     run = loop.train(draw_pictures(tmp_path / "many", count=512), tmp_path / "run", settings)
-    assert run.info["health"] == "healthy", run.info["evidence"]
-    assert run.info["evidence"]["trained"] > run.info["evidence"]["untrained"]
+    assert run.info["health"] == "healthy", run.info["training_gain"]
+    assert run.info["training_gain"]["trained"] > run.info["training_gain"]["untrained"]
 
 
 def test_the_figure_is_the_same_every_time(tiny_run: Run) -> None:
     model = api.load(tiny_run, "cpu")
     dataset = model.modality.load(tiny_run.info["source"])
-    one, two = (evidence(model.objective, model.settings, model.modality, dataset, MANY) for _ in range(2))
+    one, two = (training_gain(model.objective, model.settings, model.modality, dataset, MANY) for _ in range(2))
     assert one == two
 
 
@@ -104,6 +105,6 @@ def test_few_samples_are_compared_after_a_short_run(tiny_run: Run, monkeypatch: 
     dataset = model.modality.load(tiny_run.info["source"])
     batch = type(dataset).batch
     monkeypatch.setattr(type(dataset), "batch", lambda self, rows: asked.append(len(rows)) or batch(self, rows))
-    monkeypatch.setattr(module, "FEWEST", 8)
-    evidence(model.objective, model.settings, model.modality, dataset, seen=16 * 20)
+    monkeypatch.setattr(module, "MIN_SAMPLES", 8)
+    training_gain(model.objective, model.settings, model.modality, dataset, seen=16 * 20)
     assert asked == [20]
