@@ -3,9 +3,9 @@
     record = Record.create(Path("benchmarks/results/speed_gpu.json"), seeds=(0,), device="cuda", precision="bf16")
     record.add({"stage": "views", "images_per_s": 1234.5})   # on disk when the call returns
 
-A record is a list of runs and a list of rows. A run says how it was started: command, date, versions, machine, seeds and
-settings. A row holds measured figures, and in `run` the number of the run that measured it. `Record.resume` keeps the
-rows of earlier runs, so that a benchmark which was stopped continues with the same command. A field that was not
+A record is a list of runs and a list of rows. A run says how it was started: command, date, versions, machine, seeds
+and settings. A row holds measured figures, and in `run` the number of the run that measured it. `Record.resume` keeps
+the rows of earlier runs, so that a benchmark which was stopped continues with the same command. A field that was not
 recorded is null.
 """
 
@@ -20,10 +20,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vssl.files import atomic
-from vssl.training.describe import machine, versions
 
 RESULTS = Path(__file__).parents[1] / "results"
 Row = dict[str, Any]
@@ -92,13 +89,14 @@ class Record:
         """Whether a row with these values is recorded."""
         return any(values.items() <= row.items() for row in self.rows)
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Append a row of this run, print it, and write the file, all or nothing."""
+    def add(self, *rows: Mapping[str, Any]) -> None:
+        """Append rows of this run, print them, and write the file, all or nothing."""
         assert self.current is not None, "a record that was read has no run in progress"
         if self.current not in self.runs:
             self.runs.append(self.current)
-        self.rows.append({"run": self.runs.index(self.current), **row})
-        print(" ".join(f"{name}={_short(value)}" for name, value in row.items()), flush=True)
+        for row in rows:
+            self.rows.append({"run": self.runs.index(self.current), **row})
+            print(" ".join(f"{name}={_short(value)}" for name, value in row.items()), flush=True)
         self.write()
 
     def write(self) -> None:
@@ -118,6 +116,11 @@ def command() -> str:
 def _provenance(
     seeds: Sequence[int] | None, device: str, other_versions: Mapping[str, str], settings: Mapping[str, Any]
 ) -> Row:
+    # Imported late: reading a record needs no torch.
+    import torch
+
+    from vssl.training.describe import machine, versions
+
     return {
         "command": command(),
         "date": date.today().isoformat(),

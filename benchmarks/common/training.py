@@ -1,4 +1,4 @@
-"""Training that is worth judging: a run that somebody interrupted ends the benchmark before it is recorded."""
+"""Training in benchmarks: a run that was interrupted ends the benchmark before anything is recorded."""
 
 from __future__ import annotations
 
@@ -11,20 +11,28 @@ from vssl.benchmarking.methods import method
 from vssl.run import Run
 
 UNTRAINED = "untrained"
-# The default until version 0.4, with which the recorded figures were made.
+"""The method whose encoder has learned nothing."""
 BATCH = 256
+"""Global batch size of the recorded runs, in view pairs per optimiser step."""
 
 
-def learner(name: str) -> dict[str, Any]:
-    """The settings of a method as `vssl bench` takes it; or of untrained, an encoder that has learned nothing."""
+def settings_of(name: str) -> dict[str, Any]:
+    """The training settings of a method, named as in `vssl bench`, or of `UNTRAINED`."""
     if name != UNTRAINED:
         return {"objective": method(name)}
     return {"minutes": None, "epochs": None, "steps": 1, "optimiser": Optimiser(learning_rate=1e-9)}
 
 
-def trained(data: Path, out: Path, **settings: Any) -> Run:
-    """As `vssl.api.train`, which returns an interrupted run too, because it is usable; with `BATCH`."""
+def train(data: Path, out: Path, **settings: Any) -> Run:
+    """As `vssl.train`, with `BATCH`; ends the program when the training was interrupted."""
     run = api.train(data, out, **({"batch": BATCH} | settings))
     if run.info["status"] != "done":
         sys.exit(f"{out} is {run.info['status']}: not recorded.")
     return run
+
+
+def train_once(data: Path, out: Path, **settings: Any) -> Run:
+    """As `train`; a run that is done is taken as it is."""
+    if out.is_dir() and Run(out).info["status"] == "done":
+        return Run(out)
+    return train(data, out, overwrite=True, **settings)

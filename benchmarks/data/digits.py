@@ -1,14 +1,13 @@
-"""Real handwritten digits that scikit-learn brings along, as pictures in folders by class, for `make bench`.
+"""Handwritten digits that scikit-learn contains, as pictures in a folder per class, for `make bench`.
 
-    python benchmarks/digits.py digits
+    python -m benchmarks.data.digits digits
 
-1,797 digits (E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, 1998), 8 x 8 pixels of 17 grey values,
+1,797 digits (E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, 1998) of 8 x 8 pixels with 17 grey values,
 enlarged to 32 x 32.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,25 +18,20 @@ from sklearn.datasets import load_digits
 SIDE = 32
 
 
-@dataclass(frozen=True)
-class Options:
+def main(folder: tyro.conf.Positional[Path], count: int | None = None) -> None:
     """Write the digits.
 
-    Attributes:
-        folder: Gets a folder for each class.
+    Args:
+        folder: Gets a folder per class.
+        count: How many digits are written; all 1,797 by default.
     """
-
-    folder: tyro.conf.Positional[Path]
-
-
-def main(options: Options) -> None:
     digits = load_digits()
-    for number, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
-        place = options.folder / str(label)
-        place.mkdir(parents=True, exist_ok=True)
+    for number, (pixels, label) in enumerate(zip(digits.images[:count], digits.target[:count], strict=True)):
+        path = folder / str(label) / f"{number:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
         picture = Image.fromarray((pixels * 255 / 16).astype(np.uint8))
-        picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(place / f"{number:04d}.png")
+        picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(path)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    tyro.cli(main)

@@ -1,69 +1,69 @@
-"""Twelve servers, 19 metrics each: are the marked stretches found, and is the guaranteed rate of false alarms kept?
+"""Sensor series with labelled anomalies: InterFusion's twelve servers, and NAB's realKnownCause.
 
-    python benchmarks/server_metrics.py server-metrics-asd --seeds 0 1 2
-
-For each server an encoder is trained on the first 60 % of its unlabelled series, which are also the bank; the other
-40 % calibrate in blocks of 64 rows. 1 % of false alarms needs 299 blocks and there are 46 to 54, so the guarantee is
-the lowest rate that these allow. How it is measured: `series.py`.
+Servers: zhhlee/InterFusion (MIT), 19 metrics each, as server-NN.train.parquet (unlabelled) and server-NN.test.parquet.
+NAB: Lavin and Ahmad 2015, numenta/NAB (MIT), seven series of one sensor; `tar -xJf nab.tar.xz` unpacks it. The first
+30 % of each series count as unlabelled, anomalies among them or not; the other 70 % are tested. Rows are counted and
+time stamps ignored, because some clocks were set back or stood still and no comparison method looks at them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
-import tyro
 
-from series import WINDOW, Task, run_all
 from vssl.modalities import sensors
 
-CONFIG = sensors.Config(window=str(WINDOW), stride="8", block=str(WINDOW), labels=("anomaly",))
+WINDOW = 64
+"""Rows per window."""
+NAB_UNLABELLED = 0.3
 
 
 @dataclass(frozen=True)
-class Options:
-    """Sensor series of servers.
+class Task:
+    """One series to learn, and a later part of it to test.
 
     Attributes:
-        folder: With server-NN.train.parquet and server-NN.test.parquet.
-        servers: Which; all by default.
-        seeds: Of the trainings.
-        objectives: Methods as `vssl bench` takes them; each is trained on every server.
-        steps: Steps of 256 windows; 1 for encoders that have learned nothing.
-        rivals: Whether the detectors that learn no encoder are measured too.
-        out: Where the record goes.
+        name: Name of the series.
+        unlabelled: Rows without labels, the oldest first.
+        test: Rows to score.
+        truth: For each test row 1 where it is marked as anomalous, else 0.
+        config: How the series are read, in windows of `WINDOW` rows.
     """
 
-    folder: tyro.conf.Positional[Path]
-    servers: tuple[str, ...] = tuple(f"{number:02d}" for number in range(1, 13))
-    seeds: tuple[int, ...] = (0, 1, 2)
-    objectives: tuple[str, ...] = ("vssl",)
-    steps: tuple[int, ...] = (100,)
-    rivals: bool = True
-    out: Path = Path(__file__).parent / "results" / "server_metrics.json"
+    name: str
+    unlabelled: pa.Table
+    test: pa.Table
+    truth: np.ndarray
+    config: sensors.Config
 
 
-def main(options: Options) -> None:
-    run_all(
-        "server_metrics.py",
-        _tasks(options),
-        options.seeds,
-        options.steps,
-        options.out,
-        options.objectives,
-        options.rivals,
-    )
+def servers(folder: Path) -> Iterator[Task]:
+    config = sensors.Config(window=str(WINDOW), stride="8", block=str(WINDOW), labels=("anomaly",))
+    for path in sorted(folder.glob("server-*.train.parquet")):
+        number = path.name.removeprefix("server-").removesuffix(".train.parquet")
+        test = pq.read_table(folder / f"server-{number}.test.parquet")
+        yield Task(number, pq.read_table(path), test, test["anomaly"].to_numpy(), config)
 
 
-def _tasks(options: Options) -> Iterator[Task]:
-    for server in options.servers:
-        unlabelled, judged = (
-            pq.read_table(options.folder / f"server-{server}.{part}.parquet") for part in ("train", "test")
-        )
-        yield Task(server, unlabelled, judged, judged["anomaly"].to_numpy(), CONFIG)
+def nab(folder: Path) -> Iterator[Task]:
+    config = sensors.Config(window=str(WINDOW), stride="4", block=str(WINDOW), labels=("anomaly",))
+    intervals = json.loads((folder / "labels" / "combined_windows.json").read_text())
+    for path in sorted((folder / "data" / "realKnownCause").glob("*.csv")):
+        table = pyarrow.csv.read_csv(path)
+        times = table["timestamp"].to_numpy().astype("datetime64[ns]")
+        truth = np.zeros(len(times), np.int64)
+        for first, last in intervals[f"realKnownCause/{path.name}"]:
+            truth |= (times >= np.datetime64(first)) & (times <= np.datetime64(last))
+        series = pa.table({"value": table["value"], "anomaly": truth})
+        cut = int(NAB_UNLABELLED * len(series))
+        yield Task(path.stem, series.slice(0, cut), series.slice(cut), truth[cut:], config)
 
 
-if __name__ == "__main__":
-    main(tyro.cli(Options))
+TASKS = {"servers": servers, "nab": nab}

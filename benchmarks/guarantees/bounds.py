@@ -1,12 +1,12 @@
-"""Are the bounds of `vssl.decisions.bounds` kept? Monte Carlo over many calibration sets, whose true rates are known.
+"""Whether the bounds of `vssl.decisions.bounds` hold: Monte Carlo over calibration sets whose true rates are known.
 
-    python benchmarks/guarantees.py --calibrations 1000
+    python -m benchmarks.guarantees.bounds --calibrations 1000
 
-For each bound, kind of score, number of samples n and guaranteed rate alpha it draws calibration sets, asks the bound
-for a threshold, and computes that threshold's true false-alarm rate. Guarantees with confidence may be broken by a
-share delta = 5 % of the sets; marginal ones must hold on average over the sets. `room` says how conservative the bound
-is: the mean of the true rates as a share of alpha. Where n is too small for the guarantee, the bound must refuse.
-MAPIE's control of the false-positive rate stands beside ours, on the same grid.
+For each bound, kind of score, number of samples n and guaranteed rate alpha it draws calibration sets, computes the
+threshold of the bound, and its true false-alarm rate. Guarantees with confidence may be violated by a share delta = 5 %
+of the sets; marginal ones must hold on average over the sets. `rate_over_alpha` says how conservative the bound is: the
+mean true rate as a share of alpha. Where n is too small for the guarantee, the bound must refuse. MAPIE's control of
+the false-positive rate is measured on the same grid.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,14 @@ import numpy as np
 import tyro
 from scipy import stats
 
+from benchmarks import tables
+from benchmarks.common.record import RESULTS, Record
 from vssl.decisions import bounds
 from vssl.errors import NotEnoughDataError
-from vssl.files import write_json
-from vssl.training.describe import versions
 
-OUT = Path(__file__).parent / "results" / "guarantees.json"
 CONFIDENCE = 0.95
-SIZES = (50, 300, 1000, 5000)
-RATES = (0.1, 0.01, 0.001)
-GRID = 500  # thresholds that are tried one after the other
+GRID = 500
+"""Number of thresholds that fixed-sequence bounds test one after the other."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,18 @@ class Options:
     """Monte Carlo of the bounds.
 
     Attributes:
-        calibrations: Calibration sets of each row, 1,000 or more.
-        seed: Of the draws.
-        out: Where the record goes.
+        calibrations: Number of calibration sets per row.
+        sizes: Numbers of samples n.
+        rates: Guaranteed rates alpha.
+        seed: Random seed.
+        out: File of the record.
     """
 
     calibrations: int = 1000
+    sizes: tuple[int, ...] = (50, 300, 1000, 5000)
+    rates: tuple[float, ...] = (0.1, 0.01, 0.001)
     seed: int = 0
-    out: Path = OUT
+    out: Path = RESULTS / "bounds.json"
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,8 @@ def fixed_sequence(scores: np.ndarray, alpha: float, kind: Scores) -> float:
 @cache
 def thresholds_of(kind: Scores) -> np.ndarray:
     """A fine grid fixed before any score is seen, up to a threshold that nothing exceeds."""
-    known = kind.draw(np.random.default_rng(99), (1, 100_000))
-    return np.append(np.quantile(known, 1 - np.geomspace(0.5, 1e-5, GRID)), known.max() * 1e6)
+    drawn = kind.draw(np.random.default_rng(99), (1, 100_000))
+    return np.append(np.quantile(drawn, 1 - np.geomspace(0.5, 1e-5, GRID)), drawn.max() * 1e6)
 
 
 def mapie(scores: np.ndarray, alpha: float, kind: Scores) -> float:
@@ -131,8 +134,6 @@ def mapie(scores: np.ndarray, alpha: float, kind: Scores) -> float:
 
 
 MARGINAL = {"conformal": conformal, "risk control": risk_control}
-
-
 RIVALS = {"MAPIE, fixed sequence": mapie}
 CONFIDENT = {"binomial": binomial, "fixed sequence": fixed_sequence} | RIVALS
 
@@ -144,41 +145,27 @@ def row(name: str, kind_name: str, n: int, alpha: float, options: Options) -> di
     head = {"bound": name, "scores": kind_name, "n": n, "alpha": alpha}
     bound = (MARGINAL | CONFIDENT)[name]
     try:
-        found = [bound(kind.draw(rng, (1, n))[0], alpha, kind) for _ in range(options.calibrations)]
+        thresholds = [bound(kind.draw(rng, (1, n))[0], alpha, kind) for _ in range(options.calibrations)]
     except NotEnoughDataError as error:
-        return head | {"refused": True, "needed": error.needed}
-    rates = kind.rate_above(np.array(found))
+        return head | {"refused": True, "samples_needed": error.needed}
+    rates = kind.rate_above(np.array(thresholds))
     sets, mean = len(rates), float(rates.mean())
     if name in MARGINAL:
-        kept = mean <= alpha + 3 * float(rates.std()) / math.sqrt(sets)
-        return head | {"mean_rate": mean, "room": mean / alpha, "kept": kept}
+        holds = mean <= alpha + 3 * float(rates.std()) / math.sqrt(sets)
+        return head | {"mean_rate": mean, "rate_over_alpha": mean / alpha, "holds": holds}
     delta = 1 - CONFIDENCE
-    broken = float((rates > alpha * (1 + 1e-9)).mean())
-    kept = broken <= delta + 3 * math.sqrt(delta * CONFIDENCE / sets)
-    return head | {"broken": broken, "mean_rate": mean, "room": mean / alpha, "kept": kept}
+    violated = float((rates > alpha * (1 + 1e-9)).mean())
+    holds = violated <= delta + 3 * math.sqrt(delta * CONFIDENCE / sets)
+    return head | {"violation_rate": violated, "mean_rate": mean, "rate_over_alpha": mean / alpha, "holds": holds}
 
 
 def main(options: Options) -> None:
-    rows = [
-        row(name, kind, n, alpha, options)
-        for name in (*MARGINAL, *CONFIDENT)
-        for kind in KINDS
-        for alpha in RATES
-        for n in SIZES
-    ]
-    record = {"command": " ".join(["python benchmarks/guarantees.py", *sys.argv[1:]]), "versions": versions()}
-    write_json(options.out, record | {"confidence": CONFIDENCE, "calibrations": options.calibrations, "rows": rows})
-    print("| bound | scores | alpha | n | sets that break it | true rate / alpha | kept |")
-    print("|---|---|---|---|---|---|---|")
-    for item in rows:
-        start = f"| {item['bound']} | {item['scores']} | {item['alpha']:g} | {item['n']} |"
-        if item.get("refused"):
-            print(f"{start} refused: needs {item['needed']} | - | - |")
-        else:
-            broken = f"{100 * item['broken']:.1f} %" if "broken" in item else "marginal"
-            print(f"{start} {broken} | {item['room']:.2f} | {'yes' if item['kept'] else 'NO'} |")
-    if not all(item.get("kept", True) for item in rows if item["bound"] not in RIVALS):
-        sys.exit("A guarantee was broken.")
+    record = Record.create(options.out, seeds=(options.seed,), confidence=CONFIDENCE, calibrations=options.calibrations)
+    for name, kind, alpha, n in product((*MARGINAL, *CONFIDENT), KINDS, options.rates, options.sizes):
+        record.add(row(name, kind, n, alpha, options))
+    tables.show("bounds", record)
+    if not all(item.get("holds", True) for item in record.rows if item["bound"] not in RIVALS):
+        sys.exit("A guarantee does not hold.")
 
 
 if __name__ == "__main__":

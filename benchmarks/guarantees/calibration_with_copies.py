@@ -1,14 +1,13 @@
-"""Is the guarantee kept when a fifth of the calibration samples are copies? Monte Carlo through `calibrate` and
-`decide`.
+"""Whether the guarantee holds when a fifth of the calibration samples are copies: Monte Carlo of calibrate and decide.
 
-    python benchmarks/promise_with_copies.py --calibrations 400
+    python -m benchmarks.guarantees.calibration_with_copies --calibrations 400
 
-Made-up series and pictures are calibrated as a run does it, from finding the copies on, and the threshold is judged on
-fresh samples. A fifth of the normals are copies: of training samples (which are the bank as well), or of five of the
-normals themselves. Copies of windows begin a few rows later; copies of pictures are saved again as JPEG with quality 70
-to 95, some of them brightened or shifted by a pixel. Without finding them (`mended` false: as version 0.8 did) the same
-samples are all counted. A guarantee with 95 % confidence may be broken by 5 % of the calibrations, and by three
-standard errors more in as many as were drawn.
+Synthetic series and pictures are calibrated as `vssl calibrate` does it, including the search for copies, and the true
+false-alarm rate of the threshold is measured on new samples. A fifth of the normal samples are copies, either of
+training samples (the reference set) or of five of the normal samples. Copies of windows begin a few rows later; copies
+of pictures are saved again as JPEG with quality 70 to 95, some of them brightened or shifted by a pixel. With
+`copies_removed` false all samples are counted, which shows what the search is worth. A guarantee with 95 % confidence
+may be violated by 5 % of the calibrations; three standard errors more are allowed.
 """
 
 from __future__ import annotations
@@ -31,22 +30,22 @@ import tyro
 from PIL import Image
 from scipy import ndimage
 
+from benchmarks import tables
+from benchmarks.common.record import RESULTS, Record
 from vssl.decisions.calibrate import Request, calibrate, decide
 from vssl.decisions.copies import Finder, Given
 from vssl.decisions.guarantee import Guarantee
 from vssl.decisions.policy import EVERYTHING
 from vssl.decisions.thresholds import REJECT
-from vssl.files import write_json
 from vssl.modalities import sequences
 from vssl.modalities.copies import content, short
 from vssl.modalities.images import copies as pictures
 from vssl.modalities.sensors import copies as rows
 from vssl.scores import knn
-from vssl.training.describe import machine, versions
-from vssl.types import Embeddings, to_arrow
+from vssl.types import Embeddings
 
-OUT = Path(__file__).parent / "results" / "promise_with_copies.json"
 TODAY = date(2025, 1, 1)
+DELTA = 0.05
 COPIED, COPIES_OF = 0.2, 5
 WINDOW, LONGER, SIDE = 64, 8, 32
 
@@ -56,29 +55,31 @@ class Options:
     """Monte Carlo of the guarantee.
 
     Attributes:
-        calibrations: Calibrations with series.
-        pictures: Calibrations with pictures, which take seconds each.
-        seed: Of the draws.
-        out: Where the record goes.
+        calibrations: Number of calibrations with series.
+        pictures: Number of calibrations with pictures, which take seconds each.
+        seed: Random seed.
+        out: File of the record.
     """
 
     calibrations: int = 400
     pictures: int = 30
     seed: int = 0
-    out: Path = OUT
+    out: Path = RESULTS / "calibration_with_copies.json"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of made-up data.
+    """A kind of synthetic data.
 
     Attributes:
-        draw: So many independent samples, longer than what is looked at.
-        cut: The raw samples, as they are or as copies.
-        table: Their embeddings, with what they are known by.
-        finder: What finds copies, from the raw training samples.
-        normals, fresh: How many are drawn.
+        draw: Draws that many independent samples, longer than a raw sample.
+        cut: Makes raw samples of them, unchanged or as copies.
+        table: Their embeddings, with the columns that copies are recognised by.
+        finder: Searches for copies of the given raw training samples.
+        normals: Number of calibration samples.
+        fresh: Number of new samples for the true false-alarm rate.
         false_alarm: The guaranteed rate.
+        training: Number of training samples.
     """
 
     draw: Callable[[np.random.Generator, int], np.ndarray]
@@ -105,9 +106,9 @@ def cut_series(rng: np.random.Generator, drawn: np.ndarray, copies: bool) -> tor
 
 
 def series_table(raw: torch.Tensor) -> Embeddings:
-    spread, steps = raw.std(2), raw.diff(dim=2).std(2)
+    scale, steps = raw.std(2), raw.diff(dim=2).std(2)
     traces = [hashes.tobytes() for hashes in rows.rows(raw.numpy(), np.ones(2))]
-    return table(torch.cat([raw.mean(2), spread.log(), steps.log()], 1), raw, traces)
+    return table(torch.cat([raw.mean(2), scale.log(), steps.log()], 1), raw, traces)
 
 
 def series_finder(raw: torch.Tensor) -> Finder:
@@ -156,9 +157,9 @@ def picture_finder(raw: torch.Tensor) -> Finder:
 
 
 def table(features: torch.Tensor, raw: torch.Tensor, traces: list[bytes]) -> Embeddings:
-    ids = pa.array([str(row) for row in range(len(raw))])
-    columns = {"id": ids, "features": to_arrow(features.numpy()), "mean": to_arrow(features.numpy())}
-    return Embeddings(pa.table(columns | {"content": pa.array(content(raw)), "trace": pa.array(traces, pa.binary())}))
+    columns = {"features": features.numpy(), "mean": features.numpy(), "content": pa.array(content(raw))}
+    columns["trace"] = pa.array(traces, pa.binary())
+    return Embeddings.from_columns([str(row) for row in range(len(raw))], columns)
 
 
 KINDS = {
@@ -174,7 +175,7 @@ def fresh(name: str) -> Embeddings:
     return kind.table(kind.cut(rng, kind.draw(rng, kind.fresh), False))
 
 
-def false_alarms(name: str, of: str, mended: bool, rng: np.random.Generator) -> tuple[float, int]:
+def false_alarms(name: str, of: str, copies_removed: bool, rng: np.random.Generator) -> tuple[float, int]:
     """The true false-alarm rate of one calibration, and how many samples its guarantee counts."""
     kind = KINDS[name]
     training, copied = kind.draw(rng, kind.training), round(COPIED * kind.normals)
@@ -182,58 +183,48 @@ def false_alarms(name: str, of: str, mended: bool, rng: np.random.Generator) -> 
     origin = training if of == "training" else normals[:COPIES_OF]
     planted = kind.cut(rng, origin[rng.integers(len(origin), size=copied)], True)
     bank = kind.cut(rng, training, False)
-    samples, known = kind.table(torch.cat([kind.cut(rng, normals, False), planted])), kind.table(bank)
+    samples, reference_set = kind.table(torch.cat([kind.cut(rng, normals, False), planted])), kind.table(bank)
     caveats: list[str] = []
-    if mended:
+    if copies_removed:
         finder = kind.finder(bank)
         given = finder.unseen(finder.given(samples), None, "normal samples", caveats)
     else:
         given = Given(samples, np.arange(len(samples)))
     score = knn.Config(neighbours=1, space="features")
-    policy, reference = calibrate(Request(Guarantee(kind.false_alarm), score), known, given, None, caveats, TODAY)
-    scores = knn.fit(score, known)(fresh(name))
+    policy, reference = calibrate(
+        Request(Guarantee(kind.false_alarm), score), reference_set, given, None, caveats, TODAY
+    )
+    scores = knn.fit(score, reference_set)(fresh(name))
     decided = decide(policy.thresholds, np.full(len(scores), EVERYTHING, dtype=object), scores)
     return float((decided == REJECT).mean()), len(reference.normal_scores(EVERYTHING))
 
 
-def line(name: str, of: str, mended: bool, calibrations: int, seed: int) -> dict[str, Any]:
-    """How often the guarantee is broken."""
+def violations(name: str, of: str, copies_removed: bool, calibrations: int, seed: int) -> dict[str, Any]:
+    """How often the guarantee is violated."""
     kind, started = KINDS[name], time.perf_counter()
     # The same draws with and without finding copies.
-    found = [false_alarms(name, of, mended, np.random.default_rng([seed, number])) for number in range(calibrations)]
-    rates = np.array([rate for rate, _ in found])
-    delta = 0.05
-    broken, allowed = (
-        float((rates > kind.false_alarm).mean()),
-        delta + 3 * math.sqrt(delta * (1 - delta) / calibrations),
-    )
+    generators = (np.random.default_rng([seed, number]) for number in range(calibrations))
+    rates, counts = np.array([false_alarms(name, of, copies_removed, rng) for rng in generators]).T
+    violated = float((rates > kind.false_alarm).mean())
+    allowed = DELTA + 3 * math.sqrt(DELTA * (1 - DELTA) / calibrations)
     return {
-        "kind": name, "copies_of": of, "mended": mended, "calibrations": calibrations, "normals": kind.normals,
-        "counted": float(np.mean([count for _, count in found])), "guaranteed": kind.false_alarm,
-        "mean_rate": float(rates.mean()), "broken": broken, "allowed": allowed, "kept": broken <= allowed,
-        "seconds": time.perf_counter() - started,
+        "kind": name, "copies_of": of, "copies_removed": copies_removed, "calibrations": calibrations,
+        "normals": kind.normals, "samples_counted": float(counts.mean()), "guaranteed": kind.false_alarm,
+        "mean_rate": float(rates.mean()), "violation_rate": violated, "allowed_rate": allowed,
+        "holds": violated <= allowed, "seconds": time.perf_counter() - started,
     }  # fmt: skip
 
 
 def main(options: Options) -> None:
     torch.set_num_threads(1)
-    found = []
-    print("| data | copies of | found | counted | guaranteed | broken by | allowed |\n|---|---|---|---|---|---|---|")
+    record = Record.create(options.out, seeds=(options.seed,))
     for name, calibrations in (("series", options.calibrations), ("pictures", options.pictures)):
         for of in ("training", "normals"):
-            for mended in (False, True):
-                item = line(name, of, mended, calibrations, options.seed)
-                found.append(item)
-                print(
-                    f"| {name} | {of} | {'yes' if mended else 'no'} | {item['counted']:.0f} of {item['normals']} | "
-                    f"{item['guaranteed']:.0%} | {item['broken']:.1%} | {item['allowed']:.1%} |",
-                    flush=True,
-                )
-    command = " ".join(["python benchmarks/promise_with_copies.py", *sys.argv[1:]])
-    record = {"command": command, "versions": versions(), "machine": machine(torch.device("cpu"))}
-    write_json(options.out, record | {"rows": found})
-    if not all(item["kept"] for item in found if item["mended"]):
-        sys.exit("A guarantee was broken.")
+            for copies_removed in (False, True):
+                record.add(violations(name, of, copies_removed, calibrations, options.seed))
+    tables.show("calibration_with_copies", record)
+    if not all(row["holds"] for row in record.rows if row["copies_removed"]):
+        sys.exit("A guarantee does not hold.")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,24 @@
-"""How many planted copies are found, and how many different samples are taken for copies: on real data.
+"""How many planted copies are found, and how many different samples are taken for copies, on real data.
 
-    python benchmarks/copies.py --data ../shared/data
+    python -m benchmarks.guarantees.copies --data DATA
 
-Pictures: half of a set is the training; 150 of it are saved again at several JPEG qualities, brightened, shifted by a
-pixel of the original, or given noise. The other half are different pictures: what is called of those is a false call,
-unless they really are alike (the ball screw is photographed at each place every few hours; split by place and at
-random). Series and logs: the first 60 % are the training; the same without their first rows or lines are copies, and
-what comes later is not.
+Pictures: half of a data set trains; 150 of these are saved again at several JPEG qualities, brightened, shifted by a
+pixel, or given noise. The other half are different pictures, so each that is called a copy is a false positive, unless
+they really are alike: the ball screw is photographed at each position every few hours, and is split by position and at
+random. Series and logs: the first 60 % train; the same without their first rows or lines are copies, and what comes
+later is not.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,29 +30,28 @@ import torch
 import tyro
 from PIL import Image
 
-from vssl.files import write_json
+from benchmarks import tables
+from benchmarks.common.record import RESULTS, Record
 from vssl.modalities import events, images, sensors
 from vssl.modalities.copies import Copies, Marks, content, short, spans_of
-from vssl.training.describe import machine, versions
 
-OUT = Path(__file__).parent / "results" / "copies.json"
 PLANTED, TRAINING, LATER = 150, 2000, 500
 Picture = Image.Image
 
 
 @dataclass(frozen=True)
 class Options:
-    """Recall and false calls.
+    """Recall and false positives of the search for copies.
 
     Attributes:
         data: Folder with the public data sets.
-        seed: Of the split and the noise.
-        out: Where the record goes.
+        seed: Random seed of the split and the noise.
+        out: File of the record.
     """
 
-    data: Path = Path("../shared/data")
+    data: Path
     seed: int = 0
-    out: Path = OUT
+    out: Path = RESULTS / "copies.json"
 
 
 def saved(picture: Picture, quality: int) -> Picture:
@@ -101,16 +100,22 @@ def marks(modality: Any, source: Path) -> Marks:
 
 
 def trained(kind: ModuleType, source: Path, config: Any) -> tuple[Any, Copies]:
-    """The modality and the finder, as a training leaves them behind."""
+    """The modality and the search for copies, as a training stores them."""
     modality = kind.build(config, kind.measure(source, config))
     dataset = modality.load(source)
-    known = short(content(dataset.batch(np.arange(len(dataset)))))
-    return modality, modality.copies({"contents": known, **modality.remember(dataset)})
+    contents = short(content(dataset.batch(np.arange(len(dataset)))))
+    return modality, modality.copies({"contents": contents, **modality.remember(dataset)})
 
 
-def called(copies: Copies, of: Marks) -> float:
-    found = copies.seen(of)
-    return float((found.exact | found.near).mean())
+def share_called(copies: Copies, of: Marks) -> float:
+    """The share of the samples that are taken for copies of training samples."""
+    seen = copies.seen(of)
+    return float((seen.exact | seen.near).mean())
+
+
+def share_within(copies: Copies, of: Marks) -> float:
+    """The share of the samples that are taken for copies of each other."""
+    return 1 - len(set(copies.first(of).tolist())) / len(of)
 
 
 def picture_row(name: str, training: Sequence[Path], different: Sequence[Path]) -> dict[str, Any]:
@@ -118,15 +123,18 @@ def picture_row(name: str, training: Sequence[Path], different: Sequence[Path]) 
         known = _written(Path(folder, "training"), [Image.open(path).convert("RGB") for path in training])
         modality, copies = trained(images, known, images.Config())
         chosen = training[:: max(1, len(training) // PLANTED)][:PLANTED]
-        found: dict[str, float] = {}
+        recall: dict[str, float] = {}
         for how, change in PLANTS.items():
             copied = _written(Path(folder, how), [change(Image.open(path).convert("RGB")) for path in chosen])
-            found[how] = called(copies, marks(modality, copied))
+            recall[how] = share_called(copies, marks(modality, copied))
         new = _written(Path(folder, "new"), [Image.open(path).convert("RGB") for path in different])
         of = marks(modality, new)
-        inside = 1 - len(set(copies.first(of).tolist())) / len(of)
-        return {"data": name, "training": len(training), "different": len(different), "found": found,
-                "called": called(copies, of), "called_within": inside}  # fmt: skip
+        about = {"kind": "pictures", "data": name, "training": len(training), "different": len(different)}
+        return about | {"recall": recall} | _false_positives(copies, of)
+
+
+def _false_positives(copies: Copies, of: Marks) -> dict[str, float]:
+    return {"false_positive_rate": share_called(copies, of), "false_positive_rate_within": share_within(copies, of)}
 
 
 def _written(folder: Path, pictures: Sequence[Picture]) -> Path:
@@ -153,19 +161,21 @@ def picture_rows(options: Options, folder: Path) -> Iterator[dict[str, Any]]:
     yield picture_row("cookies", *halves(sorted((folder / "cookies").glob("t*/good/*"))))
     yield picture_row("aliens", *halves(sorted((folder / "aliens/good").glob("*"))))
     screw = sorted((folder / "ball-screw-pitting/good").glob("*/*.jpg"))
-    places = sorted({path.parent.name for path in screw})[::3]
-    apart = [path for path in screw if path.parent.name in places]
-    yield picture_row("ball screw, by place", [path for path in screw if path not in apart], apart)
+    positions = sorted({path.parent.name for path in screw})[::3]
+    apart = [path for path in screw if path.parent.name in positions]
+    yield picture_row("ball screw, by position", [path for path in screw if path not in apart], apart)
     yield picture_row("ball screw, at random", *halves(screw))
 
 
 def sequence_row(name: str, kind: ModuleType, parts: tuple[Path, Path, Path], config: Any) -> dict[str, Any]:
-    known, copied, later = parts
-    modality, copies = trained(kind, known, config)
-    of = marks(modality, later)
-    inside = 1 - len(set(copies.first(of).tolist())) / len(of)
-    return {"data": name, "found": called(copies, marks(modality, copied)), "called": called(copies, of),
-            "called_within": inside}  # fmt: skip
+    training, copied, later = parts
+    modality, copies = trained(kind, training, config)
+    about = {"kind": "series" if kind is sensors else "logs", "data": name}
+    return (
+        about
+        | {"recall": share_called(copies, marks(modality, copied))}
+        | _false_positives(copies, marks(modality, later))
+    )
 
 
 def series_rows(data: Path, folder: Path) -> Iterator[dict[str, Any]]:
@@ -222,31 +232,24 @@ def _logs(folder: Path, lines: Sequence[str]) -> tuple[Path, Path, Path]:
     return paths
 
 
+ARCHIVES = (
+    *("infrared-solar-modules", "inspection/cookies", "inspection/aliens", "inspection/ball-screw-pitting"),
+    "event-logs/loghub-2k",
+)
+
+
 def main(options: Options) -> None:
     torch.set_num_threads(1)
-    found: dict[str, list[dict[str, Any]]] = {"pictures": [], "series": [], "logs": []}
+    record = Record.create(options.out, seeds=(options.seed,))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for archive in (
-            "infrared-solar-modules",
-            "inspection/cookies",
-            "inspection/aliens",
-            "inspection/ball-screw-pitting",
-            "event-logs/loghub-2k",
-        ):
+        for archive in ARCHIVES:
             with tarfile.open(options.data / f"{archive}.tar.xz") as packed:
                 packed.extractall(folder, filter="data")
-        for kind, rows in (
-            ("pictures", picture_rows(options, folder)),
-            ("series", series_rows(options.data, folder)),
-            ("logs", log_rows(options.data, folder)),
-        ):
-            for row in rows:
-                found[kind].append(row)
-                print(json.dumps(row), flush=True)
-    command = " ".join(["python benchmarks/copies.py", *sys.argv[1:]])
-    record = {"command": command, "versions": versions(), "machine": machine(torch.device("cpu"))}
-    write_json(options.out, record | found)
+        rows = (picture_rows(options, folder), series_rows(options.data, folder), log_rows(options.data, folder))
+        for row in chain(*rows):
+            record.add(row)
+    tables.show("copies", record)
 
 
 if __name__ == "__main__":

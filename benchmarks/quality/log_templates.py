@@ -1,7 +1,7 @@
 """Whether lines of one event get one template: grouping accuracy on LogHub's labelled samples, beside drain3.
 
     python -m venv DRAIN && DRAIN/bin/pip install drain3==0.9.11
-    python benchmarks/log_templates.py event-logs --drain3 DRAIN/bin/python
+    python -m benchmarks.quality.log_templates event-logs --drain3 DRAIN/bin/python
 
 `event-logs` holds loghub-2k.tar.xz (2,000 lines of each system with their events; LogHub, Zhu et al. 2023) and, in
 `raw`, the logs of systems that the archive has without their lines. Grouping accuracy (Zhu et al. 2019, ICSE-SEIP,
@@ -19,7 +19,6 @@ import json
 import random
 import re
 import subprocess
-import sys
 import tarfile
 import time
 from collections import defaultdict
@@ -29,18 +28,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
 import tyro
 
-from vssl.files import write_json
+from benchmarks import tables
+from benchmarks.common.record import RESULTS, Record
 from vssl.modalities import events
 from vssl.modalities.events.files import find, rows
 from vssl.modalities.events.reading import parser
 from vssl.modalities.events.templates import Matcher, Miner
-from vssl.training.describe import machine, versions
 
-OUT = Path(__file__).parent / "results" / "log_templates.json"
 LINES = 200_000
+DRAIN3_VERSION = "0.9.11"
 
 # Runs in the interpreter that has drain3; the masks are those of its examples/drain3.ini.
 DRAIN3 = r"""
@@ -57,11 +55,11 @@ MASKS = [(r"((?<=[^A-Za-z0-9])|^)(([0-9a-f]{2,}:){3,}([0-9a-f]{2,}))((?=[^A-Za-z
          (r"((?<=[^A-Za-z0-9])|^)([\-\+]?\d+)((?=[^A-Za-z0-9])|$)", "NUM")]
 for line in sys.stdin:
     config = TemplateMinerConfig()
-    asked = json.loads(line)
-    if asked["masks"]:
+    request = json.loads(line)
+    if request["masks"]:
         config.masking_instructions = [MaskingInstruction(*mask) for mask in MASKS]
     miner = TemplateMiner(config=config)
-    print(json.dumps([miner.add_log_message(text)["cluster_id"] for text in asked["lines"]]))
+    print(json.dumps([miner.add_log_message(text)["cluster_id"] for text in request["lines"]]))
 """
 
 
@@ -70,14 +68,14 @@ class Options:
     """Grouping accuracy of templates.
 
     Attributes:
-        data: The folder with loghub-2k.tar.xz and raw/.
-        drain3: A Python that has drain3; without one, its columns stay empty.
-        out: Where the record goes.
+        data: Folder with loghub-2k.tar.xz and raw/.
+        drain3: A Python interpreter that has drain3; it is not measured by default.
+        out: File of the record.
     """
 
     data: tyro.conf.Positional[Path]
     drain3: Path | None = None
-    out: Path = OUT
+    out: Path = RESULTS / "log_templates.json"
 
 
 @dataclass(frozen=True)
@@ -91,11 +89,17 @@ class Labelled:
 
 
 def main(options: Options) -> None:
+    versions = {"drain3": DRAIN3_VERSION} if options.drain3 else {}
+    record = Record.create(options.out, seeds=(0,), other_versions=versions)
     samples = list(labelled(options.data))
-    found = []
     for sample in samples:
         lines, clock = read(sample.raw)
-        row: dict[str, Any] = {"system": sample.system, "events": len(set(sample.events)), "clock": clock}
+        row: dict[str, Any] = {
+            "kind": "grouping_accuracy",
+            "system": sample.system,
+            "events": len(set(sample.events)),
+            "clock": clock,
+        }
         for name, texts in (("raw", lines), ("messages", sample.messages)):
             tokens, kinds = grouped(texts)
             row |= {name: accuracy(tokens, sample.events), f"{name}_templates": kinds}
@@ -103,17 +107,12 @@ def main(options: Options) -> None:
                 for masks in (False, True):
                     own = _drain3(options.drain3, texts, masks)
                     row[f"{name}_drain3{'_masks' * masks}"] = accuracy(own, sample.events)
-        found.append(row)
-        print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
-    names = [name for name in found[0] if isinstance(found[0][name], float)]
-    means = {name: round(sum(row[name] for row in found) / len(found), 4) for name in names}
-    print(means)
-    about = {
-        "command": " ".join(["python benchmarks/log_templates.py", *sys.argv[1:]]),
-        "versions": versions() | ({"drain3": "0.9.11"} if options.drain3 else {}),
-        "machine": machine(torch.device("cpu")),
-    }
-    write_json(options.out, about | {"means": means, "rows": found, "speed": list(_speeds(samples))})
+        record.add(row)
+    names = [name for name, value in record.rows[0].items() if isinstance(value, float)]
+    means = {name: round(sum(row[name] for row in record.rows) / len(record.rows), 4) for name in names}
+    record.add({"kind": "grouping_accuracy", "system": "mean", **means})
+    record.add(*_speeds(samples))
+    tables.show("log_templates", record)
 
 
 def labelled(folder: Path) -> Iterator[Labelled]:
@@ -160,8 +159,8 @@ def accuracy(found: Sequence[Hashable], true: Sequence[Hashable]) -> float:
 
 
 def _drain3(python: Path, lines: Sequence[str], masks: bool) -> list[int]:
-    asked = json.dumps({"masks": masks, "lines": lines})
-    done = subprocess.run([python, "-c", DRAIN3], input=asked, check=True, capture_output=True, text=True)
+    request = json.dumps({"masks": masks, "lines": lines})
+    done = subprocess.run([python, "-c", DRAIN3], input=request, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
@@ -181,9 +180,8 @@ def _speeds(samples: Sequence[Labelled]) -> Iterator[dict[str, Any]]:
         mined_s, start = time.process_time() - start, time.process_time()
         list(map(Matcher(templates, 3, 1), lines))
         matched_s = time.process_time() - start
-        found = {"mined_lines_per_s": round(LINES / mined_s), "matched_lines_per_s": round(LINES / matched_s)}
-        yield {"lines": LINES, "of": name, **found, "templates": len(templates)}
-        print(name, found, flush=True)
+        rates = {"mined_lines_per_s": round(LINES / mined_s), "matched_lines_per_s": round(LINES / matched_s)}
+        yield {"kind": "speed", "lines": LINES, "of": name, **rates, "templates": len(templates)}
 
 
 if __name__ == "__main__":

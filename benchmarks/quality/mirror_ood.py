@@ -1,98 +1,94 @@
-"""Whether a mirrored picture is found: the views decide, since what a view may change the encoder ignores.
+"""Whether mirrored pictures are found among others: an encoder ignores what its views change.
 
-    python benchmarks/mirrored.py digits
+    python -m benchmarks.data.digits digits
+    python -m benchmarks.quality.mirror_ood digits
 
-`digits` is what `digits.py` writes. A run learns from seven tenths of them; of the others, those whose mirror image is
-another figure (all but 0, 1 and 8) are scored as they are and mirrored left to right: AUROC of the mirrored ones.
+A run learns from seven tenths of the digits. Of the others, those whose mirror image is another figure (all but 0, 1
+and 8) are scored as they are and mirrored left to right. Figure: AUROC of the mirrored ones, with views that mirror
+(`inspection`) and views that do not (`upright`).
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import tyro
 from PIL import Image, ImageOps
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from training import learner, trained
+from benchmarks import tables
+from benchmarks.common.record import RESULTS, Record
+from benchmarks.common.scores import fit
+from benchmarks.common.training import settings_of, train
 from vssl import Embeddings, api
-from vssl.files import write_json
 from vssl.modalities import images
-from vssl.scores import knn, novelty
-from vssl.training.describe import machine, versions
 
-OUT = Path(__file__).parent / "results" / "mirrored.json"
-OWN_MIRROR = ("0", "1", "8")
-SCORES = {"novelty": (novelty, novelty.Config()), "5-NN, whitened features": (knn, knn.Config())}
+SYMMETRIC = ("0", "1", "8")
 
 
 @dataclass(frozen=True)
 class Options:
-    """Whether a mirrored picture is found.
+    """Mirrored pictures as outliers.
 
     Attributes:
-        digits: Folder with a folder for each class.
-        seeds: Of the trainings.
-        steps: Of 128 pairs of views.
-        objective: As `vssl bench` takes methods.
-        out: Where the record goes.
+        digits: Folder with a folder per class.
+        seeds: Random seeds of the trainings.
+        steps: Optimiser steps of 128 view pairs.
+        objective: Training method, named as in `vssl bench`.
+        out: File of the record.
     """
 
     digits: tyro.conf.Positional[Path]
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: int = 400
     objective: str = "vssl"
-    out: Path = OUT
+    out: Path = RESULTS / "mirror_ood.json"
 
 
 def main(options: Options) -> None:
+    record = Record.create(options.out, seeds=options.seeds, steps=options.steps, objective=options.objective)
     paths = sorted(options.digits.glob("*/*.png"))
-    known, others = train_test_split(
-        paths, test_size=0.3, random_state=0, stratify=[path.parent.name for path in paths]
-    )
-    others = [path for path in others if path.parent.name not in OWN_MIRROR]
-    rows: list[dict[str, Any]] = []
+    classes = [path.parent.name for path in paths]
+    training, others = train_test_split(paths, test_size=0.3, random_state=0, stratify=classes)
+    tested = [path for path in others if path.parent.name not in SYMMETRIC]
     with tempfile.TemporaryDirectory() as scratch:
-        folders = {name: Path(scratch, name) for name in ("known", "as-they-are", "mirrored")}
-        copy(known, folders["known"], mirror=False)
-        copy(others, folders["as-they-are"], mirror=False)
-        copy(others, folders["mirrored"], mirror=True)
+        folders = {
+            "training": _copy(training, Path(scratch, "training"), mirror=False),
+            "unchanged": _copy(tested, Path(scratch, "unchanged"), mirror=False),
+            "mirrored": _copy(tested, Path(scratch, "mirrored"), mirror=True),
+        }
         for seed in options.seeds:
             for views in ("inspection", "upright"):
-                path = Path(scratch, f"{views}-{seed}")
-                config = {"modality": images.Config(views=views), "encoder": "convnet/tiny", "batch": 128}
-                config |= learner(options.objective)
-                trained(folders["known"], path, steps=options.steps, seed=seed, device="cpu", **config)
-                embedded = {name: api.embed(path, folder, device="cpu") for name, folder in folders.items()}
-                rows.append({"views": views, "seed": seed, "tested": len(others), **aurocs(embedded)})
-                print(rows[-1], flush=True)
-    command = " ".join(["python benchmarks/mirrored.py", *sys.argv[1:]])
-    about = {"command": command, "versions": versions(), "machine": machine(torch.device("cpu"))}
-    write_json(options.out, about | {"steps": options.steps, "rows": rows})
+                run = Path(scratch, f"{views}-{seed}")
+                config: dict[str, Any] = {"modality": images.Config(views=views), "encoder": "convnet/tiny"}
+                config |= {"batch": 128, "steps": options.steps, "seed": seed, "device": "cpu"}
+                train(folders["training"], run, **config, **settings_of(options.objective))
+                embedded = {name: api.embed(run, folder, device="cpu") for name, folder in folders.items()}
+                record.add({"views": views, "seed": seed, "tested": len(tested), **_aurocs(embedded)})
+    tables.show("mirror_ood", record)
 
 
-def copy(paths: Sequence[Path], folder: Path, *, mirror: bool) -> None:
+def _copy(paths: Sequence[Path], folder: Path, *, mirror: bool) -> Path:
     folder.mkdir()
     for path in paths:
         with Image.open(path) as picture:
             (ImageOps.mirror(picture) if mirror else picture).save(folder / path.name)
+    return folder
 
 
-def aurocs(embedded: dict[str, Embeddings]) -> dict[str, float]:
-    """Of the mirrored pictures among those as they are, by each score."""
+def _aurocs(embedded: Mapping[str, Embeddings]) -> dict[str, float]:
     found = {}
-    for name, (module, config) in SCORES.items():
-        score = module.fit(config, embedded["known"])
-        good, bad = score(embedded["as-they-are"]), score(embedded["mirrored"])
-        found[name] = float(roc_auc_score(np.repeat([0, 1], [len(good), len(bad)]), np.concatenate([good, bad])))
+    for name in ("novelty", "5-NN, whitened features"):
+        score = fit(name, embedded["training"])
+        normal, mirrored = score(embedded["unchanged"]), score(embedded["mirrored"])
+        truth = np.repeat([0, 1], [len(normal), len(mirrored)])
+        found[name] = float(roc_auc_score(truth, np.concatenate([normal, mirrored])))
     return found
 
 

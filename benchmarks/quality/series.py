@@ -1,116 +1,111 @@
-"""What the benchmarks of sensor series share: one series is learned, calibrated on and judged; rivals see the same.
+"""Anomalies in sensor series: are marked stretches found, and is the guaranteed false-alarm rate kept?
 
-Rows are calibrated and judged alike: a row has the mean of the windows that cover it, the calibration takes the worst
-row of each block. The guarantee is the lowest rate that the blocks allow at 95 %. Figures: VUS-PR and VUS-ROC, average
-precision, and F1 at the guaranteed threshold, never at the best one.
+    python -m benchmarks.quality.series servers server-metrics-asd --seeds 0 1 2
+    python -m benchmarks.quality.series nab nab --seeds 0 1 2
+
+For each series an encoder is trained on the first 60 % of its unlabelled rows, which are the reference set as well; the
+other 40 % calibrate. A row has the mean score of the windows that cover it, and the calibration takes the worst row of
+each block of 64. The guaranteed rate is the lowest that the number of blocks allows with 95 % confidence. Figures:
+VUS-PR, VUS-ROC and average precision; F1 and false alarms at the guaranteed threshold, never at the best one.
+Comparison methods see the same windows. What is recorded is not repeated.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
+import tyro
 from sklearn.metrics import average_precision_score, f1_score
 
-from series_baselines import RIVALS, Windows
-from training import UNTRAINED, learner, trained
+from benchmarks import tables
+from benchmarks.common.record import RESULTS, Record
+from benchmarks.common.rivals.series_windows import RIVALS, Windows
+from benchmarks.common.scores import fit
+from benchmarks.common.training import UNTRAINED, settings_of, train
+from benchmarks.data.series import TASKS, WINDOW, Task
 from vssl import Embeddings, Run, api
 from vssl.decisions import bounds
 from vssl.decisions.exchangeability import worst_of_each
 from vssl.evaluation.vus import rows_from_windows, vus
-from vssl.files import write_json
-from vssl.modalities import sensors
-from vssl.scores import ambiguity, knn, mahalanobis, novelty, patches
-from vssl.training.describe import machine, versions
 from vssl.types import Series
 
-WINDOW = 64
 BUFFER = 100
-TRAINED = 0.6
-"""Share of the unlabelled rows that train and are the bank; the others calibrate."""
-SCORES: dict[str, tuple[Any, Any]] = {
-    "novelty": (novelty, novelty.Config()),
-    "patches": (patches, patches.Config()),
-    "5-NN, whitened features": (knn, knn.Config()),
-    "5-NN, features": (knn, knn.Config(space="features")),
-    "5-NN, latent means": (knn, knn.Config(space="mean")),
-    "Mahalanobis, features": (mahalanobis, mahalanobis.Config()),
-    "ambiguity": (ambiguity, ambiguity.Config()),
-}
+"""Largest number of rows that the volume under the surface tolerates beside a marked stretch."""
+TRAINING_SHARE = 0.6
+NAMES = (
+    *("novelty", "patches", "5-NN, whitened features", "5-NN, features", "5-NN, latent means"),
+    *("Mahalanobis, features", "ambiguity"),
+)
 NO_OBJECTIVE = "-"
-"""That of a rival, which nothing was trained for."""
-FIGURES = ("vus_pr", "vus_roc", "average_precision", "f1")
 
 
 @dataclass(frozen=True)
-class Task:
-    """A series to be learned and one to be judged.
+class Options:
+    """Anomalies in sensor series.
 
     Attributes:
-        name: Of the series.
-        unlabelled: Its rows before, oldest first.
-        judged: Rows to be judged, with the labels.
-        truth: Of each judged row whether it is marked.
-        config: How the series are read; the window is `WINDOW` rows.
+        data: Which series, servers or nab.
+        folder: The folder of the data set; see `benchmarks/data/series.py`.
+        seeds: Random seeds of the trainings.
+        steps: Optimiser steps of 256 view pairs; 1 stands for an encoder that has learned nothing.
+        objectives: Training methods, named as in `vssl bench`.
+        rivals: Whether comparison methods are measured as well, once per series.
+        series: Names of the series; all by default.
+        out: File of the record; benchmarks/results/DATA.json by default.
     """
 
-    name: str
-    unlabelled: pa.Table
-    judged: pa.Table
-    truth: np.ndarray
-    config: sensors.Config
+    data: tyro.conf.Positional[Literal["servers", "nab"]]
+    folder: tyro.conf.Positional[Path]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    steps: tuple[int, ...] = (100,)
+    objectives: tuple[str, ...] = ("vssl",)
+    rivals: bool = True
+    series: tuple[str, ...] = ()
+    out: Path | None = None
 
 
-def compare(task: Task, objective: str, seed: int, steps: int, rivals: bool) -> list[dict[str, Any]]:
-    """Train on a task and measure every score.
+def main(options: Options) -> None:
+    record = Record.resume(options.out or RESULTS / f"{options.data}.json", seeds=options.seeds)
+    tasks = [task for task in TASKS[options.data](options.folder) if task.name in (options.series or (task.name,))]
+    trials = product(options.seeds, options.objectives, tasks, options.steps)
+    first = (options.seeds[0], options.objectives[0], options.steps[0])
+    for seed, objective, task, steps in trials:
+        about = {"series": task.name, "seed": seed, "steps": steps, "objective": objective}
+        if not record.holds(**about):
+            rivals = options.rivals and (seed, objective, steps) == first
+            record.add(*(about | row for row in compare(task, objective, seed, steps, rivals)))
+    tables.show(options.data, record)
 
-    Args:
-        objective: As `vssl bench` takes methods, for example vssl:latent=32.
-        steps: Of the training; 1 is a training that learns nothing.
-        rivals: Whether to measure them too: they do not depend on the seed.
-    """
+
+def compare(task: Task, objective: str, seed: int, steps: int, rivals: bool) -> Iterator[dict[str, Any]]:
+    """Train on a series, and measure every score on its later part."""
     with tempfile.TemporaryDirectory() as folder:
-        names = {name: Path(folder) / f"{name}.parquet" for name in ("learn", "rest", "test")}
-        cut = int(TRAINED * len(task.unlabelled))
-        parts = (task.unlabelled.slice(0, cut), task.unlabelled.slice(cut), task.judged)
-        for path, part in zip(names.values(), parts, strict=True):
+        paths = {name: Path(folder) / f"{name}.parquet" for name in ("training", "calibration", "test")}
+        cut = int(TRAINING_SHARE * len(task.unlabelled))
+        parts = (task.unlabelled.slice(0, cut), task.unlabelled.slice(cut), task.test)
+        for path, part in zip(paths.values(), parts, strict=True):
             pq.write_table(part, path)
         settings = {"modality": task.config, "seed": seed, "steps": steps, "device": "cpu"}
-        settings |= learner(UNTRAINED if steps == 1 else objective)
-        run = trained(names["learn"], Path(folder) / "run", **settings)
-        known, rest, test = (api.embed(run, path, name=name, device="cpu") for name, path in names.items())
-        plain = [_windows(run, path) for path in names.values()]
-    found = {}
-    for name, (module, config) in SCORES.items():
-        if name == "ambiguity" and name not in known:
-            continue
-        score = module.fit(config, known)
-        found[name] = score(rest), score(test)
+        settings |= settings_of(UNTRAINED if steps == 1 else objective)
+        run = train(paths["training"], Path(folder) / "run", **settings)
+        reference, calibration, test = (api.embed(run, path, name=name, device="cpu") for name, path in paths.items())
+        windows = [_windows(run, path) for path in paths.values()]
+    for name in NAMES:
+        if name != "ambiguity" or name in reference:
+            score = fit(name, reference)
+            figures = _figures(score(calibration), score(test), calibration, test, task.truth)
+            yield {"rows": len(task.truth), "score": name, **figures}
     for name, rival in RIVALS.items() if rivals else ():
-        found[name] = rival(plain[0], plain[1]), rival(plain[0], plain[2])
-    about = {"series": task.name, "seed": seed, "steps": steps, "rows": len(task.truth)}
-    rows = [
-        about
-        | {"objective": NO_OBJECTIVE if name in RIVALS else objective, "score": name}
-        | _judged(*pair, rest, test, task.truth)
-        for name, pair in found.items()
-    ]
-    for row in rows:
-        print(
-            f"{task.name} {objective} {seed} {steps} {row['score']:28} VUS-PR {row['vus_pr']:.3f} F1 {row['f1']:.3f}",
-            flush=True,
-        )
-    return rows
+        scores = (rival(windows[0], windows[1]), rival(windows[0], windows[2]))
+        figures = _figures(*scores, calibration, test, task.truth)
+        yield {"rows": len(task.truth), "objective": NO_OBJECTIVE, "score": name, **figures}
 
 
 def _windows(run: Run, path: Path) -> Windows:
@@ -124,23 +119,23 @@ def _windows(run: Run, path: Path) -> Windows:
     return Windows(values, starts, series)
 
 
-def _judged(
-    calibration: np.ndarray, test: np.ndarray, rest: Embeddings, judged: Embeddings, truth: np.ndarray
+def _figures(
+    calibration: np.ndarray, test: np.ndarray, calibrated: Embeddings, tested: Embeddings, truth: np.ndarray
 ) -> dict[str, Any]:
-    starts = rest.numpy("start")
+    starts = calibrated.numpy("start")
     worst = worst_of_each(*_rows(calibration, starts, int(starts.max()) + WINDOW))
-    # A little above it, so that rounding does not ask for one block more.
+    # Slightly above the exact rate, so that rounding does not demand one block more.
     rate = bounds.upper_rate(0, len(worst), 0.95) * (1 + 1e-9)
-    limit = bounds.binomial_threshold(worst, rate, 0.95)
-    rows, blocks = _rows(test, judged.numpy("start"), len(truth))
+    threshold = bounds.binomial_threshold(worst, rate, 0.95)
+    rows, blocks = _rows(test, tested.numpy("start"), len(truth))
     volume = vus(rows, truth, BUFFER)
-    alarms = worst_of_each(rows, blocks) > limit
+    alarms = worst_of_each(rows, blocks) > threshold
     normal = worst_of_each(truth.astype(float), blocks) == 0
     return {
         "vus_pr": volume.pr,
         "vus_roc": volume.roc,
         "average_precision": float(average_precision_score(truth, rows)),
-        "f1": float(f1_score(truth, rows > limit)),
+        "f1": float(f1_score(truth, rows > threshold)),
         "guaranteed": rate,
         "false_alarms": int(alarms[normal].sum()),
         "normal_blocks": int(normal.sum()),
@@ -148,52 +143,9 @@ def _judged(
 
 
 def _rows(scores: np.ndarray, starts: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The score of each row, and the number of its block, in an order that sorts as text."""
+    """The score of each row, and the number of its block as text that sorts in order."""
     return rows_from_windows(scores, starts, WINDOW, count), np.array([f"{row // WINDOW:06d}" for row in range(count)])
 
 
-def run_all(
-    name: str,
-    tasks: Iterable[Task],
-    seeds: Sequence[int],
-    steps: Sequence[int],
-    out: Path,
-    objectives: Sequence[str] = ("vssl",),
-    rivals: bool = True,
-) -> None:
-    """Compare on all tasks, seed by seed, and print the table. What is recorded is not repeated.
-
-    Args:
-        name: Of the benchmark's file.
-        out: Where the record goes.
-        rivals: Whether to measure them too, once on each task.
-    """
-    record = json.loads(out.read_text()) if out.exists() else {"rows": []}
-    done = {(row["series"], row["objective"], row["seed"], row["steps"]) for row in record["rows"]}
-    command = " ".join([f"python benchmarks/{name}", *sys.argv[1:]])
-    about = {"command": command, "versions": versions(), "machine": machine(torch.device("cpu"))}
-    tasks = list(tasks)
-    for seed, objective, task, count in product(seeds, objectives, tasks, steps):
-        if (task.name, objective, seed, count) not in done:
-            first = (seed, objective, count) == (seeds[0], objectives[0], steps[0])
-            record["rows"] += compare(task, objective, seed, count, rivals=rivals and first)
-            write_json(out, about | {"rows": record["rows"]})
-    _show(record["rows"])
-
-
-def _show(rows: list[dict[str, Any]]) -> None:
-    """Means over the series, for each seed; smallest and largest of the seeds in brackets."""
-    print("| Objective | Score | Steps | VUS-PR | VUS-ROC | Average precision | F1 at the guarantee | False alarms |")
-    print("|---|---|---|---|---|---|---|---|")
-    for objective, score, steps in dict.fromkeys((row["objective"], row["score"], row["steps"]) for row in rows):
-        some = [row for row in rows if (row["objective"], row["score"], row["steps"]) == (objective, score, steps)]
-        alarms, blocks = (sum(row[key] for row in some) for key in ("false_alarms", "normal_blocks"))
-        figures = " | ".join(_spread(some, key) for key in FIGURES)
-        print(f"| {objective} | {score} | {steps} | {figures} | {alarms / blocks:.1%} |")
-
-
-def _spread(rows: list[dict[str, Any]], key: str) -> str:
-    means = [
-        np.mean([row[key] for row in rows if row["seed"] == seed]) for seed in sorted({row["seed"] for row in rows})
-    ]
-    return f"{np.mean(means):.3f}" + (f" ({min(means):.3f} to {max(means):.3f})" if len(means) > 1 else "")
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,18 +1,16 @@
-"""How much of their length whitened features should keep to tell strangers: AUROC of the five nearest neighbours.
+"""Which exponent of the length whitened features should keep to detect outliers: AUROC of the five nearest neighbours.
 
-    python benchmarks/cifar_one_class.py cifar10 --seeds 0 --steps 130 --objective vssl/contrast:views=2
-    python benchmarks/whitened_lengths.py runs/cifar-0/embeddings/train.parquet runs/cifar-0/embeddings/test.parquet
+    python -m benchmarks.quality.cifar_one_class cifar10 --seeds 0 --steps 130
+    python -m benchmarks.quality.whitening_exponent TRAIN.parquet TEST.parquet
 
-    vssl train infrared/infrared-train.csv --out run --views inspection --encoder convnet/tiny --vssl.views 2 \\
-        --batch 256 --epochs 2 --seed 1
-    vssl embed run infrared/infrared-train.csv --name train && vssl embed run infrared/infrared-test.csv --name test
-    python benchmarks/whitened_lengths.py run/embeddings/train.parquet run/embeddings/test.parquet --normal No-Anomaly
+    make demo
+    vssl embed vssl-demo/run vssl-demo/known/parts.csv --name known
+    vssl embed vssl-demo/run vssl-demo/hold-out/parts.csv --name hold-out
+    python -m benchmarks.quality.whitening_exponent KNOWN.parquet HOLD-OUT.parquet --normal ok
 
-    vssl demo && cd vssl-demo && vssl embed run known/parts.csv --name k && vssl embed run hold-out/parts.csv --name h
-    python benchmarks/whitened_lengths.py run/embeddings/k.parquet run/embeddings/h.parquet --normal ok
-
-Reads tables of `vssl embed` that have labels. The bank are the known samples of one label; the judged samples of this
-label are to be told from all others. Without `--normal` each label is the normal one in turn, and the mean is printed.
+The tables are those of `vssl embed`, in the folder embeddings of the run; they have labels. The reference set are the
+training samples of one label; the test samples of this label are to be told from all others. Without `--normal` each
+label is the normal one in turn.
 """
 
 from __future__ import annotations
@@ -25,50 +23,54 @@ import pyarrow.parquet as pq
 import tyro
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.common.record import RESULTS, Record
 from vssl import Embeddings
 from vssl.scores import knn
 from vssl.scores.base import Score
 from vssl.stats import whitening
 
 NEIGHBOURS = knn.Config().neighbours
-LENGTHS = (0.0, knn.LENGTH, 1.0)
+EXPONENTS = (0.0, knn.LENGTH, 1.0)
 
 
 @dataclass(frozen=True)
 class Options:
-    """Forms of whitened distances, side by side.
+    """Whitened distances with several exponents.
 
     Attributes:
-        known: Table of embeddings.
-        judged: Table of embeddings of the same run.
-        normal: Label of the normal samples; each in turn without it.
+        training: Table of embeddings.
+        test: Table of embeddings of the same run.
+        normal: Label of the normal samples; each label in turn by default.
         label: Column of the labels.
+        out: File of the record.
     """
 
-    known: tyro.conf.Positional[Path]
-    judged: tyro.conf.Positional[Path]
+    training: tyro.conf.Positional[Path]
+    test: tyro.conf.Positional[Path]
     normal: str | None = None
     label: str = "label"
+    out: Path = RESULTS / "whitening_exponent.json"
 
 
 def main(options: Options) -> None:
-    known, judged = (Embeddings(pq.read_table(path)) for path in (options.known, options.judged))
-    truth, labels = known.numpy(options.label), judged.numpy(options.label)
-    found: dict[str, list[float]] = {}
-    for normal in [options.normal] if options.normal else sorted(set(truth)):
-        bank = known.where(truth == normal)
-        for name, score in _scores(bank).items():
-            found.setdefault(name, []).append(float(roc_auc_score(labels != normal, score(judged))))
-    for name, values in found.items():
-        print(f"{name}: {np.mean(values):.3f}" + (f", worst {min(values):.3f}" if len(values) > 1 else ""))
+    record = Record.create(options.out, tables=[options.training, options.test])
+    training, test = (Embeddings(pq.read_table(path)) for path in (options.training, options.test))
+    training_labels, test_labels = training.numpy(options.label), test.numpy(options.label)
+    for normal in [options.normal] if options.normal else sorted(set(training_labels)):
+        for name, score in _scores(training.where(training_labels == normal)).items():
+            auroc = float(roc_auc_score(test_labels != normal, score(test)))
+            record.add({"normal": normal, "distance": name, "auroc": auroc})
+    for name in dict.fromkeys(row["distance"] for row in record.rows):
+        values = [row["auroc"] for row in record.rows if row["distance"] == name]
+        print(f"{name}: mean {np.mean(values):.3f}, lowest {min(values):.3f}")
 
 
-def _scores(bank: Embeddings) -> dict[str, Score]:
-    scores = {name: knn.fit(knn.Config(space=name), bank) for name in ("features", "mean")}
-    features = bank.torch("features")
-    for length in LENGTHS:
-        module = knn.KNN(whitening.fit(features, length), features, NEIGHBOURS)
-        scores[f"whitened, length to the power of {length:g}"] = Score(("features",), module)
+def _scores(reference: Embeddings) -> dict[str, Score]:
+    scores = {name: knn.fit(knn.Config(space=name), reference) for name in ("features", "mean")}
+    features = reference.torch("features")
+    for exponent in EXPONENTS:
+        module = knn.KNN(whitening.fit(features, exponent), features, NEIGHBOURS)
+        scores[f"whitened, length to the power of {exponent:g}"] = Score(("features",), module)
     return scores
 
 

@@ -1,33 +1,27 @@
-"""How fast logs are read, and in how much memory: templates found, windows and sessions made.
+"""Speed and memory of reading event logs: finding templates, making windows and sessions.
 
-    python benchmarks/speed_events.py --lines 100000 1000000
+    python -m benchmarks.speed.events --lines 100000 1000000
 
-The log is that of the made-up controller (`vssl.demo.controller`). Every measurement is a process of its own. Windows
-are to need the same memory however long the log is; sessions by a key are open until the last line, so they do not.
+The log is that of the demo's controller (`vssl.demo.controller`). Every measurement has a process of its own. Windows
+need the same memory for logs of any length; sessions by a key are open until the last line, so their memory grows.
 """
 
 from __future__ import annotations
 
-import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import torch
 import tyro
 
+from benchmarks import tables
+from benchmarks.common.process import in_own_process, peak_mib
+from benchmarks.common.record import RESULTS, Record
 from vssl.demo.controller import SESSION, Controller, jobs
-from vssl.files import write_json
 from vssl.modalities import events
-from vssl.training.describe import machine, versions
 
-OUT = Path(__file__).parent / "results" / "speed_events.json"
 MODES = {"windows": events.Config(), "sessions": events.Config(session=SESSION)}
 
 
@@ -37,48 +31,33 @@ class Options:
 
     Attributes:
         lines: Lengths of the logs.
-        out: Where the record goes.
-        file: Set by this program itself: the log that one process reads.
-        mode: Set by this program itself: windows or sessions.
+        out: File of the record.
     """
 
     lines: tuple[int, ...] = (100_000, 1_000_000)
-    out: Path = OUT
-    file: Path | None = None
-    mode: str = "windows"
+    out: Path = RESULTS / "speed_events.json"
 
 
 def main(options: Options) -> None:
-    if options.file is not None:
-        print(json.dumps(_measured(options.file, MODES[options.mode])))
-        return
-    rows: list[dict[str, Any]] = []
+    record = Record.create(options.out)
     for lines in options.lines:
         with tempfile.TemporaryDirectory() as folder:
             path = _written(Path(folder) / "made.log", lines)
-            for mode in MODES:
-                command = [sys.executable, __file__, "--file", str(path), "--mode", mode]
-                found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-                rows.append({"lines": lines, "mode": mode, **found})
-                print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
-    about = {
-        "command": " ".join(["python benchmarks/speed_events.py", *sys.argv[1:]]),
-        "versions": versions(),
-        "machine": machine(torch.device("cpu")),
-    }
-    write_json(options.out, about | {"rows": rows})
+            for mode, config in MODES.items():
+                record.add({"lines": lines, "mode": mode, **in_own_process(_figures, path, config)})
+    tables.show("speed_events", record)
 
 
 def _written(path: Path, lines: int) -> Path:
-    """A log of so many lines, job after job."""
+    """A log of that many lines, job after job."""
     made = (line for job in jobs(Controller(), 0, lines) for line in job.lines)
     with path.open("w") as file:
         file.writelines(f"{moment:%Y-%m-%d %H:%M:%S} {text}\n" for moment, text in islice(made, lines))
     return path
 
 
-def _measured(path: Path, config: events.Config) -> dict[str, float]:
-    before_mib = _peak_mib()
+def _figures(path: Path, config: events.Config) -> dict[str, float]:
+    before_mib = peak_mib()
     start = time.perf_counter()
     spec = events.measure(path, config)
     mined_s = time.perf_counter() - start
@@ -91,12 +70,8 @@ def _measured(path: Path, config: events.Config) -> dict[str, float]:
         "read_lines_per_s": round(spec.lines.read / read_s),
         "samples_per_s": round(samples / read_s),
         "templates": len(spec.templates),
-        "memory_mib": round(_peak_mib() - before_mib, 1),
+        "memory_mib": round(peak_mib() - before_mib, 1),
     }
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Exports beside the run that they were made of: parity, decisions, latency, size, and what the other computer needs.
+"""Exports compared with the run that they were made from: parity, decisions, latency, size, start-up and memory.
 
     make demo
-    python benchmarks/exports.py vssl-demo/run vssl-demo/hold-out/parts.csv --normal label=ok
+    python -m benchmarks.speed.exports vssl-demo/run vssl-demo/hold-out/parts.csv --normal label=ok
 
-Exports a run with a policy in float32 and in int8. Latency is that of the encoder, in turns with torch, on one core and
-on two; start-up and memory are those of a fresh process that imports `vssl.runtime`, loads the folder and decides once.
+Exports a run with a policy in float32 and in int8. Latency is measured in turns with torch's encoder, on one core and
+on two. Start-up and memory are those of a fresh process that imports `vssl.runtime`, loads the folder and decides once.
 False alarms and misses are measured on data that neither has seen. The encoder in 16 bits, as onnxruntime's converter
-makes it, stands beside them: `vssl export` does not offer it.
+makes it, is measured as well, though `vssl export` does not offer it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -29,6 +27,9 @@ import numpy as np
 import torch
 import tyro
 
+from benchmarks import tables
+from benchmarks.common.process import in_own_process
+from benchmarks.common.record import RESULTS, Record
 from vssl import api, runtime
 from vssl.decisions.measure import Judged, measure
 from vssl.decisions.samples import Condition
@@ -36,11 +37,8 @@ from vssl.exporting.encoded import Encoded
 from vssl.exporting.folder import Precision, export
 from vssl.exporting.graphs import Encoding, to_onnx
 from vssl.exporting.parity import differences
-from vssl.files import write_json
-from vssl.training.describe import machine, versions
 from vssl.training.model import Model
 
-OUT = Path(__file__).parent / "results" / "exports.json"
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 TURNS = 30
 START = """
@@ -64,33 +62,31 @@ class Options:
         run: A run with a policy.
         data: Samples that the policy has not seen.
         normal: Which of them are normal, COLUMN=VALUE.
-        name: Of the row in the record.
-        out: Where the record goes; rows of other names are kept.
+        name: Name of the data in the record; rows of other names are kept.
+        out: File of the record.
     """
 
     run: tyro.conf.Positional[Path]
     data: tyro.conf.Positional[Path]
     normal: str = "label=ok"
     name: str = "demo"
-    out: Path = OUT
+    out: Path = RESULTS / "exports.json"
 
 
 def main(options: Options) -> None:
+    record = Record.resume(options.out, seeds=(0,))
+    record.rows = [row for row in record.rows if row["data"] != options.name]
     model = api.load(options.run, "cpu")
     with tempfile.TemporaryDirectory() as folder:
-        rows: dict[str, Any] = {
-            precision: _exported(model, options, Path(folder) / precision, precision) for precision in PRECISIONS
-        }
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as own:
-        try:
-            rows["float16, encoder"] = own.submit(_float16, options).result()
-        except BrokenProcessPool:
-            rows["float16, encoder"] = "onnxruntime crashes while it loads this one"
-    for precision, row in rows.items():
-        print(precision, row)
-    command = " ".join(["python benchmarks/exports.py", *sys.argv[1:]])
-    about = {"command": command, "versions": versions(), "machine": machine(torch.device("cpu"))}
-    write_json(options.out.with_stem(f"{options.out.stem}_{options.name}"), about | rows)
+        for precision in PRECISIONS:
+            figures = _exported(model, options, Path(folder) / precision, precision)
+            record.add({"data": options.name, "precision": precision, **figures})
+    try:
+        figures = in_own_process(_float16, options)
+    except BrokenProcessPool:
+        figures = {"note": "onnxruntime crashes while it loads this one"}
+    record.add({"data": options.name, "precision": "float16, encoder", **figures})
+    tables.show("exports", record)
 
 
 def _exported(model: Model, options: Options, out: Path, precision: Precision) -> dict[str, Any]:
@@ -99,26 +95,26 @@ def _exported(model: Model, options: Options, out: Path, precision: Precision) -
     row = dataclasses.asdict(parity) | {"latency_ms": {}}
     for threads in (1, 2):
         row["latency_ms"][f"{threads} cores"] = _latency(model, out, raw, threads)
-    return row | _start(out) | {"hold-out": _judged(model, out, options)}
+    return row | _start(out) | {"hold_out": _rates(model, out, options)}
 
 
 def _latency(model: Model, out: Path, raw: torch.Tensor, threads: int) -> dict[str, float]:
-    """Of the whole decision by the export, beside the encoder alone in torch."""
+    """Milliseconds of a whole decision by the export, and of the encoder alone in torch."""
     encoding, decider = Encoding(model, raw[:2]).eval(), runtime.load(out, threads)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    found = _in_turns(
+    milliseconds = _in_turns(
         {
             "torch, encoder": lambda size: encoding(raw[:size]),
             "export, decision": lambda size: decider.outputs(raw[:size].numpy()),
         }
     )
     torch.set_num_threads(before)
-    return found
+    return milliseconds
 
 
 def _in_turns(runs: Mapping[str, Callable[[int], object]]) -> dict[str, float]:
-    """The median milliseconds of each, for batches of 1 and of 64."""
+    """The median milliseconds of each function, for batches of 1 and of 64."""
     times: dict[str, list[float]] = {}
     for _ in range(TURNS):
         for size in (1, 64):
@@ -127,11 +123,11 @@ def _in_turns(runs: Mapping[str, Callable[[int], object]]) -> dict[str, float]:
                 with torch.inference_mode():
                     run(size)
                 times.setdefault(f"{name}, batch {size}", []).append(1e3 * (perf_counter() - start))
-    return {name: round(median(found), 2) for name, found in times.items()}
+    return {name: round(median(own), 2) for name, own in times.items()}
 
 
 def _float16(options: Options) -> dict[str, Any]:
-    """The encoder with weights and inner values of 16 bits, beside the one in float32, in turns on one core."""
+    """The encoder with weights and activations of 16 bits and the one in float32, in turns on one core."""
     # Imported late: onnxruntime reports to its maker if it is imported before vssl has forbidden it.
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
@@ -155,16 +151,16 @@ def _float16(options: Options) -> dict[str, Any]:
 
 def _start(out: Path) -> dict[str, float]:
     golden = next(out.glob("golden-*"))
-    found = [
+    outputs = [
         subprocess.run([sys.executable, "-c", START, out, golden], capture_output=True, text=True, check=True).stdout
         for _ in range(5)
     ]
-    seconds, megabytes = zip(*(map(float, text.split()) for text in found), strict=True)
+    seconds, megabytes = zip(*(map(float, text.split()) for text in outputs), strict=True)
     return {"start_s": round(median(seconds), 2), "process_mb": round(median(megabytes), 1)}
 
 
-def _judged(model: Model, out: Path, options: Options) -> dict[str, Any]:
-    """False alarms, misses and AUROC of the export by its own policy, where the truth is known."""
+def _rates(model: Model, out: Path, options: Options) -> dict[str, Any]:
+    """False alarms, misses and AUROC of the export by its own policy."""
     decider, condition = runtime.load(out, 2), Condition.parse(options.normal)
     decisions, truth = [], []
     for chunk in model.modality.stream(options.data):
@@ -172,8 +168,8 @@ def _judged(model: Model, out: Path, options: Options) -> dict[str, Any]:
         truth += [str(value) == condition.value for value in chunk.metadata[condition.column].to_pylist()]
     scores = np.array([decision.score for decision in decisions])
     made = np.array([decision.decision for decision in decisions], dtype=object)
-    found = measure(Judged(scores, made, np.array(truth), np.array(truth)))
-    return {"false alarms": str(found.false_alarm), "misses": str(found.miss.get("all")), "auroc": found.auroc}
+    rates = measure(Judged(scores, made, np.array(truth), np.array(truth)))
+    return {"false_alarms": str(rates.false_alarm), "misses": str(rates.miss.get("all")), "auroc": rates.auroc}
 
 
 if __name__ == "__main__":

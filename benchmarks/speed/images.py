@@ -1,23 +1,21 @@
-"""Speed and memory beside lightly: the same network, batch and cores, in turn, in one run.
+"""Speed and memory of training and embedding images, beside lightly: the same network, batch and cores, in turns.
 
-    python benchmarks/speed_images.py --data CIFAR10_FOLDER_OR_TAR
+    pip install --no-deps -r benchmarks/requirements.txt
+    python -m benchmarks.speed.images cifar10-jpeg.tar.xz
 
-Every measurement is a process of its own, ours and the rival's in turn, so that a machine whose speed drifts slows
-both; the ratio of each pair is what counts. Writes benchmarks/results/speed_images.json and prints a table.
+Every measurement has a process of its own, and methods take turns, so that a machine whose speed drifts slows all of
+them; the ratio of each turn is what counts. lightly gets the fastest number of DataLoader processes.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import subprocess
-import sys
-import tarfile
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +23,23 @@ import numpy as np
 import torch
 import tyro
 
-from training import BATCH
-from vssl.files import write_json
-from vssl.training.describe import machine, versions
+from benchmarks import tables
+from benchmarks.common.archive import unpacked
+from benchmarks.common.process import in_own_process, peak_mib
+from benchmarks.common.record import RESULTS, Record
+from benchmarks.common.rivals import lightly_simclr
+from benchmarks.common.training import BATCH
+from vssl import api
+from vssl.benchmarking.methods import method
+from vssl.benchmarking.recipes import cifar10_cpu10
+from vssl.config import find, member
+from vssl.modalities import images
+from vssl.modalities.images.index import open_index
+from vssl.training import devices, model
+from vssl.types import Images
 
-HERE = Path(__file__).parent
 TWO_VIEWS = "vssl:views=2"
+Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -39,16 +48,16 @@ class Options:
 
     Attributes:
         data: Folder with train/ and test/ below, or a tar archive of it.
-        out: Where the record goes.
+        out: File of the record.
         encoders: Networks to train.
-        steps: Steps a measurement, for each network; the rival leaves out its first five.
+        steps: Optimiser steps per measurement, for each network.
         repeats: Turns of measurements, for each network.
-        workers: Numbers of DataLoader processes to try for the rival; it gets the fastest.
-        names: Numbers of file names for the start-up time.
+        workers: Numbers of DataLoader processes to try for lightly.
+        names: Numbers of files for the start-up time.
     """
 
-    data: Path
-    out: Path = HERE / "results" / "speed_images.json"
+    data: tyro.conf.Positional[Path]
+    out: Path = RESULTS / "speed_images.json"
     encoders: tuple[str, ...] = ("convnet/small", "convnet/resnet18")
     steps: tuple[int, ...] = (20, 8)
     repeats: tuple[int, ...] = (3, 1)
@@ -58,97 +67,75 @@ class Options:
 
 def main(options: Options) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        data = unpacked(options.data, Path(scratch))
-        record: dict[str, Any] = {"command": "python benchmarks/speed_images.py --data DATA", "versions": versions()}
-        record["machine"] = machine(torch.device("cpu"))
-        record["rival_workers"] = workers = {flag: best_workers(options, data, flag) for flag in ("", "--bf16")}
-        record["training"] = {
-            encoder: training(data, encoder, steps, repeats, workers)
-            for encoder, steps, repeats in zip(options.encoders, options.steps, options.repeats, strict=True)
+        data, small = unpacked(options.data, Path(scratch) / "data"), options.encoders[0]
+        workers = {bf16: _best_workers(options, data, bf16) for bf16 in (False, True)}
+        best = {"lightly": workers[False], "lightly bf16": workers[True]}
+        versions = lightly_simclr.package_versions()
+        record = Record.create(options.out, other_versions=versions, rival_workers=best)
+        for encoder, steps, repeats in zip(options.encoders, options.steps, options.repeats, strict=True):
+            settings = lightly_simclr.Settings(steps=steps, encoder=encoder)
+            trainings: dict[str, Callable[[], Figures]] = {"vssl": partial(_train, data, encoder, 3 * steps)}
+            for name, count in best.items():
+                own = dataclasses.replace(settings, workers=count, bf16="bf16" in name)
+                trainings[name] = partial(_lightly, data, own)
+            _in_turns(record, "training", encoder, repeats, trainings)
+        for encoder in options.encoders:
+            record.add({"kind": "views", "encoder": encoder, **in_own_process(views, data, encoder)})
+        embeddings: dict[str, Callable[[], Figures]] = {
+            "vssl": partial(in_own_process, embed, data, small),
+            "loader": partial(in_own_process, embed_with_loader, data, small, max(options.workers)),
         }
-        record["views_share"] = {encoder: measure("views", data, encoder) for encoder in options.encoders}
-        record["embedding"] = pairs(
-            options.repeats[0],
-            {
-                "vssl": lambda: measure("embed", data, options.encoders[0]),
-                "loader": lambda: measure("embed_loader", data, options.encoders[0], max(options.workers)),
-            },
-        )
-        record["start_up_seconds"] = {str(count): start_up(count, Path(scratch)) for count in options.names}
-    write_json(options.out, record)
-    print(json.dumps(record, indent=2))
+        _in_turns(record, "embedding", None, options.repeats[0], embeddings)
+        for count in options.names:
+            record.add({"kind": "start_up", "files": count, **start_up(count, Path(scratch))})
+    tables.show("speed_images", record)
 
 
-def best_workers(options: Options, data: Path, flag: str) -> int:
-    """The number of DataLoader processes with which the rival is fastest on this machine."""
-    rates = {count: lightly(data, options.encoders[0], 10, count, flag)["images_per_s"] for count in options.workers}
+def _in_turns(
+    record: Record, kind: str, encoder: str | None, repeats: int, measurements: Mapping[str, Callable[[], Figures]]
+) -> None:
+    """All measurements in turns, and the ratio of the first one's rate to that of each other, turn by turn."""
+    head = {"kind": kind, "encoder": encoder}
+    turns = []
+    for turn in range(repeats):
+        turns.append({name: run() for name, run in measurements.items()})
+        record.add(*({**head, "turn": turn, "method": name, **figures} for name, figures in turns[-1].items()))
+    ours, *rivals = measurements
+    for rival in rivals:
+        ratios = [turn[ours]["images_per_s"] / turn[rival]["images_per_s"] for turn in turns]
+        about = {"kind": f"{kind}_ratio", "encoder": encoder, "methods": f"{ours} / {rival}"}
+        record.add({**about, "ratios": ratios, "median": float(np.median(ratios))})
+
+
+def _best_workers(options: Options, data: Path, bf16: bool) -> int:
+    """The number of DataLoader processes with which lightly is fastest on this machine."""
+    settings = lightly_simclr.Settings(steps=10, encoder=options.encoders[0], bf16=bf16)
+    rates = {n: _lightly(data, dataclasses.replace(settings, workers=n))["images_per_s"] for n in options.workers}
     return max(rates, key=lambda count: rates[count])
 
 
-def training(data: Path, encoder: str, steps: int, repeats: int, workers: dict[str, int]) -> dict[str, Any]:
-    """Our training and lightly's, as its example stands and with bfloat16, in turn."""
-    return pairs(
-        repeats,
-        {
-            "vssl": lambda: measure("train", data, encoder, 3 * steps),
-            "lightly": lambda: lightly(data, encoder, steps, workers[""], ""),
-            "lightly bf16": lambda: lightly(data, encoder, steps, workers["--bf16"], "--bf16"),
-        },
-    )
+def _lightly(data: Path, settings: lightly_simclr.Settings) -> Figures:
+    figures, _ = in_own_process(lightly_simclr.run, data, settings)
+    return {name: figures[name] for name in ("images_per_s", "data_wait_share", "peak_rss_mb")}
 
 
-def pairs(repeats: int, measurements: dict[str, Callable[[], dict[str, float]]]) -> dict[str, Any]:
-    """All measurements in turn, `repeats` times; the ratio of our rate to each rival's, turn by turn."""
-    turns = [{name: run() for name, run in measurements.items()} for _ in range(repeats)]
-    ours, *rivals = measurements
-    ratios = {
-        f"{ours} / {rival}": [turn[ours]["images_per_s"] / turn[rival]["images_per_s"] for turn in turns]
-        for rival in rivals
-    }
-    return {"turns": turns, "ratios": ratios, "median_ratios": {k: float(np.median(v)) for k, v in ratios.items()}}
+def _train(data: Path, encoder: str, steps: int) -> Figures:
+    return in_own_process(train, data, encoder, steps)
 
 
-def measure(what: str, data: Path, encoder: str, number: int = 0) -> dict[str, float]:
-    """Run a function of this file's table in a process of its own; adds the peak memory of the whole process."""
-    command = [sys.executable, __file__, what, str(data), encoder, str(number)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads(output.splitlines()[-1])
-
-
-def lightly(data: Path, encoder: str, steps: int, workers: int, flag: str) -> dict[str, float]:
+def train(data: Path, encoder: str, steps: int) -> Figures:
+    """Training as `vssl train` does it, with two views per image as lightly has; set-up steps are left out."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "result.json"
-        command = f"{HERE}/lightly_simclr.py --data {data} --out {out} --steps {steps} --encoder {encoder}"
-        command += f" --workers {workers} {flag}"
-        subprocess.run([sys.executable, *command.split()], check=True, capture_output=True)
-        result = json.loads(out.read_text())
-    return {key: result[key] for key in ("images_per_s", "data_wait_share", "peak_rss_mb")}
-
-
-def train(data: Path, encoder: str, steps: int) -> dict[str, float]:
-    """Training as `vssl train` does it, with two views of each image, as lightly; the first ten steps are left out."""
-    from vssl import api
-    from vssl.benchmarking.methods import method
-
-    objective = method(TWO_VIEWS)
-    with tempfile.TemporaryDirectory() as folder:
-        run = api.train(
-            data / "train", Path(folder) / "run", objective=objective, encoder=encoder, steps=steps, batch=BATCH
-        )
-        lines = run.metrics()
+        settings: dict[str, Any] = {"objective": method(TWO_VIEWS), "encoder": encoder, "steps": steps, "batch": BATCH}
+        lines = api.train(data / "train", Path(folder) / "run", **settings).metrics()
     # The first line is that of the first step, in which everything is set up.
     first, last = lines[1], lines[-1]
     rate = (last["step"] - first["step"]) * BATCH / (last["seconds"] - first["seconds"])
-    return {"images_per_s": rate, "data_wait_share": float(np.mean([line["data_wait"] for line in lines[1:]]))}
+    return _with_memory({"images_per_s": rate, "data_wait_share": np.mean([line["data_wait"] for line in lines[1:]])})
 
 
-def views(data: Path, encoder: str, _: int) -> dict[str, float]:
-    """The views' share of a training step: the median time of two views of a batch against that of the whole step."""
-    from vssl.benchmarking.recipes import cifar10_cpu10
-    from vssl.config import member
-    from vssl.modalities import images
-    from vssl.training import devices, model
-
+def views(data: Path, encoder: str) -> Figures:
+    """The share of a training step that making views takes: median times of two views per image and of a step."""
     settings = dataclasses.replace(cifar10_cpu10(objective=TWO_VIEWS).settings, encoder=member("encoders", encoder))
     modality = model.build_modality(settings.modality, images.measure(data / "test", settings.modality))
     raw = modality.sample(data / "test", settings.batch, seed=0).raw
@@ -165,28 +152,23 @@ def views(data: Path, encoder: str, _: int) -> dict[str, float]:
         loss.total.backward()
         times.append((middle - start, time.perf_counter() - start))
     views_s, step_s = np.median(times[2:], axis=0)
-    return {"views_ms": 1000 * views_s, "step_ms": 1000 * step_s, "share": views_s / step_s}
+    return _with_memory({"views_ms": 1000 * views_s, "step_ms": 1000 * step_s, "share": views_s / step_s})
 
 
-def embed(data: Path, encoder: str, _: int) -> dict[str, float]:
-    """`vssl embed` from JPEG files to the Parquet table, loading the model not counted."""
-    from vssl import api
-
+def embed(data: Path, encoder: str) -> Figures:
+    """`vssl embed` from JPEG files to the Parquet table, without loading the model."""
     with tempfile.TemporaryDirectory() as folder:
         run = api.train(data / "test", Path(folder) / "run", encoder=encoder, steps=1)
         api.load(run)
         start = time.perf_counter()
         count = len(api.embed(run, data / "test"))
-        return {"images_per_s": count / (time.perf_counter() - start)}
+        return _with_memory({"images_per_s": count / (time.perf_counter() - start)})
 
 
-def embed_loader(data: Path, encoder: str, workers: int) -> dict[str, float]:
-    """The usual way: a torch DataLoader over an image folder and a float32 network."""
+def embed_with_loader(data: Path, encoder: str, workers: int) -> Figures:
+    """A torch DataLoader over an image folder, and a float32 network."""
     from torch.utils.data import DataLoader
     from torchvision import datasets, transforms
-
-    from vssl.config import find, member
-    from vssl.types import Images
 
     family, config = encoder.partition("/")[0], member("encoders", encoder)
     network = find("encoders", family).build(config, (3, 32, 32)).eval()
@@ -194,13 +176,11 @@ def embed_loader(data: Path, encoder: str, workers: int) -> dict[str, float]:
     loader = DataLoader(datasets.ImageFolder(data / "test", transforms.ToTensor()), 256, num_workers=workers)
     with torch.no_grad():
         count = sum(len(network(Images(pixels))) for pixels, _ in loader)
-    return {"images_per_s": count / (time.perf_counter() - start)}
+    return _with_memory({"images_per_s": count / (time.perf_counter() - start)})
 
 
-def start_up(count: int, scratch: Path) -> dict[str, float]:
-    """Seconds until a folder of so many (empty) image files is known, the first time and the second."""
-    from vssl.modalities.images.index import open_index
-
+def start_up(count: int, scratch: Path) -> Figures:
+    """Seconds until a folder of that many (empty) image files is listed, the first time and the second."""
     folder = scratch / f"names-{count}"
     for start in range(0, count, 1_000):
         part = folder / f"{start // 1_000:04d}"
@@ -215,26 +195,9 @@ def start_up(count: int, scratch: Path) -> dict[str, float]:
     return {"first": seconds[0], "second": seconds[1]}
 
 
-def unpacked(data: Path, scratch: Path) -> Path:
-    if data.is_dir():
-        return data
-    with tarfile.open(data) as archive:
-        archive.extractall(scratch / "data", filter="data")
-    return scratch / "data"
+def _with_memory(figures: Mapping[str, Any]) -> Figures:
+    return {name: float(value) for name, value in figures.items()} | {"peak_rss_mb": peak_mib() * 1.024}
 
-
-def peak_mb() -> float:
-    """Peak memory of this process, in MB."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1000 for line in status if line.startswith("VmHWM:"))
-
-
-WORKERS = {"train": train, "views": views, "embed": embed, "embed_loader": embed_loader}
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1] in WORKERS:
-        name, folder, network_name, number_of = sys.argv[1:]
-        measured = WORKERS[name](Path(folder), network_name, int(number_of))
-        print(json.dumps({**measured, "peak_rss_mb": peak_mb()}))
-    else:
-        main(tyro.cli(Options))
+    main(tyro.cli(Options))

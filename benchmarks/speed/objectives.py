@@ -1,13 +1,12 @@
-"""What a step of each method costs: their steps in turn on one batch, so that a machine whose speed drifts slows all.
+"""The cost of a training step of each method, in turns, so that a machine whose speed drifts slows all of them.
 
-    python benchmarks/speed_objectives.py cifar10/test
+    python -m benchmarks.speed.objectives cifar10/test
 
-Views, forward and backward pass, the optimiser and the teacher; the images are in memory.
+A step makes the views and runs forward and backward pass, optimiser and teacher; the images are in memory.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,57 +16,51 @@ import numpy as np
 import torch
 import tyro
 
-from training import BATCH
+from benchmarks import tables
+from benchmarks.common.record import RESULTS, Record
+from benchmarks.common.training import BATCH
 from vssl.benchmarking.methods import method
 from vssl.config import member
-from vssl.files import write_json
 from vssl.modalities import images
 from vssl.training import devices, model, optim
-from vssl.training.describe import machine, versions
 from vssl.training.settings import Budget, Optimiser, Settings
 
 
 @dataclass(frozen=True)
 class Options:
-    """Steps of methods in turn; the ratios are to the first.
+    """Steps of training methods in turns; ratios are to the first method.
 
     Attributes:
         data: Images.
-        methods: As `vssl bench` takes them.
-        encoder: As in vssl train.
-        turns: How many steps of each; the first two are left out.
-        out: Where the record goes.
+        methods: Training methods, named as in `vssl bench`.
+        encoder: Network, as in `vssl train`.
+        turns: Number of steps per method; the first two are left out.
+        out: File of the record.
     """
 
     data: tyro.conf.Positional[Path]
     methods: tuple[str, ...] = ("vssl", "vssl/contrast", "vssl:views=2", "vssl/paper", "simclr", "byol", "vae")
     encoder: Literal["convnet/tiny", "convnet/small"] = "convnet/tiny"
     turns: int = 22
-    out: Path = Path(__file__).parent / "results" / "speed_objectives.json"
+    out: Path = RESULTS / "speed_objectives.json"
 
 
 def main(options: Options) -> None:
     steps = {name: Step(name, options) for name in options.methods}
     seconds = np.array([[step() for step in steps.values()] for _ in range(options.turns)])[2:]
     ratios = seconds / seconds[:, :1]
-    rows = [
-        {"method": name, "seconds": float(np.median(own)), "ratio": np.quantile(ratio, [0.5, 0.25, 0.75]).tolist()}
-        for name, own, ratio in zip(steps, seconds.T, ratios.T, strict=True)
-    ]
-    command = " ".join(["python benchmarks/speed_objectives.py", *sys.argv[1:]])
-    about = {
-        "command": command,
-        "versions": versions(),
-        "machine": machine(torch.device("cpu")),
-        "threads": torch.get_num_threads(),
-    }
-    write_json(options.out, about | {"encoder": options.encoder, "turns": len(seconds), "rows": rows})
-    for row in rows:
-        print("{method}: {seconds:.3f} s, {ratio[0]:.2f} ({ratio[1]:.2f} to {ratio[2]:.2f})".format(**row))
+    record = Record.create(options.out, seeds=(0,), encoder=options.encoder, turns=len(seconds))
+    record.add(
+        *(
+            {"method": name, "seconds": float(np.median(own)), "ratio": np.quantile(ratio, [0.5, 0.25, 0.75]).tolist()}
+            for name, own, ratio in zip(steps, seconds.T, ratios.T, strict=True)
+        )
+    )
+    tables.show("speed_objectives", record)
 
 
 class Step:
-    """A step of the training loop, with what belongs to it."""
+    """One step of the training loop of a method."""
 
     def __init__(self, name: str, options: Options) -> None:
         encoder = member("encoders", options.encoder)

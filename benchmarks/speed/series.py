@@ -1,17 +1,13 @@
-"""How fast series are measured, read as windows and embedded, and in how much memory.
+"""Speed and memory of reading sensor series as windows, and of embedding them.
 
-    python benchmarks/speed_series.py --rows 100000 1000000 10000000
+    python -m benchmarks.speed.series --rows 100000 1000000 10000000
 
-The series is that of the made-up spindle (`vssl.demo.spindle`): a row a second, five channels, written again and again
-with later times. Windows of 64 rows, one every 16. Every measurement is a process of its own.
+The series is that of the demo's spindle (`vssl.demo.spindle`): one row per second, five channels, repeated with later
+times. Windows have 64 rows, one every 16. Every measurement has a process of its own.
 """
 
 from __future__ import annotations
 
-import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -25,13 +21,13 @@ import pyarrow.parquet as pq
 import torch
 import tyro
 
+from benchmarks import tables
+from benchmarks.common.process import in_own_process, peak_mib
+from benchmarks.common.record import RESULTS, Record
 from vssl.demo.spindle import CHANNELS, START, Spindle, series
 from vssl.encoders import temporal
-from vssl.files import write_json
 from vssl.modalities import sensors
-from vssl.training.describe import machine, versions
 
-OUT = Path(__file__).parent / "results" / "speed_series.json"
 CONFIG = sensors.Config(window="64", stride="16")
 PIECE = 100_000
 BATCHES = 20
@@ -42,35 +38,22 @@ class Options:
     """Speed and memory of reading series.
 
     Attributes:
-        rows: Lengths of the series; multiples of 100,000.
-        out: Where the record goes.
-        file: Set by this program itself: the series that one process reads.
+        rows: Lengths of the series, multiples of 100,000.
+        out: File of the record.
     """
 
     rows: tuple[int, ...] = (100_000, 1_000_000)
-    out: Path = OUT
-    file: Path | None = None
+    out: Path = RESULTS / "speed_series.json"
 
 
 def main(options: Options) -> None:
-    if options.file is not None:
-        print(json.dumps(_measured(options.file)))
-        return
-    rows: list[dict[str, Any]] = []
+    record = Record.create(options.out)
     for count in options.rows:
-        for name in ("made.parquet", "made.csv"):
+        for suffix in ("parquet", "csv"):
             with tempfile.TemporaryDirectory() as folder:
-                path = _written(Path(folder) / name, count)
-                command = [sys.executable, __file__, "--file", str(path)]
-                found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-                rows.append({"rows": count, "format": path.suffix[1:], **found})
-                print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
-    about = {
-        "command": " ".join(["python benchmarks/speed_series.py", *sys.argv[1:]]),
-        "versions": versions(),
-        "machine": machine(torch.device("cpu")),
-    }
-    write_json(options.out, about | {"rows": rows})
+                path = _written(Path(folder) / f"made.{suffix}", count)
+                record.add({"rows": count, "format": suffix, **in_own_process(_figures, path)})
+    tables.show("speed_series", record)
 
 
 def _written(path: Path, count: int) -> Path:
@@ -86,15 +69,15 @@ def _written(path: Path, count: int) -> Path:
     return path
 
 
-def _measured(path: Path) -> dict[str, float]:
-    before_mib = _peak_mib()
+def _figures(path: Path) -> dict[str, float]:
+    before_mib = peak_mib()
     start = time.perf_counter()
     modality = sensors.build(CONFIG, sensors.measure(path, CONFIG))
     measured_s = time.perf_counter() - start
     start = time.perf_counter()
     windows = sum(len(chunk.ids) for chunk in modality.stream(path))
     read_s = time.perf_counter() - start
-    memory_mib = _peak_mib() - before_mib
+    memory_mib = peak_mib() - before_mib
     rows = windows * 16 + 48
     return {
         "measured_rows_per_s": round(rows / measured_s),
@@ -107,7 +90,7 @@ def _measured(path: Path) -> dict[str, float]:
 
 @torch.inference_mode()
 def _embedded_per_s(modality: Any, path: Path) -> float:
-    """The default encoder on one thread, in float32; it need not have learned anything."""
+    """The default encoder on one thread in float32, untrained."""
     torch.set_num_threads(1)
     encoder = temporal.build(temporal.Config(), modality.shape).eval()
     chunks = [chunk.raw for chunk in islice(modality.stream(path, size=256), BATCHES)]
@@ -115,10 +98,6 @@ def _embedded_per_s(modality: Any, path: Path) -> float:
     for raw in chunks:
         encoder.forward_with_patches(modality.eval_view(raw))
     return sum(map(len, chunks)) / (time.perf_counter() - start)
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
-"""What a computer without torch needs: installed size, start, memory, the time of a decision, held to one core.
+"""Requirements of a computer without torch: installed size, start-up, memory and time per decision on one core.
 
-    make demo
-    python benchmarks/small_computer.py vssl-demo/run/export vssl-demo/hold-out
+    make demo && vssl export vssl-demo/run
+    python -m benchmarks.speed.small_computer vssl-demo/run/export vssl-demo/hold-out
 
-Two fresh environments with nothing but what the docs name, installed with pip: one for `vssl.runtime`, one for the
-service. The service is held to the first core, the client that asks it one picture after the other to the second one.
+Two fresh environments with the packages that the docs name, installed with pip: one for `vssl.runtime`, one for the
+service. The service runs on the first core; its client, which sends one picture after the other, on the second.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -26,13 +25,13 @@ from typing import Any
 
 import httpx
 import numpy as np
-import torch
 import tyro
 
-from vssl.files import write_json
-from vssl.training.describe import machine, versions
+from benchmarks import tables
+from benchmarks.common.process import peak_mib, peak_mib_of
+from benchmarks.common.record import RESULTS, Record
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 RUNTIME = ("numpy", "onnxruntime", "pillow")
 WEB = ("fastapi", "jaxtyping", "jinja2", "prometheus-client", "python-multipart", "scipy", "sqlalchemy", "uvicorn")
 PAGES = ("/queue/review", "/history", "/figures", "/thresholds", "/map", "/changes")
@@ -52,32 +51,28 @@ class Options:
     Attributes:
         export: An export folder with a policy.
         pictures: A folder of pictures to decide on.
-        requests: How many decisions are timed.
-        out: Where the record goes.
+        requests: Number of decisions that are timed.
+        out: File of the record.
     """
 
     export: tyro.conf.Positional[Path]
     pictures: tyro.conf.Positional[Path]
     requests: int = 300
-    out: Path = Path(__file__).parent / "results" / "small_computer.json"
+    out: Path = RESULTS / "small_computer.json"
 
 
 def main(options: Options) -> None:
+    record = Record.create(options.out)
     pictures = sorted(options.pictures.rglob("*.png"))[: options.requests]
     os.sched_setaffinity(0, {1})
     with tempfile.TemporaryDirectory() as folder:
-        found = {
-            "runtime": _runtime(Path(folder) / "runtime", options.export, pictures[0]),
-            "service": _service(Path(folder) / "service", options.export, pictures),
-        }
-    command = " ".join(["python benchmarks/small_computer.py", *sys.argv[1:]])
-    about = {"command": command, "versions": versions(), "machine": machine(torch.device("cpu"))}
-    write_json(options.out, about | found)
-    print(found)
+        record.add({"part": "runtime", **_runtime(Path(folder) / "runtime", options.export, pictures[0])})
+        record.add({"part": "service", **_service(Path(folder) / "service", options.export, pictures)})
+    tables.show("small_computer", record)
 
 
 def _runtime(place: Path, export: Path, picture: Path) -> dict[str, float]:
-    """Of `python -m vssl.runtime EXPORT PICTURE`, on the first core."""
+    """Figures of `python -m vssl.runtime EXPORT PICTURE` on the first core."""
     python = _environment(place, RUNTIME)
     seconds, memory = [], []
     for _ in range(STARTS):
@@ -86,32 +81,32 @@ def _runtime(place: Path, export: Path, picture: Path) -> dict[str, float]:
             ["taskset", "-c", "0", python, "-c", DECIDE, export, picture], capture_output=True, text=True, check=True
         )
         seconds.append(time.perf_counter() - started)
-        memory.append(_peak_mb(ended.stdout))
+        memory.append(peak_mib_of(ended.stdout))
     return {"packages_mb": _packages_mb(place), "first_decision_s": median(seconds), "process_mb": median(memory)}
 
 
 def _service(place: Path, export: Path, pictures: Sequence[Path]) -> dict[str, Any]:
-    """Of `python -m vssl.serving EXPORT`, on the first core: a decision over HTTP, and the first view of each page."""
+    """Figures of `python -m vssl.serving EXPORT` on the first core: decisions over HTTP, first views of pages."""
     python = _environment(place, (*RUNTIME, *WEB))
-    found: dict[str, Any] = {"packages_mb": _packages_mb(place)}
+    figures: dict[str, Any] = {"packages_mb": _packages_mb(place)}
     own = Path(shutil.copytree(export, place / "export", ignore=shutil.ignore_patterns("decisions*", "samples")))
     with _started(python, own) as (url, process, seconds), httpx.Client(base_url=url, timeout=60) as client:
-        found["start_s"] = seconds
+        figures["start_s"] = seconds
         waits = []
         for path in pictures:
-            asked = time.perf_counter()
+            begin = time.perf_counter()
             client.post("/v1/decide", files={"files": (path.name, path.read_bytes())}).raise_for_status()
-            waits.append(1e3 * (time.perf_counter() - asked))
-        found |= {"decision_p50_ms": median(waits), "decision_p99_ms": float(np.quantile(waits, 0.99))}
-        found["process_mb"] = _peak_mb(Path(f"/proc/{process.pid}/status").read_text())
+            waits.append(1e3 * (time.perf_counter() - begin))
+        figures |= {"decision_p50_ms": median(waits), "decision_p99_ms": float(np.quantile(waits, 0.99))}
+        figures["process_mb"] = peak_mib(process.pid)
     with _started(python, own) as (url, process, _), httpx.Client(base_url=url, timeout=60) as client:
-        found["first_view_s"] = {}
+        figures["first_view_s"] = {}
         for page in PAGES:
-            asked = time.perf_counter()
+            begin = time.perf_counter()
             client.get(page).raise_for_status()
-            found["first_view_s"][page] = time.perf_counter() - asked
-        found["process_mb_after_all_pages"] = _peak_mb(Path(f"/proc/{process.pid}/status").read_text())
-    return found
+            figures["first_view_s"][page] = time.perf_counter() - begin
+        figures["process_mb_after_all_pages"] = peak_mib(process.pid)
+    return figures
 
 
 def _environment(place: Path, packages: Sequence[str]) -> Path:
@@ -124,7 +119,7 @@ def _environment(place: Path, packages: Sequence[str]) -> Path:
 
 
 def _packages_mb(place: Path) -> float:
-    """On the disk, with what pip compiled, without pip itself."""
+    """Size on the disk with compiled files, without pip itself."""
     packages = next(place.glob("lib/python3*/site-packages"))
     sizes = subprocess.run(["du", "-sk", *packages.iterdir()], capture_output=True, text=True, check=True).stdout
     rows = [line.split("\t") for line in sizes.splitlines()]
@@ -151,12 +146,6 @@ def _started(python: Path, export: Path) -> Iterator[tuple[str, subprocess.Popen
     finally:
         process.terminate()
         process.wait()
-
-
-def _peak_mb(status: str) -> float:
-    peak = re.search(r"VmHWM:\s+(\d+)", status)
-    assert peak is not None
-    return int(peak[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What any method on event logs has to beat: detectors that count, fitted to normal sessions, with nothing learned.
+"""Comparison methods for event logs: detectors that count events, fitted to normal sessions, with no encoder.
 
-The same sessions and the same role as a score of vssl: fitted to the training sessions, higher is worse.
+A detector has the role of a score of vssl: fitted to the training sessions, higher is more anomalous.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Session = tuple[int, ...]
 Scores = Float[np.ndarray, " N"]
 Detector = Callable[[Sequence[Session]], Scores]
 
-MOST_COMPARED = 256
+MAX_EVENTS = 256
 
 
 def new_event(train: Sequence[Session]) -> Detector:
@@ -74,7 +74,7 @@ def isolation_forest(train: Sequence[Session]) -> Detector:
 
 def edit_distance(train: Sequence[Session]) -> Detector:
     """Edit distance to the nearest training session as a share of the longer one; sessions are cut at 256 events."""
-    known = sorted({session[:MOST_COMPARED] for session in train})
+    known = sorted({session[:MAX_EVENTS] for session in train})
     lengths = np.array([len(session) for session in known])
     padded = np.full((len(known), lengths.max()), -1)
     for row, session in enumerate(known):
@@ -82,11 +82,11 @@ def edit_distance(train: Sequence[Session]) -> Detector:
 
     def score(sessions: Sequence[Session]) -> Scores:
         found: dict[Session, float] = {session: 0.0 for session in known}
-        for session in (session[:MOST_COMPARED] for session in sessions):
+        for session in (session[:MAX_EVENTS] for session in sessions):
             if session not in found:
                 edits = _edits(session, padded)[np.arange(len(known)), lengths]
                 found[session] = float((edits / np.maximum(lengths, len(session))).min())
-        return np.array([found[session[:MOST_COMPARED]] for session in sessions])
+        return np.array([found[session[:MAX_EVENTS]] for session in sessions])
 
     return score
 
@@ -118,7 +118,7 @@ def _counts(sessions: Sequence[Session], kinds: dict[int, int]) -> Float[np.ndar
     return counts
 
 
-BASELINES: dict[str, Callable[[Sequence[Session]], Detector]] = {
+RIVALS: dict[str, Callable[[Sequence[Session]], Detector]] = {
     "new event": new_event,
     "length": length,
     "2-grams": lambda train: n_grams(train, 2),

@@ -1,78 +1,61 @@
-"""The rival: SimCLR as the library `lightly` publishes it, training vssl's network, timed, its features saved.
+"""SimCLR as the library lightly publishes it, training vssl's network, timed.
 
-Follows lightly's PyTorch example (docs.lightly.ai/examples/simclr.html): its transforms, dataset, projection head and
-loss, a torch DataLoader, SGD at 0.06. The defaults are the example's; momentum, weight decay, cosine and temperature
-exist so that the baseline can be tuned. One "image" is one sample of the data set in one step (two views each).
-
-    python benchmarks/lightly_simclr.py --data cifar10/ --minutes 10 --out lightly.json --save-features lightly.npz
+Follows lightly's PyTorch example (docs.lightly.ai/examples/simclr.html): its transforms, data set, projection head and
+loss, a torch DataLoader, SGD at 0.06. The defaults are the example's; `TUNED` is what lightly uses in its own CIFAR-10
+benchmark, with the temperature that did best here. One image is one sample of the data set in one step, two views each.
+`benchmarks.quality.rivals` and `benchmarks.speed.images` run it. lightly 1.6 opens no network connection; earlier
+releases ask for a newer version when imported.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import math
 import multiprocessing
 import os
-import platform
-import sys
-import tarfile
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-import tyro
-from lightly.data import LightlyDataset
-from lightly.loss import NTXentLoss
-from lightly.models.modules import SimCLRProjectionHead
-from lightly.transforms import SimCLRTransform
-from lightly.transforms.utils import IMAGENET_NORMALIZE
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from torchvision import transforms
 
+from benchmarks.common.process import peak_mib
 from vssl.config import find, from_dict
-from vssl.errors import ConfigError, DataError, DivergedError, VsslError
+from vssl.errors import ConfigError, DataError, DivergedError
 from vssl.types import Images
 
 WARM_UP_STEPS = 5
-SIDE = 32  # pixels of a view, as in lightly's example for CIFAR-10
+SIDE = 32
+"""Pixels of a view, as in lightly's example for CIFAR-10."""
+Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """SimCLR of the library lightly, timed.
+    """SimCLR of the library lightly.
 
     Attributes:
-        data: Folder of images, or a tar archive of one. Where there is a folder train/, only it is trained on.
-        out: Where the measurements go (JSON).
-        save_features: Where the features, labels and ids of train/ and test/ go (.npz), from un-augmented images.
         minutes: Budget in minutes of training. Give one of minutes, epochs and steps.
         epochs: Budget in passes over the data.
         steps: Budget in optimiser steps.
-        encoder: The network: FAMILY/VARIANT of vssl.encoders.
-        batch: Images a step.
-        workers: Processes of the DataLoader.
-        seed: Of the weights, the order and the views.
-        temperature: Of the contrastive loss; lightly's default is 0.5.
-        colour_strength: Of the colour jitter; lightly recommends 0.5 for small images and defaults to 1.
-        optimizer: sgd (the example) or adamw.
-        lr: Peak learning rate.
-        momentum: Of sgd; lightly's example 0, its CIFAR-10 benchmark 0.9.
-        weight_decay: lightly's example 0, its CIFAR-10 benchmark 5e-4.
-        warmup: Share of the budget in which the learning rate rises from 0.
+        encoder: Network, FAMILY/VARIANT of vssl.encoders.
+        batch: Images per step.
+        workers: Processes of the DataLoader. The fastest number on the machine is fair: try 0, 1 and 2.
+        seed: Random seed of the weights, the order and the views.
+        temperature: Temperature of the contrastive loss; lightly's default is 0.5.
+        colour_strength: Strength of the colour jitter; lightly recommends 0.5 for small images and defaults to 1.
+        lr: Peak learning rate of SGD.
+        momentum: Momentum of SGD; lightly's example has 0, its CIFAR-10 benchmark 0.9.
+        weight_decay: lightly's example has 0, its CIFAR-10 benchmark 5e-4.
         schedule: constant (the example) or cosine over the budget (its CIFAR-10 benchmark).
-        bf16: Train in bfloat16 autocast and channels_last, as vssl does; lightly's example is float32.
+        bf16: Whether to train in bfloat16 autocast and channels_last, as vssl does; lightly's example is float32.
     """
 
-    data: Path
-    out: Path
-    save_features: Path | None = None
     minutes: float | None = None
     epochs: int | None = None
     steps: int | None = None
@@ -82,18 +65,43 @@ class Settings:
     seed: int = 0
     temperature: float = 0.5
     colour_strength: float = 1.0
-    optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: float = 0.06
     momentum: float = 0.0
     weight_decay: float = 0.0
-    warmup: float = 0.0
     schedule: Literal["constant", "cosine"] = "constant"
     bf16: bool = False
 
-    def __post_init__(self) -> None:
-        budgets = [budget for budget in (self.minutes, self.epochs, self.steps) if budget is not None]
-        if len(budgets) != 1 or budgets[0] <= 0:
-            raise ConfigError("Give one budget above zero: --minutes, --epochs or --steps.")
+
+TUNED = Settings(
+    lr=0.12, momentum=0.9, weight_decay=5e-4, schedule="cosine", colour_strength=0.5, temperature=0.1, workers=0
+)
+
+
+def run(data: Path, settings: Settings, with_features: bool = False) -> tuple[dict[str, Any], Arrays]:
+    """Train on `data`, or on its folder train/ where there is one.
+
+    Returns:
+        Measurements, and with `with_features` the features [N, F], labels [N] and ids [N] of train/ and test/ as
+        arrays SPLIT_features and so on, from plain normalised images in float32; else no arrays.
+
+    Raises:
+        ConfigError: Not exactly one budget above zero.
+        DataError: There are fewer images than one batch.
+        DivergedError: The loss is not finite.
+    """
+    budgets = [budget for budget in (settings.minutes, settings.epochs, settings.steps) if budget is not None]
+    if len(budgets) != 1 or budgets[0] <= 0:
+        raise ConfigError("Give one budget above zero: minutes, epochs or steps.")
+    torch.manual_seed(settings.seed)
+    model = model_for(settings)
+    loader = training_loader(settings, data)
+    result = measurements(train(model, loader, settings), settings) | memory_mb()
+    del loader  # ends its workers, so that they do not share the cores with the embedding
+    return result, embed(model, data, settings) if with_features else {}
+
+
+def package_versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in ("lightly", "torchvision")}
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,8 @@ class SimCLR(nn.Module):
     """A backbone with lightly's projection head, as in its example."""
 
     def __init__(self, backbone: nn.Module, features: int) -> None:
+        from lightly.models.modules import SimCLRProjectionHead
+
         super().__init__()
         self.backbone = backbone
         self.projection_head = SimCLRProjectionHead(features, features, 128)
@@ -132,10 +142,13 @@ def model_for(settings: Settings) -> SimCLR:
 
 def training_loader(settings: Settings, root: Path) -> DataLoader:
     """Shuffled batches of two views, by lightly's transforms without blur, as in its example for CIFAR-10."""
+    from lightly.data import LightlyDataset
+    from lightly.transforms import SimCLRTransform
+
     views = SimCLRTransform(input_size=SIDE, gaussian_blur=0.0, cj_strength=settings.colour_strength)
     dataset = LightlyDataset(str(root / "train" if (root / "train").is_dir() else root), transform=views)
     if len(dataset) < settings.batch:
-        raise DataError(f"{settings.data}: {len(dataset)} images are not one batch of {settings.batch}; lower --batch.")
+        raise DataError(f"{root}: {len(dataset)} images are not one batch of {settings.batch}; choose a smaller batch.")
     return DataLoader(
         dataset,
         batch_size=settings.batch,
@@ -149,19 +162,25 @@ def training_loader(settings: Settings, root: Path) -> DataLoader:
 
 def train(model: SimCLR, loader: DataLoader, settings: Settings) -> list[Step]:
     """Run the budget; every step's wait, duration and loss."""
+    from lightly.loss import NTXentLoss
+
     criterion = NTXentLoss(temperature=settings.temperature, memory_bank_size=0)
-    optimizer = optimizer_for(model, settings)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
+    )
     batches, steps, started = endless(loader), list[Step](), time.perf_counter()
     while (done := share_done(settings, len(steps), len(loader), time.perf_counter() - started)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = settings.lr * rate_factor(settings, done)
-        asked = time.perf_counter()
+        begin = time.perf_counter()
         (view0, view1), _, _ = next(batches)
         received = time.perf_counter()
         loss = update(model, criterion, optimizer, view0, view1, settings.bf16)
-        steps.append(Step(received - asked, time.perf_counter() - asked, loss))
+        steps.append(Step(received - begin, time.perf_counter() - begin, loss))
         if not math.isfinite(loss):
-            raise DivergedError(f"The loss is {loss} at step {len(steps)}; lower --lr or raise --temperature.")
+            raise DivergedError(
+                f"The loss is {loss} at step {len(steps)}; choose a smaller lr or a higher temperature."
+            )
         if len(steps) % 20 == 0:
             print(f"{100 * done:4.0f} %  step {len(steps)}  loss {loss:.3f}", flush=True)
     return steps
@@ -182,36 +201,24 @@ def update(
     return loss.item()
 
 
-def optimizer_for(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
-    return torch.optim.SGD(
-        model.parameters(), lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
-    )
-
-
 def endless(loader: DataLoader) -> Iterator[Any]:
     while True:
         yield from loader
 
 
-def share_done(settings: Settings, steps: int, steps_an_epoch: int, elapsed_s: float) -> float:
-    """How much of the budget is spent, from 0 to 1."""
+def share_done(settings: Settings, steps: int, steps_per_epoch: int, elapsed_s: float) -> float:
+    """The share of the budget that is spent, 0..1."""
     if settings.minutes is not None:
         return elapsed_s / (60 * settings.minutes)
-    return steps / (settings.steps or (settings.epochs or 0) * steps_an_epoch)
+    return steps / (settings.steps or (settings.epochs or 0) * steps_per_epoch)
 
 
 def rate_factor(settings: Settings, done: float) -> float:
-    if done < settings.warmup:
-        return done / settings.warmup
-    if settings.schedule == "constant":
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (done - settings.warmup) / (1 - settings.warmup)))
+    return 1.0 if settings.schedule == "constant" else 0.5 * (1 + math.cos(math.pi * done))
 
 
 def measurements(steps: list[Step], settings: Settings) -> dict[str, Any]:
-    """What the steps add up to; rates leave out the first steps, in which workers start and caches fill."""
+    """Totals and rates of the steps; rates leave out the first steps, in which workers start and caches fill."""
     steady = steps[WARM_UP_STEPS:] or steps
     steady_s = sum(step.seconds for step in steady)
     return {
@@ -225,28 +232,20 @@ def measurements(steps: list[Step], settings: Settings) -> dict[str, Any]:
 
 
 def memory_mb() -> dict[str, float]:
-    """Memory of this process and its living workers in MB, read from Linux's /proc.
-
-    `peak_rss_mb` adds up every process's peak and counts pages shared by several processes each time;
-    `pss_mb`, as of now, counts each page once.
-    """
+    """The peak memory of this process and its workers; pages that several processes share count once for each."""
     pids = [os.getpid(), *(child.pid for child in multiprocessing.active_children() if child.pid)]
-    return {
-        "peak_rss_mb": sum(_proc_kb(pid, "status", "VmHWM:") for pid in pids) / 1000,
-        "pss_mb": sum(_proc_kb(pid, "smaps_rollup", "Pss:") for pid in pids) / 1000,
-    }
+    return {"peak_rss_mb": sum(map(peak_mib, pids)) * 1.024}
 
 
-def _proc_kb(pid: int, file: str, key: str) -> int:
-    lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(key))
-
-
-def embed(model: SimCLR, root: Path, settings: Settings) -> dict[str, np.ndarray]:
+def embed(model: SimCLR, root: Path, settings: Settings) -> Arrays:
     """Features [N, F], labels [N] (by folder) and ids [N] of each split, from plain normalised images."""
+    from lightly.data import LightlyDataset
+    from lightly.transforms.utils import IMAGENET_NORMALIZE
+    from torchvision import transforms
+
     plain = transforms.Compose([transforms.ToTensor(), transforms.Normalize(**IMAGENET_NORMALIZE)])
     splits = [name for name in ("train", "test") if (root / name).is_dir()]
-    arrays: dict[str, np.ndarray] = {}
+    arrays: Arrays = {}
     for name, folder in [(split, root / split) for split in splits] or [("train", root)]:
         loader = DataLoader(LightlyDataset(str(folder), plain), settings.batch, num_workers=settings.workers)
         features, labels, ids = _embed_split(model.eval(), loader)
@@ -259,68 +258,3 @@ def _embed_split(model: SimCLR, loader: DataLoader) -> tuple[np.ndarray, np.ndar
     parts = [(model.features(pixels), labels, ids) for pixels, labels, ids in loader]
     features, labels, ids = zip(*parts, strict=True)
     return torch.cat(features).numpy(), torch.cat(labels).numpy(), np.concatenate(ids)
-
-
-def unpacked(data: Path, scratch: Path) -> Path:
-    """The folder of images: `data` itself, or what the archive holds, unpacked into `scratch`."""
-    if data.is_dir():
-        return data
-    if not (data.is_file() and tarfile.is_tarfile(data)):
-        raise DataError(f"{data}: neither a folder nor a tar archive; give one of them.")
-    with tarfile.open(data) as archive:
-        archive.extractall(scratch, filter="data")
-    return scratch
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file so that a kill at any point leaves the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def run(settings: Settings, root: Path) -> dict[str, Any]:
-    """Train, measure, and save the features if they are asked for."""
-    torch.manual_seed(settings.seed)
-    model = model_for(settings)
-    loader = training_loader(settings, root)
-    result = measurements(train(model, loader, settings), settings) | memory_mb()
-    del loader  # ends its workers, so that they do not share the cores with the embedding
-    if settings.save_features:
-        started = time.perf_counter()
-        arrays = embed(model, root, settings)
-        embedded = sum(len(values) for name, values in arrays.items() if name.endswith("ids"))
-        result["embed_images_per_s"] = embedded / (time.perf_counter() - started)
-        write_atomically(settings.save_features, lambda file: np.savez(file, allow_pickle=False, **arrays))
-    return result
-
-
-def context(settings: Settings) -> dict[str, Any]:
-    """What somebody needs to repeat the run."""
-    packages = ("lightly", "torch", "torchvision", "numpy", "pillow")
-    return {
-        "command": " ".join(["python", *sys.argv]),
-        "settings": asdict(settings),
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in packages},
-        "cpus": len(os.sched_getaffinity(0)),
-        "torch_threads": torch.get_num_threads(),
-    }
-
-
-def main(settings: Settings) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        result = run(settings, unpacked(settings.data, Path(scratch)))
-    report = json.dumps(result | context(settings), indent=2, default=str)
-    write_atomically(settings.out, lambda file: file.write(report.encode()))
-    print(report)
-
-
-if __name__ == "__main__":
-    try:
-        main(tyro.cli(Settings))
-    except VsslError as error:
-        sys.exit(f"error: {error}")

@@ -1,4 +1,4 @@
-"""Rivals that need no training to speak of: scores of windows, from their scaled values alone."""
+"""Comparison methods for sensor series: scores of windows from their scaled values, with no encoder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import stumpy
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -14,17 +13,17 @@ from sklearn.neighbors import NearestNeighbors
 
 NEIGHBOURS = 5
 COMPONENTS = 0.9
-"""Share of the variance that the kept directions explain."""
+"""Share of the variance that the principal components explain."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of one stretch of a series.
+    """Windows of one part of a series.
 
     Attributes:
         values: [N, C, T], scaled by the training series.
-        starts: Of each window the row it starts at [N].
-        series: The scaled rows they were cut from [rows, C].
+        starts: First row of each window [N].
+        series: The scaled rows that the windows are taken from [rows, C].
     """
 
     values: np.ndarray
@@ -36,44 +35,47 @@ class Windows:
         return self.values.reshape(len(self.values), -1).astype(np.float64)
 
 
-def pca(known: Windows, new: Windows) -> np.ndarray:
-    """Squared error of the reconstruction from the main directions."""
-    fitted = PCA(COMPONENTS, svd_solver="full").fit(known.flat)
+def pca(reference: Windows, new: Windows) -> np.ndarray:
+    """Mean squared error of the reconstruction from the principal components."""
+    fitted = PCA(COMPONENTS, svd_solver="full").fit(reference.flat)
     return np.square(new.flat - fitted.inverse_transform(fitted.transform(new.flat))).mean(1)
 
 
-def gaussian(known: Windows, new: Windows) -> np.ndarray:
+def gaussian(reference: Windows, new: Windows) -> np.ndarray:
     """Squared Mahalanobis distance by a shrunk covariance: `mahalanobis` on the raw descriptor, without an encoder."""
-    fitted = LedoitWolf().fit(known.flat)
+    fitted = LedoitWolf().fit(reference.flat)
     return fitted.mahalanobis(new.flat)
 
 
-def isolation(known: Windows, new: Windows) -> np.ndarray:
-    return -IsolationForest(n_estimators=200, random_state=0).fit(known.flat).score_samples(new.flat)
+def isolation(reference: Windows, new: Windows) -> np.ndarray:
+    return -IsolationForest(n_estimators=200, random_state=0).fit(reference.flat).score_samples(new.flat)
 
 
-def nearest(known: Windows, new: Windows) -> np.ndarray:
-    """Mean Euclidean distance to the nearest known windows."""
-    return NearestNeighbors(n_neighbors=NEIGHBOURS).fit(known.flat).kneighbors(new.flat)[0].mean(1)
+def nearest(reference: Windows, new: Windows) -> np.ndarray:
+    """Mean Euclidean distance to the 5 nearest reference windows."""
+    return NearestNeighbors(n_neighbors=NEIGHBOURS).fit(reference.flat).kneighbors(new.flat)[0].mean(1)
 
 
-def matrix_profile(known: Windows, new: Windows) -> np.ndarray:
-    """Of each channel the distance to the nearest known stretch at any row, level and size taken out; their mean."""
+def matrix_profile(reference: Windows, new: Windows) -> np.ndarray:
+    """Mean over the channels of the z-normalised distance to the nearest subsequence of the reference series."""
+    # Imported late: it is no dependency of vssl, and the other methods work without it.
+    import stumpy
+
     length = new.values.shape[2]
     profiles = [
         stumpy.stump(
             np.ascontiguousarray(channel, np.float64),
             length,
-            np.ascontiguousarray(before, np.float64),
+            np.ascontiguousarray(earlier, np.float64),
             ignore_trivial=False,
         )
-        for channel, before in zip(new.series.T, known.series.T, strict=True)
+        for channel, earlier in zip(new.series.T, reference.series.T, strict=True)
     ]
     return np.mean([profile[new.starts, 0].astype(np.float64) for profile in profiles], axis=0)
 
 
-def largest(known: Windows, new: Windows) -> np.ndarray:
-    """The largest distance of a value from the middle of its channel, in spreads: a plain limit on each sensor."""
+def largest(reference: Windows, new: Windows) -> np.ndarray:
+    """The largest absolute scaled value: a fixed limit on each sensor."""
     return np.abs(new.flat).max(1)
 
 
