@@ -24,10 +24,12 @@ import tyro
 from benchmarks.common.process import in_own_process
 from benchmarks.common.record import RESULTS, Record
 from benchmarks.common.rivals import lightly_simclr
-from vssl.benchmarking.judging import JUDGES
 from vssl.evaluation import Evidence, judge
 from vssl.modalities import images
 from vssl.types import Embeddings
+
+EVALUATORS = ("knn", "linear", "retrieval", "selective", "rank")
+"""The evaluators of `vssl bench`."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def main(options: Options) -> None:
     for seed in options.seeds if options.method == "lightly" else options.seeds[:1]:
         if not record.holds(objective=options.method, seed=seed, steps=options.steps):
             cost, evidence = _lightly(options, seed) if options.method == "lightly" else ({}, _pixels(options))
-            values = judge(evidence, JUDGES).values
+            values = judge(evidence, EVALUATORS).values
             record.add(
                 {"objective": options.method, "seed": seed, "steps": options.steps, "cost": cost, "values": values}
             )

@@ -20,7 +20,6 @@ ACCURACIES = {
     "20-NN, whitened": "knn/whitened_accuracy",
     "Linear": "linear/accuracy_100",
     "Linear, 10 % of labels": "linear/accuracy_10",
-    "Linear, 1 %": "linear/accuracy_1",
     "Fine-tuned, 10 %": "finetune/accuracy_10",
 }
 UNCERTAINTIES = {"R-AUROC: ambiguity": "ambiguity", "with distances": "posterior_distance"}
@@ -223,15 +222,13 @@ def cifar_one_class(*records: Record) -> str:
     lines = []
     for record in records:
         for (score,), rows in grouped(record.rows, "score").items():
-            classes = {name: np.mean([row[name] for row in rows]) for name in rows[0] if name not in ONE_CLASS_KEYS}
+            names = [name for name, value in rows[0].items() if isinstance(value, float) and name != "auroc"]
+            classes = {name: np.mean([row[name] for row in rows]) for name in names}
             worst = min(classes, key=lambda name: classes[name])
             mean = interval([row["auroc"] for row in rows])
             steps = record.runs[rows[0]["run"]]["settings"]["steps"]
             lines.append([score, steps, mean, f"{worst} {classes[worst]:.3f}"])
     return markdown(["Score", "Steps", "Mean AUROC", "Worst class"], lines)
-
-
-ONE_CLASS_KEYS = ("run", "score", "seed", "auroc")
 
 
 @table("mirror_ood")

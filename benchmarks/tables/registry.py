@@ -54,8 +54,9 @@ def show(name: str, record: Record) -> None:
 
 def _with_versions(record: Record) -> Record:
     """With `version` in each row, the version of vssl that measured it."""
-    rows = [row | {"version": record.runs[row["run"]]["versions"]["vssl"]} for row in record.rows]
-    return Record(record.path, record.runs, rows)
+    # Rows record their own versions since 0.5; a run with a note has those of the first runs of its record.
+    versions = ["before 0.5" if "note" in run else run["versions"]["vssl"] for run in record.runs]
+    return Record(record.path, record.runs, [row | {"version": versions[row["run"]]} for row in record.rows])
 
 
 def _source(records: Sequence[Record]) -> str:
@@ -68,7 +69,7 @@ def _source(records: Sequence[Record]) -> str:
 
 def versions(rows: Iterable[Row]) -> str:
     """The versions of vssl that measured the rows, as a range."""
-    found = sorted({row["version"] for row in rows})
+    found = sorted({row["version"] for row in rows}, key=lambda version: version.removeprefix("before "))
     return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
