@@ -40,7 +40,6 @@ from vssl.exporting.parity import differences
 from vssl.training.model import Model
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
-TURNS = 30
 START = """
 import pathlib, re, sys, time
 start = time.perf_counter()
@@ -63,6 +62,8 @@ class Options:
         data: Samples that the policy has not seen.
         normal: Which of them are normal, COLUMN=VALUE.
         name: Name of the data in the record; rows of other names are kept.
+        turns: How often latencies are measured; the median counts.
+        starts: How often a process is started; the median counts.
         out: File of the record.
     """
 
@@ -70,6 +71,8 @@ class Options:
     data: tyro.conf.Positional[Path]
     normal: str = "label=ok"
     name: str = "demo"
+    turns: int = 30
+    starts: int = 5
     out: Path = RESULTS / "exports.json"
 
 
@@ -94,11 +97,11 @@ def _exported(model: Model, options: Options, out: Path, precision: Precision) -
     raw = model.modality.sample(options.data, 64, seed=0).raw
     row = dataclasses.asdict(parity) | {"latency_ms": {}}
     for threads in (1, 2):
-        row["latency_ms"][f"{threads} cores"] = _latency(model, out, raw, threads)
-    return row | _start(out) | {"hold_out": _rates(model, out, options)}
+        row["latency_ms"][f"{threads} cores"] = _latency(model, out, raw, threads, options.turns)
+    return row | _start(out, options.starts) | {"hold_out": _rates(model, out, options)}
 
 
-def _latency(model: Model, out: Path, raw: torch.Tensor, threads: int) -> dict[str, float]:
+def _latency(model: Model, out: Path, raw: torch.Tensor, threads: int, turns: int) -> dict[str, float]:
     """Milliseconds of a whole decision by the export, and of the encoder alone in torch."""
     encoding, decider = Encoding(model, raw[:2]).eval(), runtime.load(out, threads)
     before = torch.get_num_threads()
@@ -107,16 +110,17 @@ def _latency(model: Model, out: Path, raw: torch.Tensor, threads: int) -> dict[s
         {
             "torch, encoder": lambda size: encoding(raw[:size]),
             "export, decision": lambda size: decider.outputs(raw[:size].numpy()),
-        }
+        },
+        turns,
     )
     torch.set_num_threads(before)
     return milliseconds
 
 
-def _in_turns(runs: Mapping[str, Callable[[int], object]]) -> dict[str, float]:
+def _in_turns(runs: Mapping[str, Callable[[int], object]], turns: int) -> dict[str, float]:
     """The median milliseconds of each function, for batches of 1 and of 64."""
     times: dict[str, list[float]] = {}
-    for _ in range(TURNS):
+    for _ in range(turns):
         for size in (1, 64):
             for name, run in runs.items():
                 start = perf_counter()
@@ -144,16 +148,17 @@ def _float16(options: Options) -> dict[str, Any]:
             {
                 "float32": lambda size: encoders["float32"](raw[:size].numpy()),
                 "float16": lambda size: encoders["float16"](raw[:size].numpy()),
-            }
+            },
+            options.turns,
         ),
     }
 
 
-def _start(out: Path) -> dict[str, float]:
+def _start(out: Path, starts: int) -> dict[str, float]:
     golden = next(out.glob("golden-*"))
     outputs = [
         subprocess.run([sys.executable, "-c", START, out, golden], capture_output=True, text=True, check=True).stdout
-        for _ in range(5)
+        for _ in range(starts)
     ]
     seconds, megabytes = zip(*(map(float, text.split()) for text in outputs), strict=True)
     return {"start_s": round(median(seconds), 2), "process_mb": round(median(megabytes), 1)}
