@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -111,6 +112,8 @@ def _started(options: Options, service: str) -> Iterator[str]:
                 httpx.get(f"{url}/health").raise_for_status()
                 break
             except httpx.HTTPError:
+                if not process.is_alive():
+                    sys.exit(f"{service} has ended with status {process.exitcode}.")
                 time.sleep(0.1)
         yield f"{url}/decide"
     finally:

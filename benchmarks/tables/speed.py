@@ -83,9 +83,9 @@ def exports(record: Record) -> str:
 @table("serve_load")
 def serve_load(record: Record) -> str:
     lines = []
-    for (service, clients), rows in sorted(
-        grouped(record.rows, "service", "clients").items(), key=lambda item: [row["service"] for row in item[1]]
-    ):
+    services = list(dict.fromkeys(row["service"] for row in record.rows))
+    groups = grouped(record.rows, "service", "clients").items()
+    for (service, clients), rows in sorted(groups, key=lambda item: (services.index(item[0][0]), item[0][1])):
         rates, medians, slowest = ([row[name] for row in rows] for name in ("per_s", "p50_ms", "p99_ms"))
         cells = [f"{np.median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f})", f"{np.median(medians):.1f}"]
         lines.append([service, clients, *cells, f"{np.median(slowest):.0f} ({min(slowest):.0f} to {max(slowest):.0f})"])
