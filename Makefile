@@ -21,14 +21,14 @@ check: lint  ## before a commit: lint, and the fast tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
 
 bench: $(READY)  ## a short comparison on 1,797 real digits: six methods, a minute of training each
-	$(BIN)/python benchmarks/digits.py vssl-bench/digits
+	$(BIN)/python -m benchmarks.data.digits vssl-bench/digits
 	$(BIN)/vssl bench vssl-bench/digits --out vssl-bench --label-from folder --views upright --encoder convnet/tiny \
 		--seeds 0 --minutes 1 --methods vssl vssl/paper simclr byol vae supcon
 
 speed: $(READY)  ## speed beside lightly: make speed DATA=cifar10-jpeg.tar.xz; see benchmarks/README.md
 	@test -n "$(DATA)" || { echo "Name the images to train on: make speed DATA=cifar10-jpeg.tar.xz"; exit 2; }
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r benchmarks/requirements.txt
-	$(BIN)/python benchmarks/speed_images.py --data $(DATA)
+	$(BIN)/python -m benchmarks.speed.images $(DATA)
 
 lock:  ## renew requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --no-annotate --no-header --extra onnx --extra serve --extra timm --group dev \

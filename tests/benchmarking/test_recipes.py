@@ -11,7 +11,7 @@ from vssl.errors import ConfigError
 from vssl.training import loop
 from vssl.training.settings import Budget, Settings
 
-COMMAND = r"python benchmarks/|vssl "
+COMMAND = r"vssl bench "
 TIME = r"\d+ minutes|(two|five|ten) minutes|\d+ epochs"
 SCORE = r"\d+(\.\d+)? ?%|0\.\d+"
 ON_A_CPU = [name for name in RECIPES if "_cpu" in name]

@@ -39,11 +39,12 @@ def _tuned(objective: str) -> Any:
 def cifar10_cpu10(seed: int = 0, objective: str = "vssl", minutes: float = 10) -> Recipe:
     """CIFAR-10 in ten minutes on two cores, without labels; in thirty as cifar10_cpu30.
 
-    python benchmarks/recipes.py cifar10_cpu10 --data DATA --seeds 0 1 2
+    vssl bench DATA/cifar10-jpeg.tar.xz/train --test DATA/cifar10-jpeg.tar.xz/test --out compare --label-from folder \\
+        --encoder convnet/small --batches 256 --minutes 10 --methods vssl simclr:temperature=0.05
 
     Linear accuracy 68.1 % (67.6 to 69.0), kNN 66.7 % (66.2 to 67.4), R-AUROC 0.642 (0.639 to 0.646), with the distances
     0.689 (0.680 to 0.696): mean and range of three seeds, as many steps as two cores make in that time (2,100).
-    `--objectives vssl/contrast`: linear accuracy 68.3 % (67.6 to 68.6), kNN 66.1 % (66.1 to 66.2), R-AUROC 0.606 (0.604
+    `--methods vssl/contrast`: linear accuracy 68.3 % (67.6 to 68.6), kNN 66.1 % (66.1 to 66.2), R-AUROC 0.606 (0.604
     to 0.609), with the distances 0.679 (0.679 to 0.680). The batch is that of the measurement.
 
     cifar10_cpu30, one seed, three times the steps (6,300): linear accuracy 71.1 %, kNN 69.9 %, R-AUROC 0.660, with the
@@ -68,12 +69,14 @@ def cifar10_cpu10(seed: int = 0, objective: str = "vssl", minutes: float = 10) -
 def infrared_cpu5(seed: int = 0, objective: str = "vssl") -> Recipe:
     """Infrared photographs of solar modules in five minutes on two cores, without labels.
 
-    python benchmarks/recipes.py infrared_cpu5 --data DATA --seeds 0 1 2
+    python -m benchmarks.data.infrared DATA/infrared-solar-modules.tar.xz infrared
+    vssl bench infrared/infrared.csv --out compare --views inspection --encoder convnet/small --minutes 5 \\
+        --methods vssl simclr:temperature=0.05
 
     12 classes by 20 neighbours 75.3 % (75.1 to 75.4), linear 73.1 % (72.9 to 73.4): mean and range of three seeds, as
-    many steps as two cores make in that time (2,100). `--objectives vssl/contrast`, two seeds: 75.2 % (75.0 and 75.3)
+    many steps as two cores make in that time (2,100). `--methods vssl/contrast`, two seeds: 75.2 % (75.0 and 75.3)
     and 73.7 % (73.6 and 73.8).
-    With two views of each image, `--objectives vssl/contrast:views=2 --batch 256`: 12 classes by 20 neighbours 74.5 %
+    With two views of each image, `--methods vssl/contrast:views=2 --batches 256`: 12 classes by 20 neighbours 74.5 %
     (74.1 to 74.9), linear 73.2 % (73.1 to 73.4): mean and range of three seeds.
     """
     return Recipe(
@@ -94,7 +97,8 @@ def infrared_cpu5(seed: int = 0, objective: str = "vssl") -> Recipe:
 def cifar10_resnet18(seed: int = 0, objective: str = "vssl", epochs: float = 200) -> Recipe:
     """CIFAR-10 with a ResNet-18 on a GPU: the views of 200 epochs of two, and of 1,000 as cifar10_resnet18_long.
 
-    python benchmarks/recipes.py cifar10_resnet18 --data DATA --seeds 0
+    vssl bench DATA/cifar10-jpeg.tar.xz/train --test DATA/cifar10-jpeg.tar.xz/test --out compare \\
+        --label-from folder --encoder convnet/resnet18 --batches 512 --epochs 100 --seeds 0
 
     Not measured: no GPU was at hand.
     """
@@ -104,7 +108,8 @@ def cifar10_resnet18(seed: int = 0, objective: str = "vssl", epochs: float = 200
 def cifar100_resnet18(seed: int = 0, objective: str = "vssl", epochs: float = 200) -> Recipe:
     """CIFAR-100 with a ResNet-18 on a GPU: 200 epochs, and 1,000 as cifar100_resnet18_long.
 
-    python benchmarks/recipes.py cifar100_resnet18 --data DATA --seeds 0
+    vssl bench DATA/cifar100/train --test DATA/cifar100/test --out compare \\
+        --label-from folder --encoder convnet/resnet18 --batches 512 --epochs 100 --seeds 0
 
     DATA/cifar100/ holds train/CLASS/ and test/CLASS/. Not measured: neither data nor GPU were at hand.
     """
@@ -114,7 +119,8 @@ def cifar100_resnet18(seed: int = 0, objective: str = "vssl", epochs: float = 20
 def imagenet100_resnet18(seed: int = 0, objective: str = "vssl", epochs: float = 200) -> Recipe:
     """ImageNet-100 with a ResNet-18 at 224 pixels on a GPU: 200 epochs, and 400 as imagenet100_resnet18_long.
 
-    python benchmarks/recipes.py imagenet100_resnet18 --data DATA --seeds 0
+    vssl bench DATA/imagenet100/train --test DATA/imagenet100/val --out compare \\
+        --label-from folder --encoder timm/resnet18 --batches 512 --epochs 100 --seeds 0 --size 224
 
     DATA/imagenet100/ holds train/CLASS/ and val/CLASS/. Not measured: neither data nor GPU were at hand.
     """

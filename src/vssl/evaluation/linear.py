@@ -24,9 +24,9 @@ PERCENTS = (100, 10, 1)
 # Per sample, so that one grid suits all amounts of labels; strong to weak, so that each fit starts near its solution.
 WEIGHT_DECAYS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
 # How many held-out labels the choice wants, and the most draws for them: with five, the choice for 500 labels of
-# CIFAR-10 could cost five points (benchmarks/README.md).
+# CIFAR-10 could cost five points.
 HELD, DRAWS = 1_000, 20
-# Ten times scikit-learn's own 1e-4: more than twice as fast, and within the chance of a split (benchmarks/README.md).
+# Ten times scikit-learn's own 1e-4: more than twice as fast, and within the chance of a split.
 TOLERANCE = 1e-3
 
 

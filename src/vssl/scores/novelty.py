@@ -4,8 +4,8 @@ The mean of three scores, each as a logarithm on a scale on which the median of 
 percentile 1. `knn` on the latent means sees small differences of the whole, and is blind to gross ones that the views
 taught the encoder to ignore (a black picture). `patches`, where there are patch features, sees small defects.
 `mahalanobis` asks no encoder: it compares the raw descriptor of the sample, or the features where there is none. A
-sample that is far out by one of them is not saved by the others. Measured in `benchmarks/infrared_decide.py` and
-`benchmarks/server_metrics.py`.
+sample that is far out by one of them is not saved by the others. Measured in `benchmarks/quality/infrared_decide.py`
+and `benchmarks/quality/series.py`.
 """
 
 from __future__ import annotations
