@@ -118,7 +118,6 @@ def _provenance(
 ) -> Row:
     # Imported late: reading a record needs no torch.
     import torch
-
     from vssl.training.describe import machine, versions
 
     return {

@@ -51,7 +51,7 @@ def main(
         api.embed(model.run, listed, name=folder.name),
     )
     severe = (samples.numpy("severity") >= SEVERE) & (samples.numpy("defect") != "none")
-    maps = patches.fit(patches.Config(), reference).heat(samples.where(severe))
+    maps = patches.anomaly_map(patches.Config(), reference)(samples.where(severe))
     masks = [_mask(folder / name) for name in np.array(samples.ids)[severe]]
     wide = torch.from_numpy(maps)[:, None]
     size = masks[0].shape
