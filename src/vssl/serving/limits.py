@@ -37,7 +37,7 @@ class Limits:
     hosts: tuple[str, ...] | None = ("127.0.0.1", "localhost", "::1")
 
 
-class Gate:
+class RequestGuard:
     """An ASGI application in front of another."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
