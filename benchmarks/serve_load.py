@@ -150,7 +150,7 @@ def _ours(options: Options, folder: Path) -> Any:
     decider = runtime.load(options.run / "export", threads=2)
     store = Store(f"sqlite:///{folder / 'decisions.sqlite'}")
     samples = Samples(folder / "samples")
-    return build(Service(decider, store, samples, 0.02, most=64 if options.serve == SERVICES[0] else 1), Limits())
+    return build(Service(decider, store, samples, 0.02, max_batch=64 if options.serve == SERVICES[0] else 1), Limits())
 
 
 def _plain(run: Path) -> Any:
