@@ -271,13 +271,13 @@ class Modality(ABC):
 
     @abstractmethod
     def write_labelled(self, folder: Path, samples: Sequence[LabelledSample], group: str | None) -> tuple[str, str]:
-        """Write samples that people labelled into a new folder, as files that `load` reads.
+        """Write samples that people labelled into a new folder, as files of this kind of data.
 
         Args:
             group: Name for the column of the groups, or None.
 
         Returns:
-            The sources of the normal samples and of the defects.
+            The sources of the normal samples and of the defects, as `vssl.api.calibrate` takes them.
 
         Raises:
             ConfigError: These data cannot be written.

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy import ndimage
 
-from vssl.demo.surfaces import FIELD, grid
+from vssl.modalities.images.demo.surfaces import FIELD, grid
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from vssl.demo.surfaces import FIELD, LAMP, Surface, grid
+from vssl.modalities.images.demo.surfaces import FIELD, LAMP, Surface, grid
 
 Map = Float[np.ndarray, "H W"]
 Centre = tuple[float, float]
