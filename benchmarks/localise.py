@@ -20,8 +20,8 @@ from sklearn.metrics import roc_auc_score
 
 from vssl import api
 from vssl.config import find
-from vssl.demo.inspection import Line, write
 from vssl.evaluation.localise import aupro
+from vssl.modalities.images.demo.inspection import Line, write
 from vssl.scores import patches
 
 SEVERE = 0.5

@@ -2,8 +2,8 @@
 
     python benchmarks/speed_events.py --lines 100000 1000000
 
-The log is that of the made-up controller (`vssl.demo.controller`). Every measurement is a process of its own. Windows
-are to need the same memory however long the log is; sessions by a key are open until the last line, so they do not.
+The log is that of the made-up controller (`vssl.modalities.events.demo`). Every measurement is a process of its own.
+Windows are to need the same memory however long the log is; sessions by a key are open until the last line, so they do not.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import Any
 import torch
 import tyro
 
-from vssl.demo.controller import SESSION, Controller, jobs
 from vssl.files import write_json
 from vssl.modalities import events
+from vssl.modalities.events.demo import SESSION, Controller, jobs
 from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "speed_events.json"

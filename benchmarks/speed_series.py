@@ -2,8 +2,8 @@
 
     python benchmarks/speed_series.py --rows 100000 1000000 10000000
 
-The series is that of the made-up spindle (`vssl.demo.spindle`): a row a second, five channels, written again and again
-with later times. Windows of 64 rows, one every 16. Every measurement is a process of its own.
+The series is that of the made-up spindle (`vssl.modalities.sensors.demo`): a row a second, five channels, written again and
+again with later times. Windows of 64 rows, one every 16. Every measurement is a process of its own.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ import pyarrow.parquet as pq
 import torch
 import tyro
 
-from vssl.demo.spindle import CHANNELS, START, Spindle, series
 from vssl.encoders import temporal
 from vssl.files import write_json
 from vssl.modalities import sensors
+from vssl.modalities.sensors.demo import CHANNELS, START, Spindle, series
 from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "speed_series.json"
