@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -30,7 +31,7 @@ def demo(
     """
     out, plan = Path(out), part_of(modality, "demo").demo()
     _make_way(out, overwrite)
-    say = terminal.print if terminal else lambda *_: None
+    say: Callable[[str], None] = terminal.print if terminal else lambda _: None
     say(f"[bold]1[/bold] Making {plan.data}.")
     plan.write(out)
 

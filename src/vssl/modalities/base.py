@@ -152,7 +152,7 @@ class Modality(ABC):
         spec: What was measured on the training data.
         shape: What an encoder has to know of a sample; images: (channels, height, width).
         max_broken: Largest allowed share of broken samples (of broken files, where a file breaks as a whole), 0..1.
-        corruptions: Kinds that `corrupt` knows; none where nothing is known of the way the data are taken.
+        corruptions: Kinds of corruption that `corrupt` has; empty if there are none for these data.
         patch_grid: Rows and columns of the patches of a sample, where its encoders have feature maps; one row is a
             stretch of time.
         explained_by_ablations: Whether `ablations` tells which parts of a sample carry its score; else patches do.

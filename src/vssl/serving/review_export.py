@@ -89,7 +89,7 @@ def _labelled(
     scored = [row for row in rows if row.score is not None]
     named = [row for row in scored if row.group] if group else scored
     last = {row.content: row.label for row in reversed(scored)}
-    distinct = first_of_each((row.content, row) for row in named)
+    distinct = _first_of_each((row.content, row) for row in named)
     clear = [row for row in distinct if last[row.content] != "unsure"]
     present = [
         _sample(row, last[row.content] or "", content)
@@ -117,9 +117,9 @@ def _sample(row: StoredDecision, label: str, content: bytes) -> LabelledSample:
     return LabelledSample(row.number, row.id, label, row.group, row.at, content)
 
 
-def first_of_each(named: Iterable[tuple[str, T]]) -> list[T]:
+def _first_of_each(named: Iterable[tuple[str, T]]) -> list[T]:
     """The first item of each name."""
-    found: dict[str, T] = {}
+    first: dict[str, T] = {}
     for name, item in named:
-        found.setdefault(name, item)
-    return list(found.values())
+        first.setdefault(name, item)
+    return list(first.values())

@@ -73,7 +73,7 @@ class Job:
     """One part that was machined.
 
     Attributes:
-        name: As it stands in each of its lines.
+        name: Name in each of its lines.
         fault: none, or one of `FAULTS`.
         lines: Time and text of each line.
     """
@@ -159,17 +159,17 @@ def write(folder: Path, seed: int = 0, training: int = 1500, known: int = 500, h
         ConfigError: The folder is there already.
         StorageError: The folder cannot be written.
     """
-    judged = list(jobs(Controller(seed, 0.2), training + known, holdout))
+    held_out = list(jobs(Controller(seed, 0.2), training + known, holdout))
     files = {
         "training.log": jobs(Controller(seed, 0.01), 0, training),
         "known/ok.log": jobs(Controller(seed), training, known),
-        "holdout/ok.log": (job for job in judged if job.fault == "none"),
-        "holdout/fault.log": (job for job in judged if job.fault != "none"),
+        "holdout/ok.log": (job for job in held_out if job.fault == "none"),
+        "holdout/fault.log": (job for job in held_out if job.fault != "none"),
     }
     with new_folder(folder) as unfinished:
         for name, made in files.items():
             _write_log(unfinished / name, made)
-        _write_truth(unfinished / "truth.csv", judged)
+        _write_truth(unfinished / "truth.csv", held_out)
     return folder
 
 
@@ -181,8 +181,8 @@ def _write_log(path: Path, made: Iterable[Job]) -> None:
     )
 
 
-def _write_truth(path: Path, judged: Iterable[Job]) -> None:
+def _write_truth(path: Path, held_out: Iterable[Job]) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("job", "fault"))
-        writer.writerows((job.name, job.fault) for job in judged)
+        writer.writerows((job.name, job.fault) for job in held_out)

@@ -52,7 +52,7 @@ class Spindle:
 
     Attributes:
         seed: Everything random follows from it.
-        faults: How many stretches with a fault, spread over the series; their kinds take turns.
+        faults: Number of stretches with a fault, distributed over the series; their kinds alternate.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -114,13 +114,13 @@ def write(
 
 def _load(rng: np.random.Generator, rows: int) -> Float[np.ndarray, " n"]:
     """Jobs of a few kinds one after the other: idle, roughing, finishing, each with its own rise and ripple."""
-    found: list[np.ndarray] = []
-    while sum(map(len, found)) < rows:
+    jobs: list[np.ndarray] = []
+    while sum(map(len, jobs)) < rows:
         length = int(rng.integers(40, 140))
         level = rng.choice([0.05, 0.35, 0.6, 0.85]) * rng.uniform(0.92, 1.08)
         ripple = 0.04 * level * np.sin(np.arange(length) / rng.uniform(2, 6))
-        found.append(level + ripple)
-    load = np.concatenate(found)[:rows]
+        jobs.append(level + ripple)
+    load = np.concatenate(jobs)[:rows]
     return np.clip(_slow(load, 4) + 0.01 * rng.normal(size=rows), 0, 1.2)
 
 

@@ -52,7 +52,8 @@ class Pictures:
         """How unusual each patch is: 0 as in 95 % of the normal samples' patches, 1 as in one of a thousand."""
         if decision.heat is None:
             return None
-        return ((np.array(decision.heat) - self._low) / (self._high - self._low)).clip(0, 1)
+        strength: Float[np.ndarray, "rows columns"] = (np.array(decision.heat) - self._low) / (self._high - self._low)
+        return strength.clip(0, 1)
 
     def reference(self, name: str) -> bytes | None:
         """A picture of a reference sample; None if there is none."""

@@ -43,7 +43,7 @@ class Part:
         camera: Which camera saw it.
         defect: none, or a key of `defects.DEFECTS`: scratch, pit, stain.
         severity: True severity of the defect, 0 (none) to 1.
-        label: The inspector's verdict. The true one is `severity >= LIMIT`; within `MISREADING` of it they may differ.
+        label: Given by the inspector. The true one is `severity >= LIMIT`; within `MISREADING` of it they may differ.
         borderline: Whether the part was made to be near the limit.
     """
 
