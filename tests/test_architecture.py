@@ -79,6 +79,32 @@ def test_all_random_numbers_come_from_a_generator_that_somebody_passed_or_seeded
     assert drawn == {"np.random.default_rng", "np.random.SeedSequence"}
 
 
+def test_no_file_but_a_modality_imports_a_modality_by_its_name() -> None:
+    kinds = {path.parent.name for path in SOURCE.glob("modalities/*/wire.py")}
+    assert kinds >= {"images", "sensors", "events"}
+    pattern = re.compile(rf"vssl\.modalities\.({'|'.join(kinds)})\b|vssl\.modalities import .*\b({'|'.join(kinds)})\b")
+    found = {name(path): match[0] for path in FILES if (match := pattern.search(path.read_text()))}
+    assert {path: kind for path, kind in found.items() if not path.startswith("modalities/")} == {}
+
+
+def test_nothing_is_found_out_by_hasattr_or_by_comparing_methods() -> None:
+    assert [name(path) for path in FILES if "hasattr" in calls(path)] == []
+    assert {name(path): found for path in FILES if (found := compared_methods(path))} == {}
+
+
+def compared_methods(path: Path) -> list[str]:
+    """Comparisons of the same attribute of two things by identity, such as `type(one).method is Base.method`."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.Is | ast.IsNot)
+        and isinstance(node.left, ast.Attribute)
+        and isinstance(node.comparators[0], ast.Attribute)
+        and node.left.attr == node.comparators[0].attr
+    ]
+
+
 def test_every_module_has_its_layer() -> None:
     contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
     layers = {layer.strip() for line in contract["layers"] for layer in line.split(":")}

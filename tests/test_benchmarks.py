@@ -19,8 +19,8 @@ import tyro
 from benchmarks.common.record import RESULTS, Record
 from benchmarks.tables import TABLES
 from benchmarks.tables.__main__ import PAGES, written
-from vssl.demo.inspection import Line, write
 from vssl.errors import ConfigError
+from vssl.modalities.images.demo.inspection import Line, write
 from vssl.run import Run
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions", "fixtures_exports"]

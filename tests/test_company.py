@@ -130,7 +130,7 @@ def test_an_export_decides_alike_in_any_company(decided: Decided, threads: int) 
 def test_an_export_of_8_bits_decides_alike_in_any_company(decided_run: Run, tmp_path: Path, line: Path) -> None:
     decider = runtime.load(api.export(decided_run, out=tmp_path / "int8", precision="int8"))
     files = sorted(line.parent.rglob("*.png"))[:50]
-    raw = np.stack([decider.image(file.read_bytes(), file.name) for file in files])
+    raw = np.stack([decider.wire.decode(file.read_bytes(), file.name) for file in files])
     together = decider.decide(raw)
     for size in (1, 7, 50):
         for rows in companies(len(raw), size):

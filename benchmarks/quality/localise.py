@@ -21,8 +21,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.common.record import RESULTS, Record
 from benchmarks.common.scores import fit
 from vssl import api
-from vssl.demo.inspection import Line, write
 from vssl.evaluation.localise import aupro
+from vssl.modalities.images.demo.inspection import Line, write
 from vssl.scores import patches
 
 SEVERE = 0.5

@@ -2,8 +2,9 @@
 
     python -m benchmarks.speed.events --lines 100000 1000000
 
-The log is that of the demo's controller (`vssl.demo.controller`). Every measurement has a process of its own. Windows
-need the same memory for logs of any length; sessions by a key are open until the last line, so their memory grows.
+The log is that of the demo's controller (`vssl.modalities.events.demo`). Every measurement has a process of its own.
+Windows need the same memory for logs of any length; sessions by a key are open until the last line, so their memory
+grows.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import tyro
 from benchmarks import tables
 from benchmarks.common.process import in_own_process, peak_mib
 from benchmarks.common.record import RESULTS, Record
-from vssl.demo.controller import SESSION, Controller, jobs
 from vssl.modalities import events
+from vssl.modalities.events.demo import SESSION, Controller, jobs
 
 MODES = {"windows": events.Config(), "sessions": events.Config(session=SESSION)}
 WARM_UP = 2_000

@@ -2,8 +2,8 @@
 
     python -m benchmarks.speed.series --rows 100000 1000000 10000000
 
-The series is that of the demo's spindle (`vssl.demo.spindle`): one row per second, five channels, repeated with later
-times. Windows have 64 rows, one every 16. Every measurement has a process of its own.
+The series is that of the demo's spindle (`vssl.modalities.sensors.demo`): one row per second, five channels, repeated
+with later times. Windows have 64 rows, one every 16. Every measurement has a process of its own.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ import tyro
 from benchmarks import tables
 from benchmarks.common.process import in_own_process, peak_mib
 from benchmarks.common.record import RESULTS, Record
-from vssl.demo.spindle import CHANNELS, START, Spindle, series
 from vssl.encoders import temporal
 from vssl.modalities import sensors
+from vssl.modalities.sensors.demo import CHANNELS, START, Spindle, series
 
 CONFIG = sensors.Config(window="64", stride="16")
 PIECE = 100_000

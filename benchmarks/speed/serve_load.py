@@ -140,7 +140,7 @@ def _ours(run: Path, folder: Path, most: int) -> Any:
     decider = runtime.load(run / "export", threads=2)
     store = Store(f"sqlite:///{folder / 'decisions.sqlite'}")
     samples = Samples(folder / "samples")
-    return build(Service(decider, store, samples, 0.02, most=most), Limits())
+    return build(Service(decider, store, samples, 0.02, max_batch=most), Limits())
 
 
 def _plain(run: Path) -> Any:

@@ -1,4 +1,4 @@
-"""What would have to change for accept: by places, and by parts that are thought away."""
+"""What would have to change for accept: by patches, and by ablations."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch import Tensor
 
 from vssl import api
 from vssl.decisions import explanation as module
-from vssl.decisions.explanation import Judge, explain
-from vssl.modalities.base import Chunk, Modality, Part
+from vssl.decisions.explanation import ScoringContext, explain
+from vssl.modalities.base import Ablation, Chunk, Modality
 from vssl.run import Run
 from vssl.scores import patches
 from vssl.types import Embeddings, to_arrow
@@ -52,23 +52,25 @@ def odd_at(bank: Embeddings, embeddings_from):
     return build
 
 
-class WithoutParts:
-    parts = Modality.parts
+class Pictures:
+    """A modality that patches explain; only what `explanation` needs of one."""
+
+    explained_by_ablations = False
+    patch_grid = GRID
 
 
 def explained(bank: Embeddings, samples: Embeddings, score: Any, limit: float) -> list[str | None]:
-    judge = Judge(SimpleNamespace(modality=WithoutParts()), 0, score, bank)
-    return explain(judge, samples, score(samples), np.full(len(samples), limit), "nowhere")
+    context = ScoringContext(SimpleNamespace(modality=Pictures()), 0, score, bank)
+    return explain(context, samples, score(samples), np.full(len(samples), limit), "nowhere")
 
 
 def test_as_many_of_the_oddest_places_are_named_as_have_to_change(bank: Embeddings, odd_at):
     samples = odd_at([0], [9, 10, 17], range(40, 64), [])
     one, three, many, none = explained(bank, samples, patches.fit(patches.Config(), bank), 1e-3)
-    assert (
-        one == "It would be accepted if 1 of its 64 places, at the top left, looked like that of the nearest known one."
-    )
-    assert "if 4 of its 64 places, mostly at the top left, looked like those" in three
-    assert "if 32 of its 64 places, mostly at the bottom" in many
+    where = "1 of its 64 patches, at the top left,"
+    assert one == f"It would be accepted if {where} looked like that of the nearest reference sample."
+    assert "if 4 of its 64 patches, mostly at the top left, looked like those" in three
+    assert "if 32 of its 64 patches, mostly at the bottom" in many
     assert none is None
 
 
@@ -87,7 +89,7 @@ def test_what_a_place_plainly_shows_changes_with_it(bank: Embeddings, odd_at):
         return np.abs(samples.numpy("raw_descriptor")[:, :-3] - raw_descriptor[:1].reshape(1, -1)).max(1)
 
     (sentence,) = explained(known, samples, darkness, 1e-3)
-    assert sentence.startswith("It would be accepted if 1 of its 64 places, at the top left")
+    assert sentence.startswith("It would be accepted if 1 of its 64 patches, at the top left")
 
 
 def test_the_middle_of_a_picture_has_a_name_too(bank: Embeddings, odd_at):
@@ -97,7 +99,7 @@ def test_the_middle_of_a_picture_has_a_name_too(bank: Embeddings, odd_at):
 
 def test_where_no_place_helps_the_whole_is_unlike(bank: Embeddings, odd_at):
     (sentence,) = explained(bank, odd_at([3]), lambda samples: np.full(len(samples), 5.0), 1.0)
-    assert sentence.startswith("Unlike the known samples as a whole")
+    assert sentence.startswith("Unlike the reference samples as a whole")
 
 
 def test_what_is_accepted_or_has_no_score_is_not_explained(bank: Embeddings, odd_at):
@@ -108,20 +110,22 @@ def test_what_is_accepted_or_has_no_score_is_not_explained(bank: Embeddings, odd
 
 
 def test_only_the_highest_scores_are_explained(bank: Embeddings, odd_at, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MOST", 1)
+    monkeypatch.setattr(module, "MAX_EXPLAINED", 1)
     found = explained(bank, odd_at([3], [4, 5, 6]), patches.fit(patches.Config(), bank), 1e-3)
     assert found[0] is None
     assert found[1] is not None
 
 
 class Readings:
-    """A modality of three numbers a sample, each of which can be thought away; only what `explanation` asks of one."""
+    """A modality of three numbers per sample, each of which can be left out; only what `explanation` needs of one."""
 
     raw = torch.tensor([[0.0, 9.0, 0.0], [5.0, 0.0, 5.0], [0.0, 0.0, 0.0]])
 
-    def parts(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Part]:
+    explained_by_ablations = True
+
+    def ablations(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Ablation]:
         kept = 1 - torch.eye(3)
-        return [Part(f"{metadata['machine']} {name}", raw * kept[row]) for row, name in enumerate("xyz")]
+        return [Ablation(f"{metadata['machine']} {name}", raw * kept[row]) for row, name in enumerate("xyz")]
 
     def stream(self, _source: str) -> list[Chunk]:
         metadata = pa.table({"machine": ["press", "lathe", "saw"]})
@@ -131,25 +135,25 @@ class Readings:
 
 
 @pytest.fixture
-def readings(monkeypatch: pytest.MonkeyPatch, embeddings_from) -> tuple[Judge, Embeddings]:
+def readings(monkeypatch: pytest.MonkeyPatch, embeddings_from) -> tuple[ScoringContext, Embeddings]:
     monkeypatch.setattr(module, "embed_raw", lambda _model, raw, _pairs: {"features": raw.numpy()})
     model = SimpleNamespace(modality=Readings(), device="cpu")
     samples = embeddings_from("abc", Readings.raw.numpy())
     samples = Embeddings(samples.table.set_column(0, "id", pa.array(["a", "b", "c"])))
-    return Judge(model, 0, lambda some: some.features.sum(1).astype(np.float64), samples), samples
+    return ScoringContext(model, 0, lambda some: some.features.sum(1).astype(np.float64), samples), samples
 
 
-def test_a_part_without_which_it_would_be_accepted_is_named(readings: tuple[Judge, Embeddings]):
-    judge, samples = readings
-    found = explain(judge, samples, judge.score(samples), np.full(3, 5.5), "machines.csv")
+def test_a_part_without_which_it_would_be_accepted_is_named(readings: tuple[ScoringContext, Embeddings]):
+    context, samples = readings
+    found = explain(context, samples, context.score(samples), np.full(3, 5.5), "machines.csv")
     assert found == ["It would be accepted without press y.", "It would be accepted without lathe x; or lathe z.", None]
 
 
-def test_where_no_single_part_is_enough_those_that_weigh_most_are_named(readings: tuple[Judge, Embeddings]):
-    judge, samples = readings
-    found = explain(judge, samples, judge.score(samples), np.full(3, -1.0), "machines.csv")
+def test_where_no_single_part_is_enough_those_that_weigh_most_are_named(readings: tuple[ScoringContext, Embeddings]):
+    context, samples = readings
+    found = explain(context, samples, context.score(samples), np.full(3, -1.0), "machines.csv")
     assert found[1] == "Most of the score comes from lathe x; lathe z; none of them is enough alone."
-    assert found[2] == "Unlike the known samples as a whole: no single part of it carries the score."
+    assert found[2] == "Unlike the reference samples as a whole: no single part of it carries the score."
 
 
 @pytest.mark.slow

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from vssl.demo.controller import FAULTS, SESSION, Controller, Job, jobs, write
 from vssl.errors import ConfigError
 from vssl.modalities import events
+from vssl.modalities.events.demo import FAULTS, SESSION, Controller, Job, jobs, write
 
 
 def messages(job: Job) -> list[str]:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vssl.demo import inspection
-from vssl.demo.inspection import LIMIT, MISREADING, Line, Part, parts, write
 from vssl.errors import ConfigError, StorageError
+from vssl.modalities.images.demo import inspection
+from vssl.modalities.images.demo.inspection import LIMIT, MISREADING, Line, Part, parts, write
 
 BORDERLINE_ONLY = Line(seed=5, size=32, defect_rate=0.0, borderline_rate=1.0)
 

@@ -8,17 +8,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from vssl.demo import machines
-from vssl.demo.machines import Kind
+from vssl.demo import tour
 from vssl.errors import RunExistsError
 from vssl.run import Run
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sensors", "events"])
-def test_a_policy_is_made_kept_or_broken_and_said(kind: Kind, tmp_path: Path):
+def test_a_policy_is_made_kept_or_broken_and_said(kind: str, tmp_path: Path):
     terminal = Console(file=io.StringIO(), width=400)
-    found = machines.demo(kind, tmp_path / "demo", minutes=0.1, terminal=terminal)
+    found = tour.demo(kind, tmp_path / "demo", minutes=0.1, terminal=terminal)
     assert found[0].startswith("At most 1 % of normal")
     assert any(sentence.startswith("False alarms") and "Guaranteed: at most 1 %" in sentence for sentence in found)
     assert any("AUROC" in sentence for sentence in found)
@@ -28,4 +27,4 @@ def test_a_policy_is_made_kept_or_broken_and_said(kind: Kind, tmp_path: Path):
     said = terminal.file.getvalue()
     assert all(sentence in said for sentence in found)
     with pytest.raises(RunExistsError, match="--overwrite"):
-        machines.demo(kind, tmp_path / "demo")
+        tour.demo(kind, tmp_path / "demo")

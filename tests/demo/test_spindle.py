@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from vssl.demo.spindle import CHANNELS, FAULTS, Spindle, series, write
 from vssl.errors import ConfigError
+from vssl.modalities.sensors.demo import CHANNELS, FAULTS, Spindle, series, write
 
 ROWS = 6_000
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from vssl.demo import tour
 from vssl.errors import RunExistsError
+from vssl.modalities.images import demo as plan
 from vssl.run import Run
 
 PARTS, HOLD_OUT, KNOWN = 120, 160, 800
@@ -19,11 +20,11 @@ def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], s
     out = tmp_path_factory.mktemp("tour") / "demo"
     terminal = Console(file=io.StringIO(), width=400)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tour, "PARTS", PARTS)
-        patch.setattr(tour, "HOLD_OUT", HOLD_OUT)
-        patch.setattr(tour, "KNOWN", KNOWN)
-        patch.setattr(tour, "ENCODER", "convnet/tiny")
-        found = tour.demo(out, minutes=0.05, terminal=terminal)
+        patch.setattr(plan, "PARTS", PARTS)
+        patch.setattr(plan, "HOLD_OUT", HOLD_OUT)
+        patch.setattr(plan, "KNOWN", KNOWN)
+        patch.setattr(plan, "ENCODER", "convnet/tiny")
+        found = tour.demo("images", out, minutes=0.05, terminal=terminal)
     return out, found, terminal.file.getvalue()
 
 
@@ -31,7 +32,6 @@ def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], s
 def test_what_was_found_is_said_in_sentences_with_figures(toured: tuple[Path, list[str], str]) -> None:
     _, found, said = toured
     assert "nan" not in " ".join(found)
-    assert len(found) == 7
     for sentence in found[:3]:
         shares = [int(share) for share in re.findall(r"(\d+) ?%", sentence)]
         assert shares
@@ -39,9 +39,11 @@ def test_what_was_found_is_said_in_sentences_with_figures(toured: tuple[Path, li
     assert "supplier" in found[0]
     assert "defect" in found[1]
     assert "ambiguity" in found[2]
-    assert found[3].startswith("At most 1 % of normal samples")
-    assert "third camera" in found[5]
-    assert "BROKEN" in found[5]
+    assert found[4].startswith("At most 1 % of normal samples")
+    own, third = found.index("On the hold-out:"), found.index("With a third camera that nobody calibrated:")
+    assert "BROKEN" not in " ".join(found[own:third])
+    assert "BROKEN" in " ".join(found[third:])
+    assert all("AUROC" in " ".join(part) for part in (found[own:third], found[third:]))
     assert all(sentence in said for sentence in found)
 
 
@@ -51,7 +53,7 @@ def test_every_stage_left_its_file(toured: tuple[Path, list[str], str]) -> None:
     run = Run(out / "run")
     assert run.info["status"] == "done"
     assert run.info["samples"] == PARTS
-    assert run.info["command"] == f"vssl demo --out {out} --minutes 0.05"
+    assert run.info["command"] == f"vssl demo --modality images --out {out} --minutes 0.05"
     assert run.embedding_names() == ["hold-out", "parts", "third-camera", "train"]
     assert len(run.embeddings("hold-out")) == HOLD_OUT
     assert json.loads((run.path / "evaluation.json").read_text())["on"] == "hold-out"
@@ -75,13 +77,13 @@ def test_an_earlier_demo_is_replaced_only_when_asked(
 ) -> None:
     out, _, _ = toured
     with pytest.raises(RunExistsError, match="--overwrite"):
-        tour.demo(out)
+        tour.demo("images", out)
     assert (out / "run" / "run.json").is_file()
 
     made = []
-    monkeypatch.setattr(tour, "write", lambda line, folder, *_, **__: made.append(folder) or exit_here())
+    monkeypatch.setattr(plan, "write", lambda line, folder, *_, **__: made.append(folder) or exit_here())
     with pytest.raises(KeyboardInterrupt):
-        tour.demo(out, overwrite=True)
+        tour.demo("images", out, overwrite=True)
     assert made == [out / "parts"]
     assert not out.exists()
 
@@ -94,5 +96,5 @@ def test_a_folder_that_is_no_demo_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("ten years of work")
     for overwrite in (False, True):
         with pytest.raises(RunExistsError, match="is there already"):
-            tour.demo(tmp_path, overwrite=overwrite)
+            tour.demo("images", tmp_path, overwrite=overwrite)
     assert (tmp_path / "thesis.txt").read_text() == "ten years of work"

@@ -53,7 +53,7 @@ def pictures(line: Path) -> list[Path]:
 
 def test_it_needs_numpy_onnxruntime_and_pillow_and_nothing_else():
     code = (
-        "import sys; before = set(sys.modules); import vssl.runtime, vssl.runtime.__main__\n"
+        "import sys; before = set(sys.modules); import vssl.runtime.__main__, vssl.modalities.images.wire\n"
         "print(*{name.partition('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -75,7 +75,7 @@ def test_onnxruntime_reports_to_nobody(exported: Path, tmp_path: Path) -> None:
 def test_image_files_are_decided_as_their_raw_samples_are(exported: Path, line: Path):
     decider = runtime.load(exported)
     files = pictures(line)[:20]
-    decisions = list(decider.decide_images(files))
+    decisions = list(decider.decide_files(files))
     assert [decision.id for decision in decisions] == [str(file) for file in files]
     assert {decision.decision for decision in decisions} <= {"accept", "review", "reject"}
     assert all(0 < decision.p_value <= 1 for decision in decisions)
@@ -84,7 +84,7 @@ def test_image_files_are_decided_as_their_raw_samples_are(exported: Path, line: 
 def test_what_cannot_be_read_is_reviewed_and_nothing_is_lost(exported: Path, line: Path, tmp_path: Path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     files = [pictures(line)[0], tmp_path / "broken.png", tmp_path / "missing.png", pictures(line)[1]]
-    decisions = list(runtime.load(exported).decide_images(files))
+    decisions = list(runtime.load(exported).decide_files(files))
     assert [decision.id for decision in decisions] == [str(file) for file in files]
     assert decisions[1].decision == decisions[2].decision == "review"
     assert decisions[1].reason.startswith("unreadable: it is not an image")
@@ -95,7 +95,7 @@ def test_the_command_prints_a_line_of_json_each_and_its_status_says_whether_some
     exported: Path, line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     decider = runtime.load(exported)
-    by_decision = {decision.decision: decision.id for decision in decider.decide_images(pictures(line))}
+    by_decision = {decision.decision: decision.id for decision in decider.decide_files(pictures(line))}
     (tmp_path / "broken.png").write_bytes(b"no picture")
     assert main([str(exported), by_decision["accept"], str(tmp_path)]) == 0
     rows = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
@@ -127,9 +127,9 @@ def test_each_page_of_a_stack_is_decided(exported: Path, line: Path, tmp_path: P
     pages = [Image.open(file) for file in pictures(line)[:3]]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
     decider = runtime.load(exported)
-    decisions = list(decider.decide_images([tmp_path / "a.tif"]))
+    decisions = list(decider.decide_files([tmp_path / "a.tif"]))
     assert [decision.id for decision in decisions] == [f"{tmp_path / 'a.tif'}#page={number}" for number in (1, 2, 3)]
-    alone = decider.decide_images(pictures(line)[:3])
+    alone = decider.decide_files(pictures(line)[:3])
     assert [decision.score for decision in decisions] == pytest.approx([decision.score for decision in alone])
 
 
@@ -203,7 +203,7 @@ def test_no_folder_is_no_export(tmp_path: Path):
 def test_an_expired_policy_decides_nothing(copy: Path, rewrite, line: Path):
     rewrite("policy", lambda policy: policy | {"expires": "2020-01-01"})
     with pytest.raises(ExportError, match=r"expired on 2020-01-01.*export it again"):
-        list(runtime.load(copy).decide_images(pictures(line)[:1]))
+        list(runtime.load(copy).decide_files(pictures(line)[:1]))
 
 
 def test_another_onnxruntime_is_taken_if_its_numbers_are_alike_and_refused_otherwise(
@@ -212,7 +212,7 @@ def test_another_onnxruntime_is_taken_if_its_numbers_are_alike_and_refused_other
     manifest = json.loads((copy / "manifest.json").read_text())
     manifest["versions"]["onnxruntime"] = "0.9.1"
     (copy / "manifest.json").write_text(json.dumps(manifest))
-    assert len(list(runtime.load(copy).decide_images(pictures(line)[:1]))) == 1
+    assert len(list(runtime.load(copy).decide_files(pictures(line)[:1]))) == 1
     for far in (0.02, np.nan):
         decider = runtime.load(copy)
         monkeypatch.setattr(decider, "check", lambda far=far: {"mean": 0.0, "score": far})
@@ -226,8 +226,8 @@ def test_a_group_needs_thresholds_and_an_unknown_one_is_reviewed(copy: Path, rew
     decider = runtime.load(copy)
     with pytest.raises(ExportError, match="name the group of each sample"):
         decider.decide(np.zeros((1, 3, 16, 16), np.uint8))
-    (known,) = decider.decide_images(pictures(line)[:1], "cam-1")
-    (unknown,) = decider.decide_images(pictures(line)[:1], "cam-9")
+    (known,) = decider.decide_files(pictures(line)[:1], "cam-1")
+    (unknown,) = decider.decide_files(pictures(line)[:1], "cam-9")
     assert np.isfinite(known.p_value)
     assert (unknown.decision, unknown.reason) == ("review", "no threshold for camera = cam-9")
 

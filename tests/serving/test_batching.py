@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from vssl.serving.batching import Batcher, BusyError, Unread
+from vssl.serving.batching import Batcher, BusyError, PendingSample
 
 
 class Work:
@@ -32,8 +32,8 @@ async def started(work: Work, **settings: int) -> Batcher[int, int]:
     return batcher
 
 
-def sent(*numbers: int, size: int = 0) -> list[Unread[int]]:
-    return [Unread(lambda number=number: number, size) for number in numbers]
+def sent(*numbers: int, size: int = 0) -> list[PendingSample[int]]:
+    return [PendingSample(lambda number=number: number, size) for number in numbers]
 
 
 async def begun(work: Work) -> None:
@@ -44,7 +44,7 @@ async def begun(work: Work) -> None:
 def test_what_waits_is_decided_on_together_and_answered_in_order():
     async def scene() -> tuple[list[list[int]], list[list[int]]]:
         work = Work()
-        batcher = await started(work, most=4)
+        batcher = await started(work, max_batch=4)
         first = asyncio.create_task(batcher(sent(1)))
         await begun(work)
         others = []
@@ -65,7 +65,7 @@ def test_what_waits_is_decided_on_together_and_answered_in_order():
 def test_what_finds_no_room_is_refused_as_a_whole():
     async def scene() -> int:
         work = Work()
-        batcher = await started(work, room=3)
+        batcher = await started(work, max_waiting=3)
         first = asyncio.create_task(batcher(sent(1)))
         await begun(work)
         waiting = asyncio.create_task(batcher(sent(2, 3)))
@@ -98,7 +98,7 @@ def test_a_failure_reaches_those_of_its_batch_and_the_next_batch_works():
 def test_stopping_answers_all_that_wait():
     async def scene() -> list[list[int]]:
         work = Work()
-        batcher = await started(work, most=1)
+        batcher = await started(work, max_batch=1)
         asked = [asyncio.create_task(batcher(sent(number))) for number in range(5)]
         await begun(work)
         stopping = asyncio.create_task(batcher.stop())
@@ -130,12 +130,12 @@ def test_what_finds_no_room_is_not_even_read():
     async def scene() -> list[int]:
         work, slow, read = Work(), threading.Event(), []
         work.go.set()
-        batcher = await started(work, room=2, room_bytes=10)
-        reading = asyncio.create_task(batcher([Unread(lambda: (slow.wait(10), 1)[1], 8)]))
+        batcher = await started(work, max_waiting=2, max_bytes=10)
+        reading = asyncio.create_task(batcher([PendingSample(lambda: (slow.wait(10), 1)[1], 8)]))
         await asyncio.sleep(0)
         for size, count in ((1, 2), (8, 1)):
             with pytest.raises(BusyError, match="1 samples are waiting"):
-                await batcher([Unread(lambda: read.append(1) or 1, size)] * count)
+                await batcher([PendingSample(lambda: read.append(1) or 1, size)] * count)
         slow.set()
         assert await reading == [2]
         assert await batcher(sent(2, 3, size=8)) == [4, 6]
@@ -152,8 +152,10 @@ def test_a_failure_leaves_no_room_until_the_others_of_its_request_are_read():
     async def scene() -> None:
         work, slow = Work(), threading.Event()
         work.go.set()
-        batcher = await started(work, room=2, room_bytes=10)
-        reading = asyncio.create_task(batcher([Unread(fail, 5), Unread(lambda: (slow.wait(10), 1)[1], 5)]))
+        batcher = await started(work, max_waiting=2, max_bytes=10)
+        reading = asyncio.create_task(
+            batcher([PendingSample(fail, 5), PendingSample(lambda: (slow.wait(10), 1)[1], 5)])
+        )
         await asyncio.sleep(0.05)
         with pytest.raises(BusyError, match="2 samples are waiting"):
             await batcher(sent(1))
@@ -170,9 +172,9 @@ def test_what_is_given_up_keeps_its_room_until_it_is_read_and_stopping_waits_for
     async def scene() -> tuple[bool, bool]:
         work, slow = Work(), threading.Event()
         work.go.set()
-        batcher = await started(work, room=1, room_bytes=10)
+        batcher = await started(work, max_waiting=1, max_bytes=10)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(batcher([Unread(lambda: (slow.wait(10), 1)[1], 10)]), 0.01)
+            await asyncio.wait_for(batcher([PendingSample(lambda: (slow.wait(10), 1)[1], 10)]), 0.01)
         with pytest.raises(BusyError, match="1 samples are waiting"):
             await batcher(sent(4))
         stopping = asyncio.create_task(batcher.stop())

@@ -24,7 +24,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 @pytest.fixture(scope="module")
 def served(exported: Path, line: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Service]]:
     """A service in a thread, with fifty samples and more that wait."""
-    service = service_of(exported, tmp_path_factory.mktemp("served"), audit=1.0)
+    service = service_of(exported, tmp_path_factory.mktemp("served"), audit_rate=1.0)
     with running(service) as url:
         httpx.post(f"{url}/v1/decide", files=files_of(pictures(line, 60))).raise_for_status()
         yield url, service
@@ -61,8 +61,8 @@ def test_fifty_samples_by_the_keyboard_alone(page: playwright.Page, served: tupl
             page.keyboard.press(key)
         judged.append({"n": "normal", "d": "defect", "u": "unsure"}[key])
     reviews = Reviews(service.store)
-    found = [reviews.verdicts(row["number"])[0] for row in reversed(reviews.history(count=100)) if row["verdict"]]
-    assert [said["verdict"] for said in found] == judged
+    found = [reviews.labels(row.number)[0] for row in reversed(reviews.history(count=100)) if row.label]
+    assert [said["label"] for said in found] == judged
     assert {said["by"] for said in found} == {"Kim"}
     with page.expect_navigation():
         page.keyboard.press("z")
@@ -72,7 +72,7 @@ def test_fifty_samples_by_the_keyboard_alone(page: playwright.Page, served: tupl
     page.click("input[name=note]")
     page.keyboard.type("nd")
     assert page.input_value("input[name=note]") == "nd"
-    assert len(reviews.verdicts(found[-1]["decision"])) == 2
+    assert len(reviews.labels(found[-1]["decision"])) == 2
 
 
 def test_all_pages_in_both_languages_without_an_error(page: playwright.Page, served: tuple[str, Service]):

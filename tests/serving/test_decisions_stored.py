@@ -15,7 +15,8 @@ import pytest
 
 from vssl.errors import ConfigError, StorageError
 from vssl.runtime.decider import Decision
-from vssl.serving.store import Record, Store
+from vssl.serving.answers import StoredDecision
+from vssl.serving.store import Store
 
 
 def free_port() -> int:
@@ -60,12 +61,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'd.sqlite'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
 
 
-def records(*names: str) -> list[Record]:
+def records(*names: str) -> list[StoredDecision]:
     return [record(Decision(name, "accept", 0.5, 1.25, ("k1", "k2")), "north") for name in names]
 
 
-def record(decision: Decision, group: str = "", **more: Any) -> Record:
-    return Record(decision, group, f"hash of {decision.id}", "model hash", "policy hash", **more)
+def record(decision: Decision, group: str = "", **more: Any) -> StoredDecision:
+    hashes = {"content": f"hash of {decision.id}", "model": "model hash", "policy": "policy hash"}
+    return StoredDecision.of(decision, group=group, **hashes, **more)
 
 
 def test_decisions_come_back_as_they_were_the_newest_first(url: str):
@@ -75,14 +77,14 @@ def test_decisions_come_back_as_they_were_the_newest_first(url: str):
     (last,) = store.add([record(odd)])
     assert [*first, last] == sorted({*first, last})
     newest, older = store.latest(2)
-    assert (newest["id"], newest["score"], newest["p_value"], newest["nearest"]) == ("c", None, None, [])
-    assert newest["reason"] == "unreadable: it is empty"
-    assert abs(datetime.now(UTC) - newest["at"]) < timedelta(minutes=1)
-    assert (older["number"], older["id"], older["group"], older["content"]) == (first[1], "b", "north", "hash of b")
-    assert (older["decision"], older["score"], older["p_value"]) == ("accept", 1.25, 0.5)
-    assert (older["nearest"], older["model"], older["policy"]) == (["k1", "k2"], "model hash", "policy hash")
-    assert [row["id"] for row in store.latest(9, before=last, decision="accept")][:2] == ["b", "a"]
-    assert "a" not in [row["id"] for row in store.latest(9, decision="review")]
+    assert (newest.id, newest.score, newest.p_value, newest.nearest) == ("c", None, None, [])
+    assert newest.reason == "unreadable: it is empty"
+    assert abs(datetime.now(UTC) - newest.at) < timedelta(minutes=1)
+    assert (older.number, older.id, older.group, older.content) == (first[1], "b", "north", "hash of b")
+    assert (older.decision, older.score, older.p_value) == ("accept", 1.25, 0.5)
+    assert (older.nearest, older.model, older.policy) == (["k1", "k2"], "model hash", "policy hash")
+    assert [row.id for row in store.latest(9, before=last, decision="accept")][:2] == ["b", "a"]
+    assert "a" not in [row.id for row in store.latest(9, decision="review")]
     store.check()
     store.close()
 
@@ -91,7 +93,7 @@ def test_numbers_are_those_of_the_rows_in_order(url: str):
     store = Store(url)
     names = [f"n{number}" for number in range(300)]
     numbers = store.add(records(*names))
-    found = {row["number"]: row["id"] for row in store.latest(300)}
+    found = {row.number: row.id for row in store.latest(300)}
     assert [found[number] for number in numbers] == names
     store.close()
 
@@ -136,4 +138,4 @@ def test_a_full_disk_stores_nothing_and_says_so(tmp_path: Path):
     event.listen(store.engine, "begin", lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages}"))
     with pytest.raises(StorageError, match="cannot be written: database or disk is full"):
         store.add(records(*(f"n{number}" for number in range(2000))))
-    assert [row["id"] for row in store.latest(10)] == ["a"]
+    assert [row.id for row in store.latest(10)] == ["a"]

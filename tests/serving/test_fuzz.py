@@ -25,14 +25,14 @@ AS_ANSWERED = settings(
 
 @pytest.fixture(scope="module")
 def of_pictures(exported: Path, line: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with running(service_of(exported, tmp_path_factory.mktemp("pictures"), audit=0.5)) as url:
+    with running(service_of(exported, tmp_path_factory.mktemp("pictures"), audit_rate=0.5)) as url:
         httpx.post(f"{url}/v1/decide", files=files_of(pictures(line, 5))).raise_for_status()
         yield schemathesis.openapi.from_url(f"{url}/openapi.json")
 
 
 @pytest.fixture(scope="module")
 def of_windows(series_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with running(service_of(series_export, tmp_path_factory.mktemp("windows"), audit=0.5)) as url:
+    with running(service_of(series_export, tmp_path_factory.mktemp("windows"), audit_rate=0.5)) as url:
         yield schemathesis.openapi.from_url(f"{url}/openapi.json")
 
 

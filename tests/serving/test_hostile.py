@@ -43,7 +43,7 @@ def test_a_picture_that_unpacks_to_gigabytes_is_reviewed_by_its_header(asked, li
 @pytest.mark.parametrize("name", ["../../../etc/passwd.png", "/etc/passwd", "..\\..\\boot.ini", "a\0b.png", "x" * 3000])
 def test_a_name_that_is_a_path_is_only_a_name(name: str, exported: Path, line: Path, tmp_path: Path):
     (tmp_path / "here").mkdir()
-    service = service_of(exported, tmp_path / "here", audit=1.0)
+    service = service_of(exported, tmp_path / "here", audit_rate=1.0)
     with TestClient(build(service, Limits()), base_url=HERE) as client:
         answer = client.post("/v1/decide", files=[("files", (name, pictures(line, 1)[0].read_bytes()))])
         assert answer.status_code in (200, 422)

@@ -40,17 +40,17 @@ def test_pictures_are_decided_as_the_runtime_decides_them_and_are_stored(
     paths = pictures(line, 12)
     answer = asked().post("/v1/decide", files=files_of(paths))
     assert answer.status_code == 200
-    expected = list(runtime.load(exported).decide_images(paths))
+    expected = list(runtime.load(exported).decide_files(paths))
     found = answer.json()["decisions"]
     assert [item["decision"] for item in found] == [item.decision for item in expected]
     assert [item["id"] for item in found] == [path.name for path in paths]
     assert [item["score"] for item in found] == pytest.approx([item.score for item in expected], rel=1e-5)
     assert [item["p_value"] for item in found] == pytest.approx([item.p_value for item in expected], abs=0.02)
     rows = service.store.latest(12)[::-1]
-    assert [row["number"] for row in rows] == [item["number"] for item in found]
-    assert {row["model"] for row in rows} == {answer.json()["model"]}
-    assert {row["policy"] for row in rows} == {item["policy"] for item in found} == {service.base}
-    assert len({row["content"] for row in rows}) == 12
+    assert [row.number for row in rows] == [item["number"] for item in found]
+    assert {row.model for row in rows} == {answer.json()["model"]}
+    assert {row.policy for row in rows} == {item["policy"] for item in found} == {service.base}
+    assert len({row.content for row in rows}) == 12
 
 
 def test_a_file_of_several_pages_is_reviewed_with_what_to_do(line: Path, asked, tmp_path: Path):
@@ -96,13 +96,13 @@ def test_many_clients_share_batches_and_each_gets_its_own_answer(line: Path, ask
     with ThreadPoolExecutor(12) as threads:
         answers = list(threads.map(lambda path: client.post("/v1/decide", files=files_of([path])).json(), paths))
     assert [answer["decisions"][0]["id"] for answer in answers] == [path.name for path in paths]
-    alone = list(service.decider.decide_images(paths))
+    alone = list(service.decider.decide_files(paths))
     assert [a["decisions"][0]["score"] for a in answers] == pytest.approx([d.score for d in alone], rel=1e-5)
     assert len({answer["decisions"][0]["number"] for answer in answers}) == 24
 
 
 def test_too_much_at_once_is_refused_with_the_time_to_come_back(line: Path, asked, service: Service, monkeypatch):
-    monkeypatch.setattr(service.batcher, "_room", 1)
+    monkeypatch.setattr(service.batcher, "_max_waiting", 1)
     held = threading.Event()
     decide = service._decide
     monkeypatch.setattr(service.batcher, "_work", lambda samples: (held.wait(10), decide(samples))[1])
@@ -128,8 +128,8 @@ def test_what_takes_too_long_is_given_up(line: Path, asked, service: Service, mo
 
 
 def test_reading_counts_into_the_time_that_a_request_may_take(line: Path, asked, service: Service, monkeypatch):
-    read, go_on = service.decider.image, threading.Event()
-    monkeypatch.setattr(service.decider, "image", lambda *sent: (go_on.wait(10), read(*sent))[1])
+    read, go_on = service.decider.wire.decode, threading.Event()
+    monkeypatch.setattr(service.decider.wire, "decode", lambda *sent: (go_on.wait(10), read(*sent))[1])
     answer = asked(seconds=0.1).post("/v1/decide", files=files_of(pictures(line, 1)))
     waiting = service.batcher.waiting
     go_on.set()
@@ -211,8 +211,8 @@ def test_other_computers_need_a_token(exported: Path, tmp_path: Path):
         serve(exported, Settings(token_file=tmp_path / "none"), print)
     with pytest.raises(StorageError):
         serve(exported, Settings("localhost", database=f"sqlite:///{tmp_path}/no/d"), print)
-    with pytest.raises(ConfigError, match="--audit is 2"):
-        serve(exported, Settings(database=f"sqlite:///{tmp_path}/d", audit=2.0), print)
+    with pytest.raises(ConfigError, match="--audit-rate is 2"):
+        serve(exported, Settings(database=f"sqlite:///{tmp_path}/d", audit_rate=2.0), print)
 
 
 def test_with_a_token_it_answers_behind_a_proxy_under_the_name_of_that(exported: Path, tmp_path: Path, monkeypatch):

@@ -14,14 +14,19 @@ import pytest
 from PIL import Image
 
 from vssl.errors import EmptyDataError
-from vssl.modalities import events
+from vssl.modalities import events, images
+from vssl.modalities.base import Modality
 from vssl.modalities.events import Config
+from vssl.modalities.images.decode import Canvas
 from vssl.runtime.decider import Decision, unreadable
+from vssl.serving.answers import StoredDecision
 from vssl.serving.pages.rendering import figures
-from vssl.serving.reviewed import Reviewed, gather
+from vssl.serving.review_export import ReviewedData, gather
 from vssl.serving.reviews import Reviews
 from vssl.serving.samples import Samples
-from vssl.serving.store import Record, Store
+from vssl.serving.store import Store
+
+MODALITY = images.build(images.Config(), images.Spec(Canvas(4, 4, 3), (0.5,) * 3, (0.25,) * 3))
 
 
 class Desk:
@@ -34,15 +39,16 @@ class Desk:
     def send(self, data: bytes, verdict: Any = None, group: str = "", reason: str = "", score: float = 1.0) -> int:
         content = hashlib.sha256(data).hexdigest()
         decision = unreadable("x.png", reason) if reason else Decision("x.png", "accept", 0.5, score)
-        (number,) = self.store.add([Record(decision, group, content, "m", "p", audit=True)])
+        hashes = {"content": content, "model": "m", "policy": "p"}
+        (number,) = self.store.add([StoredDecision.of(decision, group=group, audit=True, **hashes)])
         self.samples.keep(content, data)
         if verdict:
-            self.reviews.judge(number, verdict, "kim", "")
+            self.reviews.label(number, verdict, "kim", "")
         return number
 
-    def gather(self, modality: str = "images", spec: Any = None, group: str | None = None) -> Reviewed:
+    def gather(self, modality: Modality = MODALITY, group: str | None = None) -> ReviewedData:
         address = f"sqlite:///{self.folder / 'd.sqlite'}"
-        return gather(address, self.folder / "samples", modality, spec, group, self.folder / "out")
+        return gather(address, self.folder / "samples", modality, group, self.folder / "out")
 
     def table(self) -> dict[str, list[Any]]:
         (path,) = self.folder.glob("out/*/samples.parquet")
@@ -63,13 +69,13 @@ def picture(seed: int) -> bytes:
 def test_what_was_sent_many_times_counts_once_by_its_last_verdict(desk: Desk):
     desk.send(picture(0), "normal")
     numbers = [desk.send(picture(1), verdict) for verdict in ("defect", "normal", "normal")]
-    desk.reviews.judge(numbers[0], "defect", "lee", "")
+    desk.reviews.label(numbers[0], "defect", "lee", "")
     desk.send(picture(2), "normal")
     desk.send(picture(2), "unsure")
     caveats = desk.gather().caveats
     assert sorted(desk.table()["label"]) == ["defect", "normal"]
     assert caveats[0].startswith("Made of 2 samples")
-    assert caveats[1] == "3 were copies of others: each counts once, by its last verdict."
+    assert caveats[1] == "3 were copies of others: each counts once, by its last label."
     assert caveats[2].startswith("1 more were left out because people were unsure")
     assert len(caveats) == 3
 
@@ -89,7 +95,7 @@ def test_what_was_drawn_and_not_judged_is_said(desk: Desk):
         desk.send(picture(1))
     desk.send(picture(2))
     (_, passed_over) = desk.gather().caveats
-    assert passed_over.startswith("2 more were left out because they have no verdict")
+    assert passed_over.startswith("2 more were left out because they have no label")
 
 
 def test_a_verdict_on_what_cannot_be_read_stops_nothing(desk: Desk):
@@ -105,7 +111,7 @@ def test_a_verdict_on_what_cannot_be_read_stops_nothing(desk: Desk):
 
 def test_where_nothing_is_left_it_is_said_why(desk: Desk):
     desk.send(b"no picture", "normal", reason="it is no image")
-    with pytest.raises(EmptyDataError, match=r"1 have a verdict\. 1 more were left out because they cannot be read"):
+    with pytest.raises(EmptyDataError, match=r"1 have a label\. 1 more were left out because they cannot be read"):
         desk.gather()
 
 
@@ -129,7 +135,7 @@ def test_a_copy_that_cannot_be_used_takes_no_other_away_and_its_verdict_counts(d
     found = desk.gather(group="camera")
     table = desk.table()
     assert dict(zip(table["camera"], table["label"], strict=True)) == {"a": "normal", "b": "defect", "d": "normal"}
-    assert found.caveats[1] == "1 were copies of others: each counts once, by its last verdict."
+    assert found.caveats[1] == "1 were copies of others: each counts once, by its last label."
     assert found.caveats[2].startswith("1 more were left out because they cannot be read")
     assert found.caveats[3] == "2 more were left out because they were sent without a camera."
 
@@ -143,7 +149,7 @@ def test_sessions_of_one_name_are_not_read_as_one(desk: Desk, tmp_path: Path):
     desk.send(b"job-2 step 1 done\na line of none", "normal")
     desk.send(b"job-3 step 1 done\njob-4 step 1 done", "normal")
     desk.send(b"step 1 done", "normal")
-    found = desk.gather("events", spec)
+    found = desk.gather(events.build(config, spec))
     assert found.caveats[1].startswith("3 more were left out because their lines name no session or several")
     loaded = events.build(config, spec).load(found.normal)
     events_of = dict(zip(loaded.ids, loaded.metadata["events"].to_pylist(), strict=True))

@@ -18,7 +18,7 @@ from vssl.modalities.events.encoding import Encoder
 from vssl.run import Run
 from vssl.serving.app import build
 from vssl.serving.limits import Limits
-from vssl.serving.reviewed import gather
+from vssl.serving.review_export import gather
 from vssl.serving.reviews import Reviews
 
 pytest_plugins = ["fixtures_exports"]
@@ -29,7 +29,7 @@ WINDOWS = [LINES[start : start + 10] for start in range(0, 60, 10)]
 
 
 def test_sessions_are_decided_on_as_from_a_file(log_export: Path, tmp_path: Path):
-    service = service_of(log_export, tmp_path, audit=1.0)
+    service = service_of(log_export, tmp_path, audit_rate=1.0)
     (tmp_path / "new.log").write_text("\n".join(LINES) + "\n")
     model = api.load(Run(log_export.parent), "cpu")
     expected = service.decider.decide(model.modality.load(tmp_path / "new.log").batch(np.arange(6)).numpy())
@@ -44,8 +44,8 @@ def test_sessions_are_decided_on_as_from_a_file(log_export: Path, tmp_path: Path
 
 def test_while_a_long_log_is_read_others_are_answered(log_export: Path, tmp_path: Path, monkeypatch):
     service, reading, done = service_of(log_export, tmp_path), threading.Event(), threading.Event()
-    read = service.decider.lines
-    monkeypatch.setattr(service.decider, "lines", lambda *sent: (reading.set(), done.wait(5), read(*sent))[2])
+    read = service.decider.wire.decode
+    monkeypatch.setattr(service.decider.wire, "decode", lambda *sent: (reading.set(), done.wait(5), read(*sent))[2])
     with TestClient(build(service, Limits()), base_url=HERE) as client, ThreadPoolExecutor(1) as thread:
         samples = [{"id": "w", "lines": WINDOWS[0]}]
         answer = thread.submit(client.post, "/v1/decide", json={"samples": samples})
@@ -57,27 +57,27 @@ def test_while_a_long_log_is_read_others_are_answered(log_export: Path, tmp_path
 
 
 def test_the_page_shows_the_lines_and_which_of_them_are_of_no_known_kind(log_export: Path, tmp_path: Path):
-    service = service_of(log_export, tmp_path, audit=1.0)
+    service = service_of(log_export, tmp_path, audit_rate=1.0)
     lines = [*WINDOWS[0][:9], "2026-03-01T09:00:00 ERROR <b>fire</b> in hall\nfour"]
     with TestClient(build(service, Limits()), base_url=HERE) as client:
         client.post("/who", data={"name": "kim"}, headers={"Origin": HERE})
         (item,) = client.post("/v1/decide", json={"samples": [{"id": "w", "lines": lines}]}).json()["decisions"]
         page = client.get(f"/decisions/{item['number']}").text
-    assert page.count("a kind of line that the training did not have") == 1
+    assert page.count("a kind of line that the training data did not have") == 1
     assert "ERROR &lt;b&gt;fire&lt;/b&gt; in hall four ←" in page
     assert page.count("<li>2026-03-01") == 9
 
 
 def test_logs_come_back_as_logs(log_export: Path, tmp_path: Path):
-    service = service_of(log_export, tmp_path, audit=1.0)
+    service = service_of(log_export, tmp_path, audit_rate=1.0)
     samples = [{"id": f"w/{number}", "lines": lines} for number, lines in enumerate(WINDOWS)]
     with TestClient(build(service, Limits()), base_url=HERE) as client:
         client.post("/v1/decide", json={"samples": samples})
     reviews = Reviews(service.store)
     for row in reviews.history():
-        reviews.judge(row["number"], "defect" if row["id"] == "w/5" else "normal", "kim", "")
+        reviews.label(row.number, "defect" if row.id == "w/5" else "normal", "kim", "")
     model = api.load(Run(log_export.parent), "cpu")
-    place = (f"sqlite:///{tmp_path / 'd.sqlite'}", tmp_path / "samples", "events", model.modality.spec, None)
+    place = (f"sqlite:///{tmp_path / 'd.sqlite'}", tmp_path / "samples", model.modality, None)
     found = gather(*place, tmp_path / "out")
     normal, defects = (model.modality.load(data) for data in (found.normal, found.defects))
     assert (len(normal), len(defects)) == (5, 1)

@@ -26,7 +26,7 @@ from vssl.serving.limits import Limits
 from vssl.serving.pages import levels as levels_module
 from vssl.serving.pages.levels import changed, levels
 from vssl.serving.pages.rendering import figures
-from vssl.serving.pages.texts import ENGLISH, JAPANESE, where
+from vssl.serving.pages.texts import ENGLISH, JAPANESE, location
 from vssl.serving.reviews import Reviews
 from vssl.serving.samples import is_drawn
 from vssl.serving.service import Service
@@ -69,14 +69,14 @@ def test_a_queue_shows_the_oldest_and_after_a_verdict_the_next(person: TestClien
     assert f"<h1>{odd[0]['id']}</h1>" in page.text
     page = judge(person, odd[0]["number"], "normal", queue="reject", note="only dust")
     assert f"<h1>{odd[1]['id']}</h1>" in page.text
-    assert f"You said Normal of number {odd[0]['number']}." in page.text
+    assert f"You labelled sample {odd[0]['number']} as Normal." in page.text
     skipped = person.get(f"/queue/reject?after={odd[1]['number']}")
     assert f"<h1>{odd[2]['id']}</h1>" in skipped.text
     ended = person.get(f"/queue/reject?after={decisions[-1]['number']}")
-    assert f"{len(odd) - 1} were skipped." in ended.text
+    assert f"{len(odd) - 1} samples were skipped." in ended.text
     judge(person, odd[0]["number"], "defect")
     reviews = Reviews(service.store)
-    assert [said["verdict"] for said in reviews.verdicts(odd[0]["number"])] == ["defect", "normal"]
+    assert [said["label"] for said in reviews.labels(odd[0]["number"])] == ["defect", "normal"]
     assert reviews.waiting()["reject"] == len(odd) - 1
     changes = person.get("/changes").text
     assert "only dust" in changes
@@ -127,7 +127,7 @@ def test_pictures_are_made_anew_with_colour_where_they_are_odd(person: TestClien
 
 
 def test_samples_are_drawn_at_random_whatever_was_decided(exported: Path, line: Path, tmp_path: Path):
-    service = service_of(exported, tmp_path, audit=1.0)
+    service = service_of(exported, tmp_path, audit_rate=1.0)
     with TestClient(build(service, Limits()), base_url=HERE) as client:
         client.post("/who", data={"name": "kim"}, headers=SAME)
         decisions = send(client, line, 10)
@@ -135,7 +135,7 @@ def test_samples_are_drawn_at_random_whatever_was_decided(exported: Path, line: 
         page = client.get(f"/decisions/{accepted['number']}").text
         assert Reviews(service.store).waiting() == {"review": 10, "reject": 0}
     assert "Drawn at random" in page
-    assert "The decision:" not in page  # nobody is to be led
+    assert "Decision:" not in page  # nobody is to be led
     hashes = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(20_000)]
     assert np.mean([is_drawn(name, 0.02) for name in hashes]) == pytest.approx(0.02, abs=0.004)
     assert not any(is_drawn(name, 0.0) for name in hashes)
@@ -167,8 +167,8 @@ def test_another_level_is_a_new_version_and_the_old_one_stays(
     before, known = dict(service.decider.policy), service.decider.known
     old = send(person, line, 1)[0]["policy"]
     assert (
-        "2590 more known samples" in person.get("/thresholds").text
-        or "more known samples" in person.get("/thresholds").text
+        "Needs 2590 more calibration samples" in person.get("/thresholds").text
+        or "more calibration samples" in person.get("/thresholds").text
     )
     answer = person.post("/thresholds", data={"false_alarm": "0.2", "why": "too many <alarms>"}, headers=SAME)
     assert "too many &lt;alarms&gt;" in answer.text
@@ -228,7 +228,7 @@ def test_levels_say_what_they_would_have_done():
 
 def test_a_level_that_the_samples_do_not_allow_changes_nothing(person: TestClient, service: Service):
     answer = person.post("/thresholds", data={"false_alarm": "0.0001", "why": "x"}, headers=SAME)
-    assert "Not changed: " in answer.text
+    assert "The policy was not changed: " in answer.text
     assert (service.policy, service.store.policies(service.base)) == (service.base, [])
     assert person.post("/thresholds", data={"false_alarm": "2", "why": "x"}, headers=SAME).status_code == 422
     assert person.post("/thresholds", data={"false_alarm": "0.2", "why": ""}, headers=SAME).status_code == 422
@@ -281,7 +281,7 @@ def test_the_map_has_the_known_ones_and_the_recent_ones(person: TestClient, line
 
 
 def test_a_window_is_shown_as_a_plot(series_export: Path, tmp_path: Path):
-    service = service_of(series_export, tmp_path, audit=1.0)
+    service = service_of(series_export, tmp_path, audit_rate=1.0)
     values = np.random.default_rng(0).normal(size=service.decider.shape).tolist()
     values[0][3] = None
     with TestClient(build(service, Limits()), base_url=HERE) as client:
@@ -305,13 +305,13 @@ def test_both_languages_say_everything(person: TestClient, line: Path):
 
 def test_where_it_is_odd_is_said_in_words():
     strength = np.zeros((8, 8))
-    assert where(strength, "en") is None
+    assert location(strength, "en", in_time=False) is None
     strength[7, 7], strength[0, 0] = 1, 0.5
-    assert where(strength, "en") == "bottom right"
-    assert where(strength, "ja") == "下右"
+    assert location(strength, "en", in_time=False) == "bottom right"
+    assert location(strength, "ja", in_time=False) == "下右"
     strength[4, 4] = 2
-    assert where(strength, "en") == "centre"
-    assert where(np.array([[0, 0, 0, 0, 1, 1.0]]), "en") == "66 – 100 %"
+    assert location(strength, "en", in_time=False) == "centre"
+    assert location(np.array([[0, 0, 0, 0, 1, 1.0]]), "en", in_time=True) == "66 – 100 %"
 
 
 def test_times_are_counted_from_midnight(service: Service):

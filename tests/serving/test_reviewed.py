@@ -19,7 +19,7 @@ from vssl.errors import ConfigError, EmptyDataError, NotEnoughDataError
 from vssl.run import Run
 from vssl.serving.app import build
 from vssl.serving.limits import Limits
-from vssl.serving.reviewed import gather
+from vssl.serving.review_export import gather
 from vssl.serving.reviews import Reviews
 from vssl.serving.service import Service
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def audited(decided_run: Run, exported: Path, tmp_path: Path) -> tuple[Run, Service, dict[str, str]]:
     """A run, and a service to which new pictures were sent, of which half were drawn; by content what each is."""
-    service = service_of(exported, tmp_path, audit=0.5)
+    service = service_of(exported, tmp_path, audit_rate=0.5)
     rng = np.random.default_rng(5)
     truth = {}
     with TestClient(build(service, Limits()), base_url=HERE) as client:
@@ -61,8 +61,8 @@ def judge_all(service: Service, truth: dict[str, str]) -> int:
     reviews, drawn = Reviews(service.store), 0
     for queue in ("review", "reject"):
         while decision := reviews.next(queue):  # type: ignore[arg-type]
-            reviews.judge(decision["number"], truth[decision["id"]], "kim", "")  # type: ignore[arg-type]
-            drawn += decision["audit"]
+            reviews.label(decision.number, truth[decision.id], "kim", "")  # type: ignore[arg-type]
+            drawn += decision.audit
     return drawn
 
 
@@ -70,13 +70,13 @@ def test_a_policy_is_made_of_what_was_drawn_at_random(audited: tuple[Run, Servic
     run, service, truth = audited
     drawn = judge_all(service, truth)
     before = policies.read(run)
-    with pytest.raises(NotEnoughDataError, match="Judge more of the samples that vssl serve draws at random"):
+    with pytest.raises(NotEnoughDataError, match="Label more of the samples that vssl serve draws at random"):
         api.calibrate(run, from_reviews=tmp_path / "d.sqlite", overwrite=True, device="cpu")
     guarantee: dict[str, Any] = {"false_alarm": 0.1, "confidence": 0.9, "overwrite": True, "device": "cpu"}
     policy = api.calibrate(run, from_reviews=tmp_path / "d.sqlite", **guarantee)
     assert policy.samples["normal"] + policy.samples["defect"] == drawn
     assert 80 < drawn < 160
-    assert policy.caveats[0] == f"Made of {drawn} samples that were drawn at random in use and judged by people."
+    assert policy.caveats[0] == f"Made of {drawn} samples that were drawn at random in use and labelled by people."
     after = policies.read(run)[1]
     assert after.bank.ids == before[1].bank.ids
     by_name = dict(zip(after.normal.ids, after.normal.table["source"].to_pylist(), strict=True))
@@ -90,14 +90,13 @@ def test_who_was_unsure_and_what_is_gone_is_said(audited: tuple[Run, Service, di
     judge_all(service, truth)
     reviews = Reviews(service.store)
     first, second = reviews.labelled()[:2]
-    reviews.judge(first["number"], "unsure", "kim", "")
-    (tmp_path / "samples" / second["content"][:2] / second["content"]).unlink()
+    reviews.label(first.number, "unsure", "kim", "")
+    (tmp_path / "samples" / second.content[:2] / second.content).unlink()
     model = api.load(run, "cpu")
     found = gather(
         f"sqlite:///{tmp_path / 'd.sqlite'}",
         tmp_path / "samples",
-        "images",
-        model.modality.spec,
+        model.modality,
         None,
         tmp_path / "out",
     )
@@ -105,11 +104,11 @@ def test_who_was_unsure_and_what_is_gone_is_said(audited: tuple[Run, Service, di
     assert found.caveats[2].startswith("1 more were left out because they are not in")
     (listed,) = (pq.read_table(path) for path in tmp_path.glob("out/*/samples.parquet"))
     assert listed.column_names == ["path", "label", "at"]
-    assert not any(name.startswith(f"{second['number']}-") for name in listed["path"].to_pylist())
+    assert not any(name.startswith(f"{second.number}-") for name in listed["path"].to_pylist())
 
 
 def test_windows_of_series_come_back_as_series(series_export: Path, tmp_path: Path):
-    service = service_of(series_export, tmp_path, audit=1.0)
+    service = service_of(series_export, tmp_path, audit_rate=1.0)
     run = Run(series_export.parent)
     values = np.random.default_rng(7).normal(size=(60, *service.decider.shape)).round(3)
     with TestClient(build(service, Limits()), base_url=HERE) as client:
@@ -118,12 +117,12 @@ def test_windows_of_series_come_back_as_series(series_export: Path, tmp_path: Pa
         assert client.post("/v1/decide", json={"samples": windows}).status_code == 200
     judge_all(service, {f"w{number}": "normal" for number in range(60)})
     model = api.load(run, "cpu")
-    place = (f"sqlite:///{tmp_path / 'd.sqlite'}", tmp_path / "samples", "sensors", model.modality.spec, None)
+    place = (f"sqlite:///{tmp_path / 'd.sqlite'}", tmp_path / "samples", model.modality, None)
     found = gather(*place, tmp_path / "out")
     assert found.defects is None
     loaded = model.modality.load(found.normal)
     assert len(loaded) == 60
-    sent = {f"{row['number']}": values[int(row["id"][1:])] for row in Reviews(service.store).labelled()}
+    sent = {f"{row.number}": values[int(row.id[1:])] for row in Reviews(service.store).labelled()}
     for row, name in enumerate(loaded.ids):
         raw, own = loaded.batch(np.array([row]))[0].numpy(), sent[name.split("-")[0]]
         known = np.isfinite(raw)
@@ -135,7 +134,7 @@ def test_without_verdicts_there_is_nothing_to_calibrate_with(
     audited: tuple[Run, Service, dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     run = audited[0]
-    with pytest.raises(EmptyDataError, match="none has been called normal"):
+    with pytest.raises(EmptyDataError, match="none is labelled normal"):
         api.calibrate(run, from_reviews=tmp_path / "d.sqlite", overwrite=True, device="cpu")
     with pytest.raises(ConfigError, match="there is no such file"):
         api.calibrate(run, from_reviews=tmp_path / "none.sqlite", overwrite=True, device="cpu")

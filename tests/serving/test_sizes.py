@@ -12,11 +12,17 @@ from fastapi import APIRouter
 from fastapi.testclient import TestClient
 
 from serving import HERE
+from vssl.modalities.events.wire import LogWire
+from vssl.modalities.sensors.wire import WindowWire
 from vssl.serving import app
-from vssl.serving.batching import BusyError, Unread
+from vssl.serving.batching import BusyError, PendingSample
 from vssl.serving.limits import Limits
 from vssl.serving.service import Metrics
 
+WIRES: Any = {
+    "sensors": WindowWire(SimpleNamespace(channels=("a", "b"), window=3)),  # type: ignore[arg-type]
+    "events": LogWire(SimpleNamespace(reading=SimpleNamespace(format="sessions"), templates=())),  # type: ignore[arg-type]
+}
 JSON = {"Content-Type": "application/json"}
 
 
@@ -28,12 +34,12 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[int]
     def ask(modality: str, samples: list[dict[str, Any]]) -> tuple[int, list[int]]:
         found: list[int] = []
 
-        async def batcher(asked: Sequence[Unread[Any]]) -> None:
+        async def batcher(asked: Sequence[PendingSample[Any]]) -> None:
             found.extend(item.size for item in asked)
             raise BusyError
 
-        decider = SimpleNamespace(about={"modality": modality}, shape=(2, 3))
-        service: Any = SimpleNamespace(decider=decider, batcher=batcher, metrics=Metrics(), log=print)
+        decider = SimpleNamespace(wire=WIRES[modality])
+        service: Any = SimpleNamespace(decider=decider, batcher=batcher, metrics=Metrics(), sample=print)
         client = TestClient(app.build(service, Limits()), base_url=HERE)
         body = json.dumps({"samples": samples})  # httpx sends no half of a pair of surrogates
         return client.post("/v1/decide", content=body, headers=JSON).status_code, found

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from vssl.api.names import Name, run_of
 from vssl.api.training import load
-from vssl.config import member, name_of
+from vssl.config import member
 from vssl.decisions.guarantee import Costs, Guarantee
 from vssl.errors import ConfigError, NotEnoughDataError
 from vssl.run import Run
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vssl.decisions.policy import Policy
     from vssl.decisions.probe import Predictions
     from vssl.decisions.run_folder import Decisions
-    from vssl.serving.reviewed import Reviewed
+    from vssl.serving.review_export import ReviewedData
     from vssl.training.model import Model
 
 
@@ -91,21 +91,22 @@ def calibrate(
             model, found.normal, found.defects, bank, request, overwrite, terminal, caveats=found.caveats
         )
     except NotEnoughDataError as error:
-        hint = " Judge more of the samples that vssl serve draws at random (--audit: their share)."
+        hint = " Label more of the samples that vssl serve draws at random (--audit-rate sets their share)."
         raise NotEnoughDataError(error.given, error.needed, error.guarantee, hint, error.of) from error
 
 
-def _reviewed(model: Model, database: str, samples: Name | None, group: str | None) -> Reviewed:
+def _reviewed(model: Model, database: str, samples: Name | None, group: str | None) -> ReviewedData:
     try:
-        from vssl.serving import reviewed
+        from vssl.serving import review_export
     except ImportError as error:
         raise ConfigError(
             f"Reviews need the extra serve: pip install '.[serve]' in the folder of vssl ({error})."
         ) from error
     beside = model.run.path / "export" if "://" in database else Path(database).parent
     kept = beside / "samples" if samples is None else Path(samples)
-    modality, spec = name_of(model.modality.config), model.modality.spec
-    return reviewed.gather(reviewed.address(database), kept, modality, spec, group, model.run.path / "reviews")
+    return review_export.gather(
+        review_export.address(database), kept, model.modality, group, model.run.path / "reviews"
+    )
 
 
 def decide(

@@ -57,8 +57,8 @@ def serve(
         port=port,
         database=database,
         token_file=None if token_file is None else Path(token_file),
-        samples=None if samples is None else Path(samples),
-        audit=audit,
+        review_dir=None if samples is None else Path(samples),
+        audit_rate=audit,
         threads=threads or os.cpu_count() or 1,
     )
     start.serve(folder, settings, lambda message: terminal.print(message, soft_wrap=True) if terminal else None)

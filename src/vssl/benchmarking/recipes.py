@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any
 
 from vssl.benchmarking.methods import method
-from vssl.config import member
-from vssl.modalities import images
+from vssl.config import find, member
 from vssl.objectives import simclr
 from vssl.training.settings import Budget, Optimiser, Settings
+
+images = find("modalities", "images")
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def imagenet100_resnet18(seed: int = 0, objective: str = "vssl", epochs: float =
 def _on_a_gpu(
     data: str,
     test: str,
-    modality: images.Config,
+    modality: Any,
     epochs: float,
     seed: int,
     objective: str,

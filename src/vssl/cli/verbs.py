@@ -342,12 +342,9 @@ def demo(
         minutes: Minutes of training.
         overwrite: Start again if the folder holds a demo already.
     """
-    from vssl.demo import machines, tour
+    from vssl.demo import tour
 
-    if modality == "images":
-        tour.demo(out, minutes, overwrite, terminal())
-    else:
-        machines.demo(modality, out, minutes, overwrite, terminal())
+    tour.demo(modality, out, minutes, overwrite, terminal())
 
 
 def _after_training(run: Run) -> None:

@@ -1,44 +1,41 @@
-"""Why samples were not accepted: what would have to change for it.
+"""Explanations of decisions: what would have to change for a sample to be accepted.
 
-Where a sample consists of parts that can be thought away (a channel and a span of time, the events of a kind), each is
-left out in turn. Otherwise, where there are places, the oddest of them are exchanged for those of the nearest known
-sample, and the fields of the raw_descriptor with them. Both ask the score itself, so they hold for any score.
+Where the modality gives ablations (the sample without a channel and a span of time, without the events of a kind), each
+of them is scored. Otherwise, where there are patches, the most unusual ones are replaced by those of the nearest
+reference sample, and the fields of the raw descriptor with them. Both ask the score itself, so they hold for any score.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 import torch
 from jaxtyping import Float, Int
 
 from vssl.embedding import embed_raw
-from vssl.modalities.base import Modality
 from vssl.scores import patches
 from vssl.scores.base import Score
 from vssl.scores.neighbours import neighbours
 from vssl.training.model import Model
 from vssl.types import Embeddings, to_arrow
 
-MOST = 256
-"""So many samples are explained, those with the highest scores first: each takes several scores."""
+MAX_EXPLAINED = 256
+"""Most samples that are explained, those with the highest scores first: each takes several scores."""
 
 NAMED = 3
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
 
 
 @dataclass(frozen=True)
-class Judge:
-    """How a sample is judged.
+class ScoringContext:
+    """All that is needed to score a sample.
 
     Attributes:
-        model: Embeds it.
-        pairs: How many pairs of views the score compares.
-        score: Scores it; its bank is `bank`.
-        bank: The known samples.
+        model: Embeds the sample.
+        pairs: Number of view pairs that the score compares.
+        score: The score, higher is worse; its reference set is `bank`.
+        bank: The reference set.
     """
 
     model: Model
@@ -48,117 +45,121 @@ class Judge:
 
 
 def explain(
-    judge: Judge, samples: Embeddings, scores: Float[np.ndarray, " N"], limits: Float[np.ndarray, " N"], source: str
+    context: ScoringContext,
+    samples: Embeddings,
+    scores: Float[np.ndarray, " N"],
+    limits: Float[np.ndarray, " N"],
+    source: str,
 ) -> list[str | None]:
-    """A sentence for each sample whose score is above its limit, and None for the others and where nothing is known.
+    """A sentence for each sample whose score is above its limit; None for the others, and where nothing explains.
 
     Args:
-        scores: Of the samples; higher is worse.
-        limits: Up to which score each would be accepted.
-        source: Where their raw data lie.
+        scores: Scores of the samples; higher is worse.
+        limits: Largest score with which each sample would be accepted.
+        source: Source of their raw data.
     """
-    odd = np.flatnonzero(scores > limits)
-    odd = odd[np.argsort(-scores[odd], kind="stable")][:MOST]
-    found: list[str | None] = [None] * len(samples)
-    if not len(odd):
-        return found
-    chosen = samples.take(odd)
-    if type(judge.model.modality).parts is not Modality.parts:
-        sentences = _by_parts(judge, chosen, scores[odd], limits[odd], source)
-    elif "patch_features" in samples and "patch_features" in judge.bank:
-        sentences = _by_places(judge, chosen, limits[odd])
+    rows = np.flatnonzero(scores > limits)
+    rows = rows[np.argsort(-scores[rows], kind="stable")][:MAX_EXPLAINED]
+    explanations: list[str | None] = [None] * len(samples)
+    if not len(rows):
+        return explanations
+    chosen = samples.take(rows)
+    if context.model.modality.explained_by_ablations:
+        sentences = _by_ablations(context, chosen, scores[rows], limits[rows], source)
+    elif "patch_features" in samples and "patch_features" in context.bank:
+        sentences = _by_patches(context, chosen, limits[rows])
     else:
-        return found
-    for row, sentence in zip(odd, sentences, strict=True):
-        found[row] = sentence
-    return found
+        return explanations
+    for row, sentence in zip(rows, sentences, strict=True):
+        explanations[row] = sentence
+    return explanations
 
 
-def _by_places(judge: Judge, samples: Embeddings, limits: np.ndarray) -> list[str | None]:
-    """How many of the oddest places have to look like the nearest known sample's, in steps of twice as many."""
-    heat = patches.anomaly_map(patches.Config(), judge.bank)(samples)
+def _by_patches(context: ScoringContext, samples: Embeddings, limits: np.ndarray) -> list[str | None]:
+    """How many of the most unusual patches have to look like the nearest reference sample's, in powers of two."""
+    heat = patches.anomaly_map(patches.Config(), context.bank)(samples)
     grid = heat.shape[1:]
     order = np.argsort(-heat.reshape(len(samples), -1), axis=1, kind="stable")
-    near = neighbours(samples, judge.bank, 1, exclude_same_id=False).rows[:, 0].numpy()
-    known = judge.bank.take(near)
+    nearest = context.bank.take(neighbours(samples, context.bank, 1, exclude_same_id=False).rows[:, 0].numpy())
     total = order.shape[1]
     needed = np.zeros(len(samples), dtype=int)
     count = 1
     while count <= total and not needed.all():
-        exchanged = _exchange(samples, order[:, :count], known)
-        needed[(needed == 0) & (judge.score(exchanged) <= limits)] = count
+        replaced = _replace_patches(samples, order[:, :count], nearest)
+        needed[(needed == 0) & (context.score(replaced) <= limits)] = count
         count *= 2
-    return [_of_places(number, grid, rows) for number, rows in zip(needed, order, strict=True)]
+    return [_patch_sentence(number, own, grid) for number, own in zip(needed, order, strict=True)]
 
 
-def _exchange(samples: Embeddings, rows: Int[np.ndarray, "N k"], known: Embeddings) -> Embeddings:
-    """The samples as they would be if some of their places looked like those of the known ones beside them."""
+def _replace_patches(samples: Embeddings, rows: Int[np.ndarray, "N k"], nearest: Embeddings) -> Embeddings:
+    """The samples with some of their patches taken from the nearest reference sample of each."""
     table, each = samples.table, np.arange(len(samples))[:, None]
     original = samples.numpy("patch_features")
-    places = original.reshape(len(samples), -1, original.shape[-1]).copy()
-    places[each, rows] = known.numpy("patch_features").reshape(places.shape)[each, rows]
-    found = {"patch_features": places.reshape(original.shape)}
-    if "raw_descriptor" in samples and "raw_descriptor" in known:
-        raw_descriptor, other = samples.numpy("raw_descriptor").copy(), known.numpy("raw_descriptor")
-        total = places.shape[1]
-        for first in range(
-            0, raw_descriptor.shape[1] - total + 1, total
-        ):  # behind the fields stands what is of the whole
-            raw_descriptor[each, first + rows] = other[each, first + rows]
-        found["raw_descriptor"] = raw_descriptor
-    for name, values in found.items():
+    features = original.reshape(len(samples), -1, original.shape[-1]).copy()
+    features[each, rows] = nearest.numpy("patch_features").reshape(features.shape)[each, rows]
+    columns = {"patch_features": features.reshape(original.shape)}
+    if "raw_descriptor" in samples and "raw_descriptor" in nearest:
+        fields, other = samples.numpy("raw_descriptor").copy(), nearest.numpy("raw_descriptor")
+        total = features.shape[1]
+        # Behind the fields of each patch there are values of the whole sample, which stay.
+        for first in range(0, fields.shape[1] - total + 1, total):
+            fields[each, first + rows] = other[each, first + rows]
+        columns["raw_descriptor"] = fields
+    for name, values in columns.items():
         table = table.set_column(table.column_names.index(name), name, to_arrow(values))
     return Embeddings(table)
 
 
-def _of_places(needed: int, grid: tuple[int, int], order: np.ndarray) -> str:
+def _patch_sentence(needed: int, order: np.ndarray, grid: tuple[int, int]) -> str:
     if not needed:
-        return "Unlike the known samples as a whole: it would not be accepted whichever part of it looked like them."
+        return (
+            "Unlike the reference samples as a whole: it would not be accepted whichever of its patches looked like "
+            "theirs."
+        )
     where, those = ("", "that") if needed == 1 else ("mostly ", "those")
-    where = f", {where}{_where(order[:needed], grid)}," if min(grid) >= len(ROWS) else ""
-    total = math.prod(grid)
+    where = f", {where}{_location(order[:needed], grid)}," if min(grid) >= len(ROWS) else ""
     return (
-        f"It would be accepted if {needed} of its {total} places{where} looked like {those} of the nearest known one."
+        f"It would be accepted if {needed} of its {len(order)} patches{where} looked like {those} of the nearest "
+        "reference sample."
     )
 
 
-def _where(cells: np.ndarray, grid: tuple[int, int]) -> str:
+def _location(cells: np.ndarray, grid: tuple[int, int]) -> str:
     """The third of the picture, in either direction, that most of the cells are in."""
     thirds = np.stack(np.unravel_index(cells, grid)) * 3 // np.array(grid)[:, None]
     row, column = np.unravel_index(np.bincount(thirds[0] * 3 + thirds[1], minlength=9).argmax(), (3, 3))
     return f"at the {ROWS[row]} {COLUMNS[column]}" if row != 1 or column != 1 else "in the centre"
 
 
-def _by_parts(
-    judge: Judge, samples: Embeddings, scores: np.ndarray, limits: np.ndarray, source: str
+def _by_ablations(
+    context: ScoringContext, samples: Embeddings, scores: np.ndarray, limits: np.ndarray, source: str
 ) -> list[str | None]:
     """The parts without which the score falls most."""
     rows = {name: row for row, name in enumerate(samples.ids)}
-    found: list[str | None] = [None] * len(rows)
-    for name, raw, metadata in judge.model.modality.find(source, rows):
-        parts = judge.model.modality.parts(raw, metadata)
-        if parts:
-            without = _scores(judge, torch.stack([part.without for part in parts]))
-            names = [part.name for part in parts]
-            found[rows[name]] = _of_parts(names, without, scores[rows[name]], limits[rows[name]])
-    return found
+    explanations: list[str | None] = [None] * len(rows)
+    for name, raw, metadata in context.model.modality.find(source, rows):
+        ablations = context.model.modality.ablations(raw, metadata)
+        if ablations:
+            ablated = _scores(context, torch.stack([one.ablated for one in ablations]))
+            names, row = [one.name for one in ablations], rows[name]
+            explanations[row] = _ablation_sentence(names, ablated, scores[row], limits[row])
+    return explanations
 
 
-def _scores(judge: Judge, raw: torch.Tensor) -> Float[np.ndarray, " N"]:
-    columns = embed_raw(judge.model, raw, judge.pairs)
-    ids = {"id": pa.array([str(row) for row in range(len(raw))])}
-    return judge.score(Embeddings(pa.table(ids | {name: to_arrow(values) for name, values in columns.items()})))
+def _scores(context: ScoringContext, raw: torch.Tensor) -> Float[np.ndarray, " N"]:
+    columns = embed_raw(context.model, raw, context.pairs)
+    return context.score(Embeddings.from_columns([str(row) for row in range(len(raw))], columns))
 
 
-def _of_parts(names: list[str], without: np.ndarray, score: float, limit: float) -> str:
-    order = np.argsort(without, kind="stable")
-    fallen = [row for row in order if without[row] < score][:NAMED]
-    if not fallen:
-        return "Unlike the known samples as a whole: no single part of it carries the score."
-    enough = [names[row] for row in fallen if without[row] <= limit]
+def _ablation_sentence(names: list[str], ablated: np.ndarray, score: float, limit: float) -> str:
+    order = np.argsort(ablated, kind="stable")
+    lower = [row for row in order if ablated[row] < score][:NAMED]
+    if not lower:
+        return "Unlike the reference samples as a whole: no single part of it carries the score."
+    enough = [names[row] for row in lower if ablated[row] <= limit]
     if enough:
         return f"It would be accepted without {_or(enough)}."
-    return f"Most of the score comes from {'; '.join(names[row] for row in fallen)}; none of them is enough alone."
+    return f"Most of the score comes from {'; '.join(names[row] for row in lower)}; none of them is enough alone."
 
 
 def _or(names: list[str]) -> str:

@@ -23,7 +23,7 @@ from vssl.decisions.decisions import Decisions
 from vssl.decisions.describe import words
 from vssl.decisions.episodes import episodes
 from vssl.decisions.episodes import write as write_episodes
-from vssl.decisions.explanation import Judge, explain
+from vssl.decisions.explanation import ScoringContext, explain
 from vssl.decisions.measure import Judged, Measured, measure
 from vssl.decisions.policy import EVERYTHING, Binding, Policy, Reference
 from vssl.decisions.samples import Condition, column_of, divide, split, take
@@ -165,14 +165,14 @@ def _table(
     else:
         groups = column_of(samples, policy.group, source)
     limits = np.array([policy.thresholds[g].accept_up_to if g in policy.thresholds else np.nan for g in groups])
-    judge = Judge(model, pairs_of(policy.score), score, reference.bank)
+    context = ScoringContext(model, pairs_of(policy.score), score, reference.bank)
     columns: dict[str, Any] = {
         "id": pa.array(samples.ids, pa.string()),
         "decision": pa.array(decide(policy.thresholds, groups, scores), pa.string()),
         "p_value": pa.array(_p_values(reference, groups, scores)),
         "score": pa.array(scores),
         "group": pa.array(groups, pa.string()),
-        "explanation": pa.array(explain(judge, samples, scores, limits, source), pa.string()),
+        "explanation": pa.array(explain(context, samples, scores, limits, source), pa.string()),
         "nearest": _nearest(samples, reference.bank, NEAREST),
         "nearest_defect": _first(_nearest(samples, reference.defects, 1)),
         "reason": pa.array([_reason(policy, g, s) for g, s in zip(groups, scores, strict=True)], pa.string()),

@@ -1,4 +1,4 @@
-"""A first result in minutes, on made-up pictures of an inspection line whose truth is known.
+"""A first result in minutes, on made-up data whose truth is known: `tour` runs all steps for one kind of data.
 
-A newcomer adds here a generator of another kind of data, and the words for what was found in it.
+A newcomer adds a module `demo` to the folder of a modality: it says what `vssl.modalities.demo.Demo` holds.
 """

@@ -1,4 +1,4 @@
-"""What a kind of data is: how it is read, which views it has, which encoder suits it.
+"""The kinds of data: how each is read, which views it has, which encoder suits it, how it is sent, shown and exported.
 
-A newcomer adds a module with a frozen `Config`, `measure` and `build`; see `base`.
+A newcomer adds a folder: `__init__` with `Config`, `Spec`, `measure`, `describe`, `build`; `modality`; `wire`; `demo`.
 """

@@ -1,16 +1,20 @@
-"""What every modality guarantees to the stages that follow.
+"""The interface of a modality: what training, embedding, decisions, reports, exports and the service need of it.
 
-A modality's module has a frozen `Config`; `DEFAULT_ENCODER`, the name of the encoder that suits; a frozen dataclass
-`Spec`, stored with the run; `measure(source, config)`, which looks at the training data once and returns as a `Spec`
-what has to be known of them ever after (sizes, ranges, mean and spread); `describe(spec) -> DataSummary`, the same for
-a person; and `build(config, spec) -> Modality`.
+The package `vssl.modalities.NAME` has
+- a frozen `Config`, the settings; `DEFAULT_ENCODER`, the name of the encoder that suits;
+- a frozen dataclass `Spec`, stored with the run: what `measure(source, config)` measures on the training data (sizes,
+  ranges, mean and standard deviation), and `describe(spec) -> DataSummary`, the same for a person;
+- `build(config, spec) -> Modality`;
+- a module `wire`, the part without torch (see `vssl.modalities.wire`), and a module `demo` (see `vssl.demo`).
 """
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,7 +33,7 @@ from vssl.modalities.unreadable import Unreadable
 from vssl.types import View
 
 CORRUPTION_LEVELS = (1, 2, 3)
-"""How bad it is, from little to much."""
+"""Severity of a corruption, 3 is the worst."""
 
 OnProgress = Callable[[int, int], None]
 
@@ -38,10 +42,10 @@ class Dataset(Protocol):
     """Samples that training may read in any order, as often as it likes.
 
     Attributes:
-        ids: One name a sample.
-        metadata: One row a sample; training never reads it.
-        fingerprint: Changes whenever the data do.
-        broken: What could not be read and is therefore missing.
+        ids: One name per sample.
+        metadata: One row per sample; training never reads it.
+        fingerprint: Hash that changes whenever the data do.
+        broken: The samples or files that could not be read and are therefore missing.
     """
 
     ids: Sequence[str]
@@ -59,7 +63,11 @@ class Chunk:
     """Consecutive samples of a stream, as `Modality.eval_view` takes them, and what was broken between them.
 
     Attributes:
-        traces: By what each is known again, where that does not follow from the raw sample; see `Modality.traces`.
+        ids: One name per sample.
+        metadata: One row per sample.
+        raw: The samples, batch first.
+        broken: The samples or files that could not be read.
+        traces: What identifies each sample, where that does not follow from the raw sample; see `Modality.traces`.
     """
 
     ids: Sequence[str]
@@ -70,16 +78,43 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of a sample that can be thought away.
+class Ablation:
+    """A sample without one of its parts.
 
     Attributes:
-        name: For a person, in the words of the data: a channel and a span of time, an event's text.
-        without: The raw sample as it would be if nothing were known of this part, or if it had not been there.
+        name: The part, for a person, in the words of the data: a channel and a span of time, the text of an event.
+        ablated: The raw sample as if nothing were known of this part, or as if it had not been there.
     """
 
     name: str
-    without: Tensor
+    ablated: Tensor
+
+
+@dataclass(frozen=True)
+class LabelledSample:
+    """A sample that was sent to the service and labelled by a person.
+
+    Attributes:
+        number: Number of the decision on it.
+        id: Its name, as it was sent.
+        label: normal or defect.
+        group: Its group; empty for none.
+        at: When the decision was stored, UTC.
+        content: Its content; see `vssl.modalities.wire`.
+    """
+
+    number: int
+    id: str
+    label: str
+    group: str
+    at: datetime
+    content: bytes
+
+    @property
+    def stem(self) -> str:
+        """A name for its file, without a suffix: the number, and what of the name can stand in a file name."""
+        name = re.sub(r"\W+", "-", Path(self.id).stem)
+        return f"{self.number}-{name[:60]}"
 
 
 @dataclass(frozen=True)
@@ -87,10 +122,10 @@ class Contents:
     """What a source holds.
 
     Attributes:
-        samples: How many, broken ones included.
-        fingerprint: Changes whenever the samples do.
-        metadata: Fingerprint of their metadata.
-        files: How many files, where what breaks is a file of many samples; else None.
+        samples: Number of samples, broken ones included.
+        fingerprint: Hash that changes whenever the samples do.
+        metadata: Hash of their metadata.
+        files: Number of files, where what breaks is a file of many samples; else None.
     """
 
     samples: int
@@ -100,7 +135,7 @@ class Contents:
 
 
 def check_corruption(kinds: Collection[str], kind: str, level: int) -> None:
-    """Refuse a corruption that a modality does not know.
+    """Refuse a corruption that a modality does not have.
 
     Raises:
         ConfigError: There is no such kind or level.
@@ -113,21 +148,23 @@ class Modality(ABC):
     """A kind of data, with its settings and what was measured on the training data.
 
     Attributes:
-        shape: What an encoder has to know of a sample; images: (channels, height, width).
-        patch_grid: Rows and columns of the grid of patches that feature maps are pooled to; one row for a stretch of
-            time.
-        max_broken: Share of the samples, or of the files where they break as a whole, that may be broken, 0..1.
-        corruptions: What `corrupt` can do; none where nothing is known of the way the data are taken.
         config: Its settings.
         spec: What was measured on the training data.
+        shape: What an encoder has to know of a sample; images: (channels, height, width).
+        max_broken: Largest allowed share of broken samples (of broken files, where a file breaks as a whole), 0..1.
+        corruptions: Kinds of corruption that `corrupt` has; empty if there are none for these data.
+        patch_grid: Rows and columns of the patches of a sample, where its encoders have feature maps; one row is a
+            stretch of time.
+        explained_by_ablations: Whether `ablations` tells which parts of a sample carry its score; else patches do.
     """
 
     config: Any
     spec: Any
     shape: tuple[int, ...]
-    patch_grid: tuple[int, int]
     max_broken: float
     corruptions: Sequence[str] = ()
+    patch_grid: tuple[int, int] = (1, 1)
+    explained_by_ablations: bool = False
 
     @abstractmethod
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Dataset:
@@ -135,7 +172,7 @@ class Modality(ABC):
 
     @abstractmethod
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
-        """Read `source` once, in order, from sample `start` on, `size` samples at a time, in constant memory."""
+        """Read `source` once, in order, from sample `start` on, in chunks of `size` samples, in constant memory."""
 
     @abstractmethod
     def sample(self, source: str | Path, count: int, seed: int) -> Chunk:
@@ -154,22 +191,22 @@ class Modality(ABC):
 
     @abstractmethod
     def contents(self, source: str | Path) -> Contents:
-        """What there is in `source`; reads no sample."""
+        """Number and hashes of the samples of `source`."""
 
     def notes(self, source: str | Path) -> list[str]:
-        """Sentences for a person on how `source` is read: what it was recognised as, and what is left out of it."""
+        """Sentences for a person on how `source` is read: the format that was recognised, and what is left out."""
         return []
 
     def traces(self, chunk: Chunk) -> Sequence[bytes]:
-        """By what each sample is known again, wherever it was cut and however it was saved; none: by its content."""
+        """What identifies each sample, wherever it was cut and however it was saved; empty where its content does."""
         return [b""] * len(chunk.ids)
 
     def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
-        """What is kept of the training to know its samples again: a few bytes each."""
+        """What is stored with a run to recognise its training samples: a few bytes each."""
         return {}
 
     def copies(self, memory: Memory) -> Copies | None:
-        """Finds samples again, by what `remember` kept; None where only the same content is the same sample."""
+        """Recognises samples by what `remember` stored; None where only the same content is the same sample."""
         return None
 
     @abstractmethod
@@ -192,18 +229,15 @@ class Modality(ABC):
         """The raw batch as it is, without augmentation."""
 
     def size_classes(self, raw: Tensor) -> Int[Tensor, " B"]:
-        """A number for each raw sample: those of one number have the same size for the encoder, whoever is beside."""
+        """A class per raw sample: samples of one class have the same size for the encoder, in any batch."""
         return torch.zeros(len(raw), dtype=torch.long)
 
     def raw_descriptor(self, view: View) -> Float[Tensor, "B n"] | None:
-        """The samples themselves, coarsely and in few numbers: what a score can see without any learning.
-
-        None where there is no such thing.
-        """
+        """A coarse description of the samples in few numbers, which a score can use without any learning, or None."""
         return None
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
-        """The raw batch as it would be if something had gone wrong when it was taken.
+        """The raw batch as if something had gone wrong when it was recorded.
 
         Args:
             kind: One of `corruptions`.
@@ -212,24 +246,42 @@ class Modality(ABC):
         Raises:
             ConfigError: There is no such kind or level.
         """
-        raise ConfigError(f"{type(self).__name__} knows no corruption {kind!r}.")
+        raise ConfigError(f"{type(self).__name__} has no corruption {kind!r}.")
 
-    def parts(self, raw: Tensor, metadata: Mapping[str, Any]) -> Sequence[Part]:
-        """What a sample consists of, to find out which parts carry a score; none where places do it.
+    def ablations(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Ablation]:
+        """The sample without each of its parts in turn, to find out which of them carry a score.
 
         Args:
             raw: One raw sample, without the axis of the batch.
             metadata: Its row of the metadata.
         """
-        return ()
+        return []
 
     @abstractmethod
     def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:
-        """Pictures to show a person, or None where a sample is no longer there."""
+        """Pictures of samples for a person; None where a sample is no longer there."""
 
     @abstractmethod
     def draw(self, source: str | Path, path: Path, samples: int, seed: int) -> Path:
         """Write a picture of some samples beside their views."""
+
+    def select_labelled(self, samples: Sequence[LabelledSample]) -> tuple[list[LabelledSample], str]:
+        """The samples that `write_labelled` can write together, and why it cannot write the others."""
+        return list(samples), ""
+
+    @abstractmethod
+    def write_labelled(self, folder: Path, samples: Sequence[LabelledSample], group: str | None) -> tuple[str, str]:
+        """Write samples that people labelled into a new folder, as files of this kind of data.
+
+        Args:
+            group: Name for the column of the groups, or None.
+
+        Returns:
+            The sources of the normal samples and of the defects, as `vssl.api.calibrate` takes them.
+
+        Raises:
+            ConfigError: These data cannot be written.
+        """
 
     def decoder(self, latent: int) -> Decoder:
         """A new decoder from `latent` dimensions to the views of this kind of data.

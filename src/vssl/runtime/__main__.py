@@ -1,4 +1,4 @@
-"""python -m vssl.runtime EXPORT FILE...: decide on image files; a line of JSON each, status 1 if one is rejected."""
+"""python -m vssl.runtime EXPORT FILE...: decide on image files; one line of JSON each, status 1 if one is rejected."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vssl.errors import VsslError
-from vssl.modalities.images.below import pictures_below
-from vssl.runtime.decider import load
+from vssl.runtime.decider import Decider, load
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Decide; errors end with status 2 and a message on standard error."""
     parser = argparse.ArgumentParser(
         prog="python -m vssl.runtime",
@@ -27,13 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="how far this computer's numbers are from the exporter's")
     parser.add_argument("--group", default="", help="the group of the images, where the policy has thresholds by group")
     parser.add_argument("--threads", type=int, default=1, help="cores to use; 1 by default")
-    asked = parser.parse_args(arguments)
+    arguments = parser.parse_args(argv)
     rejected = False
     try:
-        decider = load(asked.export, asked.threads)
-        if asked.check:
+        decider = load(arguments.export, arguments.threads)
+        if arguments.check:
             print(json.dumps(decider.check()))
-        for decision in decider.decide_images(_files(asked.data), asked.group):
+        for decision in decider.decide_files(_files(decider, arguments.data), arguments.group):
             rejected |= decision.decision == "reject"
             values = {name: None if value != value else value for name, value in asdict(decision).items()}
             print(json.dumps(values), flush=True)
@@ -46,18 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(rejected)
 
 
-def _files(data: Sequence[Path]) -> list[Path]:
-    """The pictures, found in folders as the library finds them; what is left aside there is said."""
-    found: list[Path] = []
+def _files(decider: Decider, data: Sequence[Path]) -> list[Path]:
+    """The files of samples, found in folders as the library finds them; notes say what is left out there."""
+    files: list[Path] = []
     for path in data:
         if path.is_dir():
-            below = pictures_below(path)
-            found += [path / name for name in below.names]
-            for note in below.notes:
+            below, notes = decider.file_wire.find_files(path)
+            files += below
+            for note in notes:
                 print(f"Note on {path}: {note}", file=sys.stderr)
         else:
-            found.append(path)
-    return found
+            files.append(path)
+    return files
 
 
 if __name__ == "__main__":

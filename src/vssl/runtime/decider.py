@@ -9,19 +9,14 @@ from datetime import date
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from vssl.config import from_dict
 from vssl.errors import BrokenFileError, ExportError
-from vssl.modalities.images import tiff
-from vssl.modalities.images.decode import Canvas, decode
+from vssl.modalities.wire import FileWire, Wire, build
 from vssl.runtime.folder import GOLDEN, KNOWN, MODEL, POLICY, Export, read
 from vssl.runtime.sessions import VERSION, outputs, session
-
-if TYPE_CHECKING:
-    from vssl.modalities.events.encoding import Encoder
 
 KINDS = {"tensor(float)": "float32", "tensor(double)": "float64"}
 ALIKE = 1e-3  # how far another version of onnxruntime may be from the numbers that the policy was made with
@@ -139,59 +134,45 @@ class Decider:
             for name, group, score, rows in zip(names, groups or [""] * len(scores), scores, nearest, strict=True)
         ]
 
-    def decide_images(self, files: Iterable[Path], group: str = "") -> Iterator[Decision]:
-        """Decide on image files, in their order, and on each page of a TIFF file.
+    def decide_files(self, files: Iterable[Path], group: str = "") -> Iterator[Decision]:
+        """Decide on the samples of files, in their order: on each image, and on each page of a TIFF file.
 
-        One that cannot be read is reviewed, and none is lost.
+        A file that cannot be read is reviewed, and none is lost.
+
+        Raises:
+            ExportError: As `decide`; or the samples of this model do not come as files of their own.
         """
+        wire = self.file_wire
         for file in files:
             try:
-                pages = tiff.each_page(file.read_bytes(), str(file))
+                samples = wire.split(file.read_bytes(), str(file))
             except OSError as error:
                 yield unreadable(str(file), str(error.strerror))
                 continue
-            for name, data in pages:
+            for name, content in samples:
                 try:
-                    raw = self.image(data, name)[None]
+                    raw = wire.decode(content, name)[None]
                 except BrokenFileError as error:
                     yield unreadable(name, error.reason)
                 else:
                     yield from self.decide(raw, [name], [group])
 
-    def image(self, data: bytes, name: str) -> np.ndarray:
-        """The raw sample of an image file's bytes: uint8 [C, H, W].
-
-        Raises:
-            BrokenFileError: It cannot be read.
-            ExportError: The model takes no images.
-        """
-        if self.about["modality"] != "images":
-            raise ExportError(f"This model takes {self.about['modality']}, no images: give raw samples.")
-        return decode(data, name, Canvas(**self.about["spec"]["canvas"]))
-
-    def lines(self, texts: Sequence[str], name: str) -> np.ndarray:
-        """The raw sample of the lines of one session or window of a log: int16 [2, T].
-
-        Raises:
-            BrokenFileError: There is no line, or one that cannot be used.
-            ExportError: The model takes no logs.
-        """
-        return self.log_encoder(texts, name)
-
     @cached_property
-    def log_encoder(self) -> Encoder:
-        """Of the lines of logs.
+    def wire(self) -> Wire:
+        """Decodes single samples of the kind of data that the model takes."""
+        return build(self.about["modality"], self.about["spec"])
+
+    @property
+    def file_wire(self) -> FileWire:
+        """The same, where samples are files.
 
         Raises:
-            ExportError: The model takes no logs.
+            ExportError: The samples of this model do not come as files of their own.
         """
-        if self.about["modality"] != "events":
-            raise ExportError(f"This model takes {self.about['modality']}, no logs: give raw samples.")
-        # Imported here, as other models need none of it.
-        from vssl.modalities.events import Spec
-        from vssl.modalities.events.encoding import Encoder
-
-        return Encoder(from_dict(Spec, self.about["spec"], "spec"))
+        if not isinstance(self.wire, FileWire):
+            kind = self.about["modality"]
+            raise ExportError(f"This model takes {kind}, which do not come as one file per sample: give raw samples.")
+        return self.wire
 
     def check_policy(self) -> None:
         """See that decisions can be made here and today.

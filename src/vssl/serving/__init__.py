@@ -1,5 +1,5 @@
-"""Decisions over HTTP: `vssl serve` answers for an export, stores every decision, and says how it is doing.
+"""Decisions over HTTP: `vssl serve` decides by an export, stores every decision and reports metrics.
 
-`app` has the addresses, `batching` decides on what waits together, `store` keeps decisions, `limits` refuses what is
-too much. A newcomer adds an address to `app`; what is decided, and how, is `vssl.runtime`'s.
+`app` has the addresses, `requests` the bodies, `batching` forms batches, `store` keeps decisions, `review_export` makes
+calibration data of labels. A newcomer adds an address to `app`; decisions are made in `vssl.runtime`.
 """

@@ -1,92 +1,90 @@
-"""What the service is asked and answers, as OpenAPI describes it."""
+"""Decisions as they are stored and answered, and the other answers of the service, as OpenAPI describes them."""
 
 from __future__ import annotations
 
 import math
-from datetime import datetime
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from vssl.serving.service import Stored
+from vssl.runtime.decider import Decision
 from vssl.serving.tables import LARGEST_NUMBER
 
 Outcome = Literal["accept", "review", "reject"]
+Label = Literal["normal", "defect", "unsure"]
+Queue = Literal["review", "reject"]
 Number = Annotated[int, Query(ge=0, le=LARGEST_NUMBER)]
 """The number of a decision, in the query of an address."""
 
 
-class Window(BaseModel):
-    """A window of series."""
-
-    id: str = Field("", description="Its name.", max_length=1000)
-    values: list[list[float | None]] = Field(description="Channels of rows, in the units of the data; null is missing.")
-    group: str = Field("", description="Where the policy has thresholds by group.", max_length=1000)
+def utc(time: datetime) -> datetime:
+    """SQLite keeps no time zone, and what was stored is UTC."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-class Windows(BaseModel):
-    """Windows to be decided on."""
-
-    samples: list[Window] = Field(min_length=1)
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
-class Log(BaseModel):
-    """A session or a window of an event log."""
-
-    id: str = Field("", description="Its name.", max_length=1000)
-    lines: list[str] = Field(description="Its lines as in the log; of ready sessions the events.", min_length=1)
-    group: str = Field("", description="Where the policy has thresholds by group.", max_length=1000)
+Utc = Annotated[datetime, AfterValidator(utc)]
 
 
-class Logs(BaseModel):
-    """Sessions or windows to be decided on."""
+class DecisionAnswer(BaseModel):
+    """The part of a stored decision that answers a request to decide."""
 
-    samples: list[Log] = Field(min_length=1)
-
-
-class Decided(BaseModel):
-    """What becomes of one sample."""
-
-    number: int = Field(description="Of the decision in the database.")
+    number: int = Field(0, description="Number of the decision in the database; 0 before it is stored.")
     id: str
     decision: Outcome
-    score: float | None = Field(description="Higher is worse; null for what cannot be read.")
-    p_value: float | None = Field(description="Among the normals of the group; null where there is none.")
-    nearest: list[str] = Field(description="Ids of the nearest known samples.")
-    reason: str = Field(description="Why it is reviewed without a score or a threshold.")
-    policy: str = Field(description="SHA-256 of the policy that it was made by.")
+    score: float | None = Field(description="Higher is worse; null for a sample that cannot be read.")
+    p_value: float | None = Field(description="Among the normal samples of the group; null where there is none.")
+    nearest: list[str] = Field(description="Ids of the nearest reference samples.")
+    reason: str = Field(description="Why the sample is reviewed without a score or a threshold.")
+    policy: str = Field(description="SHA-256 of the policy that made the decision.")
+
+
+class StoredDecision(DecisionAnswer):
+    """A decision in the database."""
+
+    at: Utc = Field(default_factory=lambda: datetime.now(UTC), description="When it was stored, UTC.")
+    group: str
+    content: str = Field(description="SHA-256 of what was sent.")
+    model: str
+    # For the pages alone, and not answered: drawn at random for people to look at, the position on the map, how unlike
+    # the reference each patch is, and the last label by a person, where it was asked for.
+    audit: bool = Field(False, exclude=True)
+    x: float | None = Field(None, exclude=True)
+    y: float | None = Field(None, exclude=True)
+    heat: list[list[float]] | None = Field(None, exclude=True)
+    label: Label | None = Field(None, exclude=True)
+    by: str | None = Field(None, exclude=True)
+
+    @property
+    def queue(self) -> Queue | None:
+        """The queue in which it waits for a person; None if nobody is asked."""
+        if self.audit or self.decision == "review":
+            return "review"
+        return "reject" if self.decision == "reject" else None
 
     @classmethod
-    def of(cls, stored: Stored) -> Decided:
-        found = stored.decision
-        score, p_value = (value if math.isfinite(value) else None for value in (found.score, found.p_value))
-        return cls(
-            number=stored.number,
-            id=found.id,
-            decision=found.decision,  # type: ignore[arg-type]
-            score=score,
-            p_value=p_value,
-            nearest=list(found.nearest),
-            reason=found.reason,
-            policy=stored.policy,
-        )
+    def of(cls, decision: Decision, **values: Any) -> Self:
+        """A decision that is about to be stored.
+
+        Args:
+            values: `group`, `content`, `model` and `policy`; and where there are any `audit`, `x`, `y` and `heat`.
+        """
+        numbers = {"score": _finite(decision.score), "p_value": _finite(decision.p_value)}
+        return cls(**asdict(decision) | numbers | values)
 
 
 class Decisions(BaseModel):
     """The decisions on the samples of a request, in their order; they are stored."""
 
-    decisions: list[Decided]
+    decisions: Sequence[DecisionAnswer]
     model: str = Field(description="SHA-256 of the model's file.")
-
-
-class Past(Decided):
-    """A decision in the database."""
-
-    at: datetime = Field(description="When it was stored, UTC.")
-    group: str
-    content: str = Field(description="SHA-256 of what was sent.")
-    model: str
 
 
 class Health(BaseModel):

@@ -1,26 +1,23 @@
-"""The addresses of the service."""
+"""The addresses of the service for programs: one to decide, and those that tell what was decided and by what."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: FastAPI could not resolve the dependency that is made in `build`.
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Annotated, Any
 
-import numpy as np
-from fastapi import FastAPI, File, Form, HTTPException, Query, Request, UploadFile
-from fastapi.exceptions import RequestValidationError
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from vssl.errors import VsslError
-from vssl.serving.answers import Decided, Decisions, Health, Logs, Number, Outcome, Past, Window, Windows
-from vssl.serving.batching import BusyError, Unread
-from vssl.serving.limits import Gate, Limits
+from vssl.serving.answers import Decisions, Health, Number, Outcome, StoredDecision
+from vssl.serving.batching import BusyError
+from vssl.serving.limits import Limits, RequestGuard
 from vssl.serving.pages import routes as pages
-from vssl.serving.service import Sample, Service
+from vssl.serving.requests import Received, reader
+from vssl.serving.service import Service
 
 RETRY_AFTER_S = "1"
 DESCRIPTION = "Decisions by an exported model and its policy. Every decision is stored before it is answered."
@@ -38,10 +35,14 @@ def build(service: Service, limits: Limits) -> FastAPI:
 
     # The pages that FastAPI offers load scripts from elsewhere; nothing here does.
     app = FastAPI(title="vssl", description=DESCRIPTION, lifespan=life, docs_url=None, redoc_url=None)
-    app.add_middleware(Gate, limits=limits)
+    app.add_middleware(RequestGuard, limits=limits)
     app.add_exception_handler(VsslError, _failed)
 
-    async def decided(samples: Sequence[Unread[Sample]]) -> Decisions:
+    wire = service.decider.wire
+    read = reader(wire, service.sample, limits.samples)
+
+    @app.post("/v1/decide", description=wire.request_help)
+    async def decide(samples: Annotated[Received, Depends(read)]) -> Decisions:
         try:
             stored = await asyncio.wait_for(service.batcher(samples), limits.seconds)
         except BusyError as error:
@@ -50,41 +51,7 @@ def build(service: Service, limits: Limits) -> FastAPI:
         except TimeoutError as error:
             message = f"There was no decision within {limits.seconds:g} s; it may be stored later."
             raise HTTPException(503, message, {"Retry-After": RETRY_AFTER_S}) from error
-        return Decisions(decisions=[Decided.of(item) for item in stored], model=service.model)
-
-    def check_count(count: int) -> None:
-        if count > limits.samples:
-            raise HTTPException(413, f"A request may have {limits.samples} samples, and this has {count}.")
-
-    if service.decider.about["modality"] == "images":
-
-        @app.post("/v1/decide")
-        async def decide_images(
-            files: Annotated[list[UploadFile], File(description="Image files: PNG, JPEG, WebP, BMP, TIFF.")],
-            group: Annotated[str, Form(description="Of all of them, where the policy has thresholds by group.")] = "",
-        ) -> Decisions:
-            """Decide on image files. One that cannot be read is reviewed."""
-            check_count(len(files))
-            return await decided([Unread(partial(_image, service, file, group), file.size or 0) for file in files])
-    elif service.decider.about["modality"] == "events":
-
-        @app.post("/v1/decide")
-        async def decide_logs(logs: Logs) -> Decisions:
-            """Decide on sessions or windows of an event log. One with a line that cannot be used is reviewed."""
-            check_count(len(logs.samples))
-            return await decided(
-                [Unread(partial(service.log, log.lines, log.id, log.group), _bytes(log.lines)) for log in logs.samples]
-            )
-    else:
-
-        @app.post("/v1/decide")
-        async def decide_windows(windows: Windows) -> Decisions:
-            """Decide on windows of series, as long as those of the training."""
-            check_count(len(windows.samples))
-            for window in windows.samples:
-                _check_shape(window, *service.decider.shape)
-            size = 8 * math.prod(service.decider.shape)
-            return await decided([Unread(partial(_window, service, window), size) for window in windows.samples])
+        return Decisions(decisions=stored, model=service.model)
 
     @app.get("/v1/health")
     def health() -> Health:
@@ -100,15 +67,15 @@ def build(service: Service, limits: Limits) -> FastAPI:
 
     @app.get("/v1/policy")
     def policy() -> dict[str, Any]:
-        """The policy in force: thresholds, what is guaranteed, in words too, and until when."""
+        """The policy in force: thresholds, the guarantee, also in words, and the date of expiry."""
         return service.decider.policy or {}
 
     @app.get("/v1/decisions")
     def decisions(
         limit: Annotated[int, Query(ge=1, le=1000)] = 100, before: Number | None = None, decision: Outcome | None = None
-    ) -> list[Past]:
-        """Decisions in the database, the newest first; go on with `before`, the last number."""
-        return [Past(**row) for row in service.store.latest(limit, before, decision)]
+    ) -> list[StoredDecision]:
+        """Decisions in the database, the newest first; for the next page give the last number as `before`."""
+        return service.store.latest(limit, before, decision)
 
     app.include_router(pages.build(service, limits))
 
@@ -119,25 +86,6 @@ def build(service: Service, limits: Limits) -> FastAPI:
     return app
 
 
-def _image(service: Service, file: UploadFile, group: str) -> Sample:
-    return service.image(file.file.read(), file.filename or "", group)
-
-
-def _bytes(lines: Sequence[str]) -> int:
-    """Of lines in a file; JSON may hold half a pair of surrogates."""
-    return sum(len(line.encode("utf-8", "surrogatepass")) + 1 for line in lines)
-
-
-def _check_shape(window: Window, channels: int, rows: int) -> None:
-    if len(window.values) != channels or any(len(row) != rows for row in window.values):
-        message = f"{window.id or 'A window'} is not {channels} channels of {rows} rows."
-        raise RequestValidationError([{"loc": ("body", "samples"), "msg": message, "type": "value_error"}])
-
-
-def _window(service: Service, window: Window) -> Sample:
-    return service.window(np.array(window.values, dtype=np.float64), window.id, window.group)
-
-
 def _failed(_request: Request, error: Exception) -> JSONResponse:
-    """A policy that has expired, or a database that is gone, is nothing the asker can mend."""
+    """A policy that has expired, or a database that is gone: the client can do nothing about it."""
     return JSONResponse({"detail": str(error)}, 503)

@@ -1,4 +1,4 @@
-"""Micro-batching: what arrives while a batch is being decided on waits, and is decided on together."""
+"""Micro-batching: samples that arrive while a batch is being decided on wait, and form the next batch."""
 
 from __future__ import annotations
 
@@ -8,60 +8,60 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
-Asked = TypeVar("Asked")
-Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class BusyError(Exception):
-    """More is waiting already than will be taken."""
+    """As many samples are waiting already as may wait."""
 
 
 @dataclass(frozen=True)
-class Unread(Generic[Asked]):
-    """What was sent and is not read yet.
+class PendingSample(Generic[Item]):
+    """A sample that was sent and is not decoded yet.
 
     Attributes:
-        read: What reads it, in any thread.
-        size: Of what was sent, in bytes.
+        read: Decodes it; may run in any thread.
+        size: Size of what was sent, in bytes.
     """
 
-    read: Callable[[], Asked]
+    read: Callable[[], Item]
     size: int
 
 
 @dataclass(frozen=True)
-class _Waiting(Generic[Asked, Answer]):
-    asked: Asked
+class _Waiting(Generic[Item, Result]):
+    item: Item
     size: int
-    answer: asyncio.Future[Answer]
+    result: asyncio.Future[Result]
 
 
-class Batcher(Generic[Asked, Answer]):
-    """One thread works on batches; a batch is whatever waits when the thread is free, so nobody waits for company.
+class Batcher(Generic[Item, Result]):
+    """One thread works on batches of whatever waits when it is free: batches form without added latency.
 
-    What is sent is read first, in other threads, if there is room for it.
+    Samples are decoded first, in other threads, if there is room for them.
 
     Attributes:
-        waiting: How many wait now, read or not.
+        waiting: How many samples wait now, decoded or not.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Asked]], Sequence[Answer]],
-        most: int = 64,
-        room: int = 512,
-        room_bytes: int = 2**28,
+        work: Callable[[Sequence[Item]], Sequence[Result]],
+        max_batch: int = 64,
+        max_waiting: int = 512,
+        max_bytes: int = 2**28,
     ) -> None:
         """
         Args:
-            work: One answer for each of a batch, in order; runs in a thread of its own.
-            most: Largest batch.
-            room: So many may wait; more are refused.
-            room_bytes: So many bytes may wait; more are refused, unless nothing else waits.
+            work: Gives one result per item of a batch, in order; runs in a thread of its own.
+            max_batch: Largest batch.
+            max_waiting: Most samples that may wait; more are refused.
+            max_bytes: Most bytes that may wait; more are refused, unless nothing else waits.
         """
-        self._work, self._most, self._room = work, most, room
-        self._room_bytes, self._bytes, self._unread = room_bytes, 0, 0
-        self._queue: asyncio.Queue[_Waiting[Asked, Answer]] = asyncio.Queue()
+        self._work, self._max_batch, self._max_waiting, self._max_bytes = work, max_batch, max_waiting, max_bytes
+        self._bytes = self._unread = 0
+        self._queue: asyncio.Queue[_Waiting[Item, Result]] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="decide")
         self._task: asyncio.Task[None] | None = None
 
@@ -74,7 +74,7 @@ class Batcher(Generic[Asked, Answer]):
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Answer all that wait, then stop."""
+        """Finish all samples that wait, then stop."""
         while self._unread:
             await asyncio.sleep(0.01)
         await self._queue.join()
@@ -82,52 +82,53 @@ class Batcher(Generic[Asked, Answer]):
             self._task.cancel()
         self._thread.shutdown()
 
-    async def __call__(self, asked: Sequence[Unread[Asked]]) -> list[Answer]:
-        """The answers, once they are there; all of `asked` are taken or none, before any of them is read.
+    async def __call__(self, samples: Sequence[PendingSample[Item]]) -> list[Result]:
+        """The results, once they are there; all samples are taken or none, before any of them is decoded.
 
-        What was taken is read and decided on also if who asked has gone away: threads that read cannot be stopped, and
-        what they read keeps its room.
+        Samples that were taken are finished even if the client has gone away: threads that decode cannot be stopped,
+        and until they end their bytes count.
 
         Raises:
-            BusyError: There is no room for them.
+            BusyError: There is no room for the samples.
         """
-        size = sum(item.size for item in asked)
-        if self.waiting + len(asked) > self._room or (self._bytes and self._bytes + size > self._room_bytes):
+        size = sum(sample.size for sample in samples)
+        full = self._bytes and self._bytes + size > self._max_bytes
+        if full or self.waiting + len(samples) > self._max_waiting:
             raise BusyError(f"{self.waiting} samples are waiting already.")
-        self._unread += len(asked)
+        self._unread += len(samples)
         self._bytes += size
-        return await asyncio.shield(self._answers(asked, size))
+        return await asyncio.shield(self._results(samples, size))
 
-    async def _answers(self, asked: Sequence[Unread[Asked]], size: int) -> list[Answer]:
-        # In threads: reading takes longer than deciding. All of them are awaited, also after a failure.
-        found = await asyncio.gather(*(asyncio.to_thread(item.read) for item in asked), return_exceptions=True)
-        self._unread -= len(asked)
-        for failure in found:
+    async def _results(self, samples: Sequence[PendingSample[Item]], size: int) -> list[Result]:
+        # In threads: decoding takes longer than deciding. All of them are awaited, also after a failure.
+        decoded = await asyncio.gather(*(asyncio.to_thread(one.read) for one in samples), return_exceptions=True)
+        self._unread -= len(samples)
+        for failure in decoded:
             if isinstance(failure, BaseException):
                 self._bytes -= size
                 raise failure
         loop = asyncio.get_running_loop()
-        read = cast("list[Asked]", found)
-        waiting = [_Waiting(item, sent.size, loop.create_future()) for item, sent in zip(read, asked, strict=True)]
-        for item in waiting:
-            self._queue.put_nowait(item)
-        return list(await asyncio.gather(*(item.answer for item in waiting)))
+        pairs = zip(cast("list[Item]", decoded), samples, strict=True)
+        waiting = [_Waiting(item, sample.size, loop.create_future()) for item, sample in pairs]
+        for one in waiting:
+            self._queue.put_nowait(one)
+        return list(await asyncio.gather(*(one.result for one in waiting)))
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             batch = [await self._queue.get()]
-            while len(batch) < self._most and not self._queue.empty():
+            while len(batch) < self._max_batch and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             try:
-                answers = await loop.run_in_executor(self._thread, self._work, [item.asked for item in batch])
-                for item, answer in zip(batch, answers, strict=True):
-                    item.answer.set_result(answer)
+                results = await loop.run_in_executor(self._thread, self._work, [one.item for one in batch])
+                for one, result in zip(batch, results, strict=True):
+                    one.result.set_result(result)
             except Exception as error:
-                for item in batch:
-                    if not item.answer.done():
-                        item.answer.set_exception(error)
+                for one in batch:
+                    if not one.result.done():
+                        one.result.set_exception(error)
             finally:
-                for item in batch:
-                    self._bytes -= item.size
+                for one in batch:
+                    self._bytes -= one.size
                     self._queue.task_done()

@@ -1,4 +1,4 @@
-"""What is refused before anything is done with it: too many bytes, another host, a page of somebody else, no token."""
+"""Requests that are refused before they are handled: too many bytes, another host or origin, no access token."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OPEN = ("/v1/health", "/sign-in", "/static/page.css", "/static/icon.svg")
-"""Addresses that need no token: who watches the service has none, and who signs in not yet."""
+"""Addresses that need no token: that of the monitoring, and those for signing in."""
 COOKIE = "vssl-token"
-"""Carries the token from the page on which people sign in."""
+"""Cookie that carries the token of people who signed in."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may ask for.
+    """Limits of a request, and who may send it.
 
     Attributes:
-        megabytes: Of its body.
-        samples: In one request.
-        seconds: Until it is answered.
-        token: What it must carry as `Authorization: Bearer TOKEN`; None for nothing.
-        hosts: Names under which the service may be asked, against pages that rebind theirs; None for any.
+        megabytes: Largest body, in MB.
+        samples: Most samples per request.
+        seconds: Longest time until the answer.
+        token: Access token, sent as `Authorization: Bearer TOKEN`; None for no token.
+        hosts: Host names that are accepted, against pages that rebind theirs; None for any.
     """
 
     megabytes: int = 64
@@ -37,8 +37,8 @@ class Limits:
     hosts: tuple[str, ...] | None = ("127.0.0.1", "localhost", "::1")
 
 
-class Gate:
-    """An ASGI application in front of another."""
+class RequestGuard:
+    """ASGI middleware that refuses requests outside of the limits."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app, self._limits = app, limits
@@ -64,10 +64,10 @@ class Gate:
         host = headers.get("host", "")
         name = _split(f"//{host}").hostname or ""
         if self._limits.hosts is not None and name not in self._limits.hosts:
-            return 421, f"This service is not {name!r}."
+            return 421, f"This service does not answer under the name {name!r}."
         origin = headers.get("origin")
         if origin is not None and _split(origin).netloc != host:
-            return 403, f"A page of {origin} may not ask this service."
+            return 403, f"Pages of {origin} may not send requests to this service."
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self._limits.megabytes * 2**20:
             return 413, too_large(self._limits.megabytes)
@@ -81,7 +81,7 @@ class Gate:
 
 
 class _Body:
-    """Counts the body of a request as it comes, and hangs up on who is answered before all of it has come."""
+    """Counts the body of a request as it arrives, and closes the connection if the answer comes before its end."""
 
     def __init__(self, headers: Headers, receive: Receive, send: Send, megabytes: int) -> None:
         self._receive, self._send, self._megabytes = receive, send, megabytes
@@ -104,17 +104,17 @@ class _Body:
 
 
 def too_large(megabytes: int) -> str:
-    """What is said to who sends too much."""
+    """Message for a request that is too large."""
     return f"A request may have {megabytes} MB."
 
 
 def same(given: str, expected: str) -> bool:
-    """Compare secrets in a time that does not tell how much of them is right."""
+    """Compare secrets in constant time."""
     return secrets.compare_digest(given.encode(), expected.encode())
 
 
 def _split(address: str) -> SplitResult:
-    """The parts of an address; none of one that makes no sense."""
+    """The parts of an address; empty ones if it is invalid."""
     try:
         return urlsplit(address)
     except ValueError:

@@ -1,122 +1,124 @@
-"""What people say of samples: who is asked about which, what they said, and what follows from it."""
+"""The review of decisions by people: the queues, the labels that people give, and the counts that follow from them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Select, and_, func, insert, select
 
+from vssl.serving.answers import Label, Queue, StoredDecision
 from vssl.serving.store import Store, failures, plain
-from vssl.serving.tables import DECISIONS, POLICIES, VERDICTS
+from vssl.serving.tables import DECISIONS, LABELS, POLICIES
 
-Queue = Literal["review", "reject"]
-Verdict = Literal["normal", "defect", "unsure"]
+LABEL = LABELS.c.verdict.label("label")
+LABEL_COLUMNS = (LABELS.c.at, LABELS.c.decision, LABEL, LABELS.c.by, LABELS.c.note)
 QUEUES: tuple[Queue, ...] = ("review", "reject")
 
 
 class Reviews:
-    """The queues and the verdicts in a database of decisions. All methods raise `StorageError` if it cannot be used."""
+    """The queues and the labels in a database of decisions. All methods raise `StorageError` if it cannot be used."""
 
     def __init__(self, store: Store) -> None:
         self._engine = store.engine
 
-    def next(self, queue: Queue, after: int = 0) -> dict[str, Any] | None:
-        """The oldest decision that waits for a verdict, of those with a larger number than `after`."""
+    def next(self, queue: Queue, after: int = 0) -> StoredDecision | None:
+        """The oldest decision in a queue that has no label, of those with a larger number than `after`."""
         query = _waiting(select(DECISIONS), queue).where(DECISIONS.c.number > after).order_by(DECISIONS.c.number)
-        found = self._rows(query.limit(1))
-        return found[0] if found else None
+        return next(iter(self._decisions(query.limit(1))), None)
 
     def waiting(self) -> dict[Queue, int]:
-        """How many wait in each queue."""
+        """How many decisions wait in each queue."""
         with failures("read"), self._engine.connect() as connection:
             return {
                 queue: connection.scalar(_waiting(select(func.count()).select_from(DECISIONS), queue)) or 0
                 for queue in QUEUES
             }
 
-    def decision(self, number: int) -> dict[str, Any] | None:
+    def decision(self, number: int) -> StoredDecision | None:
         """One decision."""
-        found = self._rows(select(DECISIONS).where(DECISIONS.c.number == number))
-        return found[0] if found else None
+        return next(iter(self._decisions(select(DECISIONS).where(DECISIONS.c.number == number))), None)
 
-    def judge(self, number: int, verdict: Verdict, by: str, note: str) -> None:
-        """Put on record what somebody says of a sample."""
-        row = {"at": datetime.now(UTC), "decision": number, "verdict": verdict, "by": by, "note": note}
+    def label(self, number: int, label: Label, by: str, note: str) -> None:
+        """Store a label that a person gives to a sample."""
+        row = {"at": datetime.now(UTC), "decision": number, "verdict": label, "by": by, "note": note}
         with failures("written"), self._engine.begin() as connection:
-            connection.execute(insert(VERDICTS), row)
+            connection.execute(insert(LABELS), row)
 
-    def verdicts(self, number: int) -> list[dict[str, Any]]:
-        """All that was said of a sample, the newest first."""
-        return self._rows(select(VERDICTS).where(VERDICTS.c.decision == number).order_by(VERDICTS.c.number.desc()))
+    def labels(self, number: int) -> list[dict[str, Any]]:
+        """All labels of a sample, the newest first: at, label, by, note."""
+        return self._rows(select(*LABEL_COLUMNS).where(LABELS.c.decision == number).order_by(LABELS.c.number.desc()))
 
     def history(
-        self, search: str = "", decision: str = "", verdict: str = "", before: int | None = None, count: int = 50
-    ) -> list[dict[str, Any]]:
-        """Decisions with the last verdict on each, the newest first.
+        self, search: str = "", decision: str = "", label: str = "", before: int | None = None, count: int = 50
+    ) -> list[StoredDecision]:
+        """Decisions with the last label of each, the newest first.
 
         Args:
             search: Part of the id.
-            decision: Only accept, review or reject.
-            verdict: Only normal, defect or unsure; or none, for those without.
-            before: Only those with a smaller number.
+            decision: Return only this outcome: accept, review or reject.
+            label: Return only this label: normal, defect or unsure; or none, for decisions without one.
+            before: Return only decisions with a smaller number.
         """
-        query = _judged(DECISIONS, VERDICTS.c.verdict, VERDICTS.c.by).order_by(DECISIONS.c.number.desc()).limit(count)
+        query = _labelled(DECISIONS, LABEL, LABELS.c.by).order_by(DECISIONS.c.number.desc()).limit(count)
         if search:
             query = query.where(DECISIONS.c.id.contains(search, autoescape=True))
         if decision:
             query = query.where(DECISIONS.c.decision == decision)
-        if verdict:
-            found = VERDICTS.c.verdict
-            query = query.where(found.is_(None) if verdict == "none" else found == verdict)
+        if label:
+            own = LABELS.c.verdict
+            query = query.where(own.is_(None) if label == "none" else own == label)
         if before is not None:
             query = query.where(DECISIONS.c.number < before)
-        return self._rows(query)
+        return self._decisions(query)
 
     def counts(self, since: datetime) -> list[tuple[str, bool, str, int, int]]:
-        """How many decisions since then: decision, drawn at random or not, the last verdict or "", count, samples.
+        """How many decisions since then, by outcome, whether drawn at random, and the last label or "".
 
-        A sample that was sent more than once is several decisions.
+        Each row ends with the number of decisions and of different samples: one that was sent twice is two decisions.
         """
-        keys = (DECISIONS.c.decision, DECISIONS.c.audit, func.coalesce(VERDICTS.c.verdict, ""))
-        query = _judged(*keys, func.count(), func.count(DECISIONS.c.content.distinct()))
+        keys = (DECISIONS.c.decision, DECISIONS.c.audit, func.coalesce(LABELS.c.verdict, ""))
+        query = _labelled(*keys, func.count(), func.count(DECISIONS.c.content.distinct()))
         with failures("read"), self._engine.connect() as connection:
-            found = connection.execute(query.where(DECISIONS.c.at >= since).group_by(*keys))
-            return [tuple(row) for row in found]
+            rows = connection.execute(query.where(DECISIONS.c.at >= since).group_by(*keys))
+            return [tuple(row) for row in rows]
 
     def scores(self, since: datetime) -> list[tuple[str, float, str]]:
-        """Group, score and last verdict or "" of each decision since then that has a score."""
-        query = _judged(DECISIONS.c.group, DECISIONS.c.score, func.coalesce(VERDICTS.c.verdict, ""))
+        """Group, score and last label or "" of each decision since then that has a score."""
+        query = _labelled(DECISIONS.c.group, DECISIONS.c.score, func.coalesce(LABELS.c.verdict, ""))
         with failures("read"), self._engine.connect() as connection:
-            found = connection.execute(query.where(DECISIONS.c.at >= since, DECISIONS.c.score.is_not(None)))
-            return [tuple(row) for row in found]
+            rows = connection.execute(query.where(DECISIONS.c.at >= since, DECISIONS.c.score.is_not(None)))
+            return [tuple(row) for row in rows]
 
-    def labelled(self) -> list[dict[str, Any]]:
-        """Of what was drawn at random all with a verdict: number, id, content, group, at, score, verdict.
+    def labelled(self) -> list[StoredDecision]:
+        """All decisions that were drawn at random and have a label, the newest label first.
 
-        The newest verdict first: of several on one sample, sent more than once, the first here counts.
+        Of several decisions on one sample, sent more than once, the first one here counts.
         """
-        keys = ("number", "id", "content", "group", "at", "score")
-        query = _judged(*(DECISIONS.c[key] for key in keys), VERDICTS.c.verdict)
-        judged = query.where(DECISIONS.c.audit, VERDICTS.c.verdict.is_not(None))
-        return self._rows(judged.order_by(VERDICTS.c.number.desc()))
+        query = _labelled(DECISIONS, LABEL, LABELS.c.by)
+        drawn = query.where(DECISIONS.c.audit, LABELS.c.verdict.is_not(None))
+        return self._decisions(drawn.order_by(LABELS.c.number.desc()))
 
-    def unjudged(self) -> int:
-        """How many samples were drawn at random and have no verdict, however often each was sent."""
-        judged = select(DECISIONS.c.content).join(VERDICTS, VERDICTS.c.decision == DECISIONS.c.number)
+    def unlabelled(self) -> int:
+        """How many samples were drawn at random and have no label, however often each was sent."""
+        labelled = select(DECISIONS.c.content).join(LABELS, LABELS.c.decision == DECISIONS.c.number)
         query = select(func.count(DECISIONS.c.content.distinct()))
         with failures("read"), self._engine.connect() as connection:
-            return connection.scalar(query.where(DECISIONS.c.audit, DECISIONS.c.content.not_in(judged))) or 0
+            return connection.scalar(query.where(DECISIONS.c.audit, DECISIONS.c.content.not_in(labelled))) or 0
 
     def changes(self, count: int = 200) -> list[dict[str, Any]]:
-        """Who changed what, the newest first: verdicts, and versions of the policy."""
-        said = self._rows(select(VERDICTS).order_by(VERDICTS.c.number.desc()).limit(count))
-        made = self._rows(
+        """Labels and versions of the policy, the newest first, each with the person who made it."""
+        labels = self._rows(select(*LABEL_COLUMNS).order_by(LABELS.c.number.desc()).limit(count))
+        versions = self._rows(
             select(POLICIES.c.at, POLICIES.c.by, POLICIES.c.why, POLICIES.c.policy)
             .order_by(POLICIES.c.number.desc())
             .limit(count)
         )
-        return sorted([*said, *made], key=lambda row: row["at"], reverse=True)[:count]
+        return sorted([*labels, *versions], key=lambda row: row["at"], reverse=True)[:count]
+
+    def _decisions(self, query: Select[Any]) -> list[StoredDecision]:
+        with failures("read"), self._engine.connect() as connection:
+            return [StoredDecision(**row._mapping) for row in connection.execute(query)]
 
     def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
         with failures("read"), self._engine.connect() as connection:
@@ -124,12 +126,12 @@ class Reviews:
 
 
 def _waiting(query: Select[Any], queue: Queue) -> Select[Any]:
-    said = select(VERDICTS.c.number).where(VERDICTS.c.decision == DECISIONS.c.number)
-    return query.where(DECISIONS.c.ask == queue, ~said.exists())
+    labels = select(LABELS.c.number).where(LABELS.c.decision == DECISIONS.c.number)
+    return query.where(DECISIONS.c.ask == queue, ~labels.exists())
 
 
-def _judged(*columns: Any) -> Select[Any]:
-    """Decisions beside the last verdict on each."""
-    last = select(func.max(VERDICTS.c.number)).group_by(VERDICTS.c.decision)
-    own = and_(VERDICTS.c.decision == DECISIONS.c.number, VERDICTS.c.number.in_(last))
-    return select(*columns).select_from(DECISIONS.outerjoin(VERDICTS, own))
+def _labelled(*columns: Any) -> Select[Any]:
+    """Decisions beside the last label of each."""
+    last = select(func.max(LABELS.c.number)).group_by(LABELS.c.decision)
+    own = and_(LABELS.c.decision == DECISIONS.c.number, LABELS.c.number.in_(last))
+    return select(*columns).select_from(DECISIONS.outerjoin(LABELS, own))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from threading import Lock
 from time import monotonic
@@ -16,9 +16,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from vssl.errors import BrokenFileError, ConfigError
 from vssl.runtime.decider import Decider, Decision, unreadable
+from vssl.serving.answers import StoredDecision
 from vssl.serving.batching import Batcher
 from vssl.serving.samples import Samples, is_drawn
-from vssl.serving.store import Record, Store, storable
+from vssl.serving.store import Store, storable
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,12 @@ class Sample:
     """A sample that waits for its decision.
 
     Attributes:
-        id: Its name.
-        group: Where the policy has thresholds by group.
-        content: SHA-256 of what was sent.
-        data: The bytes that were sent.
-        raw: As the model takes it; None if it cannot be read.
-        reason: Why it cannot.
+        id: Name of the sample.
+        group: Group of the sample, where the policy has thresholds by group; else empty.
+        content: SHA-256 of `data`.
+        data: Content of the sample; see `vssl.modalities.wire`.
+        raw: The sample as the model takes it; None if it cannot be read.
+        reason: Why it cannot be read.
     """
 
     id: str
@@ -42,17 +43,8 @@ class Sample:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A decision with its number in the database, and the SHA-256 of the policy that it was made by."""
-
-    number: int
-    decision: Decision
-    policy: str
-
-
 class Metrics:
-    """What Prometheus reads."""
+    """Metrics that Prometheus reads."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -74,28 +66,30 @@ class Service:
     Attributes:
         decider: The export.
         store: The database.
-        samples: What was sent.
-        metrics: Counted here.
-        batcher: Call it with samples; start and stop it with the event loop.
+        samples: The contents that people are asked about.
+        metrics: Counters and durations for Prometheus.
+        batcher: Called with samples; started and stopped with the event loop.
         base: SHA-256 of the export's own policy.
-        policy: SHA-256 of the one in force: that, or the last version that a person has made of it.
+        policy: SHA-256 of the policy in force: the export's own, or the last version that a person has made of it.
     """
 
-    def __init__(self, decider: Decider, store: Store, samples: Samples, audit: float = 0.0, most: int = 64) -> None:
+    def __init__(
+        self, decider: Decider, store: Store, samples: Samples, audit_rate: float = 0.0, max_batch: int = 64
+    ) -> None:
         """
         Args:
-            audit: Share of the samples that is drawn at random for a person to look at, 0..1.
-            most: Largest batch; 1 decides on one sample after the other.
+            audit_rate: Share of the samples, 0..1, that is drawn at random for a person to look at.
+            max_batch: Largest batch; 1 decides on one sample after the other.
 
         Raises:
             ExportError: The export has no policy in force.
-            ConfigError: `audit` is no share.
+            ConfigError: `audit_rate` is no share.
         """
-        if not 0 <= audit <= 1:
-            raise ConfigError(f"--audit is {audit}; it is a share, 0 to 1.")
+        if not 0 <= audit_rate <= 1:
+            raise ConfigError(f"--audit-rate is {audit_rate}; it is a share, 0 to 1.")
         self.decider, self.store, self.samples, self.metrics = decider, store, samples, Metrics()
         # Decisions wait while a policy is put in force, and not while a change of it is stored.
-        self._audit, self._lock, self._changes = audit, Lock(), Lock()
+        self._audit_rate, self._lock, self._changes = audit_rate, Lock(), Lock()
         files = decider.about["files"]
         self.model: str = files["model"]["sha256"]
         self.base: str = files["policy"]["sha256"]
@@ -103,40 +97,28 @@ class Service:
         for version in store.policies(self.base)[:1]:
             self.policy, decider.policy = version["policy"], version["body"]
         decider.check_policy()
-        self.batcher: Batcher[Sample, Stored] = Batcher(self._decide, most)
+        self.batcher: Batcher[Sample, StoredDecision] = Batcher(self._decide, max_batch)
         self.metrics.waiting.set_function(lambda: self.batcher.waiting)
 
-    def image(self, data: bytes, name: str, group: str) -> Sample:
-        """The sample of an image file's bytes, readable or not."""
-        content, name, group = hashlib.sha256(data).hexdigest(), storable(name), storable(group)
+    def sample(self, content: bytes, name: str, group: str) -> Sample:
+        """A sample of the content that was sent, readable or not."""
+        digest, name, group = hashlib.sha256(content).hexdigest(), storable(name), storable(group)
         try:
-            return Sample(name, group, content, data, self.decider.image(data, name))
+            return Sample(name, group, digest, content, self.decider.wire.decode(content, name))
         except BrokenFileError as error:
-            return Sample(name, group, content, data, None, error.reason)
-
-    def window(self, values: np.ndarray, name: str, group: str) -> Sample:
-        """The sample of a window of series, float64 [C, T] in the units of the data."""
-        data = values.astype("<f8").tobytes()
-        return Sample(storable(name), storable(group), hashlib.sha256(data).hexdigest(), data, values)
-
-    def log(self, lines: Sequence[str], name: str, group: str) -> Sample:
-        """The sample of the lines of a session or window, usable or not."""
-        texts = [storable(" ".join(line.splitlines())) for line in lines]
-        data, name, group = "\n".join(texts).encode(), storable(name), storable(group)
-        content = hashlib.sha256(data).hexdigest()
-        try:
-            return Sample(name, group, content, data, self.decider.lines(texts, name))
-        except BrokenFileError as error:
-            return Sample(name, group, content, data, None, error.reason)
+            return Sample(name, group, digest, content, None, error.reason)
 
     def change_policy(self, change: Callable[[dict[str, Any]], dict[str, Any]], by: str, why: str) -> str:
-        """Put a new version of the policy on record and in force; its SHA-256. Of two at once one follows the other.
+        """Store a new version of the policy and put it in force; changes at the same time follow one another.
 
         Args:
-            change: From the policy in force to the new one.
+            change: Makes the new policy of the one in force.
+
+        Returns:
+            SHA-256 of the new policy.
 
         Raises:
-            StorageError: It could not be stored, and the one before stays in force.
+            StorageError: The version could not be stored, and the policy before stays in force.
         """
         with self._changes:
             body = change(self.decider.policy or {})
@@ -146,42 +128,36 @@ class Service:
                 self.policy, self.decider.policy = policy, body
         return policy
 
-    def _decide(self, samples: Sequence[Sample]) -> list[Stored]:
+    def _decide(self, samples: Sequence[Sample]) -> list[StoredDecision]:
         started = monotonic()
-        records: list[Record] = []
+        decisions: list[StoredDecision] = []
         with self._lock:
-            policy = self.policy
             for readable, some in groupby(samples, lambda sample: sample.raw is not None):
                 run = list(some)
-                records += self._judged(run, policy) if readable else [self._unread(sample, policy) for sample in run]
-        for record, sample in zip(records, samples, strict=True):
-            if record.ask:
+                decisions += self._by_model(run) if readable else map(self._unreadable, run)
+        for decision, sample in zip(decisions, samples, strict=True):
+            if decision.queue:
                 self.samples.keep(sample.content, sample.data)
-        numbers = self.store.add(records)
-        for record in records:
-            self.metrics.decisions.labels(record.decision.decision).inc()
+        numbers = self.store.add(decisions)
+        for decision in decisions:
+            self.metrics.decisions.labels(decision.decision).inc()
         self.metrics.batch.observe(len(samples))
         self.metrics.seconds.observe(monotonic() - started)
-        return [Stored(number, record.decision, policy) for number, record in zip(numbers, records, strict=True)]
+        return [one.model_copy(update={"number": number}) for one, number in zip(decisions, numbers, strict=True)]
 
-    def _judged(self, samples: Sequence[Sample], policy: str) -> Iterator[Record]:
-        found = self.decider.outputs(np.stack([sample.raw for sample in samples if sample.raw is not None]))
-        decisions = self.decider.judge(found, [s.id for s in samples], [s.group for s in samples])
+    def _by_model(self, samples: Sequence[Sample]) -> Iterator[StoredDecision]:
+        outputs = self.decider.outputs(np.stack([sample.raw for sample in samples if sample.raw is not None]))
+        decisions = self.decider.judge(outputs, [s.id for s in samples], [s.group for s in samples])
         for row, (decision, sample) in enumerate(zip(decisions, samples, strict=True)):
-            x, y = (_number(value) for value in found["map"][row])
-            record = self._record(sample, decision, policy, (x, y))
-            heat = found["heat"][row].round(4).tolist() if record.ask and "heat" in found else None
-            yield replace(record, heat=heat)
+            x, y = (float(value) if np.isfinite(value) else None for value in outputs["map"][row])
+            stored = self._stored(sample, decision, x=x, y=y)
+            heat = outputs["heat"][row].round(4).tolist() if stored.queue and "heat" in outputs else None
+            yield stored.model_copy(update={"heat": heat})
 
-    def _unread(self, sample: Sample, policy: str) -> Record:
-        return self._record(sample, unreadable(sample.id, sample.reason), policy, (None, None))
+    def _unreadable(self, sample: Sample) -> StoredDecision:
+        return self._stored(sample, unreadable(sample.id, sample.reason))
 
-    def _record(
-        self, sample: Sample, decision: Decision, policy: str, place: tuple[float | None, float | None]
-    ) -> Record:
-        drawn = is_drawn(sample.content, self._audit)
-        return Record(decision, sample.group, sample.content, self.model, policy, drawn, place)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    def _stored(self, sample: Sample, decision: Decision, **position: float | None) -> StoredDecision:
+        hashes = {"content": sample.content, "model": self.model, "policy": self.policy}
+        drawn = is_drawn(sample.content, self._audit_rate)
+        return StoredDecision.of(decision, group=sample.group, audit=drawn, **hashes, **position)

@@ -22,32 +22,34 @@ SHUTDOWN_S = 30
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the service listens and what it keeps where; see `vssl.api.serve`."""
+    """Settings of the service; `vssl.api.serve` explains each."""
 
     host: str = "127.0.0.1"
     port: int = 8000
     database: str = ""
     token_file: Path | None = None
-    samples: Path | None = None
-    audit: float = 0.02
+    review_dir: Path | None = None
+    audit_rate: float = 0.02
     threads: int = 1
 
 
 def serve(export: Path, settings: Settings, on_start: Callable[[str], None]) -> None:
-    """Answer until interrupted; `on_start` is told what to say to a person."""
+    """Answer requests until interrupted; `on_start` gets a message for a person once the service is ready."""
     token = _token(settings.token_file)
     if token is None and not _is_loopback(settings.host):
-        raise ConfigError(f"--host {settings.host} is seen by other computers: give a --token-file, or take 127.0.0.1.")
-    # A page that rebinds its name has no token; who has one may ask under any name, such as that of a proxy.
+        raise ConfigError(
+            f"--host {settings.host} is visible to other computers: give a --token-file, or use 127.0.0.1."
+        )
+    # A page that rebinds its name has no token; with a token any host name is allowed, such as that of a proxy.
     limits = Limits() if token is None else Limits(token=token, hosts=None)
     decider = runtime.load(export, settings.threads)
     decider.check_policy()  # before a database is made for nothing
     folder = decider.path.resolve()
     store = Store(settings.database or f"sqlite:///{folder / 'decisions.sqlite'}")
-    service = Service(decider, store, Samples(settings.samples or folder / "samples"), settings.audit)
+    service = Service(decider, store, Samples(settings.review_dir or folder / "samples"), settings.audit_rate)
     on_start(
-        f"http://{settings.host}:{settings.port} is the page for people, and its /openapi.json says what programs can "
-        "ask. Stop it with Ctrl-C."
+        f"The review page is http://{settings.host}:{settings.port}. /openapi.json there describes the interface for "
+        "programs. Stop the service with Ctrl-C."
     )
     app = build(service, limits)
     uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_S)

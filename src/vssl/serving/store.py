@@ -1,64 +1,31 @@
-"""What was decided, by which model and policy, in a database: SQLite in a file, or PostgreSQL."""
+"""The database of decisions and of versions of the policy: SQLite in a file, or PostgreSQL."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Engine, create_engine, event, insert, inspect, select, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from vssl.errors import ConfigError, StorageError
-from vssl.runtime.decider import Decision
+from vssl.serving.answers import StoredDecision, utc
 from vssl.serving.tables import DECISIONS, POLICIES, SCHEMA
 
 
-@dataclass(frozen=True)
-class Record:
-    """A decision to be stored; see `tables.DECISIONS`.
-
-    Attributes:
-        decision: As decided.
-        group: Of the sample.
-        content: SHA-256 of the bytes that were sent.
-        model, policy: SHA-256 of their files.
-        audit: Whether it was drawn at random, to be looked at whatever was decided.
-        place: On the map, or None twice.
-        heat: How unlike known ones its places are, row by row; None if nobody will look.
-    """
-
-    decision: Decision
-    group: str
-    content: str
-    model: str
-    policy: str
-    audit: bool = False
-    place: tuple[float | None, float | None] = (None, None)
-    heat: list[list[float]] | None = None
-
-    @property
-    def ask(self) -> str:
-        """The queue that it waits in for a person; empty for none."""
-        if self.audit or self.decision.decision == "review":
-            return "review"
-        return "reject" if self.decision.decision == "reject" else ""
-
-
 class Store:
-    """A database of decisions. What `add` has returned for is in it, also if the process is killed right after.
+    """A database of decisions. Once `add` has returned, the decisions are in it, even if the process is killed then.
 
     Attributes:
-        engine: SQLAlchemy's.
+        engine: Engine of SQLAlchemy.
     """
 
     def __init__(self, url: str) -> None:
         """
         Args:
-            url: As SQLAlchemy takes it: sqlite:///decisions.sqlite, postgresql+psycopg://user@host/name.
+            url: Address as SQLAlchemy takes it: sqlite:///decisions.sqlite, postgresql+psycopg://user@host/name.
 
         Raises:
             ConfigError: The URL makes no sense, its driver is missing, or another version made the database.
@@ -84,24 +51,22 @@ class Store:
                 "Keep it, and give another --database."
             )
 
-    def add(self, records: Sequence[Record]) -> list[int]:
-        """Store decisions in one transaction; their numbers, in order.
+    def add(self, decisions: Sequence[StoredDecision]) -> list[int]:
+        """Store decisions in one transaction, and return their numbers in order.
 
         Raises:
             StorageError: None of them is stored.
         """
-        now = datetime.now(UTC)
-        rows = [{"at": now, **_row(record)} for record in records]
         query = insert(DECISIONS).returning(DECISIONS.c.number, sort_by_parameter_order=True)
         with failures("written"), self.engine.begin() as connection:
-            return list(connection.scalars(query, rows))
+            return list(connection.scalars(query, list(map(_row, decisions))))
 
-    def latest(self, count: int, before: int | None = None, decision: str | None = None) -> list[dict[str, Any]]:
+    def latest(self, count: int, before: int | None = None, decision: str | None = None) -> list[StoredDecision]:
         """Decisions, the newest first.
 
         Args:
-            before: Only those with a smaller number.
-            decision: Only accept, review or reject.
+            before: Return only decisions with a smaller number.
+            decision: Return only this outcome: accept, review or reject.
 
         Raises:
             StorageError: The database cannot be read.
@@ -112,7 +77,7 @@ class Store:
         if decision is not None:
             query = query.where(DECISIONS.c.decision == decision)
         with failures("read"), self.engine.connect() as connection:
-            return [plain(row) for row in connection.execute(query)]
+            return [StoredDecision(**row._mapping) for row in connection.execute(query)]
 
     def add_policy(self, base: str, policy: str, body: dict[str, Any], by: str, why: str) -> None:
         """Put a version of the policy on record; it is in force from now on.
@@ -157,7 +122,7 @@ def storable(text: str) -> str:
 
 
 def plain(row: Any) -> dict[str, Any]:
-    """A row as a dictionary; SQLite keeps no time zone, and what was stored is UTC."""
+    """A row with a time as a dictionary."""
     return {**row._mapping, "at": utc(row.at)}
 
 
@@ -167,39 +132,16 @@ def _durable(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _row(record: Record) -> dict[str, Any]:
-    found = record.decision
-    return {
-        "id": found.id,
-        "group": record.group,
-        "decision": found.decision,
-        "score": _number(found.score),
-        "p_value": _number(found.p_value),
-        "nearest": list(found.nearest),
-        "reason": found.reason,
-        "content": record.content,
-        "model": record.model,
-        "policy": record.policy,
-        "audit": record.audit,
-        "ask": record.ask,
-        "x": record.place[0],
-        "y": record.place[1],
-        "heat": record.heat,
-    }
-
-
-def utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _row(decision: StoredDecision) -> dict[str, Any]:
+    columns = {name: value for name, value in decision if name in DECISIONS.columns and name != "number"}
+    return columns | {"ask": decision.queue or ""}
 
 
 @contextmanager
 def failures(done: str) -> Iterator[None]:
+    """Turn errors of the database into `StorageError`; `done` says what could not be done with it."""
     try:
         yield
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        reason = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
         raise StorageError(f"The database of decisions cannot be {done}: {reason}") from error

@@ -1,4 +1,4 @@
-"""The tables of the database. Rows are only ever added: what was decided, said or put in force stays on record."""
+"""The tables of the database. Rows are only added: decisions, labels and versions of the policy stay on record."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ DECISIONS = Table(
     Column("y", Float),
     Column("heat", JSON),
 )
-"""One row a decision.
+"""One row per decision.
 
-`content` is the SHA-256 of what was sent, `model` and `policy` are those of their files; `audit`: drawn at random;
-`ask`: the queue for a person, review or reject, or empty; `x`, `y`: its place on the map; `heat`: how unlike known ones
-its places are, of those for a person.
+`content` is the SHA-256 of the sample's content, `model` and `policy` are those of their files. `audit` says whether it
+was drawn at random for people to look at, `ask` is the queue in which it waits for them (review, reject or empty), `x`
+and `y` are its position on the map, and `heat` says how unlike the reference each patch is, where people look at it.
 """
-VERDICTS = Table(
+LABELS = Table(
     "verdicts",
     SCHEMA,
     Column("number", NUMBER, primary_key=True),
@@ -45,7 +45,7 @@ VERDICTS = Table(
     Column("by", String, nullable=False),
     Column("note", String, nullable=False),
 )
-"""What a person says of a sample: normal, defect or unsure; of several the last counts."""
+"""The labels that people give to samples: normal, defect or unsure; of several the last counts."""
 POLICIES = Table(
     "policies",
     SCHEMA,
@@ -57,4 +57,4 @@ POLICIES = Table(
     Column("policy", String(64), nullable=False),
     Column("body", JSON, nullable=False),
 )
-"""Versions of the policy made by people; `base` is the SHA-256 of the export's own, of several the last is in force."""
+"""Versions of the policy made by people. `base` is the SHA-256 of the export's own; of several the last is in force."""

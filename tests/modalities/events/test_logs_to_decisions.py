@@ -81,9 +81,9 @@ def test_each_part_of_a_fault_can_be_thought_away(run: Run, made: Path):
     data = model.modality.load(made / "holdout" / "fault.log")
     rows = data.metadata.to_pylist()
     row = next(number for number, item in enumerate(rows) if item["unknown"])
-    found = model.modality.parts(data.batch(np.array([row]))[0], rows[row])
+    found = model.modality.ablations(data.batch(np.array([row]))[0], rows[row])
     assert "following error" in found[0].name
-    before, after = (model(model.modality.eval_view(raw[None]))[0] for raw in (data.raw[row], found[0].without))
+    before, after = (model(model.modality.eval_view(raw[None]))[0] for raw in (data.raw[row], found[0].ablated))
     assert not before.allclose(after)
 
 

@@ -155,14 +155,14 @@ def test_with_many_channels_each_is_thought_away_as_a_whole():
         tuple(f"c{n}" for n in range(20)), (), None, None, None, None, 8, 2, 64, tuple([0.0] * 20), tuple([1.0] * 20)
     )
     modality = sensors.build(sensors.Config(), spec)
-    parts = modality.parts(torch.zeros(20, 8), {"start": 40})
+    parts = modality.ablations(torch.zeros(20, 8), {"start": 40})
     assert [part.name for part in parts] == [f"c{n}" for n in range(20)]
-    assert parts[3].without.isnan().sum(1).tolist() == [0] * 3 + [8] + [0] * 16
+    assert parts[3].ablated.isnan().sum(1).tolist() == [0] * 3 + [8] + [0] * 16
 
 
 def test_without_times_parts_are_named_by_rows():
     modality = sensors.build(
         sensors.Config(), sensors.Spec(("load",), (), None, None, None, None, 8, 2, 64, (0.0,), (1.0,))
     )
-    names = [part.name for part in modality.parts(torch.zeros(1, 8), {"start": 40})]
+    names = [part.name for part in modality.ablations(torch.zeros(1, 8), {"start": 40})]
     assert names == ["load", "load, row 40 to 42", "load, 42 to 44", "load, 44 to 46", "load, 46 to 48"]

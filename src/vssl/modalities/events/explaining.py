@@ -1,4 +1,4 @@
-"""The events of a sample in words, and the sample as it would be without one of their kinds."""
+"""The events of a sample in words, and the sample without each kind of event in turn."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import torch
 from jaxtyping import Int16
 from torch import Tensor
 
-from vssl.modalities.base import Part
+from vssl.modalities.base import Ablation
 from vssl.modalities.events import Template
 from vssl.modalities.events.collect import FIRST, HIDDEN, PADDING, STAMP, UNKNOWN
 from vssl.modalities.events.views import without
 
-MOST_PARTS = 32
+MAX_ABLATIONS = 32
 
 
-def parts(raw: Int16[Tensor, "2 S+L"], metadata: Mapping[str, Any], templates: Sequence[Template]) -> list[Part]:
-    """One part for each kind of event in the sample, and how often it has it: unknown ones first, then the rarest.
+def ablations(
+    raw: Int16[Tensor, "2 S+L"], metadata: Mapping[str, Any], templates: Sequence[Template]
+) -> list[Ablation]:
+    """The sample without each kind of event, named with its count: unknown kinds first, then the rarest.
 
-    At most `MOST_PARTS`; what is most frequent in the training is left out then.
+    At most `MAX_ABLATIONS`; the kinds that are most frequent in the training data are left out then.
     """
     stamp, codes = raw[:, :STAMP], raw[:, STAMP:]
     tokens, counts = torch.unique(codes[0], return_counts=True)
@@ -28,11 +30,11 @@ def parts(raw: Int16[Tensor, "2 S+L"], metadata: Mapping[str, Any], templates: S
     known = sorted(zip(tokens.tolist(), counts.tolist(), strict=True), key=lambda item: (item[0] != UNKNOWN, -item[0]))
     shown = [(token, count) for token, count in known if token not in (PADDING, HIDDEN)]
     return [
-        Part(
+        Ablation(
             f"{count} x {text_of(token, templates, metadata)}",
             torch.cat([stamp, without(codes[None], (codes[0] == token)[None])[0]], dim=1),
         )
-        for token, count in shown[:MOST_PARTS]
+        for token, count in shown[:MAX_ABLATIONS]
     ]
 
 

@@ -21,14 +21,14 @@ from vssl.encoders.event_transformer import padded_length
 from vssl.errors import DataError
 from vssl.files import atomic
 from vssl.modalities import sequences
-from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
+from vssl.modalities.base import Ablation, Chunk, Contents, Dataset, LabelledSample, Modality, OnProgress
 from vssl.modalities.copies import Memory, spans_of
-from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, noting, views
+from vssl.modalities.events import Config, Reading, Spec, corruptions, drawing, explaining, noting, views
 from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
 from vssl.modalities.events.encoding import padded, tokens_of
-from vssl.modalities.events.files import LogFile, Tally, find, fingerprint, left_aside
+from vssl.modalities.events.files import LogFile, Row, Tally, find, fingerprint, left_aside
 from vssl.modalities.events.grouping import Item, Tokens
-from vssl.modalities.events.reading import items, overlap
+from vssl.modalities.events.reading import items, overlap, parser
 from vssl.modalities.events.table import label_column, metadata
 from vssl.modalities.events.times import FORMATS
 from vssl.modalities.unreadable import Unreadable, check_share
@@ -47,6 +47,7 @@ class EventModality(Modality):
 
     shape: tuple[int, int]
     patch_grid = (1, 32)
+    explained_by_ablations = True
     corruptions = tuple(corruptions.KINDS)
 
     def __init__(self, config: Config, spec: Spec) -> None:
@@ -129,8 +130,8 @@ class EventModality(Modality):
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
         return torch.cat([raw[:, :, :STAMP], corruptions.corrupt(raw[:, :, STAMP:], kind, level, generator)], 2)
 
-    def parts(self, raw: Tensor, metadata: Mapping[str, Any]) -> Sequence[Part]:
-        return explaining.parts(raw, metadata, self.spec.templates)
+    def ablations(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Ablation]:
+        return explaining.ablations(raw, metadata, self.spec.templates)
 
     def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:
         wanted, found = set(ids), {}
@@ -151,6 +152,31 @@ class EventModality(Modality):
         with atomic(path) as file:
             drawing.sheet(chunk.ids, self.eval_view(chunk.raw).tokens, columns, self.spec.templates).save(file, "PNG")
         return path
+
+    def select_labelled(self, samples: Sequence[LabelledSample]) -> tuple[list[LabelledSample], str]:
+        """The first of each session: lines of one session are read as one sample, wherever they are."""
+        reading = self.spec.reading
+        if reading.format == "sessions" or not reading.session:
+            return list(samples), ""
+        first: dict[str, LabelledSample] = {}
+        for sample in samples:
+            sessions = _sessions_of(sample.content, reading)
+            if len(sessions) == 1:
+                first.setdefault(sessions.pop(), sample)
+        return list(first.values()), (
+            "their lines name no session or several, or one that was sent again with other lines: of those the one "
+            "that was labelled last counts"
+        )
+
+    def write_labelled(self, folder: Path, samples: Sequence[LabelledSample], group: str | None) -> tuple[str, str]:
+        kind = self.spec.reading.format
+        for sample in samples:
+            content = sample.content
+            if kind == "sessions":
+                content = f"{sample.stem},{' '.join(content.decode().splitlines())}".encode()
+            with atomic(folder / sample.label / f"{sample.stem}.{'jsonl' if kind == 'jsonl' else 'log'}") as file:
+                file.write(content + b"\n")
+        return str(folder / "normal"), str(folder / "defect")
 
     def decoder(self, latent: int) -> CountDecoder:
         return CountDecoder(latent, self.shape)
@@ -184,6 +210,13 @@ class EventModality(Modality):
 
 def _events(codes: Int16[Tensor, "B 2 L"]) -> Events:
     return Events(codes[:, 0].long(), codes[:, 1].float() / ONE_SECOND)
+
+
+def _sessions_of(content: bytes, reading: Reading) -> set[str]:
+    """The sessions that the lines of a content name."""
+    read = parser(reading)
+    rows = (Row(number, text, False, False) for number, text in enumerate(content.decode().split("\n"), 1))
+    return {line.session for line in map(read, rows) if line.session}
 
 
 class Sessions:

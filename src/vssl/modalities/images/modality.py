@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -17,10 +19,10 @@ from torch import Tensor
 from vssl.encoders.convdecoder import ConvDecoder
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.files import atomic
-from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress
+from vssl.modalities.base import Chunk, Contents, Dataset, LabelledSample, Modality, OnProgress
 from vssl.modalities.copies import Memory
 from vssl.modalities.images import Config, Spec, copies, corruptions, store
-from vssl.modalities.images.decode import Canvas, preview
+from vssl.modalities.images.decode import Canvas, preview, read_header
 from vssl.modalities.images.index import Index, open_index
 from vssl.modalities.images.index import measure as measure_canvas
 from vssl.modalities.images.notes import notes
@@ -35,6 +37,7 @@ SAMPLE = 512
 PICTURE_SIDE = 160
 DRAWS = 4
 FIELDS = 8
+SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
 FAINT, BLANK = 0.1, 1e-6
 """Contrasts of a field and of a picture, in spreads of the training images, below which all are alike: a field may be
 flat, but a picture without any contrast at all is none."""
@@ -75,7 +78,7 @@ class ImageModality(Modality):
     """Images, decoded once to 8 bits on one canvas, and views of them."""
 
     shape: tuple[int, int, int]
-    patch_grid = (8, 8)
+    patch_grid = (FIELDS, FIELDS)
     corruptions = tuple(corruptions.KINDS)
 
     def __init__(self, config: Config, spec: Spec) -> None:
@@ -157,6 +160,21 @@ class ImageModality(Modality):
         with atomic(path) as file:
             contact_sheet(raw, views).save(file, "PNG")
         return path
+
+    def write_labelled(self, folder: Path, samples: Sequence[LabelledSample], group: str | None) -> tuple[str, str]:
+        columns: dict[str, list[Any]] = {"path": [], "label": [], "at": []} | ({group: []} if group else {})
+        for sample in samples:
+            name = f"{sample.stem}{SUFFIXES[read_header(sample.content, sample.id).format]}"
+            with atomic(folder / name) as file:
+                file.write(sample.content)
+            row = {"path": name, "label": sample.label, "at": sample.at} | ({group: sample.group} if group else {})
+            for column, value in row.items():
+                columns[column].append(value)
+        # Parquet, as a CSV file would bring back the group 01 as the number 1.
+        path = folder / "samples.parquet"
+        with atomic(path) as file:
+            pq.write_table(pa.table(columns), file)
+        return f"{path}:label=normal", f"{path}:label=defect"
 
     def decoder(self, latent: int) -> ConvDecoder:
         return ConvDecoder(latent, self.shape)

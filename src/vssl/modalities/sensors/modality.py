@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Float64, Int64
@@ -16,10 +17,10 @@ from PIL import Image
 from torch import Tensor
 
 from vssl.encoders.temporal_decoder import TemporalDecoder
-from vssl.errors import DataError
+from vssl.errors import ConfigError, DataError
 from vssl.files import atomic
 from vssl.modalities import sequences
-from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
+from vssl.modalities.base import Ablation, Chunk, Contents, Dataset, LabelledSample, Modality, OnProgress
 from vssl.modalities.copies import Memory
 from vssl.modalities.sensors import Config, Spec, blind, channel_notes, copies, corruptions, notes
 from vssl.modalities.sensors.cutting import Cut
@@ -30,6 +31,7 @@ from vssl.modalities.sensors.presets import PRESETS
 from vssl.modalities.sensors.rows import Layout, joined
 from vssl.modalities.sensors.units import Scaling
 from vssl.modalities.sensors.views import make_view
+from vssl.modalities.sensors.wire import WindowWire
 from vssl.modalities.unreadable import Unreadable, check_share
 from vssl.types import Series
 
@@ -42,7 +44,7 @@ OUTLINE = 2048
 STILL = 0.001
 """Spreads of a channel, in those of the training series, below which all are alike."""
 MOST_CHANNELS = 16
-"""With more channels than this, each is thought away as a whole only."""
+"""With more channels than this, each is left out as a whole only."""
 
 
 Item = tuple[File, int, np.ndarray] | Unreadable
@@ -54,6 +56,7 @@ class SensorModality(Modality):
 
     shape: tuple[int, int]
     patch_grid = (1, 32)
+    explained_by_ablations = True
     corruptions = tuple(corruptions.KINDS)
 
     def __init__(self, config: Config, spec: Spec) -> None:
@@ -157,23 +160,23 @@ class SensorModality(Modality):
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
         return corruptions.corrupt(raw, self._scaling.scale.to(raw.device), kind, level, generator)
 
-    def parts(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Part]:
-        """Each channel as a whole, and, where there are not too many, each quarter of it."""
+    def ablations(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Ablation]:
+        """Without each channel as a whole, and, where there are not too many, without each quarter of it."""
         length = raw.shape[1]
-        cuts = [length * at // QUARTERS for at in range(QUARTERS + 1)]
-        found = []
+        bounds = [length * at // QUARTERS for at in range(QUARTERS + 1)]
+        ablations = []
         for number, channel in enumerate(self.spec.channels):
             whole = raw.clone()
             whole[number] = torch.nan
-            found.append(Part(channel, whole))
+            ablations.append(Ablation(channel, whole))
             if len(self.spec.channels) > MOST_CHANNELS:
                 continue
-            for first, stop in pairwise(cuts):
-                without = raw.clone()
-                without[number, first:stop] = torch.nan
+            for first, stop in pairwise(bounds):
+                ablated = raw.clone()
+                ablated[number, first:stop] = torch.nan
                 span = f"{self._place(metadata, first)} to {self._place(metadata, stop)}"
-                found.append(Part(f"{channel}, {span}", without))
-        return found
+                ablations.append(Ablation(f"{channel}, {span}", ablated))
+        return ablations
 
     def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:
         try:
@@ -196,6 +199,24 @@ class SensorModality(Modality):
         with atomic(path) as file:
             sheet(columns).save(file, "PNG")
         return path
+
+    def write_labelled(self, folder: Path, samples: Sequence[LabelledSample], group: str | None) -> tuple[str, str]:
+        if self.spec.long is not None:
+            raise ConfigError(
+                "--from-reviews is not there for series with one value per row: calibrate with --normal DATA."
+            )
+        wire = WindowWire(self.spec)
+        for sample in samples:
+            values = wire.decode(sample.content, sample.id)
+            columns = {
+                name: pa.array(own, from_pandas=True) for name, own in zip(self.spec.channels, values, strict=True)
+            }
+            if self.spec.time is not None:
+                steps = np.arange(self.spec.window) * round((self.spec.step_s or 1) * 1e9)
+                columns = {self.spec.time: pa.array(steps.astype("datetime64[ns]")), **columns}
+            with atomic(folder / sample.label / f"{sample.stem}.parquet") as file:
+                pq.write_table(pa.table(columns), file)
+        return str(folder / "normal"), str(folder / "defect")
 
     def decoder(self, latent: int) -> TemporalDecoder:
         return TemporalDecoder(latent, self.shape)

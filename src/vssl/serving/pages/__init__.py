@@ -1,5 +1,5 @@
-"""The page for people: what waits for a verdict, what was decided, figures, thresholds, a map; in two languages.
+"""The pages for people: review queues, history, figures, thresholds and a map, in two languages.
 
-`routes` has the addresses, `texts` every word, `templates/` the pages. A newcomer adds a page as a template, its route,
-and its words in both languages.
+`routes` has the addresses, `texts` all texts, `templates/` the pages. A newcomer adds a page as a template, its route
+and its texts in both languages.
 """

@@ -1,4 +1,4 @@
-"""From what a page is about to its HTML."""
+"""The HTML of the pages, from templates, texts and values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from vssl.serving.pages.texts import LANGUAGES, WORDS, where
+from vssl.serving.answers import StoredDecision
+from vssl.serving.pages.texts import LANGUAGES, TEXTS, location
 from vssl.serving.service import Service
 
 HERE = Path(__file__).parent
@@ -25,45 +26,45 @@ HEADERS = {
 
 
 class Page:
-    """Makes pages for a person, in a language."""
+    """Renders pages in the language of a person."""
 
     def __init__(self, service: Service, language: str, who: str | None, path: str) -> None:
         self._service, self._language, self._who, self._path = service, language, who, path
 
     def html(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page; what the templates write is escaped."""
-        decider, words = self._service.decider, WORDS[self._language]
+        """A page; the templates escape all values."""
         shared = {
-            "t": words,
+            "t": TEXTS[self._language],
             "language": self._language,
             "languages": LANGUAGES,
             "who": self._who,
             "path": self._path,
-            "policy": decider.policy,
-            "reasons": lambda decision, strength: self._reasons(decision, strength),
+            "policy": self._service.decider.policy,
+            "reasons": self._reasons,
             "percent": percent,
             "local": local,
         }
         html = _templates().get_template(f"{name}.html.jinja").render(shared | values)
         return HTMLResponse(html, status, HEADERS)
 
-    def _reasons(self, decision: dict[str, Any], strength: Any) -> list[str]:
-        """Why it is shown, in sentences."""
-        t, known = WORDS[self._language], self._service.decider.known
-        if decision["audit"]:
+    def _reasons(self, decision: StoredDecision, strength: Any) -> list[str]:
+        """Why the sample is shown, in sentences."""
+        t, decider = TEXTS[self._language], self._service.decider
+        if decision.audit:
             return [t["drawn"]]
-        found = [t["decision_was"].format(decision=t[decision["decision"]])]
-        if decision["reason"]:
-            found.append(decision["reason"])
-        limits = (self._service.decider.policy or {})["thresholds"].get(decision["group"])
-        if decision["score"] is not None and limits is not None:
+        sentences = [t["decision_was"].format(decision=t[decision.decision])]
+        if decision.reason:
+            sentences.append(decision.reason)
+        limits = (decider.policy or {})["thresholds"].get(decision.group)
+        if decision.score is not None and limits is not None:
             shown = {"accept": f"{limits['accept_up_to']:.3g}", "reject": f"{limits['reject_above']:.3g}"}
-            found.append(t["score_is"].format(score=f"{decision['score']:.3g}", **shown))
-        if decision["p_value"] is not None:
-            total = len(known["normal"].get(decision["group"], []))
-            found.append(t["as_odd"].format(count=round(decision["p_value"] * (total + 1)) - 1, total=f"{total:,}"))
-        place = None if strength is None else where(strength, self._language)
-        return [*found, t["where"].format(where=place)] if place else found
+            sentences.append(t["score_is"].format(score=f"{decision.score:.3g}", **shown))
+        if decision.p_value is not None:
+            total = len(decider.known["normal"].get(decision.group, []))
+            count = round(decision.p_value * (total + 1)) - 1
+            sentences.append(t["as_unusual"].format(count=count, total=f"{total:,}"))
+        where = None if strength is None else location(strength, self._language, decider.wire.patches_in_time)
+        return [*sentences, t["location"].format(location=where)] if where else sentences
 
 
 @cache
@@ -78,7 +79,7 @@ def _templates() -> Environment:
 
 
 def percent(share: float) -> str:
-    """0.0125 as "1.25"."""
+    """A share as a percentage: 0.0125 gives "1.25"."""
     return f"{100 * share:.3g}"
 
 
@@ -88,28 +89,28 @@ def local(time: datetime) -> str:
 
 
 def figures(counts: list[tuple[str, bool, str, int, int]]) -> dict[str, Any]:
-    """What the page of figures shows, from `Reviews.counts`; bounds are of samples, as copies are not independent."""
+    """The values of the page of figures, from `Reviews.counts`; bounds count samples, as copies are not independent."""
 
-    def count(decision: str = "", verdict: tuple[str, ...] = (), drawn: bool = False) -> int:
+    def count(outcome: str = "", labels: tuple[str, ...] = (), drawn: bool = False) -> int:
         return sum(
             samples if drawn else decisions
-            for made, audit, said, decisions, samples in counts
-            if decision in ("", made) and (not verdict or said in verdict) and (audit or not drawn)
+            for decision, audit, label, decisions, samples in counts
+            if outcome in ("", decision) and (not labels or label in labels) and (audit or not drawn)
         )
 
-    judged = ("normal", "defect", "unsure")
+    labelled = ("normal", "defect", "unsure")
     return {
         "total": count(),
         "decided": {name: count(name) for name in ("accept", "review", "reject")},
-        "rejected": (count("reject", ("normal",)), count("reject", judged)),
-        "reviewed": (count("review", ("defect",)), count("review", judged)),
+        "rejected": (count("reject", ("normal",)), count("reject", labelled)),
+        "reviewed": (count("review", ("defect",)), count("review", labelled)),
         "alarms": _rate(count("reject", ("normal",), True), count("", ("normal",), True)),
         "misses": _rate(count("accept", ("defect",), True), count("", ("defect",), True)),
     }
 
 
 def _rate(count: int, of: int) -> dict[str, float] | None:
-    """A share with bounds, each with 95 % confidence."""
+    """A share with a lower and an upper bound, each with 95 % confidence."""
     if not of:
         return None
     from vssl.decisions.bounds import lower_rate, upper_rate

@@ -1,4 +1,4 @@
-"""The addresses of the pages."""
+"""The addresses of the pages for people."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fastapi import APIRouter, Form, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from vssl.errors import ConfigError, NotEnoughDataError
-from vssl.serving.answers import Number, Outcome
+from vssl.serving.answers import Label, Number, Outcome, Queue, StoredDecision
 from vssl.serving.limits import COOKIE, Limits, same
 from vssl.serving.pages.pictures import Pictures
 from vssl.serving.pages.rendering import STATIC, Page, figures
 from vssl.serving.pages.texts import LANGUAGES
-from vssl.serving.reviews import Queue, Reviews, Verdict
+from vssl.serving.reviews import Reviews
 from vssl.serving.service import Service
 from vssl.serving.store import storable
 from vssl.serving.tables import LARGEST_NUMBER
@@ -37,20 +37,19 @@ def build(service: Service, limits: Limits) -> APIRouter:
         shown = Page(service, _language(request), _who(request), urlsplit(str(request.url)).path)
         return shown.html(name, status, waiting=reviews.waiting(), **values)
 
-    def found(number: int) -> dict[str, Any]:
+    def stored(number: int) -> StoredDecision:
         decision = reviews.decision(number)
         if decision is None:
             raise HTTPException(404, f"There is no decision {number}.")
         return decision
 
-    def item(request: Request, decision: dict[str, Any], queue: Queue | None, last: int | None = None) -> HTMLResponse:
+    def item(request: Request, decision: StoredDecision, queue: Queue | None, last: int | None = None) -> HTMLResponse:
         if _who(request) is None:
             return page(request, "who", then=request.url.path)
-        said = reviews.verdicts(decision["number"])
-        before = reviews.verdicts(last)[:1] if last is not None else []
-        strength = None if decision["heat"] is None else pictures.strength(decision)
-        shown: dict[str, Any] = {"strength": strength, "lines": pictures.lines(decision)}
-        return page(request, "item", decision=decision, queue=queue, said=said, before=before, **shown)
+        labels = reviews.labels(decision.number)
+        before = reviews.labels(last)[:1] if last is not None else []
+        shown: dict[str, Any] = {"strength": pictures.strength(decision), "lines": pictures.lines(decision)}
+        return page(request, "item", decision=decision, queue=queue, labels=labels, before=before, **shown)
 
     @router.get("/")
     def start() -> Response:
@@ -65,42 +64,42 @@ def build(service: Service, limits: Limits) -> APIRouter:
 
     @router.get("/decisions/{number}")
     def one(request: Request, number: Numbered) -> Response:
-        return item(request, found(number), None)
+        return item(request, stored(number), None)
 
     @router.post("/decisions/{number}/verdict")
-    def judge(
+    def label(
         request: Request,
         number: Numbered,
-        verdict: Annotated[Verdict, Form()],
+        label: Annotated[Label, Form(alias="verdict")],
         note: Annotated[str, Form(max_length=1000)] = "",
         queue: Annotated[Queue | None, Form()] = None,
     ) -> Response:
         who = _own(request)
-        reviews.judge(found(number)["number"], verdict, who, storable(note.strip()))
+        reviews.label(stored(number).number, label, who, storable(note.strip()))
         if queue is None:
             return RedirectResponse(f"/decisions/{number}", 303)
         return RedirectResponse(f"/queue/{queue}?" + urlencode({"after": number, "last": number}), 303)
 
     @router.get("/decisions/{number}/picture")
     def picture(number: Numbered, heat: bool = False) -> Response:
-        return _webp(pictures.sample(found(number), heat))
+        return _webp(pictures.sample(stored(number), heat))
 
     @router.get("/known")
-    def known(name: str) -> Response:
-        return _webp(pictures.known(name))
+    def reference(name: str) -> Response:
+        return _webp(pictures.reference(name))
 
     @router.get("/history")
     def history(
         request: Request,
         search: Annotated[str, Query(max_length=200)] = "",
         decision: Outcome | None = None,
-        verdict: Annotated[str, Query(pattern="^(normal|defect|unsure|none|)$")] = "",
+        label: Annotated[str, Query(alias="verdict", pattern="^(normal|defect|unsure|none|)$")] = "",
         before: Number | None = None,
     ) -> Response:
-        rows = reviews.history(storable(search), decision or "", verdict, before, PAGE_ROWS)
-        asked = {"search": search, "decision": decision or "", "verdict": verdict}
-        more = urlencode(asked | {"before": rows[-1]["number"]}) if len(rows) == PAGE_ROWS else None
-        return page(request, "history", rows=rows, asked=asked, more=more)
+        rows = reviews.history(storable(search), decision or "", label, before, PAGE_ROWS)
+        query = {"search": search, "decision": decision or "", "verdict": label}
+        more = urlencode(query | {"before": rows[-1].number}) if len(rows) == PAGE_ROWS else None
+        return page(request, "history", rows=rows, query=query, more=more)
 
     @router.get("/changes")
     def changes(request: Request) -> Response:
@@ -148,8 +147,11 @@ def build(service: Service, limits: Limits) -> APIRouter:
     @router.get("/map.json")
     def points() -> Response:
         rows = reviews.history(count=MAP_ROWS)
-        keys = ("number", "id", "x", "y", "decision", "verdict")
-        recent = [{key: row[key] for key in keys} for row in rows if row["x"] is not None]
+        recent = [
+            {"number": row.number, "id": row.id, "x": row.x, "y": row.y, "decision": row.decision, "verdict": row.label}
+            for row in rows
+            if row.x is not None
+        ]
         return JSONResponse({"known": service.decider.known["map"], "recent": recent})
 
     @router.post("/who")
@@ -196,15 +198,15 @@ def build(service: Service, limits: Limits) -> APIRouter:
 
 
 def _since(days: int) -> datetime:
-    """Midnight of this computer's time, today or some days ago."""
+    """Midnight by the clock of this computer, today or some days ago."""
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     return (midnight - timedelta(days=days - 1)).astimezone(UTC)
 
 
 def _language(request: Request) -> str:
-    """As chosen before, or as the browser prefers."""
-    asked = [request.cookies.get(LANGUAGE, ""), *request.headers.get("accept-language", "").split(",")]
-    return next((name for entry in asked if (name := entry.strip()[:2].lower()) in LANGUAGES), "en")
+    """The language that was chosen before, or the one that the browser prefers."""
+    wishes = [request.cookies.get(LANGUAGE, ""), *request.headers.get("accept-language", "").split(",")]
+    return next((name for entry in wishes if (name := entry.strip()[:2].lower()) in LANGUAGES), "en")
 
 
 def _who(request: Request) -> str | None:
@@ -212,7 +214,7 @@ def _who(request: Request) -> str | None:
 
 
 def _own(request: Request) -> str:
-    """Who asks for a change, from a page of this service."""
+    """The person who makes a change, from a page of this service."""
     _same_site(request)
     who = _who(request)
     if who is None:
@@ -221,13 +223,13 @@ def _own(request: Request) -> str:
 
 
 def _same_site(request: Request) -> None:
-    """The gate refuses pages of others; a form without a word of where it comes from is refused here."""
+    """Refuse a form without an Origin header; `RequestGuard` refuses the pages of other sites."""
     if "origin" not in request.headers:
         raise HTTPException(403, "This form does not come from a page of this service.")
 
 
 def _inside(address: str) -> str:
-    """An address of this service, and of no other."""
+    """The address if it is one of this service, else that of its first page."""
     return address if address.startswith("/") and not address.startswith(("//", "/\\")) else "/"
 
 

@@ -131,17 +131,20 @@ def _relief(supplier: Supplier, across: Map, along: Map, wear: float, rng: np.ra
     fine = _streaks(lattice[1], across / 0.8, along / supplier.stretch)
     angle = 2.0 * math.pi * across / supplier.pitch + phase + (0.5 + 1.5 * wear) * coarse
     marks = np.sin(angle) + 0.35 * np.sin(2.0 * angle)  # a tooth cuts a slanted furrow, not a sine
-    return supplier.marks * marks + supplier.roughness * (1.0 + 1.2 * wear) * (0.7 * coarse + fine)
+    relief: Map = supplier.marks * marks + supplier.roughness * (1.0 + 1.2 * wear) * (0.7 * coarse + fine)
+    return relief
 
 
 def _streaks(lattice: Float[np.ndarray, "rows columns"], row: Map, column: Map) -> Map:
-    return ndimage.map_coordinates(lattice, [row, column], order=1, mode="grid-wrap")
+    streaks: Map = ndimage.map_coordinates(lattice, [row, column], order=1, mode="grid-wrap")
+    return streaks
 
 
 def _torn(size: int, wear: float, rng: np.random.Generator) -> Map:
     """Grain without direction: there is always a little, and a blunt tool tears more."""
-    grain = ndimage.gaussian_filter(rng.standard_normal((size, size)), 0.6 * size / FIELD, mode="wrap")
-    return (0.02 + 0.09 * wear) * grain / grain.std()
+    grain: Map = ndimage.gaussian_filter(rng.standard_normal((size, size)), 0.6 * size / FIELD, mode="wrap")
+    torn: Map = (0.02 + 0.09 * wear) * grain / grain.std()
+    return torn
 
 
 def _specular_band(x: Map, y: Map, across: Map, rng: np.random.Generator) -> Map:
@@ -149,7 +152,8 @@ def _specular_band(x: Map, y: Map, across: Map, rng: np.random.Generator) -> Map
     gy, gx = np.gradient(across)
     misaligned = np.sin(np.arctan2(gy, gx) - LAMP - rng.normal(0.0, 0.08))
     distance = ((x - FIELD / 2) * math.cos(LAMP) + (y - FIELD / 2) * math.sin(LAMP)) / FIELD
-    return np.exp(-((0.9 * misaligned + 1.1 * distance - rng.normal(0.0, 0.06)) ** 2) / 0.18)
+    band: Map = np.exp(-((0.9 * misaligned + 1.1 * distance - rng.normal(0.0, 0.06)) ** 2) / 0.18)
+    return band
 
 
 def _cut_out(supplier: Supplier, x: Map, y: Map, face: Map) -> Surface:
@@ -169,8 +173,10 @@ def _cut_out(supplier: Supplier, x: Map, y: Map, face: Map) -> Surface:
 
 
 def _inside(depth: Map, soft: float) -> Map:
-    return np.clip(depth / soft + 0.5, 0.0, 1.0)
+    share: Map = np.clip(depth / soft + 0.5, 0.0, 1.0)
+    return share
 
 
 def _blend(below: Map, above: Map, share: Map) -> Map:
-    return below * (1.0 - share) + above * share
+    blended: Map = below * (1.0 - share) + above * share
+    return blended

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy import ndimage
 
-from vssl.demo.surfaces import FIELD, grid
+from vssl.modalities.images.demo.surfaces import FIELD, grid
 
 
 @dataclass(frozen=True)
@@ -59,4 +59,5 @@ def expose(
         camera.shot_noise * np.sqrt(signal), camera.read_noise
     )
     grey = camera.black + (1.0 - camera.black) * np.clip(signal, 0.0, 1.0) ** camera.gamma
-    return np.round(grey * 255.0).astype(np.uint8)
+    image: UInt8[np.ndarray, "H W"] = np.round(grey * 255.0).astype(np.uint8)
+    return image

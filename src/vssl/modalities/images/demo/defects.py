@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from vssl.demo.surfaces import FIELD, LAMP, Surface, grid
+from vssl.modalities.images.demo.surfaces import FIELD, LAMP, Surface, grid
 
 Map = Float[np.ndarray, "H W"]
 Centre = tuple[float, float]
@@ -30,7 +30,8 @@ def scratch(size: int, centre: Centre, severity: float, rng: np.random.Generator
     pressure = np.clip((half_length - np.abs(along)) / 4.0, 0.0, 1.0) * (0.8 + 0.2 * np.sin(0.5 * along + phase))
     flank = 0.4 + 0.8 * abs(math.sin(angle - LAMP))
     profile = flank * np.exp(-((distance - 1.7) ** 2)) - np.exp(-(distance**2))
-    return 0.95 * severity * pressure * profile
+    change: Map = 0.95 * severity * pressure * profile
+    return change
 
 
 def pit(size: int, centre: Centre, severity: float, rng: np.random.Generator) -> Map:
@@ -42,7 +43,8 @@ def pit(size: int, centre: Centre, severity: float, rng: np.random.Generator) ->
     facing = 0.6 - 0.4 * np.cos(np.arctan2(y, x) - LAMP)
     hollow = 1.0 / (1.0 + distance**6)
     rim = facing * np.exp(-(((distance - 1.35) / 0.3) ** 2))
-    return (0.15 + 0.75 * severity) * (rim - hollow)
+    change: Map = (0.15 + 0.75 * severity) * (rim - hollow)
+    return change
 
 
 def stain(size: int, centre: Centre, severity: float, rng: np.random.Generator) -> Map:
@@ -54,7 +56,8 @@ def stain(size: int, centre: Centre, severity: float, rng: np.random.Generator) 
     distance = np.hypot(x, y) / (radius * (1.0 + lobes))
     film = 1.0 / (1.0 + np.exp((distance - 1.0) * 14.0))
     dried_edge = np.exp(-(((distance - 0.92) / 0.1) ** 2))
-    return -(0.05 + 0.22 * severity) * (film + 0.5 * dried_edge)
+    change: Map = -(0.05 + 0.22 * severity) * (film + 0.5 * dried_edge)
+    return change
 
 
 DEFECTS: dict[str, Callable[[int, Centre, float, np.random.Generator], Map]] = {
@@ -85,9 +88,9 @@ def damage(
 def _somewhere_flat(part: Surface, rng: np.random.Generator) -> Centre:
     x, y = grid(part.light.shape[0])
     inner = (np.maximum(np.abs(x - FIELD / 2), np.abs(y - FIELD / 2)) < FIELD / 2 - MARGIN) & part.flat
-    places = np.flatnonzero(inner)
-    place = places[rng.integers(len(places))]
-    return float(x.flat[place]), float(y.flat[place])
+    pixels = np.flatnonzero(inner)
+    pixel = pixels[rng.integers(len(pixels))]
+    return float(x.flat[pixel]), float(y.flat[pixel])
 
 
 def _turned_about(size: int, centre: Centre, angle: float) -> tuple[Map, Map]:

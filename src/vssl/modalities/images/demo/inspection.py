@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,12 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image
 
-from vssl.demo.cameras import CAMERAS, expose
-from vssl.demo.defects import DEFECTS, damage
-from vssl.demo.line import Line
-from vssl.demo.surfaces import SUPPLIERS, surface
-from vssl.errors import ConfigError, StorageError
+from vssl.errors import ConfigError
+from vssl.modalities.demo import new_folder
+from vssl.modalities.images.demo.cameras import CAMERAS, expose
+from vssl.modalities.images.demo.defects import DEFECTS, damage
+from vssl.modalities.images.demo.line import Line
+from vssl.modalities.images.demo.surfaces import SUPPLIERS, surface
 
 __all__ = ["LIMIT", "MISREADING", "Line", "Part", "parts", "write"]
 
@@ -43,7 +43,7 @@ class Part:
         camera: Which camera saw it.
         defect: none, or a key of `defects.DEFECTS`: scratch, pit, stain.
         severity: True severity of the defect, 0 (none) to 1.
-        label: The inspector's verdict. The true one is `severity >= LIMIT`; within `MISREADING` of it they may differ.
+        label: Given by the inspector. The true one is `severity >= LIMIT`; within `MISREADING` of it they may differ.
         borderline: Whether the part was made to be near the limit.
     """
 
@@ -118,18 +118,8 @@ def write(line: Line, folder: Path, count: int, labelled: bool) -> Path:
         StorageError: The folder cannot be written.
     """
     made = parts(line, count)
-    if folder.exists():
-        raise ConfigError(f"{folder} is there already; delete it or choose another folder.")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratchpad:
-            unfinished = Path(scratchpad) / folder.name
-            _write_all(made, unfinished, count, labelled)
-            unfinished.replace(folder)
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: cannot be written ({error.strerror or error}). Check permissions and free space."
-        ) from error
+    with new_folder(folder) as unfinished:
+        _write_all(made, unfinished, count, labelled)
     return folder / "parts.csv"
 
 

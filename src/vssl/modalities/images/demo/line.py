@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from vssl.demo.cameras import CAMERAS
-from vssl.demo.surfaces import SUPPLIERS
 from vssl.errors import ConfigError
+from vssl.modalities.images.demo.cameras import CAMERAS
+from vssl.modalities.images.demo.surfaces import SUPPLIERS
 
 
 @dataclass(frozen=True)

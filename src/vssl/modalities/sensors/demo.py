@@ -1,4 +1,4 @@
-"""A made-up machine tool's spindle: vibration and temperature, sampled slowly, with rare faults whose truth is known.
+"""The demo with sensors: a machine tool's spindle, sampled slowly, with rare faults whose truth is known.
 
 Vibration is what a condition monitor gives every second: the effective value in two directions and the share of the
 spindle's own frequency. All of it follows the load of the jobs, so no plain limit on one sensor finds the faults.
@@ -17,22 +17,42 @@ from jaxtyping import Float
 
 from vssl.errors import ConfigError
 from vssl.files import atomic
+from vssl.modalities.demo import Demo, HoldOut
+from vssl.modalities.sensors import Config
 
 FAULTS = ("wear", "unbalance", "sensor")
 """A bearing that grows rough and warm; a tool that sits askew; a sensor that repeats itself."""
 
+FAULTS_HELD_OUT = 36
+"""Stretches with a fault in the hold-out."""
 CHANNELS = ("load", "vibration_x", "vibration_y", "first_order", "temperature")
 START = np.datetime64("2026-01-12T06:00:00", "s")
-DAY_S = 24 * 3600
+ROWS = 40_000
+WINDOW, STRIDE = "64s", "16s"
+
+
+def demo(scale: float = 1.0) -> Demo:
+    """The demo; `scale` multiplies the number of rows."""
+    rows, faults = round(scale * ROWS), max(1, round(scale * FAULTS_HELD_OUT))
+    return Demo(
+        data=f"{rows:,} seconds of a spindle's vibration and temperature, and as many again with {faults} faults",
+        write=lambda folder: write(folder / "data", rows=rows, known=rows, holdout=rows, faults=faults),
+        config=Config(window=WINDOW, stride=STRIDE, block=WINDOW, labels=("label",)),
+        training="data/learn",
+        normal="data/known",
+        hold_outs=(HoldOut("hold-out", "On data with faults", "data/hold-out"),),
+        bank="train",
+        block="block",
+    )
 
 
 @dataclass(frozen=True)
 class Spindle:
-    """A spindle that is watched.
+    """A spindle that a condition monitor observes.
 
     Attributes:
         seed: Everything random follows from it.
-        faults: How many stretches with a fault, spread over the series; their kinds take turns.
+        faults: Number of stretches with a fault, distributed over the series; their kinds alternate.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -68,16 +88,18 @@ def series(spindle: Spindle, rows: int) -> tuple[Float[np.ndarray, "n 5"], np.nd
     return values, truth
 
 
-def write(folder: Path, seed: int = 0, rows: int = 40_000, known: int = 40_000, holdout: int = 40_000) -> Path:
+def write(
+    folder: Path, seed: int = 0, rows: int = ROWS, known: int = ROWS, holdout: int = ROWS, faults: int = FAULTS_HELD_OUT
+) -> Path:
     """Write `learn/`, `known/` and `hold-out/`, each with series of a day's shift as Parquet.
 
-    `learn` has no labels, `known` is normal throughout, `hold-out` has a column `label` with the truth and 36 faults.
+    `learn` has no labels, `known` is normal throughout, `hold-out` has faults and a column `label`.
 
     Raises:
         StorageError: The folder cannot be written.
     """
     parts = {"learn": (Spindle(3 * seed), rows), "known": (Spindle(3 * seed + 1), known)}
-    parts["hold-out"] = (Spindle(3 * seed + 2, faults=36), holdout)
+    parts["hold-out"] = (Spindle(3 * seed + 2, faults=faults), holdout)
     for name, (spindle, count) in parts.items():
         shutil.rmtree(folder / name, ignore_errors=True)
         values, truth = series(spindle, count)
@@ -92,13 +114,13 @@ def write(folder: Path, seed: int = 0, rows: int = 40_000, known: int = 40_000, 
 
 def _load(rng: np.random.Generator, rows: int) -> Float[np.ndarray, " n"]:
     """Jobs of a few kinds one after the other: idle, roughing, finishing, each with its own rise and ripple."""
-    found: list[np.ndarray] = []
-    while sum(map(len, found)) < rows:
+    jobs: list[np.ndarray] = []
+    while sum(map(len, jobs)) < rows:
         length = int(rng.integers(40, 140))
         level = rng.choice([0.05, 0.35, 0.6, 0.85]) * rng.uniform(0.92, 1.08)
         ripple = 0.04 * level * np.sin(np.arange(length) / rng.uniform(2, 6))
-        found.append(level + ripple)
-    load = np.concatenate(found)[:rows]
+        jobs.append(level + ripple)
+    load = np.concatenate(jobs)[:rows]
     return np.clip(_slow(load, 4) + 0.01 * rng.normal(size=rows), 0, 1.2)
 
 

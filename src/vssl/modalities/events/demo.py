@@ -1,4 +1,4 @@
-"""A made-up machine controller's log: raw lines of jobs on two cells, with rare faults whose truth is known.
+"""The demo with logs: a machine controller's lines of jobs on two cells, with rare faults whose truth is known.
 
 A fault is seldom a message of its own. It is a step that is missing, comes too early, is repeated or takes too long.
 """
@@ -6,7 +6,6 @@ A fault is seldom a message of its own. It is a step that is missing, comes too 
 from __future__ import annotations
 
 import csv
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vssl.errors import ConfigError, StorageError
+from vssl.errors import ConfigError
+from vssl.modalities.demo import Demo, HoldOut, new_folder
+from vssl.modalities.events import Config
 
 FAULTS = ("missing", "order", "repeated", "slow", "alarm")
 """No clamping; the spindle starts before the clamp; a pass again and again; a slow spindle; a message never seen."""
@@ -22,11 +23,27 @@ FAULTS = ("missing", "order", "repeated", "slow", "alarm")
 SESSION = r"job-\d+"
 """What `--session` takes to bring the lines of a job together."""
 
+TRAINING, JOBS = 1_500, 1_000
+"""Jobs without labels; jobs that went well, and as many with labels."""
 CELLS = 2
 START = datetime(2025, 3, 3, 6, 0, 0, tzinfo=UTC)
 TAKT_S = 60.0
 
 Step = tuple[str, float]  # message, seconds since the step before
+
+
+def demo(scale: float = 1.0) -> Demo:
+    """The demo; `scale` multiplies the number of jobs."""
+    training, known = (round(scale * count) for count in (TRAINING, JOBS))
+    return Demo(
+        data=f"the log of {training:,} jobs of a controller, and of {known:,} others, a fifth of them with faults",
+        write=lambda folder: write(folder / "data", training=training, known=known, holdout=known),
+        config=Config(session=SESSION, label_from="file"),
+        training="data/training.log",
+        normal="data/known",
+        hold_outs=(HoldOut("holdout", "On data with faults", "data/holdout"),),
+        bank="train",
+    )
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,7 @@ class Job:
     """One part that was machined.
 
     Attributes:
-        name: As it stands in each of its lines.
+        name: Name in each of its lines.
         fault: none, or one of `FAULTS`.
         lines: Time and text of each line.
     """
@@ -142,27 +159,17 @@ def write(folder: Path, seed: int = 0, training: int = 1500, known: int = 500, h
         ConfigError: The folder is there already.
         StorageError: The folder cannot be written.
     """
-    if folder.exists():
-        raise ConfigError(f"{folder} is there already; delete it or choose another folder.")
-    judged = list(jobs(Controller(seed, 0.2), training + known, holdout))
+    held_out = list(jobs(Controller(seed, 0.2), training + known, holdout))
     files = {
         "training.log": jobs(Controller(seed, 0.01), 0, training),
         "known/ok.log": jobs(Controller(seed), training, known),
-        "holdout/ok.log": (job for job in judged if job.fault == "none"),
-        "holdout/fault.log": (job for job in judged if job.fault != "none"),
+        "holdout/ok.log": (job for job in held_out if job.fault == "none"),
+        "holdout/fault.log": (job for job in held_out if job.fault != "none"),
     }
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratchpad:
-            unfinished = Path(scratchpad) / folder.name
-            for name, made in files.items():
-                _write_log(unfinished / name, made)
-            _write_truth(unfinished / "truth.csv", judged)
-            unfinished.replace(folder)
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: cannot be written ({error.strerror or error}). Check permissions and free space."
-        ) from error
+    with new_folder(folder) as unfinished:
+        for name, made in files.items():
+            _write_log(unfinished / name, made)
+        _write_truth(unfinished / "truth.csv", held_out)
     return folder
 
 
@@ -174,8 +181,8 @@ def _write_log(path: Path, made: Iterable[Job]) -> None:
     )
 
 
-def _write_truth(path: Path, judged: Iterable[Job]) -> None:
+def _write_truth(path: Path, held_out: Iterable[Job]) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("job", "fault"))
-        writer.writerows((job.name, job.fault) for job in judged)
+        writer.writerows((job.name, job.fault) for job in held_out)
