@@ -29,7 +29,7 @@ import tyro
 
 from vssl import api
 from vssl.benchmarking.recipes import RECIPES, Recipe
-from vssl.evaluation import Evidence, judge
+from vssl.evaluation import EvalData, evaluate
 from vssl.evaluation.knn import classify
 from vssl.files import write_json
 from vssl.modalities import images
@@ -117,7 +117,7 @@ def run_vssl(options: Options, objective: str, seed: int) -> dict[str, Any]:
     return measured | judged(our_evidence(run, recipe, options.data))
 
 
-def our_evidence(run: Run, recipe: Recipe, data: Path) -> Evidence:
+def our_evidence(run: Run, recipe: Recipe, data: Path) -> EvalData:
     label_from: Literal["folder"] | None = "folder" if recipe.labels_from == "folder" else None
     return evidence_of(
         recipe,
@@ -126,15 +126,15 @@ def our_evidence(run: Run, recipe: Recipe, data: Path) -> Evidence:
     )
 
 
-def evidence_of(recipe: Recipe, data: Path, embed: Callable[[Path, str], Embeddings]) -> Evidence:
+def evidence_of(recipe: Recipe, data: Path, embed: Callable[[Path, str], Embeddings]) -> EvalData:
     """What the judges are given, made by `embed(source, name)`."""
     embedded = embed(data / recipe.train, "train")
     if recipe.test is not None:
-        return Evidence(embed(data / recipe.test, "test"), reference=embedded, label="label")
+        return EvalData(embed(data / recipe.test, "test"), reference=embedded, label="label")
     labels = infrared_labels(data / recipe.train, recipe.labels_from)
     classes = pa.array([labels[name] for name in embedded.ids])
     state = pa.array(["normal" if labels[name] == "No-Anomaly" else "defect" for name in embedded.ids])
-    return Evidence(
+    return EvalData(
         Embeddings(embedded.table.append_column("label", classes).append_column("state", state)), label="label"
     )
 
@@ -188,7 +188,7 @@ def run_lightly(options: Options, _objective: str, seed: int) -> dict[str, Any]:
     arrays = np.load(folder / "features.npz")
     test, train = (table_of(arrays, split) for split in ("test", "train"))
     kept = {key: speed[key] for key in ("steps", "seconds", "images", "images_per_s")} | {"options": LIGHTLY}
-    return kept | judged(Evidence(test, reference=train, label="label"))
+    return kept | judged(EvalData(test, reference=train, label="label"))
 
 
 def table_of(arrays: Any, split: str) -> Embeddings:
@@ -197,18 +197,18 @@ def table_of(arrays: Any, split: str) -> Embeddings:
     return Embeddings(pa.table(columns))
 
 
-def judged(evidence: Evidence) -> dict[str, Any]:
+def judged(evidence: EvalData) -> dict[str, Any]:
     started = time.monotonic()
-    values = judge(evidence, JUDGES).values | {"knn5/accuracy": accuracy_of_five(evidence)}
+    values = evaluate(evidence, JUDGES).values | {"knn5/accuracy": accuracy_of_five(evidence)}
     if "state" in evidence.query:
-        states = judge(dataclasses.replace(evidence, label="state"), ("knn", "linear")).values
+        states = evaluate(dataclasses.replace(evidence, label="state"), ("knn", "linear")).values
         values |= {f"normal or defect/{name}": value for name, value in states.items()}
     return {"values": values, "judging_seconds": time.monotonic() - started}
 
 
-def accuracy_of_five(evidence: Evidence) -> float:
+def accuracy_of_five(evidence: EvalData) -> float:
     """Accuracy of the vote of five neighbours: some classes of the infrared modules are small."""
-    near = evidence.near_examples
+    near = evidence.knn_reference()
     five = Neighbours(near.rows[:, :5], near.similarity[:, :5])
     return float(np.mean(classify(five, evidence.examples.classes) == evidence.labelled.classes))
 

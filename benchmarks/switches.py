@@ -25,9 +25,9 @@ import tyro
 
 from training import BATCH, learner, trained
 from vssl import api
-from vssl.benchmarking.summary import WITHIN, Row, Spread
+from vssl.benchmarking.summary import TOLERANCE, Row, SeedRange
 from vssl.errors import DivergedError
-from vssl.evaluation import Evidence, judge
+from vssl.evaluation import EvalData, evaluate
 from vssl.files import write_json
 from vssl.modalities import images
 from vssl.training.describe import machine, versions
@@ -106,8 +106,8 @@ def trained_and_judged(options: Options, name: str, seed: int, learning_rate: fl
             return {"health": str(error), "values": {}}
         train = api.embed(run, options.data, name="train", device="cpu")
         test = None if options.test is None else api.embed(run, options.test, name="test", device="cpu")
-    evidence = Evidence(train if test is None else test, None if test is None else train, "label", seed=seed)
-    values = judge(evidence, ("knn", "linear", "retrieval")).values
+    evidence = EvalData(train if test is None else test, None if test is None else train, "label", seed=seed)
+    values = evaluate(evidence, ("knn", "linear", "retrieval")).values
     return {"health": run.info["health"], "progress": run.info["progress"], "values": values}
 
 
@@ -126,11 +126,11 @@ def table(runs: list[dict[str, Any]]) -> str:
             of.setdefault((run["learning_rate"], run["batch"]), []).append(run)
         means = {at: np.mean([run["values"].get(SHOWN[0], 0) for run in some]) for at, some in of.items()}
         best = max(means, key=lambda at: means[at])
-        near = np.mean([mean >= means[best] - WITHIN for mean in means.values()])
+        near = np.mean([mean >= means[best] - TOLERANCE for mean in means.values()])
         found = [run["values"] for run in of[best] if run["values"]]
         names = (*SHOWN, *(PREDICTORS + own for own in OWN))
-        cells = [str(Spread(tuple(values[key] for values in found if key in values))) for key in names]
-        cells.append(str(Row(name, tuple({"values": values} for values in found)).figure(PREDICTORS + "best_stand_in")))
+        cells = [str(SeedRange(tuple(values[key] for values in found if key in values))) for key in names]
+        cells.append(str(Row(name, tuple({"values": values} for values in found)).metric(PREDICTORS + "best_baseline")))
         setting = f"{data}, {epochs:g} | {best[0]:g}, {best[1]}"
         lines.append(f"| `{name}` | {setting} | {' | '.join(cells)} | {near:.0%} of {len(means)} |")
     return "\n".join(lines)

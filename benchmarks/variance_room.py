@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vssl import Embeddings
-from vssl.evaluation import Evidence, judge
+from vssl.evaluation import EvalData, evaluate
 from vssl.scores.neighbours import Neighbours, neighbours
 
 PREFIX = "retrieval/r_auroc/"
@@ -51,7 +51,7 @@ class Options:
 
 def main(options: Options) -> None:
     known, judged = (Embeddings(pq.read_table(path)) for path in (options.known, options.judged))
-    untaught = judge(Evidence(judged, label=options.label), ["retrieval"]).values
+    untaught = evaluate(EvalData(judged, label=options.label), ["retrieval"]).values
     for name, value in untaught.items():
         if name.startswith(PREFIX):
             print(f"{name.removeprefix(PREFIX)}: {value:.3f}")

@@ -26,12 +26,12 @@ import tyro
 from sklearn.metrics import roc_auc_score
 
 from vssl import Embeddings
-from vssl.scores import knn
+from vssl.scores import knn, neighbours
 from vssl.scores.base import Score
 from vssl.stats import whitening
 
 NEIGHBOURS = knn.Config().neighbours
-LENGTHS = (0.0, knn.LENGTH, 1.0)
+LENGTHS = (0.0, neighbours.LENGTH, 1.0)
 
 
 @dataclass(frozen=True)

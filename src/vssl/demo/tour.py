@@ -12,7 +12,7 @@ from vssl.decisions.describe import words
 from vssl.decisions.summary import kept
 from vssl.demo.folder import make_way
 from vssl.demo.inspection import Line, write
-from vssl.evaluation import Evidence, judge
+from vssl.evaluation import EvalData, evaluate
 from vssl.modalities import images
 from vssl.run import Run
 from vssl.types import Embeddings
@@ -86,7 +86,7 @@ def _structure(judged: Embeddings) -> str:
 
 
 def _defects(judged: Embeddings) -> str:
-    linear = judge(Evidence(judged, label="label"), ["linear"]).values["linear/balanced_accuracy_100"]
+    linear = evaluate(EvalData(judged, label="label"), ["linear"]).values["linear/balanced_accuracy_100"]
     return (
         f"A linear classifier on the embeddings tells ok from defect in {linear:.0%} of cases, both kinds counted "
         "alike (chance is 50 %)."
@@ -94,7 +94,7 @@ def _defects(judged: Embeddings) -> str:
 
 
 def _ambiguity(judged: Embeddings) -> str:
-    ambiguity, values = judged.numpy("ambiguity"), judge(Evidence(judged, label="label"), ["retrieval"]).values
+    ambiguity, values = judged.numpy("ambiguity"), evaluate(EvalData(judged, label="label"), ["retrieval"]).values
     borderline = roc_auc_score(judged.numpy("borderline") == "true", ambiguity)
     return (
         "The encoder's own ambiguity ranks a random part whose nearest neighbour got another verdict above a random "
@@ -105,4 +105,4 @@ def _ambiguity(judged: Embeddings) -> str:
 
 
 def _knn(judged: Embeddings, column: str) -> float:
-    return judge(Evidence(judged, label=column), ["knn"]).values["knn/accuracy"]
+    return evaluate(EvalData(judged, label=column), ["knn"]).values["knn/accuracy"]

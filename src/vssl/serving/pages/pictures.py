@@ -15,7 +15,7 @@ from vssl.errors import BrokenFileError
 from vssl.modalities.images.decode import Canvas, decode, read_header
 from vssl.modalities.sensors import Spec
 from vssl.modalities.sensors.plots import plot, shown
-from vssl.reporting.blend import blend
+from vssl.reporting.overlay import overlay
 from vssl.runtime import folder
 from vssl.serving.samples import window_of
 from vssl.serving.service import Service
@@ -47,7 +47,7 @@ class Pictures:
         except BrokenFileError:
             return None
         if heat and decision["heat"] is not None:
-            picture = blend(picture, self.strength(decision))
+            picture = overlay(picture, self.strength(decision))
         return _webp(picture)
 
     def lines(self, decision: dict[str, Any]) -> list[tuple[str, bool]] | None:
