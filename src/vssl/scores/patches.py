@@ -59,7 +59,9 @@ def anomaly_map(config: Config, bank: Embeddings) -> AnomalyMap:
         DataError: The bank is empty.
     """
     if "patch_features" not in bank:
-        raise ConfigError("The run's encoder has no feature maps, so there are no patches. Use another score, such as knn.")
+        raise ConfigError(
+            "The run's encoder has no feature maps, so there are no patches. Use another score, such as knn."
+        )
     if not len(bank):
         raise DataError("The bank is empty.")
     module = PatchKNN(bank.torch("features"), bank.torch("patch_features"), config.neighbours)
