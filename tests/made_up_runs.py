@@ -39,8 +39,8 @@ VALUES = {
     "rank/effective_rank": 41.3,
     "uniformity/uniformity": -2.9,
 }
-JUDGED = {"on": "test", "reference": "train", "outliers": None, "label": "label", "twin": None}
-SKIPPED = {"ood": "no embeddings of a second data set to tell apart"}
+EVALUATED = {"table": "test", "reference": "train", "outliers": None, "label": "label", "compare_run": None}
+SKIPPED = {"ood": "there are no embeddings of a second data set to detect as outliers"}
 
 
 def metrics(steps: int, variance: bool) -> list[dict]:

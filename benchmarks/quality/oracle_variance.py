@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.common.record import RESULTS, Record
 from vssl import Embeddings
-from vssl.evaluation import Evidence, judge
+from vssl.evaluation import EvalData, evaluate
 from vssl.scores.neighbours import Neighbours, neighbours
 
 PREFIX = "retrieval/r_auroc/"
@@ -55,7 +55,7 @@ class Options:
 def main(options: Options) -> None:
     record = Record.create(options.out, seeds=(options.seed,))
     training, test = (Embeddings(pq.read_table(path)) for path in (options.training, options.test))
-    values = judge(Evidence(test, label=options.label), ["retrieval"]).values
+    values = evaluate(EvalData(test, label=options.label), ["retrieval"]).values
     record.add(
         *(
             {"uses_labels": False, "predictor": name.removeprefix(PREFIX), "r_auroc": value}

@@ -24,7 +24,7 @@ import tyro
 from benchmarks.common.process import in_own_process
 from benchmarks.common.record import RESULTS, Record
 from benchmarks.common.rivals import lightly_simclr
-from vssl.evaluation import Evidence, judge
+from vssl.evaluation import EvalData, evaluate
 from vssl.modalities import images
 from vssl.types import Embeddings
 
@@ -65,19 +65,19 @@ def main(options: Options) -> None:
     for seed in options.seeds if options.method == "lightly" else options.seeds[:1]:
         if not record.holds(objective=options.method, seed=seed, steps=options.steps):
             cost, evidence = _lightly(options, seed) if options.method == "lightly" else ({}, _pixels(options))
-            values = judge(evidence, EVALUATORS).values
+            values = evaluate(evidence, EVALUATORS).values
             record.add(
                 {"objective": options.method, "seed": seed, "steps": options.steps, "cost": cost, "values": values}
             )
 
 
-def _lightly(options: Options, seed: int) -> tuple[dict[str, Any], Evidence]:
+def _lightly(options: Options, seed: int) -> tuple[dict[str, Any], EvalData]:
     """Train in a process of its own, and what is evaluated."""
     budget = {"steps": options.steps} if options.steps else {"minutes": options.minutes}
     settings = dataclasses.replace(options.lightly, seed=seed, **budget)
     cost, arrays = in_own_process(lightly_simclr.run, options.data, settings, with_features=True)
     train, test = (_table(arrays, split) for split in ("train", "test"))
-    return cost, Evidence(test, reference=train, label="label")
+    return cost, EvalData(test, reference=train, label="label")
 
 
 def _table(arrays: Mapping[str, np.ndarray], split: str) -> Embeddings:
@@ -85,14 +85,14 @@ def _table(arrays: Mapping[str, np.ndarray], split: str) -> Embeddings:
     return Embeddings.from_columns([f"{split}/{name}" for name in arrays[f"{split}_ids"]], columns)
 
 
-def _pixels(options: Options) -> Evidence:
+def _pixels(options: Options) -> EvalData:
     modality = images.build(options.modality, images.measure(options.data, options.modality))
     tables = []
     for chunk in modality.stream(options.data):
         pixels = chunk.raw.flatten(1).numpy() / np.float32(255)
         columns = {name: chunk.metadata[name] for name in chunk.metadata.column_names}
         tables.append(Embeddings.from_columns(list(chunk.ids), {"features": pixels} | columns).table)
-    return Evidence(Embeddings(pa.concat_tables(tables)), label="label")
+    return EvalData(Embeddings(pa.concat_tables(tables)), label="label")
 
 
 if __name__ == "__main__":

@@ -25,12 +25,12 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.common.record import RESULTS, Record
 from vssl import Embeddings
-from vssl.scores import knn
+from vssl.scores import knn, neighbours
 from vssl.scores.base import Score
 from vssl.stats import whitening
 
 NEIGHBOURS = knn.Config().neighbours
-EXPONENTS = (0.0, knn.LENGTH, 1.0)
+EXPONENTS = (0.0, neighbours.LENGTH, 1.0)
 
 
 @dataclass(frozen=True)

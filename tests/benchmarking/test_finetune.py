@@ -12,7 +12,7 @@ import torch
 from vssl.benchmarking.finetune import finetuned
 from vssl.benchmarking.sources import Sources
 from vssl.embedding import embed
-from vssl.evaluation import Evidence
+from vssl.evaluation import EvalData
 from vssl.run import Run
 from vssl.training.model import Model, load
 from vssl.types import Embeddings
@@ -28,7 +28,7 @@ def sources(tmp_path: Path, draw_pictures: Callable[..., Path]) -> Sources:
     return Sources(str(draw_pictures(tmp_path / "train", 400)), str(draw_pictures(tmp_path / "test", 100, seed=1)))
 
 
-def evidence_of(model: Model, sources: Sources, shuffle: bool = False) -> Evidence:
+def evidence_of(model: Model, sources: Sources, shuffle: bool = False) -> EvalData:
     """The embeddings with the kind of picture, which stands in the file's folder, as their label."""
     tables = []
     for name in ("train", "test"):
@@ -36,7 +36,7 @@ def evidence_of(model: Model, sources: Sources, shuffle: bool = False) -> Eviden
         kinds = np.array([Path(sample).parts[0] for sample in table["id"].to_pylist()])
         kinds = np.random.default_rng(0).permutation(kinds) if shuffle else kinds
         tables.append(Embeddings(table.append_column("label", pa.array(kinds))))
-    return Evidence(tables[1], tables[0], "label")
+    return EvalData(tables[1], tables[0], "label")
 
 
 @pytest.mark.slow
@@ -55,6 +55,6 @@ def test_labels_that_mean_nothing_are_not_learned(model: Model, sources: Sources
 
 
 def test_fewer_labels_than_classes_give_no_figure(model: Model, sources: Sources):
-    evidence = evidence_of(model, sources)
-    few = Embeddings(evidence.reference.table.take(np.arange(0, 400, 14)))
-    assert finetuned(model, sources, Evidence(evidence.query, few, "label")) == {}
+    data = evidence_of(model, sources)
+    few = Embeddings(data.reference.table.take(np.arange(0, 400, 14)))
+    assert finetuned(model, sources, EvalData(data.query, few, "label")) == {}

@@ -69,7 +69,7 @@ def test_each_trial_leaves_a_file_with_figures_and_cost(compared: Path):
             assert 0 <= values[name] <= 1
         assert {f"corruption/{kind}/3/auroc/nn_distance" for kind in ("noise", "blur", "blackout")} <= set(values)
         assert result["cost"]["samples"] == 6 * (8 if method == "vssl" else 16)
-        assert result["cost"]["gflops_per_image"] > 0
+        assert result["cost"]["gflops_per_sample"] > 0
         assert result["cost"]["peak_mb"] > 50
         assert result["settings"]["seed"] == 0
         assert result["command"] == "vssl bench ..."
@@ -189,7 +189,7 @@ def test_an_interrupted_run_is_no_result_and_goes_on(asked: Suite, tmp_path: Pat
     assert trial.run(item, tmp_path / "run", talk=False) is None
     monkeypatch.undo()
     monkeypatch.setattr(loop, "train", None)  # it must be resumed, not begun again
-    monkeypatch.setattr(trial, "judged", lambda *_: {})
+    monkeypatch.setattr(trial, "evaluate_model", lambda *_: {})
     (tmp_path / "run" / "embeddings").mkdir()
     assert trial.run(item, tmp_path / "run", talk=False)["outcome"] == "done"
 

@@ -23,7 +23,7 @@ def result(method: str, seed: int = 0, linear: float = 0.5, **changes: Any) -> d
         "health": "healthy",
         "loss_spikes": 0,
         "values": values,
-        "cost": {"samples_per_s": 900.0, "seconds": 300.0, "gflops_per_image": 0.4, "peak_mb": 1000.0},
+        "cost": {"samples_per_s": 900.0, "seconds": 300.0, "gflops_per_sample": 0.4, "peak_mb": 1000.0},
         "settings": {"encoder": {"name": "convnet", "variant": "small"}, "modality": {"views": "natural"}},
         "machine": {"cpu": "a processor", "cores": 2, "device": "cpu"},
         "versions": {"vssl": "0.1.0", "torch": "2.0"},
@@ -38,14 +38,14 @@ def diverged(method: str, **changes: Any) -> dict[str, Any]:
 def test_seeds_become_a_mean_and_a_range_and_the_best_comes_first():
     (table,) = tables([result("byol", 0, 0.4), result("vssl", 0, 0.6), result("byol", 1, 0.5)])
     assert [row.method for row in table.rows] == ["vssl", "byol"]
-    assert str(table.rows[1].figure("linear/accuracy_100")) == "0.450 (0.400 to 0.500)"
-    assert str(table.rows[0].figure("linear/accuracy_100")) == "0.600"
+    assert str(table.rows[1].metric("linear/accuracy_100")) == "0.450 (0.400 to 0.500)"
+    assert str(table.rows[0].metric("linear/accuracy_100")) == "0.600"
 
 
 def test_accuracies_are_held_against_the_largest_class():
     shared = {"linear/accuracy_100": 0.8, "labels/largest_class": 0.8}
     (unequal,), (without,) = tables([result("vssl", values=shared)]), tables([result("vssl")])
-    assert "largest class of every sample would be right for 80.0% of them" in text(unequal)
+    assert "largest class has an accuracy of 80.0%" in text(unequal)
     assert "largest class" not in text(without)
 
 
@@ -78,10 +78,10 @@ def test_data_of_the_same_name_are_told_apart_and_so_are_settings_of_other_versi
     assert [row.method for row in table.rows] == ["vssl"]
 
 
-def test_the_best_stand_in_is_the_one_with_the_best_mean():
+def test_the_best_baseline_is_the_one_with_the_best_mean():
     scores = {"retrieval/r_auroc/nn_distance": 0.6, "retrieval/r_auroc/disagreement": 0.7}
     (table,) = tables([result("vssl", values=scores)])
-    assert table.rows[0].figure("retrieval/r_auroc/best_stand_in").mean == 0.7
+    assert table.rows[0].metric("retrieval/r_auroc/best_baseline").mean == 0.7
 
 
 def test_what_went_wrong_is_said_and_a_run_without_figures_comes_last():
@@ -96,8 +96,8 @@ def test_in_bold_are_the_best_and_all_whose_range_reaches_its_but_no_method_that
     for name, linears in {"vssl": (0.60, 0.64), "simclr": (0.56, 0.61), "vae": (0.50, 0.59)}.items():
         found += [result(name, seed, linear) for seed, linear in enumerate(linears)]
     (table,) = tables(found)
-    assert [row.method for row in table.rows if table.leads(row, "linear/accuracy_100")] == ["vssl", "simclr"]
-    assert not any(table.leads(row, "no/figure") for row in table.rows)
+    assert [row.method for row in table.rows if table.is_best(row, "linear/accuracy_100")] == ["vssl", "simclr"]
+    assert not any(table.is_best(row, "no/figure") for row in table.rows)
     assert "**0.620 (0.600 to 0.640)**" in text(table)
     assert "| supcon | 1 | 0.800 |" in text(table)
     assert {row.method: row.remarks for row in table.rows}["supcon"] == "reads the labels"

@@ -1,13 +1,25 @@
-"""What every score in `vssl.scores` keeps; scores are found by themselves."""
+"""What every score in `vssl.scores` keeps; scores are discovered."""
 
 from __future__ import annotations
 
+import re
+from functools import partial
+from pathlib import Path
+
 import numpy as np
+import onnx
+import onnxruntime
 import pyarrow as pa
 import pytest
 import torch
 
-from vssl.config import find, members
+from vssl.config import find, members, name_of
+from vssl.errors import ConfigError
+from vssl.exporting.graphs import ScoreGraph, to_onnx
+from vssl.exporting.plane import plane_of
+from vssl.scores import ScoreConfig
+from vssl.scores.base import Pairs
+from vssl.scores.neighbours import Neighbours, Space, neighbours
 from vssl.types import Embeddings, to_arrow
 
 
@@ -36,8 +48,57 @@ def others(rng: np.random.Generator, count: int) -> dict[str, pa.Array]:
 
 
 def test_all_scores_of_this_version_are_found():
-    known = {"novelty", "patches", "knn", "mahalanobis", "mixture", "ambiguity", "disagreement", "elbo_gap"}
-    assert known <= set(members("scores"))
+    bank = {"novelty", "patches", "knn", "mahalanobis", "mixture", "posterior_distance"}
+    assert bank | {"ambiguity", "disagreement", "elbo_gap", "feature_norm"} <= set(members("scores"))
+
+
+def test_a_score_declares_its_columns_direction_and_meaning(name: str, bank: Embeddings):
+    module = find("scores", name)
+    for config in (module.Config(), *module.EVALUATED.values()):
+        assert isinstance(config, ScoreConfig)
+        assert name_of(config) == name
+        assert config.direction == "higher is worse"
+        assert re.fullmatch(r"[A-Z1].*\.", config.meaning)
+        assert set(config.columns) <= set(module.fit(config, bank).columns)
+
+
+def test_a_score_without_a_column_that_it_declares_says_so(name: str, bank: Embeddings):
+    module = find("scores", name)
+    for column in set(module.Config().columns) - {"features", "mean"}:
+        with pytest.raises(ConfigError):
+            module.fit(module.Config(), Embeddings(bank.table.drop_columns(column)))
+
+
+def test_a_score_that_needs_no_bank_is_the_same_with_any(name: str, bank: Embeddings, samples: Embeddings):
+    module = find("scores", name)
+    first, other = (module.fit(module.Config(), table)(samples) for table in (bank, bank.take(np.arange(50))))
+    assert (first == other).all() == (not module.Config().uses_bank)
+
+
+def test_from_neighbours_a_score_is_the_same_as_from_its_module(name: str, bank: Embeddings, samples: Embeddings):
+    for config in find("scores", name).EVALUATED.values():
+        score = find("scores", name).fit(config, bank)
+        if score.from_neighbours is not None:
+            found = score.from_neighbours(samples, partial(_search, samples, bank))
+            np.testing.assert_allclose(found, score(samples), atol=2e-6)
+
+
+def _search(samples: Embeddings, bank: Embeddings, space: Space, k: int) -> Neighbours:
+    return neighbours(samples, bank, k, exclude_same_id=False, space=space)
+
+
+def test_a_score_can_be_exported_and_gives_the_same_in_onnx(
+    name: str, bank: Embeddings, samples: Embeddings, tmp_path: Path
+):
+    if isinstance(config := find("scores", name).Config(), Pairs):
+        pytest.skip("it compares random views, which an export cannot draw")
+    score = find("scores", name).fit(config, bank)
+    scoring = ScoreGraph(score, bank, plane_of(bank))
+    graph = to_onnx(scoring, [bank.torch(column)[:4] for column in scoring.columns], scoring.columns, scoring.outputs)
+    onnx.save(graph, tmp_path / "score.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "score.onnx", providers=["CPUExecutionProvider"])
+    inputs = {item.name: samples.torch(item.name).numpy() for item in session.get_inputs()}
+    np.testing.assert_allclose(session.run(["score"], inputs)[0], score(samples), rtol=1e-4, atol=1e-5)
 
 
 def test_one_finite_number_a_sample_in_float64(name: str, bank: Embeddings, samples: Embeddings):

@@ -8,7 +8,7 @@ import pytest
 from vssl import api
 from vssl.errors import ConfigError, DataError, RunNotFoundError
 from vssl.evaluation import run_folder
-from vssl.evaluation.run_folder import evaluate
+from vssl.evaluation.run_folder import evaluate_run as evaluate
 from vssl.run import Run
 from vssl.training import loop
 from vssl.training.settings import Settings
@@ -42,20 +42,20 @@ def stored(run: Run) -> dict:
 
 
 def test_the_figures_are_kept_with_what_was_asked(embedded: Run) -> None:
-    verdict = evaluate(embedded, "other", reference="train", outliers="train", only=["knn", "ood", "retrieval"])
+    metrics = evaluate(embedded, "other", reference="train", outliers="train", only=["knn", "ood", "retrieval"])
     kept = stored(embedded)
-    assert kept["values"] == verdict.values
-    assert kept["skipped"] == verdict.skipped
-    asked = {"on": "other", "reference": "train", "outliers": "train", "label": "label", "twin": None}
+    assert kept["values"] == metrics.values
+    assert kept["skipped"] == metrics.skipped
+    asked = {"table": "other", "reference": "train", "outliers": "train", "label": "label", "compare_run": None}
     assert {name: kept[name] for name in asked} == asked
-    assert {name.partition("/")[0] for name in verdict.values} == {"labels", "knn", "ood", "retrieval"}
+    assert {name.partition("/")[0] for name in metrics.values} == {"labels", "knn", "ood", "retrieval"}
 
 
-def test_alignment_of_two_views_is_judged_too(embedded: Run) -> None:
-    verdict = evaluate(embedded, "train")
-    assert 0 < verdict.values["uniformity/alignment"] < 4
-    assert "uniformity/alignment" not in verdict.skipped
-    assert evaluate(embedded, "train").values == verdict.values
+def test_alignment_of_two_views_is_evaluated_too(embedded: Run) -> None:
+    metrics = evaluate(embedded, "train")
+    assert 0 < metrics.values["uniformity/alignment"] < 4
+    assert "uniformity/alignment" not in metrics.skipped
+    assert evaluate(embedded, "train").values == metrics.values
 
 
 def test_views_of_one_sample_lie_nearer_than_two_samples(embedded: Run) -> None:
@@ -74,11 +74,11 @@ def test_alignment_reads_nothing_when_it_is_not_asked_for(embedded: Run, monkeyp
 def test_samples_that_are_gone_leave_the_other_figures_and_say_so(embedded: Run, photos: Path, tmp_path: Path) -> None:
     api.embed(embedded, photos, name="gone")
     shutil.rmtree(photos)
-    verdict = evaluate(embedded, "gone")
-    assert "uniformity/uniformity" in verdict.values
-    assert "uniformity/alignment" not in verdict.values
-    assert "no two views" in verdict.skipped["uniformity/alignment"]
-    assert str(photos) in verdict.skipped["uniformity/alignment"]
+    metrics = evaluate(embedded, "gone")
+    assert "uniformity/uniformity" in metrics.values
+    assert "uniformity/alignment" not in metrics.values
+    assert "for two views" in metrics.skipped["uniformity/alignment"]
+    assert str(photos) in metrics.skipped["uniformity/alignment"]
 
 
 def test_one_sample_that_is_left_is_too_few_for_alignment_and_no_error(embedded: Run, photos: Path) -> None:
@@ -94,54 +94,54 @@ def test_a_column_named_label_is_used_unless_another_is_named(embedded: Run, pho
     (photos / "list.csv").write_text("\n".join(["path,label,camera", *rows]))
     api.embed(embedded, photos / "list.csv", name="list")
     for asked, used in ((None, "label"), ("camera", "camera")):
-        verdict = evaluate(embedded, "list", label=asked, only=["knn"])
+        metrics = evaluate(embedded, "list", label=asked, only=["knn"])
         assert stored(embedded)["label"] == used
-        assert 0 <= verdict.values["knn/accuracy"] <= 1
+        assert 0 <= metrics.values["knn/accuracy"] <= 1
     with pytest.raises(ConfigError, match=r"'shift'.*camera"):
         evaluate(embedded, "list", label="shift")
 
 
-def test_without_labels_the_judges_that_need_them_say_why_not(embedded: Run) -> None:
-    verdict = evaluate(embedded, "plain")
+def test_without_labels_the_evaluators_that_need_them_say_why_not(embedded: Run) -> None:
+    metrics = evaluate(embedded, "plain")
     assert stored(embedded)["label"] is None
-    for judge in ("knn", "linear", "retrieval", "selective"):
-        assert "label" in verdict.skipped[judge]
-    assert "rank/effective_rank" in verdict.values
+    for evaluator in ("knn", "linear", "retrieval", "selective"):
+        assert "label" in metrics.skipped[evaluator]
+    assert "rank/effective_rank" in metrics.values
 
 
-def test_without_labels_in_the_reference_what_needs_none_is_judged(embedded: Run) -> None:
-    verdict = evaluate(embedded, "train", reference="plain", only=["knn", "rank"])
-    assert "label" in verdict.skipped["knn"]
-    assert "rank/effective_rank" in verdict.values
+def test_without_labels_in_the_reference_what_needs_none_is_evaluated(embedded: Run) -> None:
+    metrics = evaluate(embedded, "train", reference="plain", only=["knn", "rank"])
+    assert "label" in metrics.skipped["knn"]
+    assert "rank/effective_rank" in metrics.values
     with pytest.raises(ConfigError, match="The reference has no label column"):
         evaluate(embedded, "train", reference="plain", label="label")
 
 
-def test_a_reference_that_holds_the_judged_samples_is_refused(embedded: Run) -> None:
-    with pytest.raises(DataError, match="stand in both query and reference"):
+def test_a_reference_that_holds_the_evaluated_samples_is_refused(embedded: Run) -> None:
+    with pytest.raises(DataError, match="are in both query and reference"):
         evaluate(embedded, "other", reference="plain", label=None, only=["rank"])
     assert not (embedded.path / "evaluation.json").exists()
 
 
-def test_a_twin_shows_how_stable_the_embeddings_are(
+def test_a_run_of_another_seed_shows_how_stable_the_embeddings_are(
     embedded: Run, photos: Path, tmp_path: Path, tiny_settings: TinySettings
 ) -> None:
-    twin = loop.train(photos, tmp_path / "twin", tiny_settings(seed=1))
-    for run in (embedded, twin):
+    other = loop.train(photos, tmp_path / "other", tiny_settings(seed=1))
+    for run in (embedded, other):
         api.embed(run, photos, name="both")
-    verdict = evaluate(embedded, "both", twin=twin, only=["stability"])
-    assert verdict.values
-    assert stored(embedded)["twin"] == str(twin.path)
-    itself = evaluate(embedded, "both", twin=embedded, only=["stability"])
-    assert all(itself.values[name] >= value for name, value in verdict.values.items())
+    metrics = evaluate(embedded, "both", compare_run=other, only=["stability"])
+    assert metrics.values
+    assert stored(embedded)["compare_run"] == str(other.path)
+    itself = evaluate(embedded, "both", compare_run=embedded, only=["stability"])
+    assert all(itself.values[name] >= value for name, value in metrics.values.items())
 
 
-def test_a_twin_that_did_not_embed_the_data_is_named(embedded: Run, trained: Run) -> None:
+def test_a_run_of_another_seed_that_did_not_embed_the_data_is_named(embedded: Run, trained: Run) -> None:
     with pytest.raises(RunNotFoundError, match="trained has no embeddings 'other'"):
-        evaluate(embedded, "other", twin=trained)
+        evaluate(embedded, "other", compare_run=trained)
 
 
-def test_an_unknown_judge_is_answered_with_those_there_are(embedded: Run) -> None:
+def test_an_unknown_evaluator_is_answered_with_those_there_are(embedded: Run) -> None:
     with pytest.raises(ConfigError, match="Did you mean 'knn'"):
         evaluate(embedded, "train", only=["kn"])
 

@@ -129,7 +129,7 @@ def test_a_label_fades_out_over_half_of_the_buffer_on_either_side():
     np.testing.assert_allclose(labels, [0, fading[1], fading[0], 1, 1, fading[0], fading[1], 0])
 
 
-def test_what_cannot_be_judged_is_refused(truth: np.ndarray):
+def test_what_cannot_be_evaluated_is_refused(truth: np.ndarray):
     with pytest.raises(DataError, match="1 of the scores"):
         vus(np.append(np.zeros(599), np.nan), truth, 2)
     with pytest.raises(DataError, match="anomalous rows and others"):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from made_up_runs import INFO, JUDGED, SKIPPED, metrics
+from made_up_runs import EVALUATED, INFO, SKIPPED, metrics
 from vssl.run import Run
 
 
@@ -31,7 +31,7 @@ def make_run(tmp_path: Path) -> Callable[..., Run]:
             (run.path / "embeddings").mkdir()
             pq.write_table(embeddings, run.path / "embeddings" / "train.parquet")
         if values is not None:
-            (run.path / "evaluation.json").write_text(json.dumps(JUDGED | {"values": values, "skipped": SKIPPED}))
+            (run.path / "evaluation.json").write_text(json.dumps(EVALUATED | {"values": values, "skipped": SKIPPED}))
         if steps:
             lines = [json.dumps(line) + "\n" for line in metrics(steps, variance)]
             (run.path / "metrics.jsonl").write_text("".join(lines))

@@ -13,7 +13,7 @@ import pytest
 
 from vssl import api
 from vssl.decisions.guarantee import Costs
-from vssl.reporting.tradeoff import curve_of
+from vssl.reporting.tradeoff import rate_curve
 from vssl.run import Run
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions"]
@@ -65,7 +65,7 @@ def test_the_page_runs_its_one_script_and_no_other(calibrated: Run):
 
 def test_the_slider_shows_what_thresholds_would_have_done():
     normal, defects = np.arange(10.0), np.arange(5.0, 15.0)
-    curve = curve_of(normal, defects, Costs(100, 1, 5, 0.1), None)
+    curve = rate_curve(normal, defects, Costs(100, 1, 5, 0.1), None)
     for limit, alarms, misses, cost in zip(curve.limits, curve.false_alarms, curve.misses, curve.costs, strict=True):
         assert alarms == (normal > limit).sum()
         assert misses == (defects <= limit).sum()

@@ -51,7 +51,7 @@ def test_a_full_run_fills_every_section(make_run: MakeRun) -> None:
     text = page(make_run(embeddings=SMALL, values=VALUES, steps=20, broken=broken), noise_pictures(32))
     assert "then build this report again" not in text
     assert re.findall(r'<section id="(\w+)">', text) == [
-        "verdict", "training", "health", "map", "ambiguity", "neighbours", "evaluation", "broken", "configuration",
+        "summary", "training", "health", "map", "ambiguity", "neighbours", "evaluation", "broken", "configuration",
     ]  # fmt: skip
     assert "truncated JPEG" in section(text, "broken")
 
@@ -87,7 +87,7 @@ def test_a_run_without_broken_files_has_no_section_about_them(make_run: MakeRun)
 def test_thousands_of_broken_files_do_not_flood_the_page(make_run: MakeRun) -> None:
     broken = [{"id": f"{at}.png", "reason": "empty file"} for at in range(3000)]
     text = page(make_run(broken=broken))
-    assert "3,000 could not be read" in text
+    assert "3,000 files could not be read" in text
     assert text.count("empty file") == 100
 
 
@@ -135,14 +135,14 @@ def test_the_page_stays_under_five_megabytes_with_pictures_that_do_not_compress(
 def test_missing_originals_are_counted_and_marked(make_run: MakeRun) -> None:
     text = page(make_run(embeddings=SMALL), no_pictures)
     assert "original not found" in section(text, "ambiguity")
-    assert "None of the originals was found" in section(text, "map")
-    assert re.search(r"Of (\d+) samples shown on this page, \1 have no original", text)
+    assert "None of the original files" in section(text, "map")
+    assert re.search(r"The original files of (\d+) of the \1 samples shown are no longer there", text)
 
 
 def test_a_method_without_variance_gets_a_page_that_says_so(make_run: MakeRun) -> None:
     run = make_run(embeddings=table(60, variance=False), steps=20, variance=False)
     text = page(run, noise_pictures(32))
-    assert "deterministic" in section(text, "verdict")
+    assert "deterministic" in section(text, "summary")
     assert "deterministic" in section(text, "ambiguity")
     assert "By label" in text
     assert "By ambiguity" not in text
@@ -154,11 +154,11 @@ def test_collapsed_embeddings_are_named_instead_of_drawn(make_run: MakeRun) -> N
     collapsed = table(60, variance=True).set_column(1, "features", one["features"].take([0] * 60))
     text = page(make_run(embeddings=collapsed, health="complete collapse"), noise_pictures(32))
     assert "the encoder has collapsed" in section(text, "map")
-    assert "Not healthy: complete collapse" in section(text, "verdict")
+    assert "Not healthy: complete collapse" in section(text, "summary")
 
 
 def test_three_samples_are_too_few_for_a_map_but_not_for_a_page(make_run: MakeRun) -> None:
-    assert "a map needs at least 10" in page(make_run(embeddings=table(3, variance=True)))
+    assert "the map needs at least 10" in page(make_run(embeddings=table(3, variance=True)))
 
 
 def test_embeddings_of_another_name_are_mentioned(make_run: MakeRun) -> None:
@@ -168,13 +168,13 @@ def test_embeddings_of_another_name_are_mentioned(make_run: MakeRun) -> None:
     assert "There are no embeddings named <code>test</code> (there are: train)" in text
 
 
-def test_skipped_judges_stand_with_their_reasons(make_run: MakeRun) -> None:
+def test_skipped_evaluators_are_listed_with_their_reasons(make_run: MakeRun) -> None:
     assert "no embeddings of a second data set" in section(page(make_run(values=VALUES)), "evaluation")
 
 
-def test_the_evaluation_says_what_was_judged(make_run: MakeRun) -> None:
+def test_the_evaluation_says_what_was_evaluated(make_run: MakeRun) -> None:
     text = section(page(make_run(values=VALUES)), "evaluation")
-    assert "on <code>test</code>, reference <code>train</code>, label <code>label</code>." in text
+    assert "table <code>test</code>, reference <code>train</code>, label <code>label</code>." in text
 
 
 def test_unreadable_evaluation_is_an_error_that_says_what_to_do(make_run: MakeRun) -> None:
@@ -189,4 +189,4 @@ def test_a_diverged_run_with_numbers_that_are_none_still_gets_its_page(make_run:
     with (run.path / "metrics.jsonl").open("a") as file:
         last = {"loss": float("nan"), "effective_rank": float("nan"), "log_variance": float("inf")}
         file.write(json.dumps(run.metrics()[-1] | last | {"step": 60}) + "\n")
-    assert "Diverged: do not use" in section(page(run), "verdict")
+    assert "Diverged: do not use" in section(page(run), "summary")

@@ -10,9 +10,8 @@ from vssl.reporting.curves import curves
 from vssl.reporting.gallery import extremes, neighbours, shrink, thumbnail
 from vssl.reporting.health import checks
 from vssl.reporting.map import colourings, layout, mosaic, obstacle
-from vssl.reporting.meanings import UNKNOWN, figures
-from vssl.reporting.verdict import verdict
-from vssl.training.health import NO_GAIN
+from vssl.reporting.metric_docs import UNDECLARED, metric_rows
+from vssl.reporting.run_summary import summarise
 from vssl.types import Embeddings
 
 
@@ -83,12 +82,12 @@ def test_rare_labels_beyond_the_palette_share_one_colour_and_are_counted() -> No
     assert len({colour for colour, _, _ in by_label.legend}) == 12
 
 
-def test_known_figures_are_explained_and_unknown_ones_come_last() -> None:
-    found = figures({"a_new_judge/value": 1.0, "selective/aurc/ambiguity": 0.07123, "knn/accuracy": 0.8})
-    assert [figure.name for figure in found] == ["knn/accuracy", "selective/aurc/ambiguity", "a_new_judge/value"]
+def test_declared_metrics_are_explained_and_others_come_last() -> None:
+    found = metric_rows({"a_new_evaluator/value": 1.0, "selective/aurc/ambiguity": 0.07123, "knn/accuracy": 0.8})
+    assert [row.name for row in found] == ["knn/accuracy", "selective/aurc/ambiguity", "a_new_evaluator/value"]
     assert found[1].value == "0.07123"
     assert found[1].better == "lower"
-    assert found[2].meaning == UNKNOWN
+    assert found[2].meaning == UNDECLARED.meaning
 
 
 @pytest.mark.parametrize(
@@ -98,28 +97,28 @@ def test_known_figures_are_explained_and_unknown_ones_come_last() -> None:
         ({"health": "dimensional collapse: effective rank 1.3 of 128"}, "bad", "effective rank 1.3 of 128"),
         ({"status": "interrupted"}, "warning", "Not finished, healthy so far"),
         ({"status": "diverged"}, "bad", "Diverged: do not use"),
-        ({"health": None}, "warning", "health not judged"),
+        ({"health": None}, "warning", "health not assessed"),
     ],
 )
-def test_the_verdict_follows_status_and_health(change: dict, tone: str, words: str) -> None:
-    found = verdict(INFO | change, {}, None)
+def test_the_summary_follows_status_and_health(change: dict, tone: str, words: str) -> None:
+    found = summarise(INFO | change, {}, None)
     assert found.tone == tone
     assert words in found.headline
 
 
-def test_the_verdict_says_that_ambiguity_is_not_novelty_and_what_it_is_worth() -> None:
+def test_the_summary_says_that_ambiguity_is_not_novelty_and_what_it_is_worth() -> None:
     embeddings = Embeddings(table(60, variance=True))
-    words = " ".join(verdict(INFO, VALUES, embeddings).uncertainty)
+    words = " ".join(summarise(INFO, VALUES, embeddings).uncertainty)
     assert "does not say that a sample is new" in words
-    assert "0.64 (0.5 is chance), better than the best simple stand-in (nn_distance, 0.61)" in words
+    assert "0.64 (0.5 is chance), better than the best baseline score (nn_distance, 0.61)" in words
     worse = VALUES | {"retrieval/r_auroc/ambiguity": 0.6}
-    assert "no better than" in " ".join(verdict(INFO, worse, embeddings).uncertainty)
+    assert "no better than" in " ".join(summarise(INFO, worse, embeddings).uncertainty)
 
 
-def test_what_contains_the_ambiguity_is_no_stand_in_for_it() -> None:
+def test_a_score_that_contains_the_ambiguity_is_no_baseline_for_it() -> None:
     values = VALUES | {"retrieval/r_auroc/posterior_distance": 0.9}
-    words = " ".join(verdict(INFO, values, Embeddings(table(60, variance=True))).uncertainty)
-    assert "better than the best simple stand-in (nn_distance, 0.61)" in words
+    words = " ".join(summarise(INFO, values, Embeddings(table(60, variance=True))).uncertainty)
+    assert "better than the best baseline score (nn_distance, 0.61)" in words
 
 
 def test_a_curve_is_drawn_for_each_part_that_any_line_has() -> None:
@@ -136,7 +135,7 @@ def test_a_single_logged_line_is_a_point_and_not_an_error() -> None:
 def test_unused_dimensions_are_counted() -> None:
     features = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
     features[:, :3] = 1.0
-    found = {check.name: check.found for check in checks([], features)}
+    found = {check.name: check.value for check in checks([], features)}
     assert found["Unused dimensions"] == "3 of 8"
     assert found["Embeddings that are not finite"] == "0 of 50"
 
@@ -145,18 +144,18 @@ def test_accuracies_stand_beside_the_base_rate_and_balanced_ones_lead_where_clas
     values = {"knn/accuracy": 0.95, "knn/balanced_accuracy": 0.52, "rank/effective_rank": 9.0}
     even = values | {"labels/largest_class": 0.5, "labels/classes": 2.0}
     uneven = values | {"labels/largest_class": 0.95, "labels/classes": 2.0}
-    assert figures(even)[0].name == "knn/accuracy"
-    assert figures(uneven)[0].name == "knn/balanced_accuracy"
-    shown = {figure.name: figure.value for figure in figures(uneven)}
-    assert shown["knn/accuracy"] == "0.95 (base rate: 0.95)"
+    assert metric_rows(even)[0].name == "knn/accuracy"
+    assert metric_rows(uneven)[0].name == "knn/balanced_accuracy"
+    shown = {row.name: row.value for row in metric_rows(uneven)}
+    assert shown["knn/accuracy"] == "0.95 (largest class: 0.95)"
     assert shown["knn/balanced_accuracy"] == "0.52 (guessing: 0.5)"
     assert shown["rank/effective_rank"] == "9"
 
 
 def test_a_run_whose_training_is_not_shown_to_have_helped_is_finished_and_no_more():
     found = {"trained": 0.71, "untrained": 0.7, "samples": 24, "helped": False}
-    told = verdict(INFO | {"health": NO_GAIN, "training_gain": found}, {}, None)
+    told = summarise(INFO | {"health": NO_GAIN, "training_gain": found}, {}, None)
     assert told.tone == "warning"
-    assert told.headline == "Finished, and nothing shows that the training helped"
+    assert told.headline == "Finished, but nothing shows that the training helped"
     assert "Train longer, or on more data." in told.health
     assert "12,000 samples, each seen 8.5 times (400 steps)" in told.trained

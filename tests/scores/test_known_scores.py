@@ -139,8 +139,8 @@ def test_the_outline_is_compared_where_there_is_one(embeddings_from):
 
 
 @pytest.fixture
-def of_places(embeddings_from):
-    """`of_places(ids, directions)`: samples all alike as a whole, with one direction [N, 8, 8] for each place."""
+def of_patches(embeddings_from):
+    """`of_patches(ids, directions)`: samples all alike as a whole, with one direction [N, 8, 8] for each patch."""
 
     def build(ids, directions):
         values = np.zeros((*directions.shape, 32), np.int8)
@@ -150,31 +150,31 @@ def of_places(embeddings_from):
     return build
 
 
-def test_places_finds_where_an_image_is_unlike_the_known_ones(of_places):
+def test_patches_finds_where_an_image_is_unlike_the_known_ones(of_patches):
     plain = np.zeros((1, 8, 8), int)
-    score = patches.fit(patches.Config(), of_places("b", np.repeat(plain, 5, axis=0)))
+    score = patches.fit(patches.Config(), of_patches("b", np.repeat(plain, 5, axis=0)))
     odd = plain.copy()
     odd[0, 2, 5] = 1
-    samples = of_places("s", np.concatenate([plain, odd]))
-    heat = score.anomaly_map(samples)
+    samples = of_patches("s", np.concatenate([plain, odd]))
+    distances = score.anomaly_map(samples)
     expected = np.zeros((2, 8, 8))
     expected[1, 2, 5] = 1
-    np.testing.assert_allclose(heat, expected, atol=1e-6)
-    np.testing.assert_allclose(score(samples), [0, 1 / (8 * 8 // patches.SHARE)], atol=1e-6)
+    np.testing.assert_allclose(distances, expected, atol=1e-6)
+    np.testing.assert_allclose(score(samples), [0, 1 / (8 * 8 // patches.TOP_FRACTION)], atol=1e-6)
 
 
-def test_places_allow_things_to_lie_a_place_apart_but_not_two(of_places):
+def test_patches_allow_things_to_lie_a_patch_apart_but_not_two(of_patches):
     known = np.zeros((3, 8, 8), int)
     known[:, 4, 4] = 1
-    score = patches.fit(patches.Config(), of_places("b", known))
+    score = patches.fit(patches.Config(), of_patches("b", known))
     shifted = np.zeros((2, 8, 8), int)
     shifted[0, 5, 3] = shifted[1, 6, 4] = 1
-    near, far = score(of_places("s", shifted))
+    near, far = score(of_patches("s", shifted))
     assert near == pytest.approx(0, abs=1e-6)
     assert far > 0.3
 
 
-def test_places_in_time_have_one_neighbour_on_either_side(embeddings_from):
+def test_patches_in_time_have_one_neighbour_on_either_side(embeddings_from):
     def stretch(ids, kinds):
         values = np.zeros((len(kinds), 1, 32, 32), np.int8)
         np.put_along_axis(values, kinds[:, None, :, None], 127, axis=3)
@@ -185,10 +185,10 @@ def test_places_in_time_have_one_neighbour_on_either_side(embeddings_from):
     score = patches.fit(patches.Config(), stretch("b", known))
     later = np.zeros((2, 32), int)
     later[0, 11] = later[1, 12] = 1
-    heat = score.anomaly_map(stretch("s", later))
-    assert heat.shape == (2, 1, 32)
-    assert heat[0].max() == pytest.approx(0, abs=1e-6)
-    assert heat[1, 0, 12] == pytest.approx(1)
+    distances = score.anomaly_map(stretch("s", later))
+    assert distances.shape == (2, 1, 32)
+    assert distances[0].max() == pytest.approx(0, abs=1e-6)
+    assert distances[1, 0, 12] == pytest.approx(1)
 
 
 def test_ambiguity_is_the_mean_log_variance(embeddings_from):

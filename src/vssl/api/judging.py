@@ -15,8 +15,8 @@ from vssl.config import find, from_dict, name_of, to_dict
 from vssl.embedding import embed as _embed
 from vssl.embedding import read_header
 from vssl.errors import ConfigError
-from vssl.evaluation.run_folder import evaluate as _evaluate
-from vssl.evaluation.verdict import Verdict
+from vssl.evaluation.evaluators import Metrics
+from vssl.evaluation.run_folder import evaluate_run
 from vssl.reporting import build as _report
 from vssl.run import Run
 from vssl.training.model import Model
@@ -56,7 +56,7 @@ def evaluate(
     label: str | None = None,
     twin: Run | Name | None = None,
     only: Sequence[str] | None = None,
-) -> Verdict:
+) -> Metrics:
     """Judge a run by its stored embeddings, and keep the figures in RUN/evaluation.json.
 
     Args:
@@ -71,7 +71,7 @@ def evaluate(
         VsslError: See `vssl.errors`.
     """
     other = None if twin is None else run_of(twin)
-    return _evaluate(run_of(run), on, reference, outliers, label, other, only)
+    return evaluate_run(run_of(run), on, reference, outliers, label, other, only)
 
 
 def report(run: Run | Name, *, on: str = "train") -> Path:
@@ -83,7 +83,7 @@ def report(run: Run | Name, *, on: str = "train") -> Path:
     run = run_of(run)
     modality = load(run, "cpu").modality
     source = read_header(run, on).identity.source if on in run.embedding_names() else run.info["source"]
-    return _report(run, lambda ids: modality.pictures(source, ids), on, elsewhere=modality.pictures)
+    return _report(run, lambda ids: modality.pictures(source, ids), on, load_pictures=modality.pictures)
 
 
 def _with_labels(loaded: Model, label_from: str | None) -> Model:

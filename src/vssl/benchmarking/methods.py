@@ -1,4 +1,4 @@
-"""Methods as they are written on the command line: a name, a variant and changed settings."""
+"""Parses a method of the command line: a name, a variant and changed settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def family(text: str) -> str:
 def _change(item: str, text: str) -> tuple[str, Any]:
     key, equals, value = item.partition("=")
     if not equals:
-        raise ConfigError(f"{text!r}: {item!r} is no setting; write METHOD:SETTING=VALUE,SETTING=VALUE.")
+        raise ConfigError(f"{text!r}: {item!r} is not a setting; write METHOD:SETTING=VALUE,SETTING=VALUE.")
     try:
         return key, json.loads(value)
     except json.JSONDecodeError:

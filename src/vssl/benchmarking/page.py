@@ -1,4 +1,4 @@
-"""Builds the page of a comparison: its tables, and their figures as plots. The page loads nothing when opened."""
+"""Builds the page of a comparison: tables and plots. The page loads nothing from outside when it is opened."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
 
-from vssl.benchmarking.summary import QUALITY, STAND_INS, Result, Row, Spread, Table, sensitivity, tables
+from vssl import scores
+from vssl.benchmarking.summary import (
+    BEST_BASELINE,
+    R_AUROC,
+    Result,
+    Row,
+    SeedRange,
+    Table,
+    baselines,
+    sensitivity,
+    tables,
+    titles,
+    uncertainty_titles,
+)
 from vssl.files import atomic
 from vssl.reporting.plots import ACCENT, STYLE, canvas, svg
 
-SCORES = ("ambiguity", "posterior_distance", *STAND_INS)
-CORRUPTION_SCORES = ("ambiguity", "nn_distance", "mahalanobis", "feature_norm")
 COSTS = {
     "seconds": "Seconds",
-    "samples_per_s": "Images/s",
-    "gflops_per_image": "GFLOP an image",
+    "samples_per_s": "Samples/s",
+    "gflops_per_sample": "GFLOP per sample",
     "parameters": "Trained parameters",
     "peak_mb": "Peak MB",
 }
-SHOWN = {
-    "kNN accuracy": {"knn/accuracy": "kNN"},
-    "Linear accuracy": {"linear/accuracy_100": "linear"},
-    "R-AUROC": {
-        "retrieval/r_auroc/best_stand_in": "best stand-in",
-        "retrieval/r_auroc/ambiguity": "variance",
-        "retrieval/r_auroc/posterior_distance": "with distances",
-    },
-}
-MARKERS = (("o", ACCENT), ("s", "#e0742a"), ("D", "#4f9d69"))
+MARKERS = (("o", ACCENT), ("s", "#e0742a"), ("D", "#4f9d69"), ("^", "#8a63c9"))
 
 
 def build(results: Sequence[Result], out: Path) -> Path:
@@ -44,11 +46,11 @@ def build(results: Sequence[Result], out: Path) -> Path:
     found = tables(results)
     page = _template().render(
         tables=found,
-        quality=QUALITY,
+        titles=titles(),
         costs=COSTS,
-        scores=SCORES,
-        corruption_scores=CORRUPTION_SCORES,
-        plots={table: [dots(table, figures, title) for title, figures in SHOWN.items()] for table in found},
+        baselines=baselines(),
+        score_names=_score_names,
+        plots={table: _plots(table) for table in found},
         r_auroc={table: r_auroc(table) for table in found},
         corruptions={table: corruptions(table) for table in found},
         sensitivity={table: sensitivity(table) for table in found},
@@ -62,44 +64,51 @@ def build(results: Sequence[Result], out: Path) -> Path:
     return path
 
 
-def dots(table: Table, figures: Mapping[str, str], title: str) -> Markup | None:
-    """Mean and range over the seeds, a line a method; None where no method has any of the figures.
+def _plots(table: Table) -> list[Markup | None]:
+    """The metrics with a column of their own, and the R-AUROC of the scores together."""
+    first = list(titles().items())[:3]
+    uncertainty = dict(sorted(uncertainty_titles().items(), key=lambda item: item[0] != BEST_BASELINE))
+    return [*(dot_plot(table, {name: title}, title) for name, title in first), dot_plot(table, uncertainty, "R-AUROC")]
+
+
+def dot_plot(table: Table, metrics: Mapping[str, str], title: str) -> Markup | None:
+    """Mean and range over the seeds, one row per method; None where no method has any of the metrics.
 
     Args:
-        figures: Names of the figures, and what they are called; a single one needs no legend.
+        metrics: Names and titles of the metrics; a single one needs no legend.
     """
-    rows = [row for row in reversed(table.rows) if any(row.figure(name).values for name in figures)]
+    rows = [row for row in reversed(table.rows) if any(row.metric(name).values for name in metrics)]
     if not rows:
         return None
     with mpl.rc_context(STYLE):
-        drawing, axes = canvas(4.2, 1.0 + 0.24 * len(rows) + 0.2 * (len(figures) > 1))
-        for (name, called), (marker, colour) in zip(figures.items(), MARKERS, strict=False):
-            spreads = [(place, row.figure(name)) for place, row in enumerate(rows) if row.figure(name).values]
-            for place, spread in spreads:
-                axes.plot([min(spread.values), max(spread.values)], [place, place], color=colour, alpha=0.5)
-            means = [spread.mean for _, spread in spreads]
-            axes.plot(means, [place for place, _ in spreads], marker, color=colour, label=called)
+        drawing, axes = canvas(4.2, 1.0 + 0.24 * len(rows) + 0.2 * (len(metrics) > 1))
+        for (name, label), (marker, colour) in zip(metrics.items(), MARKERS, strict=False):
+            ranges = [(y, row.metric(name)) for y, row in enumerate(rows) if row.metric(name).values]
+            for y, seed_range in ranges:
+                axes.plot([min(seed_range.values), max(seed_range.values)], [y, y], color=colour, alpha=0.5)
+            means = [seed_range.mean for _, seed_range in ranges]
+            axes.plot(means, [y for y, _ in ranges], marker, color=colour, label=label)
         axes.set_yticks(range(len(rows)), [row.method for row in rows])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlabel(title)
         axes.spines["top"].set_visible(False)
-        if len(figures) > 1:
-            drawing.legend(loc="outside upper left", ncols=len(figures), frameon=False, handletextpad=0)
+        if len(metrics) > 1:
+            drawing.legend(loc="outside upper left", ncols=2, frameon=False, handletextpad=0)
         return svg(drawing)
 
 
 def over_time(found: Sequence[Table], conditions: str) -> tuple[str, Markup] | None:
-    """What each method reaches with how much training under the same conditions; None with one budget only.
+    """kNN accuracy by training time under the same conditions; None with a single budget.
 
-    Each point is a finished run with its own schedule, not a moment of a longer one.
+    Each point is a complete run with its own schedule, not a checkpoint of a longer run.
     """
-    alike = [table for table in found if table.conditions == conditions]
+    same = [table for table in found if table.conditions == conditions]
     lines: dict[str, list[tuple[float, float]]] = {}
-    for table in alike:
+    for table in same:
         for row in table.rows:
-            reached, seconds = row.figure("knn/accuracy"), row.cost("seconds")
-            if reached.values:
-                lines.setdefault(row.method, []).append((seconds.mean / 60, reached.mean))
+            accuracy, seconds = row.metric("knn/accuracy"), row.cost("seconds")
+            if accuracy.values:
+                lines.setdefault(row.method, []).append((seconds.mean / 60, accuracy.mean))
     if max((len(points) for points in lines.values()), default=0) < 2:
         return None
     with mpl.rc_context(STYLE):
@@ -109,33 +118,44 @@ def over_time(found: Sequence[Table], conditions: str) -> tuple[str, Markup] | N
         axes.set(xlabel="minutes of training", ylabel="kNN accuracy")
         axes.spines["top"].set_visible(False)
         drawing.legend(loc="outside right upper", frameon=False)
-        return f"{alike[0].data}, {alike[0].encoder}", svg(drawing)
+        return f"{same[0].data}, {same[0].encoder}", svg(drawing)
 
 
-def r_auroc(table: Table) -> list[tuple[str, list[tuple[Spread, bool]]]]:
+def r_auroc(table: Table) -> list[tuple[str, list[tuple[SeedRange, bool]]]]:
     """For each method the R-AUROC of each score, and whether it is the method's best."""
-    lines = [(row.method, [row.figure(f"retrieval/r_auroc/{score}") for score in SCORES]) for row in table.rows]
-    best = {name: max((spread.mean for spread in spreads if spread.values), default=0) for name, spreads in lines}
+    names = _score_names(table, R_AUROC)
+    lines = [(row.method, [row.metric(R_AUROC + name) for name in names]) for row in table.rows]
+    best = {
+        name: max((seed_range.mean for seed_range in ranges if seed_range.values), default=0) for name, ranges in lines
+    }
     return [
-        (name, [(spread, bool(spread.values) and spread.mean == best[name]) for spread in spreads])
-        for name, spreads in lines
+        (name, [(seed_range, bool(seed_range.values) and seed_range.mean == best[name]) for seed_range in ranges])
+        for name, ranges in lines
         if best[name]
     ]
 
 
-def corruptions(table: Table) -> list[tuple[str, list[tuple[str, list[tuple[Spread, bool]]]]]]:
-    """For each method and corruption the AUROC of each score at the highest level, and whether it rises with each."""
+def corruptions(table: Table) -> list[tuple[str, list[tuple[str, list[tuple[SeedRange, bool]]]]]]:
+    """For each method and corruption the AUROC of each score at the highest level, and whether it increases."""
     results = [result for row in table.rows for result in row.results]
     kinds = dict.fromkeys(
         name.split("/")[1] for result in results for name in result["values"] if name.startswith("corruption/")
     )
-    return [(row.method, [(kind, _noticed(row, kind)) for kind in kinds]) for row in table.rows if kinds]
+    names = _score_names(table, "corruption/")
+    return [(row.method, [(kind, _detected(row, kind, names)) for kind in kinds]) for row in table.rows if kinds]
 
 
-def _noticed(row: Row, kind: str) -> list[tuple[Spread, bool]]:
-    """Of each score the AUROC at the highest level, and whether its mean rose from level to level with every seed."""
-    names = [(f"corruption/{kind}/3/auroc/{name}", f"corruption/{kind}/rises/{name}") for name in CORRUPTION_SCORES]
-    return [(row.figure(auroc), min(row.figure(rises).values, default=0) == 1) for auroc, rises in names]
+def _detected(row: Row, kind: str, names: Sequence[str]) -> list[tuple[SeedRange, bool]]:
+    """The AUROC of each score at the highest level, and whether its mean increases with the level for every seed."""
+    keys = [(f"corruption/{kind}/3/auroc/{name}", f"corruption/{kind}/rises/{name}") for name in names]
+    return [(row.metric(auroc), min(row.metric(rises).values, default=0) == 1) for auroc, rises in keys]
+
+
+def _score_names(table: Table, prefix: str) -> list[str]:
+    """The scores that have a metric with this prefix in the table, in their order."""
+    values = (name for row in table.rows for result in row.results for name in result["values"])
+    found = {name.rpartition("/")[2] for name in values if name.startswith(prefix)}
+    return [name for name in scores.evaluated() if name in found]
 
 
 def _machine(result: Result) -> str:

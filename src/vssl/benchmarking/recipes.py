@@ -1,4 +1,4 @@
-"""Recipes: settings that are worth keeping, each with its claim. The figures and their spread: benchmarks/results/."""
+"""Recipes: settings that are worth keeping, each with its claim. The results of each seed: benchmarks/results/."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ images = find("modalities", "images")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train and how to judge.
+    """How to train and how to evaluate.
 
     Attributes:
-        settings: Of the training.
-        train: Where the training data lie below the data folder.
-        test: Where the judged data lie; None judges the training data, each sample among the others.
+        settings: Training settings.
+        train: Path of the training data below the data folder.
+        test: Path of the test data; None evaluates the training data, each sample among the others.
         labels_from: folder, or the name of a file in the archive that the script reads the labels from.
     """
 

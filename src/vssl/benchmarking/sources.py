@@ -1,4 +1,4 @@
-"""Where the data of a comparison lie."""
+"""The data sets of a comparison."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Sources:
     """The data of a comparison.
 
     Attributes:
-        train: What is trained on, and what classifiers learn from.
-        test: What is judged; None judges the training data, each sample among the others.
-        other: Another data set: outliers and, if it has labels, where the encoder is transferred to.
+        train: Training data of the encoders and of the classifiers.
+        test: Test data; None evaluates the training data, each sample among the others.
+        other: Another data set: outliers and, if it has labels, a transfer task.
         label: Metadata column with the labels.
     """
 
@@ -26,6 +26,6 @@ class Sources:
 
     @property
     def name(self) -> str:
-        """Name of the training data; of a folder in an archive that of the archive."""
+        """Name of the training data; for a folder in an archive that of the archive."""
         path = Path(self.train)
         return default_name(path if path.exists() else path.parent)

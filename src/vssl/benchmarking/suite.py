@@ -1,6 +1,6 @@
-"""A suite of equal trials: methods times settings times seeds, resumable, one JSON file of results a trial.
+"""A suite of trials under equal conditions: methods x settings x seeds, resumable, one JSON file of results per trial.
 
-Each trial runs in a process of its own, so that none inherits another's memory, threads or random numbers.
+Each trial runs in a process of its own, so that none inherits memory, threads or random numbers of another.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -33,14 +33,14 @@ SECONDS_TO_SAVE = 60
 
 @dataclass(frozen=True)
 class Suite:
-    """What is compared; everything that a trial does not vary is equal for all.
+    """What is compared; all other settings are equal for all trials.
 
     Attributes:
         sources: The data.
         methods: As in `methods.method`.
-        budget: Of each trial.
+        budget: Budget of each trial.
         modality, encoder: Configurations, the same for all.
-        seeds: Of the trials.
+        seeds: Random seeds; one trial each.
         learning_rates, batches: Each method is trained with each pair of them.
         device: As in training.
     """
@@ -61,7 +61,7 @@ class Suite:
                 raise ConfigError(f"A comparison needs at least one of {name}.")
 
     def trials(self) -> Iterator[Trial]:
-        """All trials; a seed is finished for all methods before the next one begins."""
+        """All trials; one seed is completed for all methods before the next begins."""
         grid = itertools.product(self.seeds, self.learning_rates, self.batches, self.methods)
         for seed, learning_rate, batch, text in grid:
             settings = Settings(
@@ -78,44 +78,44 @@ class Suite:
 
 
 def run(suite: Suite, out: Path, command: str = "", terminal: Console | None = None) -> list[dict[str, Any]]:
-    """Run what is not recorded yet, and return all results in `out`, those of earlier suites too.
+    """Run the trials that are not recorded yet, and return all results in `out`, including those of earlier suites.
 
     Raises:
-        ConfigError: A method does not exist; nothing has been trained then.
+        ConfigError: A method does not exist; nothing has been trained.
         KeyboardInterrupt: Ctrl-C; the run in progress is saved first.
         VsslError: See `vssl.errors`.
     """
     trials = list(suite.trials())
-    say = terminal.print if terminal else lambda *_: None
+    say: Callable[[str], None] = terminal.print if terminal else lambda _: None
     try:
         for number, item in enumerate(trials, 1):
             path = out / "results" / f"{item.name}.json"
             if path.exists():
                 continue
             say(f"[bold]{number} of {len(trials)}[/bold] {item.name}")
-            result = _in_a_process_of_its_own(item, out / "runs" / item.name, terminal is not None)
+            result = _run_in_process(item, out / "runs" / item.name, terminal is not None)
             if result is None:
                 raise KeyboardInterrupt
             write_json(path, {"command": command, **result})
     except KeyboardInterrupt:
-        say("[bold]stopped[/bold] What is recorded stays: the same command goes on from there.")
+        say("[bold]stopped[/bold] The results so far are kept; run the same command again to continue.")
         raise
     return results(out)
 
 
-def _in_a_process_of_its_own(item: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
+def _run_in_process(item: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
             return pool.submit(_run, item, folder, talk).result()
     except BrokenProcessPool as error:
         raise RunError(
-            f"The process of {item.name} was killed, perhaps for want of memory. What is recorded stays: the same "
-            "command goes on from there."
+            f"The process of {item.name} was killed, perhaps because the memory was full. The results so far are "
+            "kept; run the same command again to continue."
         ) from error
 
 
 _ENDED = threading.Event()
-"""In the process of a trial: it has ended, or its run is saved."""
+"""Set in the process of a trial once it has ended or its run is saved."""
 
 
 def _run(item: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
@@ -126,7 +126,7 @@ def _run(item: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
 
 
 def _end_with_parent() -> None:
-    """Let this process not outlive a parent that was killed: the run in progress is saved, as after Ctrl-C."""
+    """End this process after its parent was killed; the run in progress is saved first, as after Ctrl-C."""
     parent = parent_process()
     assert parent is not None
 
@@ -140,15 +140,17 @@ def _end_with_parent() -> None:
 
 
 def results(out: Path) -> list[dict[str, Any]]:
-    """Everything that is recorded in the folder of a comparison.
+    """All results that are recorded in the folder of a comparison.
 
     Raises:
         RunVersionError: A file is not readable JSON.
     """
-    found = []
+    recorded = []
     for path in sorted((out / "results").glob("*.json")):
         try:
-            found.append(json.loads(path.read_text()))
+            recorded.append(json.loads(path.read_text()))
         except ValueError as error:
-            raise RunVersionError(f"{path} is not readable JSON: {error}. Delete it, and it is made again.") from error
-    return found
+            raise RunVersionError(
+                f"{path} is not readable JSON: {error}. Delete it to have it computed again."
+            ) from error
+    return recorded

@@ -1,4 +1,4 @@
-"""From the results of trials to tables: mean, smallest and largest over the seeds, and how much the settings matter."""
+"""Makes tables of the results of trials: mean and range over the seeds, and the sensitivity to the settings."""
 
 from __future__ import annotations
 
@@ -10,38 +10,44 @@ from typing import Any
 
 import numpy as np
 
+from vssl import scores
+from vssl.benchmarking import finetune
 from vssl.benchmarking.methods import family
+from vssl.evaluation import Metric
+from vssl.evaluation.evaluators import declared_metrics
 from vssl.training.health import HEALTHY, NO_GAIN
 
 Result = Mapping[str, Any]
-WITHIN = 0.02
-"""A setting is as good as the method's best if it reaches within 2 points of it."""
-QUALITY = {
-    "knn/accuracy": "kNN",
-    "knn/whitened_accuracy": "kNN, whitened",
-    "linear/accuracy_100": "linear",
-    "linear/accuracy_10": "linear, 10 %",
-    "linear/accuracy_1": "linear, 1 %",
-    "finetune/accuracy_10": "fine-tuned, 10 %",
-}
-COLUMNS = QUALITY | {
-    "retrieval/r_auroc/ambiguity": "R-AUROC",
-    "retrieval/r_auroc/posterior_distance": "with distance",
-    "retrieval/r_auroc/best_stand_in": "best stand-in",
-}
-STAND_INS = (
-    "nn_distance",
-    "knn_distance",
-    "whitened_nn_distance",
-    "latent_nn_distance",
-    "feature_norm",
-    "disagreement",
-)
+TOLERANCE = 0.02
+"""A setting is as good as the best of its method if it is at most this much below it."""
+R_AUROC = "retrieval/r_auroc/"
+BEST_BASELINE = R_AUROC + "best_baseline"
+
+
+def titles() -> dict[str, str]:
+    """The title of each metric that has a column in the comparison."""
+    declared = declared_metrics() | finetune.METRICS
+    return {name: metric.title for name, metric in sorted(declared.items(), key=_position) if metric.title}
+
+
+def _position(declared: tuple[str, Metric]) -> tuple[int, str]:
+    return declared[1].priority, declared[1].title
+
+
+def baselines() -> list[str]:
+    """The scores that do not use the learned variance."""
+    return [name for name, config in scores.evaluated().items() if not config.learned]
+
+
+def uncertainty_titles() -> dict[str, str]:
+    """The title of the R-AUROC of each learned score, and of the best baseline."""
+    learned = [name for name, config in scores.evaluated().items() if config.learned]
+    return {R_AUROC + name: f"R-AUROC, {name}" for name in learned} | {BEST_BASELINE: "R-AUROC, best baseline"}
 
 
 @dataclass(frozen=True)
-class Spread:
-    """A figure over the seeds."""
+class SeedRange:
+    """The values of a metric over the seeds."""
 
     values: tuple[float, ...]
 
@@ -62,42 +68,42 @@ class Row:
     """One method with one setting on one data set and budget.
 
     Attributes:
-        method: As it was written, with learning rate and batch where the comparison varies them.
-        results: One a seed.
+        method: As it was written, with learning rate and batch size where the comparison varies them.
+        results: One per seed.
     """
 
     method: str
     results: tuple[Result, ...]
 
-    def figure(self, name: str) -> Spread:
-        """The values of a figure, of the seeds that have it."""
-        if name == "retrieval/r_auroc/best_stand_in":
-            return max((self.figure(f"retrieval/r_auroc/{item}") for item in STAND_INS), key=_mean_or_least)
-        return Spread(tuple(result["values"][name] for result in self.results if name in result["values"]))
+    def metric(self, name: str) -> SeedRange:
+        """The values of a metric, of the seeds that have it."""
+        if name == BEST_BASELINE:
+            return max((self.metric(R_AUROC + score) for score in baselines()), key=_mean_or_lowest)
+        return SeedRange(tuple(result["values"][name] for result in self.results if name in result["values"]))
 
-    def cost(self, name: str) -> Spread:
-        return Spread(tuple(result["cost"][name] for result in self.results if name in result["cost"]))
+    def cost(self, name: str) -> SeedRange:
+        return SeedRange(tuple(result["cost"][name] for result in self.results if name in result["cost"]))
 
     @property
     def reads_labels(self) -> bool:
-        """Whether it is an upper bound, that no method without labels is to be measured by."""
+        """Whether it is an upper bound, which methods without labels are not compared with."""
         return "label" in self.results[0]["settings"].get("objective", {})
 
     @property
     def remarks(self) -> str:
-        """What sets it apart and what went wrong in any of the runs, in words; "" if nothing did."""
+        """Whether it reads the labels, and what failed in any of the runs; "" if there is nothing to remark."""
         diverged = sum(result["outcome"] == "diverged" for result in self.results)
         done = [result["health"] for result in self.results if result["outcome"] == "done"]
-        sick, unproven = len(done) - done.count(HEALTHY) - done.count(NO_GAIN), done.count(NO_GAIN)
+        unhealthy, unproven = len(done) - done.count(HEALTHY) - done.count(NO_GAIN), done.count(NO_GAIN)
         spikes = sum(result.get("loss_spikes", 0) for result in self.results)
-        found = (
+        counts = (
             (diverged, "diverged"),
-            (sick, "not healthy"),
+            (unhealthy, "not healthy"),
             (unproven, "not shown to have learned"),
             (spikes, "loss spikes"),
         )
-        told = ["reads the labels"] if self.reads_labels else []
-        return ", ".join(told + [f"{count} {what}" for count, what in found if count])
+        labels = ["reads the labels"] if self.reads_labels else []
+        return ", ".join(labels + [f"{count} {what}" for count, what in counts if count])
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +111,8 @@ class Table:
     """All rows under the same conditions and with the same budget, the best first.
 
     Attributes:
-        data: Name of the data, or their paths where others have the same name.
-        conditions: All that is equal in all rows but the budget, as JSON.
+        data: Name of the data, or their paths where several have the same name.
+        conditions: All conditions that the rows share except the budget, as JSON.
     """
 
     data: str
@@ -115,11 +121,11 @@ class Table:
     conditions: str
     rows: tuple[Row, ...]
 
-    def leads(self, row: Row, name: str) -> bool:
-        """Whether no row that reads no labels is shown to be better: its range over the seeds reaches the best's."""
-        rivals = [other.figure(name).values for other in self.rows if not other.reads_labels]
-        best = max((values for values in rivals if values), key=np.mean, default=())
-        own = row.figure(name).values
+    def is_best(self, row: Row, name: str) -> bool:
+        """Whether its range over the seeds reaches that of the best row; rows that read labels are not compared."""
+        others = [other.metric(name).values for other in self.rows if not other.reads_labels]
+        best = max((values for values in others if values), key=np.mean, default=())
+        own = row.metric(name).values
         return bool(own) and not row.reads_labels and max(own) >= min(best)
 
     @property
@@ -128,11 +134,11 @@ class Table:
 
     @property
     def chance(self) -> str:
-        """What accuracies are to be held against, in words; "" if there are none."""
-        shares = [share for row in self.rows for share in row.figure("labels/largest_class").values]
+        """The accuracy to compare with, as a sentence; "" without labels."""
+        shares = [share for row in self.rows for share in row.metric("labels/largest_class").values]
         if not shares:
             return ""
-        return f"To say the largest class of every sample would be right for {max(shares):.1%} of them."
+        return f"Always predicting the largest class has an accuracy of {max(shares):.1%}."
 
 
 def tables(results: Sequence[Result]) -> list[Table]:
@@ -142,21 +148,21 @@ def tables(results: Sequence[Result]) -> list[Table]:
         equal = [result["settings"].get(name) for name in ("encoder", "modality", "device")]
         conditions = json.dumps([_sources(result), *equal], sort_keys=True)
         groups.setdefault((conditions, result["budget"]), []).append(result)
-    alike = Counter(name for name, _ in {(result["data"], str(_sources(result))) for result in results})
+    same_name = Counter(name for name, _ in {(result["data"], str(_sources(result))) for result in results})
     return [
-        Table(_data(members[0], alike), budget, _encoder(members[0]), conditions, _rows(members))
+        Table(_data(members[0], same_name), budget, _encoder(members[0]), conditions, _rows(members))
         for (conditions, budget), members in groups.items()
     ]
 
 
 def _sources(result: Result) -> dict[str, Any]:
-    """Where the data lie; of results before 0.5 the name alone."""
-    return result.get("sources", {"train": result["data"]})
+    """The paths of the data; results without them have a name only."""
+    return dict(result.get("sources", {"train": result["data"]}))
 
 
-def _data(result: Result, alike: Mapping[str, int]) -> str:
-    if alike[result["data"]] == 1:
-        return result["data"]
+def _data(result: Result, same_name: Mapping[str, int]) -> str:
+    if same_name[result["data"]] == 1:
+        return str(result["data"])
     return ", ".join(f"{role} {where}" for role, where in _sources(result).items() if where)
 
 
@@ -172,42 +178,43 @@ def _rows(results: Sequence[Result]) -> tuple[Row, ...]:
         suffix = f", lr {result['learning_rate']:g}, batch {result['batch']}" if varied else ""
         settings = {name: value for name, value in result["settings"].items() if name != "seed"}
         groups.setdefault((result["method"] + suffix, json.dumps(settings, sort_keys=True)), []).append(result)
-    alike = Counter(name for name, _ in groups)
+    same_name = Counter(name for name, _ in groups)
     rows = []
     for (name, _), members in groups.items():
-        # The same words meant other settings to another version.
-        version = f" (vssl {members[0]['versions']['vssl']})" if alike[name] > 1 else ""
+        # The same method may have other settings in another version.
+        version = f" (vssl {members[0]['versions']['vssl']})" if same_name[name] > 1 else ""
         rows.append(Row(name + version, tuple(members)))
-    return tuple(sorted(rows, key=lambda row: -_mean_or_least(row.figure("linear/accuracy_100"))))
+    return tuple(sorted(rows, key=lambda row: -_mean_or_lowest(row.metric("linear/accuracy_100"))))
 
 
-def sensitivity(table: Table, figure: str = "knn/accuracy") -> dict[str, tuple[float, int]]:
-    """For each method tried with several settings: the share of them within 2 points of its best, and how many.
+def sensitivity(table: Table, metric: str = "knn/accuracy") -> dict[str, tuple[float, int]]:
+    """For each method with several settings: the share of them within `TOLERANCE` of its best, and their number.
 
-    A setting whose runs diverged, or have no such figure, is not within.
+    A setting whose runs diverged, or have no such metric, counts as outside.
     """
     means: dict[str, list[float]] = {}
     for row in table.rows:
-        means.setdefault(family(row.results[0]["method"]), []).append(_mean_or_least(row.figure(figure)))
+        means.setdefault(family(row.results[0]["method"]), []).append(_mean_or_lowest(row.metric(metric)))
     return {
-        name: (float(np.mean([value >= max(found) - WITHIN for value in found])), len(found))
-        for name, found in means.items()
-        if len(found) > 1 and max(found) > -np.inf
+        name: (float(np.mean([value >= max(values) - TOLERANCE for value in values])), len(values))
+        for name, values in means.items()
+        if len(values) > 1 and max(values) > -np.inf
     }
 
 
-def _mean_or_least(spread: Spread) -> float:
-    return spread.mean if spread.values else -np.inf
+def _mean_or_lowest(seed_range: SeedRange) -> float:
+    return seed_range.mean if seed_range.values else -np.inf
 
 
 def text(table: Table) -> str:
     """The table in Markdown."""
-    heads = ["method", "seeds", *COLUMNS.values(), "images/s", "GFLOP an image", "remarks"]
+    columns = titles() | uncertainty_titles()
+    heads = ["method", "seeds", *columns.values(), "samples/s", "GFLOP per sample", "remarks"]
     lines = [table.title, "", _line(heads), "|" + "---|" * len(heads)]
     for row in table.rows:
-        figures = [f"**{row.figure(name)}**" if table.leads(row, name) else str(row.figure(name)) for name in COLUMNS]
-        cost = [str(row.cost(name)) for name in ("samples_per_s", "gflops_per_image")]
-        lines.append(_line([row.method, str(len(row.results)), *figures, *cost, row.remarks]))
+        cells = [f"**{row.metric(name)}**" if table.is_best(row, name) else str(row.metric(name)) for name in columns]
+        cost = [str(row.cost(name)) for name in ("samples_per_s", "gflops_per_sample")]
+        lines.append(_line([row.method, str(len(row.results)), *cells, *cost, row.remarks]))
     if table.chance:
         lines += ["", table.chance]
     return "\n".join(lines)

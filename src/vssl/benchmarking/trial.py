@@ -1,4 +1,4 @@
-"""One trial: train one method with one seed, embed, judge, and count what it cost."""
+"""One trial: trains one method with one seed, evaluates the model, and measures its cost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from vssl.benchmarking.judging import judged
+from vssl.benchmarking.evaluate_model import evaluate_model
 from vssl.benchmarking.sources import Sources
 from vssl.errors import DivergedError
 from vssl.run import Run
@@ -31,7 +31,7 @@ FLOPS_BATCH = 32
 
 @dataclass(frozen=True)
 class Trial:
-    """One run to be compared: the data, the method as it was written, and all settings."""
+    """One run of a comparison: the data, the method as it was written, and all settings."""
 
     sources: Sources
     method: str
@@ -45,16 +45,16 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """A file name that differs where trials differ: what varies in words, and a hash of everything."""
+        """A unique file name: the varied settings in words, and a hash of all settings."""
         rate, batch = self.settings.optimiser.learning_rate, self.settings.batch
         parts = (self.sources.name, self.budget, self.method, f"lr {rate:g}", f"batch {batch}")
-        words = re.sub(r"[^\w.=-]+", "-", "_".join((*parts, f"seed {self.settings.seed}")))
+        readable = re.sub(r"[^\w.=-]+", "-", "_".join((*parts, f"seed {self.settings.seed}")))
         everything = json.dumps([asdict(self.sources), self.settings.to_dict()], sort_keys=True)
-        return f"{words}_{hashlib.sha256(everything.encode()).hexdigest()[:8]}"
+        return f"{readable}_{hashlib.sha256(everything.encode()).hexdigest()[:8]}"
 
 
 def run(trial: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
-    """Train, embed and judge; None if it was interrupted, to go on another time."""
+    """Train and evaluate; None if it was interrupted, to be continued."""
     head = {
         "data": trial.sources.name,
         "sources": asdict(trial.sources),
@@ -76,9 +76,9 @@ def run(trial: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
     peak_mb = _peak_mb()
     model = load(trained, trial.settings.device)
     started = time.monotonic()
-    values = judged(model, trial.sources, trial.settings.seed, console(quiet=not talk))
+    values = evaluate_model(model, trial.sources, trial.settings.seed, console(quiet=not talk))
     shutil.rmtree(folder / "embeddings")
-    cost = _cost(model, trial) | {"peak_mb": peak_mb, "judging_seconds": time.monotonic() - started}
+    cost = _cost(model, trial) | {"peak_mb": peak_mb, "evaluation_seconds": time.monotonic() - started}
     stability = {"health": trained.info["health"], "loss_spikes": loss_spikes(trained)}
     return head | {"outcome": "done", **stability, "values": values, "cost": cost}
 
@@ -91,13 +91,13 @@ def _cost(model: Model, trial: Trial) -> dict[str, float]:
         "samples": progress["samples"],
         "seconds": progress["seconds"],
         "samples_per_s": progress["samples"] / progress["seconds"],
-        "gflops_per_image": gflops_per_image(model, trial.sources.train),
+        "gflops_per_sample": gflops_per_sample(model, trial.sources.train),
         "parameters": sum(parameter.numel() for parameter in trained),
     }
 
 
-def gflops_per_image(model: Model, source: str) -> float:
-    """10^9 floating-point operations of a training step (forward, teacher, backward) a sample, by torch's counter."""
+def gflops_per_sample(model: Model, source: str) -> float:
+    """10^9 floating-point operations per sample of a training step (forward, teacher, backward), counted by torch."""
     chunk = model.modality.sample(source, FLOPS_BATCH, seed=0)
     generator = torch.Generator(model.device).manual_seed(0)
     views = model.modality.many_views(model.objective.views, chunk.raw.to(model.device), generator)
@@ -105,11 +105,11 @@ def gflops_per_image(model: Model, source: str) -> float:
     with FlopCounterMode(display=False) as counter:
         model.objective(views, generator).total.backward()
     model.objective.eval()
-    return counter.get_total_flops() / len(chunk.ids) / 1e9
+    return float(counter.get_total_flops()) / len(chunk.ids) / 1e9
 
 
 def loss_spikes(run: Run) -> int:
-    """How many logged losses lie above the one before by more than ten times the median change between two lines."""
+    """The number of logged losses that exceed the one before by more than ten times the median change."""
     changes = np.diff([line["loss"] for line in run.metrics()])
     return int((changes > 10 * np.median(np.abs(changes))).sum()) if len(changes) else 0
 

@@ -13,7 +13,7 @@ from vssl import api
 from vssl.decisions.describe import words
 from vssl.decisions.summary import sentences
 from vssl.errors import RunExistsError
-from vssl.evaluation import Evidence, judge
+from vssl.evaluation import EvalData, evaluate
 from vssl.modalities.demo import Demo
 from vssl.modalities.wire import part_of
 from vssl.run import Run
@@ -67,7 +67,7 @@ def _embeddings(run: Run, plan: Demo, out: Path, terminal: Console | None) -> li
     table = api.embed(run, out / plan.hold_outs[0].source, name=name, terminal=terminal)
     api.evaluate(run, name, label="label")
     return plan.findings(
-        table, lambda label, metric: judge(Evidence(table, label=label), [metric.split("/")[0]]).values[metric]
+        table, lambda label, metric: evaluate(EvalData(table, label=label), [metric.split("/")[0]]).values[metric]
     )
 
 

@@ -1,9 +1,11 @@
-"""Judges: each says with numbers how good embeddings and their uncertainties are; only judges may read labels.
+"""Evaluators: how good embeddings, and the scores made from them, are; only they may read labels.
 
-A newcomer adds one file with a docstring, `NEEDS` and a generator `run(evidence)` of (name, value); no list is edited.
+A newcomer adds one file: a docstring, `NEEDS`, `METRICS` and a generator `run(data)` of (name, value). No list is
+edited.
 """
 
-from vssl.evaluation.base import Evidence, Skip
-from vssl.evaluation.verdict import Verdict, judge
+from vssl.evaluation.base import EvalData
+from vssl.evaluation.evaluators import Metrics, evaluate
+from vssl.evaluation.metric import Metric, Skip
 
-__all__ = ["Evidence", "Skip", "Verdict", "judge"]
+__all__ = ["EvalData", "Metric", "Metrics", "Skip", "evaluate"]

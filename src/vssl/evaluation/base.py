@@ -1,46 +1,43 @@
-"""What a judge is given: checked embeddings, their labels and neighbours, shared by all judges."""
+"""What an evaluator is given: checked embeddings, and their labels, neighbours and scores, shared by all evaluators."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from vssl.errors import ConfigError, DataError, EmptyDataError
 from vssl.evaluation.labels import Labelled, label_names, with_labels
-from vssl.scores.neighbours import Neighbours, neighbours
+from vssl.evaluation.metric import Skip
+from vssl.evaluation.scoring import score_values
+from vssl.scores.neighbours import Neighbours, Space, neighbours
 from vssl.types import Embeddings
 
 NEIGHBOURS = 20
 
 
-@dataclass(frozen=True)
-class Skip:
-    """Yielded in the place of a value that cannot be had, with the reason in words."""
-
-    reason: str
-
-
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """What the judges may look at; all tables are checked, and ordered by id so that the given order never counts.
+class EvalData:
+    """The embeddings to evaluate; all tables are checked, and sorted by id so that their given order has no effect.
 
     Attributes:
-        query: The judged samples.
-        reference: Neighbours and training samples, none of which is in the query. None: neighbours are found within
-            the query, each sample leaving itself out by its id, and what must be trained gets a split of the query.
+        query: The evaluated samples.
+        reference: Where neighbours are searched and classifiers are trained; no sample of it is in the query. None:
+            neighbours are searched in the query, where each sample leaves itself out by its id, and classifiers are
+            trained on a split of the query.
         label: The metadata column that holds the labels, in query and reference. Null, NaN and "" are no label.
-        outliers: A second data set, which the scores should tell from the query.
+        outliers: A second data set, to be detected by the scores.
         second_view: The query's samples under a second augmentation (same ids).
-        twin: The query's samples by an encoder trained with another seed (same ids).
-        seed: Decides the splits and draws.
+        other_seed_run: The query's samples, embedded by a run that was trained with another seed (same ids).
+        seed: Random seed of splits and subsamples.
 
     Raises:
         ConfigError: There is no such label column.
         DataError: Duplicate ids, features or ambiguities that are not finite, fewer than two samples, tables that do
-            not fit each other, or samples that stand in both query and reference.
+            not fit each other, or samples that are in both query and reference.
     """
 
     query: Embeddings
@@ -48,16 +45,16 @@ class Evidence:
     label: str | None = None
     outliers: Embeddings | None = None
     second_view: Embeddings | None = None
-    twin: Embeddings | None = None
+    other_seed_run: Embeddings | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("query", "reference", "outliers", "second_view", "twin"):
+        for name in ("query", "reference", "outliers", "second_view", "other_seed_run"):
             if (samples := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _checked(samples, name))
         for name in ("reference", "outliers", "second_view"):
             _check_width(self.query, getattr(self, name), name)
-        for name in ("second_view", "twin"):
+        for name in ("second_view", "other_seed_run"):
             _check_ids(self.query, getattr(self, name), name)
         _check_disjoint(self.query, self.reference)
         if self.label is not None:
@@ -76,14 +73,14 @@ class Evidence:
 
     @cached_property
     def label_problem(self) -> str | None:
-        """Why the labels cannot be used, in words; None if they can."""
+        """Why the labels cannot be used; None if they can."""
         if self.label is None:
-            return "no label column; pass --label NAME"
+            return "no label column is named; pass --label NAME"
         for where, names in self._names.items():
             classes = Counter(name for name in names if name is not None)
             if len(classes) < 2:
                 only = f"one class only ({next(iter(classes))!r})" if classes else "no label at all"
-                return f"the label column {self.label!r} of the {where} holds {only}; two classes are needed"
+                return f"the label column {self.label!r} of the {where} holds {only}; at least two are needed"
         # The last table is the one that classifiers learn from.
         if len(classes) > max(2, classes.total() / 2):
             return f"{self.label!r} has {len(classes)} values for {classes.total()} samples: too many to be classes"
@@ -101,67 +98,61 @@ class Evidence:
 
     def _labelled(self, where: str, samples: Embeddings) -> Labelled:
         if self.label is None:
-            raise ConfigError("This judge needs labels: give Evidence the name of the label column.")
+            raise ConfigError("This evaluator needs labels: give EvalData the name of the label column.")
         if self.label_problem is not None:
             raise DataError(self.label_problem)
         vocabulary = sorted({name for names in self._names.values() for name in names if name is not None})
         return with_labels(samples, self._names[where], vocabulary)
 
+    def knn_query(self, space: Space = "features", k: int = NEIGHBOURS) -> Neighbours:
+        """The k nearest labelled query samples of each labelled query sample, which leaves itself out."""
+        return self._nearest("query", space, k)
+
+    def knn_reference(self, space: Space = "features", k: int = NEIGHBOURS) -> Neighbours:
+        """The k nearest `examples` of each labelled query sample; features are whitened by the examples."""
+        return self._nearest("query" if self.reference is None else "reference", space, k)
+
+    def _nearest(self, where: Literal["query", "reference"], space: Space, k: int) -> Neighbours:
+        key = (where, space, max(k, NEIGHBOURS))
+        if key not in self._searches:
+            samples, among = self.labelled.samples, (self.labelled if where == "query" else self.examples).samples
+            self._searches[key] = neighbours(samples, among, key[2], exclude_same_id=where == "query", space=space)
+        return self._searches[key].first(k)
+
     @cached_property
-    def near_within(self) -> Neighbours:
-        """The 20 nearest labelled query samples of each labelled query sample, itself left out."""
+    def _searches(self) -> dict[tuple[str, Space, int], Neighbours]:
+        return {}
+
+    @cached_property
+    def query_scores(self) -> dict[str, np.ndarray | Skip]:
+        """The scores of the labelled query with itself as the bank; each sample is left out of its own bank."""
         samples = self.labelled.samples
-        return neighbours(samples, samples, NEIGHBOURS, exclude_same_id=True)
+        return dict(score_values(samples, samples, self.knn_query, held_out=False))
 
     @cached_property
-    def latent_near_within(self) -> Neighbours | None:
-        """The nearest of `near_within` in the latent space, by the means; None if the embeddings have none."""
-        samples = self.labelled.samples
-        return neighbours(samples, samples, 1, exclude_same_id=True, space="mean") if "mean" in samples else None
-
-    @cached_property
-    def latent_near_examples(self) -> Neighbours | None:
-        """The nearest of `near_examples` in the latent space, by the means; None if the embeddings have none."""
-        samples, examples = self.labelled.samples, self.examples.samples
-        if self.reference is None or "mean" not in samples or "mean" not in examples:
-            return self.latent_near_within if self.reference is None else None
-        return neighbours(samples, examples, 1, exclude_same_id=False, space="mean")
-
-    @cached_property
-    def whitened_near_within(self) -> Neighbours:
-        """As `near_within`, of features whitened by the labelled query."""
-        samples = self.labelled.samples
-        return neighbours(samples, samples, NEIGHBOURS, exclude_same_id=True, space="whitened")
-
-    @cached_property
-    def whitened_near_examples(self) -> Neighbours:
-        """As `near_examples`, of features whitened by the examples."""
+    def reference_scores(self) -> dict[str, np.ndarray | Skip]:
+        """The scores of the labelled query with the `examples` as the bank."""
         if self.reference is None:
-            return self.whitened_near_within
-        samples, examples = self.labelled.samples, self.examples.samples
-        return neighbours(samples, examples, NEIGHBOURS, exclude_same_id=False, space="whitened")
-
-    @cached_property
-    def near_examples(self) -> Neighbours:
-        """The 20 nearest examples of each labelled query sample."""
-        if self.reference is None:
-            return self.near_within
-        return neighbours(self.labelled.samples, self.examples.samples, NEIGHBOURS, exclude_same_id=False)
+            return self.query_scores
+        return dict(score_values(self.labelled.samples, self.examples.samples, self.knn_reference, held_out=True))
 
 
 def draw(samples: Embeddings, count: int, seed: int) -> np.ndarray:
-    """Rows of `count` samples (or all there are) in a seeded random order."""
+    """Rows of `count` samples, or of all if there are fewer, in a seeded random order."""
     return np.random.default_rng(seed).permutation(len(samples))[:count]
 
 
 def _checked(samples: Embeddings, where: str) -> Embeddings:
+    where = where.replace("_", " ")
     if len(samples) < 2:
         kind = DataError if len(samples) else EmptyDataError
-        raise kind(f"The {where} holds {len(samples)} embeddings; judging needs at least two.")
+        raise kind(f"The {where} holds {len(samples)} embeddings; an evaluation needs at least two.")
     ids = samples.ids
-    twice = [name for name, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise DataError(f"The {where} has {len(twice)} ids more than once ({_first(twice)}); make the ids unique.")
+    duplicates = [name for name, count in Counter(ids).items() if count > 1]
+    if duplicates:
+        raise DataError(
+            f"The {where} has {len(duplicates)} ids more than once ({_first(duplicates)}); make the ids unique."
+        )
     for column in ("features", "ambiguity"):
         if column in samples:
             broken = ~np.isfinite(samples.numpy(column).reshape(len(samples), -1)).all(axis=1)
@@ -185,14 +176,17 @@ def _check_width(query: Embeddings, other: Embeddings | None, where: str) -> Non
 def _check_ids(query: Embeddings, other: Embeddings | None, where: str) -> None:
     if other is not None and other.ids != query.ids:
         names = sorted(set(query.ids) ^ set(other.ids))
-        raise DataError(f"The query and the {where} do not hold the same ids ({_first(names)}); embed the same data.")
+        other_table = where.replace("_", " ")
+        raise DataError(
+            f"The query and the {other_table} do not hold the same ids ({_first(names)}); embed the same data."
+        )
 
 
 def _check_disjoint(query: Embeddings, reference: Embeddings | None) -> None:
     if reference is None:
         return
-    place = {name: row for row, name in enumerate(reference.ids)}
-    pairs = [(row, place[name]) for row, name in enumerate(query.ids) if name in place]
+    row_of = {name: row for row, name in enumerate(reference.ids)}
+    pairs = [(row, row_of[name]) for row, name in enumerate(query.ids) if name in row_of]
     if not pairs:
         return
     # Two folders may both hold a "0001.png"; only the same features under the same id are the same sample.
@@ -201,7 +195,7 @@ def _check_disjoint(query: Embeddings, reference: Embeddings | None) -> None:
     if same.any():
         names = [query.ids[row] for row in rows[same]]
         raise DataError(
-            f"{len(names)} samples stand in both query and reference ({_first(names)}); leave them out of one."
+            f"{len(names)} samples are in both query and reference ({_first(names)}); leave them out of one."
         )
 
 

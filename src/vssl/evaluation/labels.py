@@ -24,7 +24,7 @@ class Labelled:
         return len(self.samples)
 
     def take(self, rows: np.ndarray) -> Labelled:
-        return Labelled(Embeddings(self.samples.table.take(rows)), self.classes[rows])
+        return Labelled(self.samples.take(rows), self.classes[rows])
 
 
 def label_names(samples: Embeddings, column: str, where: str) -> np.ndarray:
@@ -41,14 +41,14 @@ def label_names(samples: Embeddings, column: str, where: str) -> np.ndarray:
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), None, values)
     names = values.cast(pa.string())
-    return pc.if_else(pc.equal(names, ""), None, names).to_numpy(zero_copy_only=False)
+    labels: np.ndarray = pc.if_else(pc.equal(names, ""), None, names).to_numpy(zero_copy_only=False)
+    return labels
 
 
 def with_labels(samples: Embeddings, names: np.ndarray, vocabulary: Sequence[str]) -> Labelled:
-    """Leave out the samples without a label and number the classes by their place in the sorted vocabulary."""
+    """Leave out the samples without a label, and number the classes by their index in the sorted vocabulary."""
     rows = np.array([name is not None for name in names])
-    kept = Embeddings(samples.table.filter(pa.array(rows)))
-    return Labelled(kept, np.searchsorted(np.asarray(vocabulary, dtype=str), names[rows].astype(str)))
+    return Labelled(samples.where(rows), np.searchsorted(np.asarray(vocabulary, dtype=str), names[rows].astype(str)))
 
 
 def stratified(classes: np.ndarray, share: float, seed: int, leave: int = 0) -> np.ndarray:
@@ -57,7 +57,7 @@ def stratified(classes: np.ndarray, share: float, seed: int, leave: int = 0) -> 
     Draws with the same seed are nested: the smaller share is part of the larger one.
 
     Args:
-        leave: How many samples of each class must stay undrawn, even if then none is drawn.
+        leave: Number of samples of each class that must stay undrawn, even if then none is drawn.
     """
     shuffled = np.random.default_rng(seed).permutation(len(classes))
     by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]

@@ -1,4 +1,4 @@
-"""Localisation: does a map say where the defect is? Area under the per-region-overlap curve (Bergmann et al. 2021).
+"""Localisation: AUPRO, the area under the per-region-overlap curve of anomaly maps (Bergmann et al. 2021).
 
 At each threshold the overlap is the covered share of each connected region of defect, averaged over the regions, so
 that a large defect does not outweigh many small ones; the curve runs over the false-positive rate of all other pixels
@@ -18,26 +18,26 @@ def aupro(maps: Float[np.ndarray, "N H W"], masks: Bool[np.ndarray, "N H W"], li
     """Area under the per-region-overlap curve up to a false-positive rate, in 0..1; regions touch by edge or corner.
 
     Args:
-        maps: Higher where a defect is thought to be.
-        masks: True where there is one.
+        maps: Anomaly maps; higher means more anomalous.
+        masks: True where there is a defect.
 
     Raises:
-        DataError: The shapes differ, or there is no defect, or nothing but defects.
+        DataError: The shapes differ, or the masks hold no defect, or nothing else.
     """
     if maps.shape != masks.shape:
         raise DataError(f"The maps have the shape {maps.shape} and the masks {masks.shape}; they must be the same.")
     if not masks.any() or masks.all():
         raise DataError("Localisation needs pixels with a defect and pixels without.")
     weights, regions = np.zeros(masks.shape), 0
-    for place, mask in enumerate(masks):
+    for row, mask in enumerate(masks):
         labels, count = ndimage.label(mask, np.ones((3, 3)))
         sizes = np.bincount(labels.ravel())
-        weights[place] = np.where(mask, 1 / sizes[labels], 0.0)
+        weights[row] = np.where(mask, 1 / sizes[labels], 0.0)
         regions += count
     order = np.argsort(-maps, axis=None, kind="stable")
     overlap = np.cumsum(weights.ravel()[order]) / regions
     false = np.cumsum(~masks.ravel()[order]) / (~masks).sum()
-    # Pixels of one value come together: only where the value changes is there a point of the curve.
+    # Pixels of one value are added together: the curve has a point only where the value changes.
     values = maps.ravel()[order]
     ends = np.append(np.flatnonzero(np.diff(values)), len(values) - 1)
     false, overlap = np.append(0.0, false[ends]), np.append(0.0, overlap[ends])

@@ -1,11 +1,11 @@
-"""Out-of-distribution detection: can a score tell the samples of a second data set from the query?
+"""Out-of-distribution detection: how well each score separates the samples of a second data set from the query.
 
 Outliers are the positives, and a higher score means more of an outlier. FPR95 is the share of in-distribution samples
-that raise a false alarm at the threshold which finds 95 % of the outliers: the direction of Hendrycks et al. (Outlier
-Exposure, ICLR 2019) and OpenOOD. (ODIN turns it round: the outliers passed where 95 % of the in-distribution are.)
-Lower is better.
+that raise a false alarm at the threshold that detects 95 % of the outliers, as in Hendrycks et al. (Outlier
+Exposure, ICLR 2019) and OpenOOD. (ODIN defines it the other way round: the share of outliers that pass where 95 % of
+the in-distribution samples do.)
 
-Without a reference the scores are fitted on one random half of the query and the other half is judged.
+Without a reference the scores are fitted to one random half of the query, and the other half is evaluated.
 """
 
 from __future__ import annotations
@@ -15,44 +15,51 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from vssl.evaluation.base import Evidence, Skip, draw
-from vssl.scores import knn, mahalanobis
+from vssl import scores
+from vssl.errors import DataError
+from vssl.evaluation.base import EvalData, draw
+from vssl.evaluation.metric import Metric, Skip
+from vssl.evaluation.scoring import available
 from vssl.types import Embeddings
 
 NEEDS = frozenset({"outliers"})
+METRICS = {
+    "ood/auroc/{score}": Metric(
+        "higher",
+        (0, 1),
+        "How well the score separates a second data set from the first: 0.5 is chance, 1 is perfect.",
+        priority=7,
+    ),
+    "ood/fpr95/{score}": Metric(
+        "lower", (0, 1), "False-alarm rate of the score at the threshold that detects 95 % of the second data set."
+    ),
+}
 
 
-def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
+def run(data: EvalData) -> Iterator[tuple[str, float | Skip]]:
     """Yield AUROC and FPR95 for each score."""
-    reference, inside = _parts(evidence)
-    assert evidence.outliers is not None
-    samples = (inside, evidence.outliers)
-    if all("ambiguity" in part for part in samples):
-        yield from _measure("ambiguity", *(part.numpy("ambiguity") for part in samples))
-    nearest = knn.fit(knn.Config(neighbours=1, space="features"), reference)
-    yield from _measure("nn_distance", *map(nearest, samples))
-    if len(reference) < 2:
-        yield "ood/auroc/mahalanobis", Skip("one sample to fit on has no covariance")
-        return
-    yield from _measure("mahalanobis", *map(mahalanobis.fit(mahalanobis.Config(), reference), samples))
+    bank, inside = _bank_and_inside(data)
+    assert data.outliers is not None
+    is_outlier = np.repeat([False, True], [len(inside), len(data.outliers)])
+    for name, config in available(inside, data.outliers, bank).items():
+        try:
+            score = scores.fit(config, bank if config.uses_bank else inside)
+        except DataError as error:
+            yield f"ood/auroc/{name}", Skip(str(error))
+            continue
+        values = np.concatenate([score(inside), score(data.outliers)])
+        yield f"ood/auroc/{name}", float(roc_auc_score(is_outlier, values))
+        yield f"ood/fpr95/{name}", fpr95(is_outlier, values)
 
 
-def _parts(evidence: Evidence) -> tuple[Embeddings, Embeddings]:
-    if evidence.reference is not None:
-        return evidence.reference, evidence.query
-    rows, half = draw(evidence.query, len(evidence.query), evidence.seed), len(evidence.query) // 2
-    table = evidence.query.table
-    return Embeddings(table.take(rows[:half])), Embeddings(table.take(rows[half:]))
-
-
-def _measure(name: str, inside: np.ndarray, outside: np.ndarray) -> Iterator[tuple[str, float]]:
-    scores = np.concatenate([inside, outside])
-    is_outlier = np.arange(len(scores)) >= len(inside)
-    yield f"ood/auroc/{name}", float(roc_auc_score(is_outlier, scores))
-    yield f"ood/fpr95/{name}", fpr95(is_outlier, scores)
+def _bank_and_inside(data: EvalData) -> tuple[Embeddings, Embeddings]:
+    if data.reference is not None:
+        return data.reference, data.query
+    rows, half = draw(data.query, len(data.query), data.seed), len(data.query) // 2
+    return data.query.take(rows[:half]), data.query.take(rows[half:])
 
 
 def fpr95(is_outlier: np.ndarray, scores: np.ndarray) -> float:
-    """The false-alarm rate at the highest threshold that finds at least 95 % of the outliers, in [0, 1]."""
-    false_alarms, found, _ = roc_curve(is_outlier, scores, drop_intermediate=False)
-    return float(false_alarms[np.argmax(found >= 0.95)])
+    """The false-alarm rate at the highest threshold that detects at least 95 % of the outliers, in [0, 1]."""
+    false_alarms, detected, _ = roc_curve(is_outlier, scores, drop_intermediate=False)
+    return float(false_alarms[np.argmax(detected >= 0.95)])

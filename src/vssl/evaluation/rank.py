@@ -1,4 +1,4 @@
-"""Rank: how many directions of the feature space are in use? Needs no labels; a collapsed encoder shows here first.
+"""Effective rank: how many directions of the feature space are in use; without labels, the first sign of a collapse.
 
 Effective rank: Roy and Vetterli, "The effective rank" (EUSIPCO 2007).
 """
@@ -7,17 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
-from vssl.evaluation.base import Evidence, Skip
+from vssl.evaluation.base import EvalData
+from vssl.evaluation.metric import Metric, Skip
 from vssl.stats.rank import dimension_std, effective_rank
 
 NEEDS: frozenset[str] = frozenset()
+METRICS = {
+    "rank/effective_rank": Metric(
+        "higher",
+        (0, np.inf),
+        "How many directions of the embedding are in use; near 1 the encoder has collapsed.",
+        priority=8,
+    ),
+    "rank/std_min": Metric(
+        "higher", (0, np.inf), "Standard deviation of the least used dimension; at 0 it carries no information."
+    ),
+    "rank/std_median": Metric(
+        "", (0, np.inf), "Median standard deviation of the dimensions, to compare the smallest one with."
+    ),
+    "rank/first_component_share": Metric(
+        "lower", (0, 1), "Share of the variance in the first principal component; near 1 the encoder has collapsed."
+    ),
+}
 
 
-def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
-    """Yield the effective rank, the least and median deviation per dimension, and the first component's share."""
-    features = evidence.query.torch("features").double()
+def run(data: EvalData) -> Iterator[tuple[str, float | Skip]]:
+    """Yield the effective rank, the standard deviations, and the share of the first principal component."""
+    features = data.query.torch("features").double()
     deviation = dimension_std(features)
     effective = float(effective_rank(features))
     yield "rank/effective_rank", effective

@@ -1,8 +1,8 @@
-"""Retrieval: is the nearest neighbour of the same class, and does the uncertainty know when it is not?
+"""Retrieval: how often the nearest neighbour has the same class, and how well each score predicts when it does not.
 
 The protocol of the URL benchmark (Kirchhof et al., "URL: A Representation Learning Benchmark for Transferable
-Uncertainty Estimates", NeurIPS 2023): neighbours are looked for within the query, by cosine, a sample never finding
-itself, even if there is a reference. A sample that is alone in its class counts as an error.
+Uncertainty Estimates", NeurIPS 2023): neighbours are searched within the query, by cosine, without the sample itself,
+even if there is a reference. A sample that is alone in its class counts as an error.
 """
 
 from __future__ import annotations
@@ -13,35 +13,59 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from vssl.evaluation.base import Evidence, Skip
-from vssl.evaluation.uncertainty import uncertainties
+from vssl.evaluation.base import EvalData
+from vssl.evaluation.metric import Metric, Skip
 
 NEEDS = frozenset({"labels"})
+METRICS = {
+    "retrieval/recall@1": Metric(
+        "higher", (0, 1), "Share of samples whose nearest neighbour has the same label.", priority=5
+    ),
+    "retrieval/whitened_recall@1": Metric(
+        "higher",
+        (0, 1),
+        "Recall@1 with whitened features, in which all directions of the embedding have the same weight.",
+        priority=4,
+    ),
+    "retrieval/r_auroc/{score}": Metric(
+        "higher",
+        (0, 1),
+        "How well the score detects samples whose nearest neighbour has another label: 0.5 is chance, 1 is perfect.",
+        priority=6,
+    ),
+    "retrieval/wrong_neighbours/{score}": Metric(
+        "higher",
+        (-1, 1),
+        "Rank correlation of the score with the share of the 20 nearest neighbours that have another label.",
+    ),
+}
 
 
-def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
-    """Yield recall@1, and for each uncertainty how well it predicts wrong neighbours.
+def run(data: EvalData) -> Iterator[tuple[str, float | Skip]]:
+    """Yield recall@1, and for each score how well it predicts wrong neighbours.
 
-    R-AUROC: that the nearest has another class. `wrong_neighbours`: Spearman's rank correlation with the share of
-    the 20 nearest that have another class.
+    R-AUROC: that the nearest neighbour has another class. `wrong_neighbours`: Spearman's rank correlation with the
+    share of the 20 nearest that have another class.
     """
-    labelled, near = evidence.labelled, evidence.near_within
-    wrong = labelled.classes[near.rows[:, 0].numpy()] != labelled.classes
+    classes, rows = data.labelled.classes, data.knn_query().rows.numpy()
+    wrong = classes[rows[:, 0]] != classes
     yield "retrieval/recall@1", float(np.mean(~wrong))
-    whitened = labelled.classes[evidence.whitened_near_within.rows[:, 0].numpy()]
-    yield "retrieval/whitened_recall@1", float(np.mean(whitened == labelled.classes))
+    whitened = classes[data.knn_query("whitened_directions").rows[:, 0].numpy()]
+    yield "retrieval/whitened_recall@1", float(np.mean(whitened == classes))
     if wrong.all() or not wrong.any():
         which = "another" if wrong.all() else "the same"
-        yield "retrieval/r_auroc", Skip(f"every nearest neighbour has {which} class: there is nothing to tell apart")
+        yield "retrieval/r_auroc", Skip(f"every nearest neighbour has {which} class, so there is nothing to detect")
         return
-    share_wrong = np.mean(labelled.classes[near.rows.numpy()] != labelled.classes[:, None], axis=1)
-    found = uncertainties(labelled.samples, near, evidence.whitened_near_within, evidence.latent_near_within)
-    for name, uncertainty in found.items():
-        yield f"retrieval/r_auroc/{name}", float(roc_auc_score(wrong, uncertainty))
-        yield f"retrieval/wrong_neighbours/{name}", _rank_correlation(uncertainty, share_wrong)
+    share_wrong = np.mean(classes[rows] != classes[:, None], axis=1)
+    for name, values in data.query_scores.items():
+        if isinstance(values, Skip):
+            yield f"retrieval/r_auroc/{name}", values
+            continue
+        yield f"retrieval/r_auroc/{name}", float(roc_auc_score(wrong, values))
+        yield f"retrieval/wrong_neighbours/{name}", _rank_correlation(values, share_wrong)
 
 
-def _rank_correlation(uncertainty: np.ndarray, share_wrong: np.ndarray) -> float | Skip:
-    if not np.ptp(uncertainty) or not np.ptp(share_wrong):
-        return Skip("one of the two is the same for all samples")
-    return float(spearmanr(uncertainty, share_wrong).statistic)
+def _rank_correlation(score: np.ndarray, share_wrong: np.ndarray) -> float | Skip:
+    if not np.ptp(score) or not np.ptp(share_wrong):
+        return Skip("the score or the share of wrong neighbours is the same for all samples")
+    return float(spearmanr(score, share_wrong).statistic)

@@ -1,7 +1,7 @@
-"""Uniformity and alignment: are the features spread over the sphere, and do two views of a sample fall together?
+"""Uniformity and alignment: how evenly the features cover the sphere, and how near two views of a sample are.
 
 Wang and Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the Hypersphere"
-(ICML 2020), equations 1 and 2 with alpha = 2 and t = 2, on the normalised features. Lower is better for both.
+(ICML 2020), equations 1 and 2 with alpha = 2 and t = 2, on the normalised features.
 """
 
 from __future__ import annotations
@@ -13,20 +13,31 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from vssl.evaluation.base import Evidence, Skip, draw
+from vssl.evaluation.base import EvalData, draw
+from vssl.evaluation.metric import Metric, Skip
 
 NEEDS: frozenset[str] = frozenset()
-MOST = 10_000  # samples drawn for the pairs, whose number grows with the square
+METRICS = {
+    "uniformity/uniformity": Metric(
+        "lower", (-8, 0), "How evenly the embeddings cover the unit sphere; 0 means that all are the same point."
+    ),
+    "uniformity/alignment": Metric(
+        "lower",
+        (0, 4),
+        "Mean squared distance between two views of a sample; small where augmentations have no effect.",
+    ),
+}
+MAX_SAMPLES = 10_000  # for the pairs, whose number grows with the square
 
 
-def run(evidence: Evidence) -> Iterator[tuple[str, float | Skip]]:
-    """Yield uniformity in [-8, 0] (of at most 10,000 drawn samples) and alignment in [0, 4]."""
-    features = normalize(evidence.query.torch("features").float())
-    yield "uniformity/uniformity", uniformity(features[draw(evidence.query, MOST, evidence.seed)])
-    if evidence.second_view is None:
-        yield "uniformity/alignment", Skip("no embeddings of a second view of the samples")
+def run(data: EvalData) -> Iterator[tuple[str, float | Skip]]:
+    """Yield uniformity, of at most 10,000 samples, and alignment."""
+    features = normalize(data.query.torch("features").float())
+    yield "uniformity/uniformity", uniformity(features[draw(data.query, MAX_SAMPLES, data.seed)])
+    if data.second_view is None:
+        yield "uniformity/alignment", Skip("there are no embeddings of a second view of the samples")
         return
-    yield "uniformity/alignment", alignment(features, normalize(evidence.second_view.torch("features").float()))
+    yield "uniformity/alignment", alignment(features, normalize(data.second_view.torch("features").float()))
 
 
 def uniformity(features: Float[Tensor, "N F"]) -> float:

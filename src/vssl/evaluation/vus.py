@@ -122,8 +122,11 @@ def rows_from_windows(
         np.add.at(total, starts, value)
         np.add.at(total, starts + window, -value)
     covered = counts.cumsum()[:rows] > 0.5
-    means = np.divide(sums.cumsum()[:rows], counts.cumsum()[:rows], where=covered, out=np.zeros(rows))
-    return means if covered.all() else means[_nearest(np.flatnonzero(covered), rows)]
+    means: np.ndarray = np.divide(sums.cumsum()[:rows], counts.cumsum()[:rows], where=covered, out=np.zeros(rows))
+    if covered.all():
+        return means
+    filled: np.ndarray = means[_nearest(np.flatnonzero(covered), rows)]
+    return filled
 
 
 def _nearest(known: Int64[np.ndarray, " m"], rows: int) -> Int64[np.ndarray, " n"]:

@@ -12,17 +12,23 @@ from markupsafe import Markup
 from vssl.reporting.plots import curve
 
 LOOK_FOR = {
-    "loss": ("Loss", "Falls, fast at first, then slowly. A jump up or a gap means trouble."),
+    "loss": ("Loss", "It should fall, fast at first and then slowly. A jump or a gap indicates a problem."),
     "effective_rank": (
         "Effective rank",
-        "Drops at first, then holds or rises. A fall towards 1 is a collapse: all look alike.",
+        "It should drop at first, then stay or rise. A fall towards 1 is a collapse.",
     ),
-    "log_variance": ("Mean log-variance", "Settles. Running into its bound, it would carry no information."),
-    "learning_rate": ("Learning rate", "A short rise, then a smooth fall to the end of the schedule."),
-    "samples_per_s": ("Samples per second", "Flat. Dips are moments in which something else used the machine."),
-    "data_wait": ("Share of time waiting for data", "Near 0. Above 0.2, reading the data is the bottleneck."),
+    "log_variance": ("Mean log-variance", "It should converge. At its bound it carries no information."),
+    "learning_rate": ("Learning rate", "It rises during the warm-up, then falls smoothly to the end of the schedule."),
+    "samples_per_s": (
+        "Samples per second",
+        "It should be constant. Dips are times at which another process used the machine.",
+    ),
+    "data_wait": (
+        "Share of time waiting for data",
+        "It should be near 0. Above 0.2, reading the data is the bottleneck.",
+    ),
 }
-FROM_ZERO = {"effective_rank", "learning_rate", "samples_per_s", "data_wait"}
+STARTS_AT_ZERO = {"effective_rank", "learning_rate", "samples_per_s", "data_wait"}
 
 
 @dataclass(frozen=True)
@@ -35,28 +41,28 @@ class Curve:
 
 
 def curves(metrics: Sequence[dict[str, Any]]) -> list[Curve]:
-    """A curve for each quantity that was logged: the loss, its parts, then the others."""
+    """A curve of each quantity that was logged: the loss, its parts, then the others."""
     if not metrics:
         return []
     parts = list(dict.fromkeys(name for line in metrics for name in line.get("parts", {})))
-    drawn = {name: [line.get(name) for line in metrics] for name in LOOK_FOR}
-    of_parts = {name: [line.get("parts", {}).get(name) for line in metrics] for name in parts}
-    loss = drawn.pop("loss")
+    others = {name: [line.get(name) for line in metrics] for name in LOOK_FOR}
+    parts_logged = {name: [line.get("parts", {}).get(name) for line in metrics] for name in parts}
+    loss = others.pop("loss")
     steps, minutes = _column([line["step"] for line in metrics]), _column([line["seconds"] for line in metrics]) / 60
-    logged = {"loss": loss, **of_parts, **drawn}
+    logged = {"loss": loss, **parts_logged, **others}
     return [
-        Curve(*_words(name), curve(steps, minutes, _column(values), name in FROM_ZERO))
+        Curve(*_texts(name), curve(steps, minutes, _column(values), name in STARTS_AT_ZERO))
         for name, values in logged.items()
         if any(value is not None for value in values)
     ]
 
 
-def _words(name: str) -> tuple[str, str]:
+def _texts(name: str) -> tuple[str, str]:
     if name in LOOK_FOR:
         return LOOK_FOR[name]
     unit = " (nats)" if name.endswith("_nats") else ""
     title = name.removesuffix("_nats").replace("_", " ").capitalize() + unit
-    return title, "A part of the objective, as the objective names it. Settles; does not swing."
+    return title, "A part of the objective. It should converge without oscillating."
 
 
 def _column(values: Sequence[float | None]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What the page shows of decisions: the policy, its scores and thresholds, what others would cost, and examples."""
+"""The section on decisions: the policy, its scores and thresholds, the rates at other thresholds, and examples."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from vssl.decisions.describe import words
 from vssl.decisions.measure import Rate
 from vssl.decisions.policy import EVERYTHING, Policy, Reference
 from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, Thresholds
+from vssl.reporting.anomaly_map import AnomalyMaps, anomaly_maps
 from vssl.reporting.gallery import Tile, shrink, tile
-from vssl.reporting.heat import Heat, heat_of
-from vssl.reporting.tradeoff import Curve, curve_of, rates, spread
+from vssl.reporting.tradeoff import RateCurve, rate_curve, rate_plot, score_histogram
 from vssl.run import Run
 from vssl.types import Embeddings
 
-Elsewhere = Callable[[str, Sequence[str]], Sequence[Image.Image | None]]
-"""Pictures of some ids of a source."""
+PictureLoader = Callable[[str, Sequence[str]], Sequence[Image.Image | None]]
+"""Loads the pictures of some ids of a data source; None where one is no longer there."""
 
-SHOWN = 6
+EXAMPLES = 6
 
 
-def nowhere(_source: str, ids: Sequence[str]) -> list[None]:
-    """No pictures at all."""
+def no_pictures(_source: str, ids: Sequence[str]) -> list[None]:
+    """Loads no picture."""
     return [None] * len(ids)
 
 
 @dataclass(frozen=True)
 class Group:
-    """A group's thresholds, and how its own normals fared."""
+    """The thresholds of a group, and the false-alarm rate on its own normals."""
 
     name: str
     limits: Thresholds
@@ -46,11 +46,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Example:
-    """A sample beside the known samples that are nearest to it, and what would have to change for accept."""
+    """A sample with the known samples nearest to it, and the explanation of its decision."""
 
     sample: Tile
     explanation: str | None
-    heat: Tile | None
+    anomaly_map: Tile | None
     normal: Tile
     defect: Tile | None
 
@@ -66,42 +66,42 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Decided:
-    """What the page shows of a policy, and of the decisions on one data set.
+class DecisionSection:
+    """A policy, and the decisions on one data set.
 
     Attributes:
-        guaranteed: Whether the policy guarantees anything.
-        words: The policy.
+        guaranteed: Whether the policy guarantees its error rates.
+        policy: The policy in sentences.
         histogram: Scores of the known samples, with the thresholds.
-        rates: False alarms and misses against the threshold, with their bounds.
+        rates: False-alarm and miss rate by threshold, with their bounds.
         curve: The same as numbers, for the slider.
-        groups: One row each; empty where there are no groups.
-        on: The name of the decisions shown; None if there are none.
-        found: What was decided, in sentences.
+        groups: One row per group; empty where there are no groups.
+        table: The name of the decisions shown; None if there are none.
+        decisions: The decisions in sentences.
         galleries: Examples by decision.
     """
 
     guaranteed: bool
-    words: list[str]
+    policy: list[str]
     histogram: Markup
     rates: Markup
-    curve: Curve
+    curve: RateCurve
     groups: list[Group]
-    on: str | None
-    found: list[str]
+    table: str | None
+    decisions: list[str]
     galleries: list[Gallery]
 
     @property
     def numbers(self) -> Markup:
-        """The curve as JSON that can stand in a page."""
+        """The curve as JSON, escaped for a page."""
         return Markup(json.dumps(self.curve.to_dict()).replace("<", "\\u003c"))
 
 
-def decided(run: Run, name: str, pictures: Elsewhere) -> Decided | None:
-    """Gather the policy of the run and the decisions on the embeddings `name`, if there are any; None without policy.
+def decision_section(run: Run, name: str, load_pictures: PictureLoader) -> DecisionSection | None:
+    """The policy of the run, and the decisions on the embeddings `name` if there are any; None without a policy.
 
     Raises:
-        PolicyError: The policy or its samples are not what they were.
+        PolicyError: The policy or its samples have been changed.
     """
     if not (run.path / "policy.json").exists():
         return None
@@ -109,18 +109,18 @@ def decided(run: Run, name: str, pictures: Elsewhere) -> Decided | None:
     normal = reference.normal.numpy("score")
     defects = reference.defects.numpy("score") if len(reference.defects) else None
     limits = policy.thresholds.get(EVERYTHING)
-    curve = curve_of(normal, defects, policy.costs, limits)
+    curve = rate_curve(normal, defects, policy.costs, limits)
     record = _record(run, name)
-    return Decided(
+    return DecisionSection(
         guaranteed=policy.guaranteed,
-        words=words(policy),
-        histogram=spread(normal, defects, limits),
-        rates=rates(curve, policy.guarantee),
+        policy=words(policy),
+        histogram=score_histogram(normal, defects, limits),
+        rates=rate_plot(curve, policy.guarantee),
         curve=curve,
         groups=_groups(policy, reference),
-        on=None if record is None else name,
-        found=[] if record is None else record["words"],
-        galleries=[] if record is None else _galleries(run, name, record["source"], reference, pictures),
+        table=None if record is None else name,
+        decisions=[] if record is None else record["words"],
+        galleries=[] if record is None else _galleries(run, name, record["source"], reference, load_pictures),
     )
 
 
@@ -132,68 +132,74 @@ def _record(run: Run, name: str) -> dict[str, Any] | None:
 def _groups(policy: Policy, reference: Reference) -> list[Group]:
     if policy.group is None:
         return []
-    found = []
+    rows = []
     for name, limits in policy.thresholds.items():
         scores = reference.normal_scores(name)
-        found.append(Group(name, limits, len(scores), Rate.counted(scores > limits.reject_above)))
-    return found
+        rows.append(Group(name, limits, len(scores), Rate.counted(scores > limits.reject_above)))
+    return rows
 
 
-def _galleries(run: Run, name: str, source: str, reference: Reference, pictures: Elsewhere) -> list[Gallery]:
+def _galleries(run: Run, name: str, source: str, reference: Reference, load_pictures: PictureLoader) -> list[Gallery]:
     table = pq.read_table(run.path / "decisions" / f"{name}.parquet")
     decisions, scores = np.array(table["decision"].to_pylist()), table["score"].to_numpy(zero_copy_only=False)
     order = np.argsort(-scores, kind="stable")
     order = order[np.isfinite(scores[order])]
     rows = {
-        REJECT: (order[decisions[order] == REJECT], "The highest scores. Look for what makes them unlike the normals."),
-        REVIEW: (order[decisions[order] == REVIEW], "The highest scores among them: too odd to accept unseen."),
-        ACCEPT: (order[decisions[order] == ACCEPT], "The highest scores among them. Look for defects that slipped by."),
+        REJECT: (
+            order[decisions[order] == REJECT],
+            "The samples with the highest scores. Look for what makes them unlike normal samples.",
+        ),
+        REVIEW: (order[decisions[order] == REVIEW], "The samples for review with the highest scores."),
+        ACCEPT: (
+            order[decisions[order] == ACCEPT],
+            "The accepted samples with the highest scores. Look for defects that were missed.",
+        ),
     }
-    chosen = {decision: every[:SHOWN] for decision, (every, _) in rows.items()}
+    chosen = {decision: every[:EXAMPLES] for decision, (every, _) in rows.items()}
     columns = {column: table[column].to_pylist() for column in ("id", "explanation", "nearest", "nearest_defect")}
     shown = [row for some in chosen.values() for row in some]
     ids = {columns["id"][row] for row in shown}
     samples = run.embeddings(name)
-    heat = heat_of(samples.where(np.array([name in ids for name in samples.ids], dtype=bool)), reference)
-    show = _Shop(pictures, reference, source, shown, columns, heat)
+    maps = anomaly_maps(samples.where(np.array([name in ids for name in samples.ids], dtype=bool)), reference)
+    gallery = ExampleGallery(load_pictures, reference, source, shown, columns, maps)
     return [
-        Gallery(decision, look_for, len(every), [show.example(row, scores[row]) for row in chosen[decision]])
+        Gallery(decision, look_for, len(every), [gallery.example(row, scores[row]) for row in chosen[decision]])
         for decision, (every, look_for) in rows.items()
         if len(every)
     ]
 
 
-class _Shop:
-    """The pictures of some samples and of the known ones nearest to them, each source opened once."""
+class ExampleGallery:
+    """The pictures of some samples and of the known samples nearest to them; each source is opened once."""
 
     def __init__(
         self,
-        pictures: Elsewhere,
+        load_pictures: PictureLoader,
         reference: Reference,
         source: str,
         rows: Sequence[int],
         columns: dict[str, list[Any]],
-        heat: Heat | None,
+        maps: AnomalyMaps | None,
     ) -> None:
         self._columns = columns
-        self._heat = heat
-        self._samples = shrink((columns["id"][row] for row in sorted(rows)), lambda ids: pictures(source, ids))
+        self._maps = maps
+        self._samples = shrink((columns["id"][row] for row in sorted(rows)), lambda ids: load_pictures(source, ids))
         nearest = sorted({columns["nearest"][row][0] for row in rows})
         defects = sorted({columns["nearest_defect"][row] for row in rows} - {None})
-        # Two sources may both hold a "0001.png".
-        self._normals = shrink(nearest, lambda ids: pictures(_place(reference.bank), ids))
-        self._defects = shrink(defects, lambda ids: pictures(_place(reference.defects), ids))
+        # Two sources may both hold a "0001.png", so each has thumbnails of its own.
+        self._normals = shrink(nearest, lambda ids: load_pictures(_source(reference.bank), ids))
+        self._defects = shrink(defects, lambda ids: load_pictures(_source(reference.defects), ids))
 
     def example(self, row: int, score: float) -> Example:
         name, normal, defect = (self._columns[key][row] for key in ("id", "nearest", "nearest_defect"))
         return Example(
             tile(name, self._samples[name], f"{score:.4g}"),
             self._columns["explanation"][row],
-            None if self._heat is None else tile(name, self._heat.over(name, self._samples[name])),
+            None if self._maps is None else tile(name, self._maps.draw(name, self._samples[name])),
             tile(normal[0], self._normals[normal[0]]),
             None if defect is None else tile(defect, self._defects[defect]),
         )
 
 
-def _place(samples: Embeddings) -> str:
-    return samples.table["source"][0].as_py()
+def _source(samples: Embeddings) -> str:
+    return str(samples.table["source"][0].as_py())

@@ -1,4 +1,4 @@
-"""Pictures of samples: the least and the most ambiguous, and the nearest neighbours of a few."""
+"""Thumbnails of samples: the least and the most ambiguous, and the nearest neighbours of a few."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Tile:
     Attributes:
         id: The sample's id, as the user named it.
         uri: The picture as a data URI; None where the original is no longer there.
-        tiny: The picture is smaller than its place, and is shown with its pixels.
+        tiny: Whether the picture is smaller than its frame, so that it is enlarged without smoothing.
         value: The number shown below it.
         label: The sample's label, if there is one.
     """
@@ -36,15 +36,15 @@ class Tile:
 
 
 def shrink(ids: Iterable[str], pictures: Pictures) -> dict[str, Image.Image | None]:
-    """Thumbnails of at most 112 pixels a side. The pictures are asked for once: opening a large data set takes long."""
+    """Thumbnails of at most 112 pixels per side. All pictures are loaded in one call: opening a data set takes long."""
     wanted = list(dict.fromkeys(ids))
-    found = pictures(wanted) if wanted else []
-    return {name: image and thumbnail(image) for name, image in zip(wanted, found, strict=True)}
+    images = pictures(wanted) if wanted else []
+    return {name: image and thumbnail(image) for name, image in zip(wanted, images, strict=True)}
 
 
 def thumbnail(image: Image.Image) -> Image.Image:
-    """The image in RGB or RGBA, at most 112 pixels a side."""
-    # Reducing a palette's indices would mix unrelated colours: first the colours, then the size.
+    """The image in RGB or RGBA, at most 112 pixels per side."""
+    # Colours first, then the size: resizing the indices of a palette would mix unrelated colours.
     small = image.convert("RGBA" if image.has_transparency_data else "RGB")
     small.thumbnail((SIDE, SIDE))
     return small
@@ -59,7 +59,7 @@ def tile(name: str, image: Image.Image | None, value: str = "", label: str | Non
 
 
 def webp(image: Image.Image, side: int = SIDE) -> bytes:
-    """A thumbnail as WebP, no larger than `side` pixels; one that is tiny already exactly."""
+    """A thumbnail as WebP, no larger than `side` pixels; lossless where it is tiny."""
     copy, buffer = image.copy(), io.BytesIO()
     copy.thumbnail((side, side))
     copy.save(buffer, "WEBP", lossless=max(image.size) <= TINY, quality=80)
@@ -79,12 +79,12 @@ def extremes(
 def neighbours(
     features: Float[np.ndarray, "N F"], queries: int = 8, count: int = 7
 ) -> list[tuple[int, Int[np.ndarray, " K"], Float[np.ndarray, " K"]]]:
-    """For a few samples, evenly spread over the table: their row, their nearest rows by cosine, and those cosines."""
+    """For a few samples, evenly spaced over the table: their row, their nearest rows by cosine, and the cosines."""
     length = np.maximum(np.linalg.norm(features, axis=1), np.finfo(np.float32).tiny)
-    found = []
+    nearest_of = []
     for row in np.unique(np.linspace(0, len(features) - 1, queries).astype(int)).tolist():
         cosine = features @ features[row] / (length * length[row])
         order = np.argsort(-cosine, kind="stable")
         nearest = order[order != row][:count]
-        found.append((row, nearest, cosine[nearest]))
-    return found
+        nearest_of.append((row, nearest, cosine[nearest]))
+    return nearest_of

@@ -1,4 +1,4 @@
-"""What the page shows of samples: the map, the galleries and the neighbours, from one table of embeddings."""
+"""The samples on the page: the map, the galleries and the nearest neighbours, from one table of embeddings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from markupsafe import Markup
 from PIL import Image
 
-from vssl.reporting import map as atlas
+from vssl.reporting import map as embedding_map
 from vssl.reporting.gallery import Pictures, Tile, extremes, neighbours, shrink, tile
 from vssl.reporting.plots import histogram
 from vssl.types import Embeddings
@@ -21,20 +21,20 @@ MOSAIC_SIDE = 56
 
 @dataclass(frozen=True)
 class Row:
-    """One sample and those nearest to it."""
+    """A sample and its nearest neighbours."""
 
     query: Tile
     nearest: list[Tile]
 
 
 class Samples:
-    """What the page shows of the samples of one table of embeddings.
+    """The samples of one table of embeddings.
 
     Args:
         table: The embeddings.
-        pictures: Gives the images of some ids, None where the original is no longer there.
-        sample: The most samples on the map.
-        seed: Decides which samples are on the map, and the map's random part.
+        pictures: Loads the images of some ids; None where the original is no longer there.
+        sample: Largest number of samples on the map.
+        seed: Random seed of the subsample and of the map.
     """
 
     def __init__(self, table: Embeddings, pictures: Pictures, sample: int, seed: int) -> None:
@@ -43,34 +43,31 @@ class Samples:
         self.ids = table.ids
         self.labels = table.table["label"].to_pylist() if "label" in table else [None] * len(table)
         self.seed = seed
-        self.obstacle = atlas.obstacle(self.features)
+        self.obstacle = embedding_map.obstacle(self.features)
         self.rows = np.sort(np.random.default_rng(seed).permutation(len(table))[:sample])
         self._pictures = pictures
 
     @cached_property
-    def places(self) -> Float[np.ndarray, "N 2"]:
-        return atlas.layout(self.features[self.rows], self.seed)
+    def coordinates(self) -> Float[np.ndarray, "N 2"]:
+        return embedding_map.layout(self.features[self.rows], self.seed)
 
     @cached_property
-    def colourings(self) -> tuple[list[atlas.Colouring], list[str]]:
-        return ([], []) if self.obstacle else atlas.colourings(self.table, self.rows, self.places)
+    def colourings(self) -> tuple[list[embedding_map.Colouring], list[str]]:
+        return ([], []) if self.obstacle else embedding_map.colourings(self.table, self.rows, self.coordinates)
 
     @cached_property
     def ambiguity(self) -> Float[np.ndarray, " N"] | None:
         return self.table.numpy("ambiguity") if "ambiguity" in self.table else None
 
     @cached_property
-    def ambiguities(self) -> Markup | None:
-        """How often each ambiguity occurs."""
-        return (
-            None
-            if self.ambiguity is None
-            else histogram(self.ambiguity[np.isfinite(self.ambiguity)], "ambiguity (nats)")
-        )
+    def ambiguity_histogram(self) -> Markup | None:
+        if self.ambiguity is None:
+            return None
+        return histogram(self.ambiguity[np.isfinite(self.ambiguity)], "ambiguity (nats)")
 
     @cached_property
     def mosaic(self) -> list[tuple[Tile, int, int]]:
-        """Pictures at their places on the map: tile, column, row; none where the original is no longer there."""
+        """Tile, column and row of each picture on the map; those whose original is no longer there are left out."""
         tiles = ((self._tile(self.rows[at], side=MOSAIC_SIDE), column, row) for at, column, row in self._cells)
         return [(tile, column, row) for tile, column, row in tiles if tile.uri]
 
@@ -93,7 +90,7 @@ class Samples:
 
     @property
     def missing(self) -> int:
-        """How many of the samples shown have no original any more."""
+        """The number of samples shown whose original is no longer there."""
         return sum(image is None for image in self._images.values())
 
     @property
@@ -102,7 +99,7 @@ class Samples:
 
     @cached_property
     def _cells(self) -> list[tuple[int, int, int]]:
-        return [] if self.obstacle else atlas.mosaic(self.places)
+        return [] if self.obstacle else embedding_map.mosaic(self.coordinates)
 
     @cached_property
     def _extremes(self) -> tuple[Int[np.ndarray, " K"], Int[np.ndarray, " K"]]:
@@ -118,7 +115,7 @@ class Samples:
         wanted = [self.rows[at] for at, _, _ in self._cells]
         wanted += [row for rows in self._extremes for row in rows]
         wanted += [row for query, nearest, _ in self._nearest for row in (query, *nearest)]
-        # In the order of the table, which is that of the archive: going to and fro in it is slow.
+        # In the order of the table, which is that of the archive, because random access to an archive is slow.
         return shrink((self.ids[row] for row in sorted(wanted)), self._pictures)
 
     def _value(self, row: int) -> str:

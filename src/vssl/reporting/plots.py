@@ -1,4 +1,4 @@
-"""Plots as inline SVG that takes the colour of the page's text, so that one picture reads well in light and in dark."""
+"""Plots as inline SVG in the colour of the page's text, so that one picture is readable in light and dark mode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 ACCENT = "#3a80d0"
-# Stands for the colour of the page's text, which the browser alone knows.
+# Replaced by the colour of the page's text, which only the browser knows.
 INK = "#010203"
 STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -42,28 +42,28 @@ def curve(
     values: Float[np.ndarray, " N"],
     from_zero: bool = False,
 ) -> Markup:
-    """A quantity against the step (below) and the minutes (above); NaN leaves a gap."""
+    """A quantity by step (below) and by minutes (above); NaN leaves a gap."""
     with mpl.rc_context(STYLE):
         figure, axes = canvas(4.2, 2.5)
-        # A single logged line has no line to draw.
+        # One or two points make no visible line.
         axes.plot(steps, values, color=ACCENT, marker="o" if len(steps) < 3 else "")
         axes.set_xlabel("step")
         if from_zero and np.isfinite(values).any():
             axes.set_ylim(0, 1.1 * np.nanmax(values) or 1)
-        _name_the_minutes(axes, steps, minutes)
+        _label_minutes(axes, steps, minutes)
         return svg(figure)
 
 
-def _name_the_minutes(axes: Axes, steps: Float[np.ndarray, " N"], minutes: Float[np.ndarray, " N"]) -> None:
+def _label_minutes(axes: Axes, steps: Float[np.ndarray, " N"], minutes: Float[np.ndarray, " N"]) -> None:
     round_values = MaxNLocator(5).tick_values(minutes[0], minutes[-1])
-    shown = [value for value in round_values if minutes[0] <= value <= minutes[-1]]
+    ticks = [value for value in round_values if minutes[0] <= value <= minutes[-1]]
     above = axes.secondary_xaxis("top")
-    above.set_xticks(np.interp(shown, minutes, steps), [f"{value:g}" for value in shown])
+    above.set_xticks(np.interp(ticks, minutes, steps), [f"{value:g}" for value in ticks])
     above.set_xlabel("minutes")
 
 
 def histogram(values: Float[np.ndarray, " N"], unit: str) -> Markup:
-    """How often each value occurs."""
+    """Histogram of the values."""
     with mpl.rc_context(STYLE):
         figure, axes = canvas(7.0, 2.2)
         axes.hist(values, bins=min(60, max(5, len(values) // 10)), color=ACCENT)
@@ -85,13 +85,13 @@ def scatter(points: Float[np.ndarray, "N 2"], colours: list[str] | Float[np.ndar
 
 
 def canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure of so many inches."""
+    """An empty figure; width and height in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
 def svg(figure: Figure) -> Markup:
-    """The figure as an `<svg>` element with a transparent background and without names that two figures could share."""
+    """The figure as an `<svg>` element with a transparent background and without ids, which two figures could share."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, dpi=160, metadata={"Date": None})
     text = buffer.getvalue()

@@ -1,7 +1,7 @@
-// Shows what a threshold would have done to the known samples; without it the page says all but this.
+// Shows the error rates of a threshold on the known samples; the rest of the page works without scripts.
 const numbers = JSON.parse(document.getElementById("numbers").textContent);
 const limit = document.getElementById("limit");
-const say = (name, text) => { const place = document.getElementById(name); if (place) place.textContent = text; };
+const say = (name, text) => { const element = document.getElementById(name); if (element) element.textContent = text; };
 const percent = share => (100 * share).toFixed(2) + " %";
 const rate = (count, of, upper) => `${percent(count / of)} (${count} of ${of}; at most ${percent(upper)} with 95 % confidence)`;
 const show = () => {

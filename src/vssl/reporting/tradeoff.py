@@ -1,4 +1,4 @@
-"""What other thresholds would cost: false alarms and misses with their bounds, as pictures and as numbers."""
+"""False-alarm and miss rates at all thresholds, with confidence bounds, as plots and as numbers."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ STEPS = 201
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Rates for single thresholds, nothing being reviewed.
+class RateCurve:
+    """Rates at single thresholds, without a review band.
 
     Attributes:
-        limits: The thresholds, rising.
-        normals, defects: How many samples the rates were counted on; 0 defects without any.
-        false_alarms, misses: How many normals lie above, how many defects at or below; no misses without defects.
-        costs: Of a thousand samples; empty without costs.
-        start: The place of the policy's threshold among the limits.
+        limits: The thresholds, ascending.
+        normals, defects: Number of samples that the rates were counted on; 0 defects if there are none.
+        false_alarms, misses: Number of normals above, and of defects at or below the threshold; empty without defects.
+        costs: Cost per 1,000 samples; empty without costs.
+        start: Index of the policy's threshold among the limits.
     """
 
     limits: list[float]
@@ -49,13 +49,13 @@ class Curve:
         return asdict(self) | {name: [round(float(value), 5) for value in values] for name, values in bounds.items()}
 
 
-def curve_of(
+def rate_curve(
     normal: Float[np.ndarray, " n"],
     defects: Float[np.ndarray, " m"] | None,
     costs: Costs | None,
     policy: Thresholds | None,
-) -> Curve:
-    """Rates at thresholds spread evenly over the ranks of the known scores."""
+) -> RateCurve:
+    """Rates at thresholds that are evenly spaced by the rank of the known scores."""
     known = normal if defects is None else np.concatenate([normal, defects])
     limits = np.unique(np.quantile(known, np.linspace(0, 1, STEPS), method="higher"))
     if policy is not None:
@@ -64,7 +64,7 @@ def curve_of(
     prices = []
     if costs is not None and defects is not None:
         prices = [round(cost_per_1000(Thresholds(limit, limit), normal, defects, costs), 4) for limit in limits]
-    return Curve(
+    return RateCurve(
         limits=limits.tolist(),
         normals=len(normal),
         defects=0 if defects is None else len(defects),
@@ -75,7 +75,7 @@ def curve_of(
     )
 
 
-def rates(curve: Curve, guarantee: Guarantee) -> Markup:
+def rate_plot(curve: RateCurve, guarantee: Guarantee) -> Markup:
     """False-alarm and miss rate against the threshold, with 95 % bounds on either side, and the guaranteed rates."""
     with mpl.rc_context(STYLE):
         figure, axes = canvas(7.0, 2.8)
@@ -87,23 +87,23 @@ def rates(curve: Curve, guarantee: Guarantee) -> Markup:
                 axes.axhline(100 * guarantee.miss, color=WARM, linestyle=":", linewidth=1)
         axes.axvline(curve.limits[curve.start], color=INK, linestyle="--", linewidth=1)
         axes.set(xlabel="threshold: reject above this score", ylabel="rate, %", yscale="symlog", ylim=(0, 100))
-        # A few far scores must not squeeze all others into one corner.
-        far = curve.limits[max(curve.start, int(0.97 * (len(curve.limits) - 1)))]
-        axes.set_xlim(curve.limits[0], far + 0.05 * (far - curve.limits[0]))
+        # The axis ends before the few highest scores, which would compress all others.
+        last = curve.limits[max(curve.start, int(0.97 * (len(curve.limits) - 1)))]
+        axes.set_xlim(curve.limits[0], last + 0.05 * (last - curve.limits[0]))
         axes.set_yticks([0, 1, 2, 5, 10, 50, 100], ["0", "1", "2", "5", "10", "50", "100"])
         axes.spines["top"].set_visible(False)
         axes.legend(frameon=False)
         return svg(figure)
 
 
-def spread(
+def score_histogram(
     normal: Float[np.ndarray, " n"], defects: Float[np.ndarray, " m"] | None, limits: Thresholds | None
 ) -> Markup:
-    """How the scores of known normals and defects are spread, and where the thresholds lie."""
+    """Histogram of the scores of known normals and defects, with the thresholds."""
     with mpl.rc_context(STYLE):
         figure, axes = canvas(7.0, 2.4)
         known = [normal] if defects is None else [normal, defects]
-        # A few far scores must not squeeze all others into one bar.
+        # The last bin holds the few highest scores, which would compress all others into one bin.
         low, high = min(map(np.min, known)), max(np.quantile(scores, 0.995) for scores in known)
         high = max(high, limits.reject_above if limits else high) + 0.05 * (high - low)
         names = ("normal", "defects")
@@ -112,7 +112,7 @@ def spread(
             axes.hist(scores.clip(low, high), bins=edges, color=colour, alpha=0.6, label=f"{name} ({len(scores):,})")
         for limit in {limits.accept_up_to, limits.reject_above} if limits else ():
             axes.axvline(limit, color=INK, linestyle="--", linewidth=1)
-        axes.set(xlabel="score (higher is worse; the last bar holds all above)", ylabel="samples")
+        axes.set(xlabel="score (higher is worse; the last bar includes all higher scores)", ylabel="samples")
         axes.spines["top"].set_visible(False)
         axes.legend(frameon=False)
         return svg(figure)

@@ -1,8 +1,9 @@
-"""Scores: numbers that say how far a sample is to be trusted, higher is worse; raw, never clamped or rescaled.
+"""Scores: one number per sample that says how far to trust it; higher is worse; never clamped or rescaled.
 
-A newcomer adds one file with a `Config` and a function `fit(config, bank)` that returns a `Score`; no list is edited.
+A newcomer adds one file: a `Config` (a `ScoreConfig`), `fit(config, bank)` that returns a `Score`, and `EVALUATED`, the
+settings that evaluators report by name. No list is edited.
 """
 
-from vssl.scores.base import Score
+from vssl.scores.base import Score, ScoreConfig, evaluated, fit
 
-__all__ = ["Score"]
+__all__ = ["Score", "ScoreConfig", "evaluated", "fit"]

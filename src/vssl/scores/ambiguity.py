@@ -1,6 +1,6 @@
-"""Ambiguity: how far the encoder itself says that the latent is undetermined, the mean log-variance in nats.
+"""Ambiguity: how far the encoder itself finds the latent undetermined; the mean log-variance in nats.
 
-It asks "could I decide among what I know?", not "have I seen this before?": no novelty, and no defect score.
+It asks "could I decide among what I know?", not "have I seen this before?": it is neither a novelty nor a defect score.
 """
 
 from __future__ import annotations
@@ -8,18 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vssl.errors import ConfigError
-from vssl.scores.base import Column, Score
+from vssl.scores.base import Column, Score, ScoreConfig
 from vssl.types import Embeddings
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(ScoreConfig):
     """Mean log-variance of the posterior; it needs no bank."""
+
+    columns = ("ambiguity",)
+    learned = True
+    uses_bank = False
+    meaning = "The mean log-variance that the encoder predicts, in nats."
+
+
+EVALUATED = {"ambiguity": Config()}
 
 
 def fit(_config: Config, bank: Embeddings) -> Score:
     if "ambiguity" not in bank:
-        raise ConfigError(
-            "The run's method has no variance, so there is no ambiguity. Take another score, such as knn."
-        )
+        raise ConfigError("The run's method has no variance, so there is no ambiguity. Use another score, such as knn.")
     return Score(("ambiguity",), Column())

@@ -1,29 +1,59 @@
-"""What every score guarantees, whatever the data are."""
+"""What every score declares and guarantees, whatever kind of data it scores."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import nn
 
-from vssl.config import name_of
+from vssl.config import find, members, name_of
 from vssl.errors import ConfigError
 from vssl.stats.blocks import by_blocks
 from vssl.types import Embeddings
 
+if TYPE_CHECKING:
+    from vssl.scores.neighbours import NeighbourSearch
 
-@dataclass(frozen=True)
-class Pairs:
-    """Of a score by comparing views of a sample.
+
+class ScoreConfig(ABC):
+    """Settings of a score, and what the score declares about itself; the `Config` of each score is one.
 
     Attributes:
-        pairs: Pairs of views of each sample, 1 or more; each takes as long as two embeddings.
+        direction: How to read the score; the same for all.
+        learned: Whether it uses the variance that the encoder has learned. All other scores are baselines for these.
+        uses_bank: Whether it depends on the bank; if not, it is a function of the sample alone.
     """
 
+    direction = "higher is worse"
+    learned = False
+    uses_bank = True
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the embeddings without which the score cannot be computed."""
+
+    @property
+    @abstractmethod
+    def meaning(self) -> str:
+        """What the score measures, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Pairs(ScoreConfig):
+    """Settings of a score that compares views of a sample.
+
+    Attributes:
+        pairs: View pairs per sample, 1 or more; each takes as long as two embeddings.
+    """
+
+    uses_bank = False
     pairs: int = 2
 
     def __post_init__(self) -> None:
@@ -32,13 +62,13 @@ class Pairs:
 
 
 def pairs_of(config: Any) -> int:
-    """How many pairs of views of each sample have to be compared for a score of this configuration; 0 for most."""
+    """The number of view pairs per sample that a score of this configuration compares; 0 for most."""
     return config.pairs if isinstance(config, Pairs) else 0
 
 
 @dataclass(frozen=True)
 class AnomalyMap:
-    """Where in a sample a score comes from.
+    """An anomaly map: where in a sample a score comes from.
 
     Attributes:
         columns: Columns of the embeddings that it reads.
@@ -55,30 +85,53 @@ class AnomalyMap:
         return by_blocks(lambda *block: {"map": self.module(*block).double()}, columns)["map"].numpy()
 
     def colour_range(self, normals: Embeddings) -> tuple[float, float]:
-        """Where the colour of a heat map begins and where it is full: quantiles 0.95 and 0.999 of normal patches."""
+        """Where the colours of a map begin and end: quantiles 0.95 and 0.999 of the patches of normal samples."""
         low, high = np.quantile(self(normals), [0.95, 0.999])
         return float(low), max(float(high), float(low) + 1e-6)
 
 
 @dataclass(frozen=True)
 class Score:
-    """A score that knows its reference bank: the embeddings of data that are taken as known.
+    """A score, fitted to its bank: the embeddings of samples that are taken as known.
 
     Attributes:
         columns: Columns of the embeddings that it reads.
-        module: From these columns as tensors [B, ...] to one number a sample [B], higher is worse. It stands by itself,
-            so that it can be part of an exported model.
+        module: From these columns as tensors [B, ...] to one number per sample [B], higher is worse. It needs nothing
+            else, so that it can be part of an exported model.
+        from_neighbours: The same score from the nearest neighbours of samples [N] instead, where it depends on the
+            bank through these alone. So evaluation searches once for all scores, and can leave each sample out of its
+            own bank.
         anomaly_map: Where in a sample the score comes from; None where it compares no patches.
     """
 
     columns: tuple[str, ...]
     module: nn.Module
+    from_neighbours: Callable[[Embeddings, NeighbourSearch], Float[np.ndarray, " N"]] | None = None
     anomaly_map: AnomalyMap | None = None
 
     def __call__(self, samples: Embeddings) -> Float[np.ndarray, " N"]:
-        """One number a sample, in float64; higher is worse; the same to the last bit alone and among others."""
+        """One number per sample, in float64; higher is worse; the same to the last bit alone and among others."""
         columns = [samples.torch(name) for name in self.columns]
         return by_blocks(lambda *block: {"score": self.module(*block).double()}, columns)["score"].numpy()
+
+
+def fit(config: ScoreConfig, bank: Embeddings) -> Score:
+    """Fit the score of this configuration to a bank.
+
+    Raises:
+        ConfigError: The embeddings have no column that it needs.
+        DataError: The bank is too small.
+    """
+    fitted: Score = find("scores", name_of(config)).fit(config, bank)
+    return fitted
+
+
+def evaluated() -> dict[str, ScoreConfig]:
+    """The settings of all scores that evaluators report, by the name in their figures; the learned ones first."""
+    declared: Iterator[tuple[str, ScoreConfig]] = (
+        item for name in members("scores") for item in find("scores", name).EVALUATED.items()
+    )
+    return dict(sorted(declared, key=lambda item: not item[1].learned))
 
 
 class Column(nn.Module):

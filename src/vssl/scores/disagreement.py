@@ -1,7 +1,7 @@
-"""Disagreement: how far the features of several views of a sample differ, 1 - their mean cosine, in 0..2.
+"""Disagreement: how far the features of several views of a sample differ; 1 - their mean cosine, in 0..2.
 
-The views are those of the training, so it asks how much the encoder's answer hangs on what should not matter. It needs
-no learned variance, only several times the work.
+The views are the augmentations of the training, so it measures how much the embedding depends on what should not
+matter. It needs no learned variance, only several times the work.
 """
 
 from __future__ import annotations
@@ -16,6 +16,12 @@ from vssl.types import Embeddings
 @dataclass(frozen=True)
 class Config(Pairs):
     """1 - mean cosine of the features of several views; it needs no bank."""
+
+    columns = ("disagreement",)
+    meaning = "1 - the mean cosine of the features of several augmented views of the sample."
+
+
+EVALUATED = {"disagreement": Config()}
 
 
 def fit(_config: Config, bank: Embeddings) -> Score:

@@ -1,9 +1,10 @@
-"""Nearest neighbours by cosine similarity, plain or of whitened features: exact and in bounded memory."""
+"""Nearest neighbours by cosine similarity, of features, whitened features or latent means: exact, in bounded memory."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +16,12 @@ from vssl.stats import whitening
 from vssl.stats.blocks import by_blocks, one_thread
 from vssl.types import Embeddings
 
-ROWS = 64  # compared at once: quicker than few where all of a data set are compared
+ROWS = 64  # queries per block: faster than the few of a score where a whole data set is compared
 
-Space = Literal["whitened", "features", "mean"]
-"""What is compared: features; whitened, the same after `vssl.stats.whitening`; or mean, for the latent space."""
+Space: TypeAlias = Literal["whitened", "whitened_directions", "features", "mean"]
+"""The vectors to compare: features; mean, those of the latent space; whitened, the features after
+`vssl.stats.whitening` with the square roots of their lengths; or whitened_directions, at length 1."""
+LENGTH = 0.5  # the power of their length that whitened vectors keep
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,14 @@ class Neighbours:
 
     rows: Int[Tensor, "N k"]
     similarity: Float[Tensor, "N k"]
+
+    def first(self, k: int) -> Neighbours:
+        """The k nearest of them."""
+        return Neighbours(self.rows[:, :k], self.similarity[:, :k])
+
+
+NeighbourSearch: TypeAlias = Callable[[Space, int], Neighbours]
+"""Finds the k nearest neighbours of some samples in a space."""
 
 
 def neighbours(
@@ -40,21 +51,21 @@ def neighbours(
         space: The vectors to compare; they are whitened by the reference.
 
     Raises:
-        DataError: There is nobody who could be a neighbour.
+        DataError: The reference has no other sample.
     """
     k = min(k, len(reference) - exclude_same_id)
     if k < 1:
         raise DataError(f"No neighbours among {len(reference)} reference samples; give at least two.")
     own = _own_rows(query, reference) if exclude_same_id else torch.full((len(query),), -1)
     with one_thread():
-        known = reference.torch(column_of(space))
-        directions = whitening.fit(known) if space == "whitened" else Directions()
-        candidates = directions(known).T.contiguous()
+        vectors = reference.torch(column_of(space))
+        directions = transform(space, vectors)
+        candidates = directions(vectors).T.contiguous()
 
     def work(samples: Tensor, itself: Tensor) -> dict[str, Tensor]:
         cosine = directions(samples) @ candidates
-        found = (itself >= 0).nonzero().squeeze(1)
-        cosine[found, itself[found]] = -torch.inf
+        excluded = (itself >= 0).nonzero().squeeze(1)
+        cosine[excluded, itself[excluded]] = -torch.inf
         best = cosine.topk(k)
         return {"rows": best.indices, "similarity": best.values}
 
@@ -66,6 +77,13 @@ def column_of(space: Space) -> Literal["features", "mean"]:
     return "mean" if space == "mean" else "features"
 
 
+def transform(space: Space, vectors: Float[Tensor, "N F"]) -> nn.Module:
+    """What vectors of the space go through before they are compared; whitening is fitted to `vectors`."""
+    if space == "whitened":
+        return whitening.fit(vectors, LENGTH)
+    return whitening.fit(vectors) if space == "whitened_directions" else Directions()
+
+
 class Directions(nn.Module):
     """Vectors at length 1."""
 
@@ -74,5 +92,5 @@ class Directions(nn.Module):
 
 
 def _own_rows(query: Embeddings, reference: Embeddings) -> Int[Tensor, " N"]:
-    place = {name: row for row, name in enumerate(reference.ids)}
-    return torch.tensor([place.get(name, -1) for name in query.ids])
+    rows = {name: row for row, name in enumerate(reference.ids)}
+    return torch.tensor([rows.get(name, -1) for name in query.ids])

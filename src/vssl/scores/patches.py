@@ -1,8 +1,8 @@
-"""Novelty by places: the parts of an image, or of a stretch of time, unlike all places of the nearest known samples.
+"""Patch distance: patches of an image, or spans of a time series, unlike all those of the nearest known samples.
 
-Each place is compared with the same one and its 8 neighbours in the nearest samples of the bank, by the cosine of early
-feature maps; the sample's score is the mean of the worst twentieth of its places. A memory of known places is the idea
-of PatchCore (Roth et al. 2022, arXiv 2106.08265); here it is local, and learned from the data at hand.
+Each patch is compared with the same one and its 8 neighbours in the nearest samples of the bank, by the cosine of early
+feature maps; the sample's score is the mean of the worst twentieth of its patches. A memory of known patches is the
+idea of PatchCore (Roth et al. 2022, arXiv 2106.08265); here it is local, and learned from the data at hand.
 """
 
 from __future__ import annotations
@@ -15,48 +15,57 @@ from jaxtyping import Float, Int8, Int64
 from torch import Tensor, nn
 
 from vssl.errors import ConfigError, DataError
-from vssl.scores.base import AnomalyMap, Score
+from vssl.scores.base import AnomalyMap, Score, ScoreConfig
 from vssl.types import Embeddings
 
-# The score is that of the worst twentieth of the places.
-SHARE = 20
-# A place is as familiar as the three places most like it.
-LIKE = 3
+# The score is the mean over the worst twentieth of the patches.
+TOP_FRACTION = 20
+# The distance of a patch is the mean over its three nearest patches.
+K_PATCHES = 3
 
 
 @dataclass(frozen=True)
-class Config:
-    """Worst places of an image, beside those of the nearest images of the bank.
+class Config(ScoreConfig):
+    """Worst patches of a sample, compared with those of the nearest samples of the bank.
 
     Attributes:
-        neighbours: How many images of the bank each is compared with, 1 or more.
+        neighbours: How many samples of the bank each is compared with, 1 or more.
     """
+
+    columns = ("features", "patch_features")
+    meaning = "Mean distance of the worst twentieth of the patches to those of the nearest known samples."
 
     neighbours: int = 16
 
     def __post_init__(self) -> None:
         if self.neighbours < 1:
-            raise ConfigError(f"places.neighbours is {self.neighbours}; it must be 1 or more.")
+            raise ConfigError(f"patches.neighbours is {self.neighbours}; it must be 1 or more.")
+
+
+# Its neighbours are samples of the bank with all their patches, which the search of an evaluation does not give.
+EVALUATED: dict[str, ScoreConfig] = {}
 
 
 def fit(config: Config, bank: Embeddings) -> Score:
-    where = anomaly_map(config, bank)
-    return Score(where.columns, WorstPatches(where.module), where)
+    patch_distances = anomaly_map(config, bank)
+    return Score(config.columns, WorstPatches(patch_distances.module), anomaly_map=patch_distances)
 
 
 def anomaly_map(config: Config, bank: Embeddings) -> AnomalyMap:
-    """How unlike the patches of the bank each patch is: 1 - cosine, in 0..2.
+    """The distance of each patch to the patches of the bank: 1 - cosine, in 0..2.
 
     Raises:
         ConfigError: The embeddings have no patch features.
         DataError: The bank is empty.
     """
     if "patch_features" not in bank:
-        raise ConfigError("The run's encoder has no feature maps, so there are no places. Take another score.")
+        raise ConfigError(
+            "The run's encoder has no feature maps, so there are no patches. Use another score, such as knn."
+        )
     if not len(bank):
         raise DataError("The bank is empty.")
-    module = PatchDistances(bank.torch("features"), bank.torch("patch_features"), config.neighbours)
-    return AnomalyMap(("features", "patch_features"), module)
+    module = PatchKNN(bank.torch("features"), bank.torch("patch_features"), config.neighbours)
+    return AnomalyMap(config.columns, module)
 
 
 class WorstPatches(nn.Module):
@@ -68,11 +77,11 @@ class WorstPatches(nn.Module):
 
     def forward(self, features: Float[Tensor, "B F"], patches: Int8[Tensor, "B h w d"]) -> Float[Tensor, " B"]:
         distances: Tensor = self.distances(features, patches).flatten(1)
-        return distances.topk(max(1, distances.shape[1] // SHARE)).values.mean(1).double()
+        return distances.topk(max(1, distances.shape[1] // TOP_FRACTION)).values.mean(1).double()
 
 
-class PatchDistances(nn.Module):
-    """How unlike the patches of the nearest samples of the bank each patch is: 1 - cosine, in 0..2."""
+class PatchKNN(nn.Module):
+    """The distance of each patch to those of the nearest samples of the bank: 1 - cosine, in 0..2."""
 
     def __init__(self, features: Float[Tensor, "N F"], patches: Int8[Tensor, "N h w d"], neighbours: int) -> None:
         super().__init__()
@@ -87,11 +96,12 @@ class PatchDistances(nn.Module):
     def forward(self, features: Float[Tensor, "B F"], patches: Int8[Tensor, "B h w d"]) -> Float[Tensor, "B h w"]:
         near = (F.normalize(features.float()) @ self.known.T).topk(self.neighbours).indices
         known = _directions(self.patches[near]).flatten(1, 2)
-        # Every place beside every other one is one matrix product; then those around it are picked.
+        # All pairs of patches are one matrix product; then those around each patch are picked.
         cosine = (_directions(patches) @ known.mT).unflatten(2, (self.neighbours, -1)).transpose(1, 2)
-        picked = cosine.flatten(2)[:, :, self.around].unflatten(2, self.inside.shape) * self.inside
-        likely = picked.transpose(1, 2).flatten(2)
-        return (1 - likely.topk(min(LIKE, likely.shape[2])).values.mean(2)).unflatten(1, self.grid)
+        around = cosine.flatten(2)[:, :, self.around].unflatten(2, self.inside.shape) * self.inside
+        candidates = around.transpose(1, 2).flatten(2)
+        nearest = candidates.topk(min(K_PATCHES, candidates.shape[2])).values
+        return (1 - nearest.mean(2)).unflatten(1, self.grid)
 
 
 def _directions(values: Int8[Tensor, "*N h w d"]) -> Float[Tensor, "*N p d"]:
@@ -99,8 +109,7 @@ def _directions(values: Int8[Tensor, "*N h w d"]) -> Float[Tensor, "*N p d"]:
 
 
 def _around(rows: int, columns: int) -> Int64[Tensor, "p s"]:
-    """Of each place the numbers of itself and its neighbours, up to 8; -1 beyond the edge."""
+    """For each patch the numbers of itself and of its neighbours, up to 8; -1 beyond the edge."""
     numbers = torch.arange(rows * columns).view(1, rows, columns).float() + 1
     height = 3 if rows > 1 else 1
-    patches = F.unfold(numbers[None], (height, 3), padding=(height // 2, 1))
-    return patches[0].T.long() - 1
+    return F.unfold(numbers[None], (height, 3), padding=(height // 2, 1))[0].T.long() - 1

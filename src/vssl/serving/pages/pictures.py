@@ -10,7 +10,7 @@ from jaxtyping import Float
 from PIL import Image
 
 from vssl.errors import BrokenFileError
-from vssl.reporting.blend import blend
+from vssl.reporting.overlay import overlay
 from vssl.runtime import folder
 from vssl.serving.answers import StoredDecision
 from vssl.serving.service import Service
@@ -41,7 +41,7 @@ class Pictures:
         if picture is None:
             return None
         strength = self.strength(decision) if heat else None
-        return _webp(picture if strength is None else blend(picture, strength))
+        return _webp(picture if strength is None else overlay(picture, strength))
 
     def lines(self, decision: StoredDecision) -> list[tuple[str, bool]] | None:
         """The lines of a sample, each with whether the training data had its kind; None if there are none."""

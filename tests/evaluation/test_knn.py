@@ -5,7 +5,7 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from vssl.evaluation import Evidence
+from vssl.evaluation import EvalData
 from vssl.evaluation.knn import balanced_accuracy, classify, run
 from vssl.scores.neighbours import Neighbours
 
@@ -20,8 +20,8 @@ def test_accuracy_equals_scikit_learns_weighted_cosine_neighbours(embeddings_fro
     (query, truth), (reference, known) = blobs(0, 200), blobs(1, 300)
     model = KNeighborsClassifier(20, metric="cosine", weights=lambda distance: np.exp((1 - distance) / 0.07))
     expected = model.fit(reference, known).predict(query)
-    evidence = Evidence(embeddings_from("q", query, y=truth), embeddings_from("r", reference, y=known), "y")
-    values = dict(run(evidence))
+    data = EvalData(embeddings_from("q", query, y=truth), embeddings_from("r", reference, y=known), "y")
+    values = dict(run(data))
     assert values["knn/accuracy"] == pytest.approx(np.mean(expected == truth))
     assert values["knn/balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, expected))
 
@@ -34,8 +34,8 @@ def test_whitened_neighbours_are_those_of_scikit_learns_whitened_vectors(embeddi
     root = np.linalg.cholesky(gaussian.precision_)
     model = KNeighborsClassifier(20, metric="cosine", weights=lambda distance: np.exp((1 - distance) / 0.07))
     expected = model.fit((reference - gaussian.location_) @ root, known).predict((query - gaussian.location_) @ root)
-    evidence = Evidence(embeddings_from("q", query, y=truth), embeddings_from("r", reference, y=known), "y")
-    values = dict(run(evidence))
+    data = EvalData(embeddings_from("q", query, y=truth), embeddings_from("r", reference, y=known), "y")
+    values = dict(run(data))
     assert values["knn/whitened_accuracy"] == pytest.approx(np.mean(expected == truth))
     assert values["knn/whitened_accuracy"] > values["knn/accuracy"] + 0.05
 
@@ -44,9 +44,9 @@ def test_without_a_reference_each_sample_is_classified_by_the_others(embeddings_
     # In degrees: two of class a lie together, the third of that class lies with the three of class b.
     angles = np.deg2rad([0, 2, 90, 91, 92, 100])
     features = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    evidence = Evidence(embeddings_from("s", features, y=["a", "a", "b", "b", "b", "a"]), label="y")
-    assert dict(run(evidence))["knn/accuracy"] == pytest.approx(5 / 6)
-    assert dict(run(evidence))["knn/balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
+    data = EvalData(embeddings_from("s", features, y=["a", "a", "b", "b", "b", "a"]), label="y")
+    assert dict(run(data))["knn/accuracy"] == pytest.approx(5 / 6)
+    assert dict(run(data))["knn/balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
 
 
 def test_a_near_neighbour_outvotes_two_far_ones():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vssl.evaluation import Evidence, Skip
+from vssl.evaluation import EvalData, Skip
 from vssl.evaluation.linear import WEIGHT_DECAYS, best_decay, run
 
 
@@ -14,8 +14,8 @@ def plane(seed, count, noise=0.0):
 
 def test_classes_divided_by_a_plane_are_learned_with_all_ten_and_one_percent(embeddings_from):
     (query, truth), (reference, known) = plane(0, 500), plane(1, 1000)
-    evidence = Evidence(embeddings_from("q", query, y=truth), embeddings_from("r", reference, y=known), "y")
-    values = dict(run(evidence))
+    data = EvalData(embeddings_from("q", query, y=truth), embeddings_from("r", reference, y=known), "y")
+    values = dict(run(data))
     assert values["linear/accuracy_100"] > 0.99
     assert values["linear/accuracy_10"] > 0.97
     assert values["linear/accuracy_1"] > 0.7
@@ -24,28 +24,28 @@ def test_classes_divided_by_a_plane_are_learned_with_all_ten_and_one_percent(emb
 
 def test_labels_drawn_by_lot_are_not_learned(embeddings_from):
     rng = np.random.default_rng(0)
-    evidence = Evidence(embeddings_from("q", rng.normal(size=(1000, 5)), y=rng.integers(0, 2, 1000)), label="y")
-    assert dict(run(evidence))["linear/accuracy_100"] == pytest.approx(0.5, abs=0.12)
+    data = EvalData(embeddings_from("q", rng.normal(size=(1000, 5)), y=rng.integers(0, 2, 1000)), label="y")
+    assert dict(run(data))["linear/accuracy_100"] == pytest.approx(0.5, abs=0.12)
 
 
 def test_without_a_reference_samples_are_held_out(embeddings_from):
     # 60 random features for 40 training samples: whoever tests on what was learned finds no error.
     rng = np.random.default_rng(0)
-    evidence = Evidence(embeddings_from("q", rng.normal(size=(50, 60)), y=rng.integers(0, 2, 50)), label="y")
-    assert dict(run(evidence))["linear/accuracy_100"] < 0.9
+    data = EvalData(embeddings_from("q", rng.normal(size=(50, 60)), y=rng.integers(0, 2, 50)), label="y")
+    assert dict(run(data))["linear/accuracy_100"] < 0.9
 
 
 def test_one_percent_of_too_few_labels_is_skipped_with_the_reason(embeddings_from):
     features, labels = plane(0, 125)
-    values = dict(run(Evidence(embeddings_from("q", features, y=labels), label="y")))
-    assert values["linear/accuracy_1"] == Skip("1 % of 100 labels are 1: fewer than the 2 classes")
+    values = dict(run(EvalData(embeddings_from("q", features, y=labels), label="y")))
+    assert values["linear/accuracy_1"] == Skip("1 % of the 100 labels are 1, fewer than the 2 classes")
     assert "linear/accuracy_10" in values
 
 
 def test_a_class_of_one_sample_is_learned_from_and_never_tested(embeddings_from):
     features, labels = plane(0, 101)
     names = ["alone", *np.where(labels[1:], "right", "left")]
-    assert dict(run(Evidence(embeddings_from("q", features, y=names), label="y")))["linear/accuracy_100"] > 0.9
+    assert dict(run(EvalData(embeddings_from("q", features, y=names), label="y")))["linear/accuracy_100"] > 0.9
 
 
 class Recorder:

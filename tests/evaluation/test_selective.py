@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from vssl.evaluation import Evidence
+from vssl.evaluation import EvalData
 from vssl.evaluation.selective import augrc, aurc, excess_aurc, run
 
 
@@ -57,7 +57,7 @@ def test_the_classifiers_errors_are_ordered_by_each_uncertainty(embeddings_from)
     # The reference gives "a" to the right and "b" upwards; the last sample lies with "b" and is called "a".
     reference = embeddings_from("r", [[1, 0], [1, 0.1], [0, 1], [0.1, 1]], y=["a", "a", "b", "b"])
     query = embeddings_from("q", [[1, 0.05], [0.05, 1], [0.1, 0.9]], [[0.0], [0.0], [1.0]], y=["a", "b", "a"])
-    values = dict(run(Evidence(query, reference, "y")))
+    values = dict(run(EvalData(query, reference, "y")))
     assert values["selective/aurc/ambiguity"] == pytest.approx((0 + 0 + 1 / 3) / 3)
     assert values["selective/e_aurc/ambiguity"] == pytest.approx(0)
     assert values["selective/augrc/ambiguity"] == pytest.approx(0.5 / 9)
