@@ -40,7 +40,7 @@ from vssl.files import write_json
 from vssl.modalities import sequences
 from vssl.modalities.copies import content, short
 from vssl.modalities.images import copies as pictures
-from vssl.modalities.sensors import copies as rows
+from vssl.modalities.sensors import row_hashes as rows
 from vssl.scores import knn
 from vssl.training.describe import machine, versions
 from vssl.types import Embeddings, to_arrow
@@ -106,13 +106,13 @@ def cut_series(rng: np.random.Generator, drawn: np.ndarray, copies: bool) -> tor
 
 def series_table(raw: torch.Tensor) -> Embeddings:
     spread, steps = raw.std(2), raw.diff(dim=2).std(2)
-    traces = [hashes.tobytes() for hashes in rows.rows(raw.numpy(), np.ones(2))]
+    traces = [hashes.tobytes() for hashes in rows.hash_rows(raw.numpy(), np.ones(2))]
     return table(torch.cat([raw.mean(2), spread.log(), steps.log()], 1), raw, traces)
 
 
 def series_finder(raw: torch.Tensor) -> Finder:
-    traces = [hashes.tobytes() for hashes in rows.rows(raw.numpy(), np.ones(2))]
-    memory = {"contents": short(content(raw)), **sequences.remember(traces, None, rows.SHORTEST)}
+    traces = [hashes.tobytes() for hashes in rows.hash_rows(raw.numpy(), np.ones(2))]
+    memory = {"contents": short(content(raw)), **sequences.remember(traces, None, rows.MIN_RUN_ROWS)}
     return Finder(sequences.SequenceCopies(memory), memory)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vssl.modalities.copies import Marks
-from vssl.modalities.sensors import copies as rows
+from vssl.modalities.sensors import row_hashes as rows
 from vssl.modalities.sequences import SequenceCopies, disjoint, remember
 
 WINDOW = 32
@@ -20,14 +20,14 @@ def windows(values: np.ndarray, series: str, stride: int = WINDOW) -> Marks:
     """Windows of [rows, C] as marks."""
     starts = range(0, len(values) - WINDOW + 1, stride)
     raw = np.stack([values[start : start + WINDOW].T for start in starts]).astype(np.float32)
-    traces = [hashes.tobytes() for hashes in rows.rows(raw, np.ones(values.shape[1]))]
+    traces = [hashes.tobytes() for hashes in rows.hash_rows(raw, np.ones(values.shape[1]))]
     contents = [blake2b(trace).hexdigest() for trace in traces]
     return Marks(contents, traces, [(series, start, start + WINDOW) for start in starts])
 
 
 def finder(marks: Marks) -> SequenceCopies:
     contents = np.array([int(content[:16], 16) for content in marks.contents], np.uint64)
-    return SequenceCopies({"contents": contents, **remember(marks.traces, marks.spans, rows.SHORTEST)})
+    return SequenceCopies({"contents": contents, **remember(marks.traces, marks.spans, rows.MIN_RUN_ROWS)})
 
 
 def noise(seed: int, count: int = 2000) -> np.ndarray:

@@ -71,14 +71,14 @@ def _by_name(path: Path) -> str | None:
     name = path.name.lower()
     if name.endswith(index.SUFFIXES) or archives.is_archive(path):
         return "images"
-    if name.endswith((*tables.PARQUET, *tables.CSV)) or logs.is_log(name) or not path.suffix:
+    if name.endswith((*tables.PARQUET_SUFFIXES, *tables.CSV_SUFFIXES)) or logs.is_log(name) or not path.suffix:
         return ""
     return None
 
 
 def _by_content(path: Path) -> str | None:
     try:
-        if path.name.lower().endswith(tables.PARQUET):
+        if path.name.lower().endswith(tables.PARQUET_SUFFIXES):
             return "images" if "path" in pq.read_schema(path).names else "sensors"
         with opened(path) as file:
             head = file.read(BYTES)

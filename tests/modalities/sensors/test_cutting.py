@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from vssl.errors import BrokenFileError
-from vssl.modalities.sensors.cutting import Cut, Cuts, Cutter
-from vssl.modalities.sensors.rows import Rows, largest
+from vssl.modalities.sensors.rows import Rows, segment_max
+from vssl.modalities.sensors.windowing import Windower, WindowIndex, WindowSpec
 
 STEP = 1_000_000_000
 
 
-def cut_in_pieces(times: np.ndarray | None, labels: dict[str, np.ndarray], rows: int, size: int, cut: Cut) -> Cuts:
-    cutter = Cutter("a.csv", cut)
+def cut_in_pieces(
+    times: np.ndarray | None, labels: dict[str, np.ndarray], rows: int, size: int, cut: WindowSpec
+) -> WindowIndex:
+    cutter = Windower("a.csv", cut)
     for first in range(0, rows, size):
         part = slice(first, first + size)
         own = {name: values[part] for name, values in labels.items()}
@@ -22,7 +24,7 @@ def cut_in_pieces(times: np.ndarray | None, labels: dict[str, np.ndarray], rows:
     return cutter.cuts()
 
 
-def slowly(times: np.ndarray | None, labels: dict[str, np.ndarray], rows: int, cut: Cut) -> list[tuple]:
+def slowly(times: np.ndarray | None, labels: dict[str, np.ndarray], rows: int, cut: WindowSpec) -> list[tuple]:
     """Every window by its definition: no gap inside, a multiple of the stride after the gap."""
     found, first = [], 0
     for row in range(rows):
@@ -44,7 +46,7 @@ def test_windows_do_not_hang_on_the_pieces(size: int, window: int, stride: int, 
     rng = np.random.default_rng(window)
     times = np.cumsum(np.where(rng.random(200) < 0.06, 5, 1)) * STEP if timed else None
     labels = {"fault": rng.integers(0, 9, 200), "state": rng.choice(["a", "b", "c"], 200)}
-    cut = Cut(window, stride, 8 * window, STEP if timed else None)
+    cut = WindowSpec(window, stride, 8 * window, STEP if timed else None)
     found = cut_in_pieces(times, labels, 200, size, cut)
     columns = (found.starts, found.begins, found.ends, *found.labels.values())
     assert list(zip(*(column.tolist() for column in columns), strict=True)) == slowly(times, labels, 200, cut)
@@ -55,17 +57,17 @@ def test_a_time_that_is_wrong_at_the_border_of_two_pieces_is_named():
     times = np.arange(20) * STEP
     times[10] = times[9]
     with pytest.raises(BrokenFileError, match=r"row 11 has the same time as the one before it \(1970-01-01T00:00:09\)"):
-        cut_in_pieces(times, {}, 20, 10, Cut(4, 2, 8, STEP))
+        cut_in_pieces(times, {}, 20, 10, WindowSpec(4, 2, 8, STEP))
 
 
 def test_no_rows_have_no_windows():
-    assert cut_in_pieces(None, {}, 0, 10, Cut(4, 2, 8, None)).starts.tolist() == []
+    assert cut_in_pieces(None, {}, 0, 10, WindowSpec(4, 2, 8, None)).starts.tolist() == []
 
 
 def test_a_label_that_is_missing_in_a_row_does_not_hide_that_of_another():
     values = np.array([0.0, np.nan, 1.0, np.nan, np.nan, 0.0])
-    found = largest(values, np.array([0, 3]), 6)
+    found = segment_max(values, np.array([0, 3]), 6)
     assert found.tolist() == [1.0, 0.0]
-    assert np.isnan(largest(np.array([np.nan, np.nan]), np.array([0]), 2)).all()
-    cuts = cut_in_pieces(None, {"fault": values}, 6, 6, Cut(3, 3, 3, None))
+    assert np.isnan(segment_max(np.array([np.nan, np.nan]), np.array([0]), 2)).all()
+    cuts = cut_in_pieces(None, {"fault": values}, 6, 6, WindowSpec(3, 3, 3, None))
     assert cuts.labels["fault"].tolist() == [1.0, 0.0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
 from vssl.modalities.data_summary import DataSummary
-from vssl.modalities.sensors.channel import Channel
+from vssl.modalities.sensors.channel_stats import ChannelStats
 
 if TYPE_CHECKING:
     from vssl.modalities.sensors.modality import SensorModality
@@ -65,7 +65,7 @@ class Config:
             raise ConfigError(f"--long {self.long!r}: name two columns, such as sensor:value.")
         from vssl.modalities.sensors import dialect
 
-        dialect.check(self)
+        dialect.check_settings(self)
         if not 0 <= self.max_broken <= 1:
             raise ConfigError(f"sensors.max_broken is {self.max_broken}; it is a share, 0 to 1.")
 
@@ -108,7 +108,7 @@ class Spec:
     sentinels: tuple[tuple[float, ...], ...] = ()
     units: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
-    about: tuple[Channel, ...] = ()
+    about: tuple[ChannelStats, ...] = ()
     thinned: bool = False
 
 

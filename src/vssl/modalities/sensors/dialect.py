@@ -11,28 +11,37 @@ from typing import TYPE_CHECKING
 
 from vssl.errors import BrokenFileError, ConfigError
 from vssl.modalities import encodings
-from vssl.modalities.sensors.clocks import DAYS, SPANS
-from vssl.modalities.sensors.header import Heading, heading
-from vssl.modalities.sensors.stamps import from_format
-from vssl.modalities.sensors.words import kind
+from vssl.modalities.sensors.cell_types import cell_type
+from vssl.modalities.sensors.datetime_text import from_strptime
+from vssl.modalities.sensors.header import Heading, parse_heading
+from vssl.modalities.sensors.numeric_time import DAY_EPOCHS, RELATIVE_UNITS_NS
 
 if TYPE_CHECKING:
     from vssl.modalities.sensors import Config
 
-SAMPLE = 2**18
+SAMPLE_BYTES = 2**18
 """Bytes at the beginning of a file that tell how it is written."""
-LINES = 300
-SURE = 1.1
+SAMPLE_LINES = 300
+CERTAIN_SCORE = 1.1
 """The score of a delimiter that divides all lines, and whose values are numbers and times, but for the names."""
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
-NAMED = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "bar": "|", "blank": " ", "space": " "}
+DELIMITER_NAMES = {
+    "comma": ",",
+    "semicolon": ";",
+    "tab": "\t",
+    "\\t": "\t",
+    "pipe": "|",
+    "bar": "|",
+    "blank": " ",
+    "space": " ",
+}
 
 Table = list[list[str]]
 """The values of each line; of one without any it has none."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """What a person says about how files are written, and what the training files say where a file alone is unclear.
 
     Attributes:
@@ -78,27 +87,29 @@ class Dialect:
         return self.delimiter in ";\t|"
 
 
-def check(config: Config) -> None:
+def check_settings(config: Config) -> None:
     """Check the settings that say how files are written.
 
     Raises:
         ConfigError: One is unknown.
     """
-    if len(NAMED.get(config.delimiter.lower(), config.delimiter)) > 1:
-        raise ConfigError(f"--delimiter {config.delimiter!r} is no single character, nor one of {', '.join(NAMED)}.")
+    if len(DELIMITER_NAMES.get(config.delimiter.lower(), config.delimiter)) > 1:
+        raise ConfigError(
+            f"--delimiter {config.delimiter!r} is no single character, nor one of {', '.join(DELIMITER_NAMES)}."
+        )
     if config.decimal not in ("", ".", ","):
         raise ConfigError(f"--decimal {config.decimal!r}: it is '.' or ','.")
     if config.encoding and not encodings.is_known(config.encoding):
         raise ConfigError(
             f"--encoding {config.encoding!r} is not known; such are utf-8, cp1252, cp932, euc_jp, utf-16."
         )
-    if config.date_format and config.date_format not in (*SPANS, *DAYS):
-        from_format(config.date_format)
+    if config.date_format and config.date_format not in (*RELATIVE_UNITS_NS, *DAY_EPOCHS):
+        from_strptime(config.date_format)
 
 
-def reading_of(config: Config, usual_decimal: str = "", usual_order: str = "") -> Reading:
+def read_options(config: Config, usual_decimal: str = "", usual_order: str = "") -> ReadOptions:
     """How files are read by these settings, and as the training files were."""
-    return Reading(
+    return ReadOptions(
         config.delimiter,
         config.decimal,
         config.encoding,
@@ -109,7 +120,7 @@ def reading_of(config: Config, usual_decimal: str = "", usual_order: str = "") -
     )
 
 
-def recognise(sample: bytes, complete: bool, reading: Reading, name: str) -> Dialect:
+def detect(sample: bytes, complete: bool, reading: ReadOptions, name: str) -> Dialect:
     """The dialect of a file by its first bytes.
 
     Args:
@@ -122,10 +133,10 @@ def recognise(sample: bytes, complete: bool, reading: Reading, name: str) -> Dia
     text = _text(sample[mark:], encoding, complete, name)
     if not text.strip():
         raise BrokenFileError(name, "Empty CSV file: it holds no line of text")
-    forced = NAMED.get(reading.delimiter.lower(), reading.delimiter) or _said(text)
-    delimiter = forced or _best(text)
+    forced = DELIMITER_NAMES.get(reading.delimiter.lower(), reading.delimiter) or _sep_line(text)
+    delimiter = forced or _best_delimiter(text)
     table, ends = split(text, delimiter)
-    found = heading(table, delimiter, name)
+    found = parse_heading(table, delimiter, name)
     before = "".join(_lines(text)[: ends[found.lines - 1]]) if found.lines else ""
     begin = mark + len(before.encode(encoding))
     return Dialect(encoding, begin, delimiter, found)
@@ -151,7 +162,7 @@ def _lines(text: str) -> list[str]:
     return io.StringIO(text, newline="").readlines()
 
 
-def _encoding(sample: bytes, reading: Reading, name: str) -> tuple[str, int]:
+def _encoding(sample: bytes, reading: ReadOptions, name: str) -> tuple[str, int]:
     found = encodings.recognise(sample)
     if reading.encoding:
         encoding = codecs.lookup(reading.encoding).name
@@ -173,24 +184,24 @@ def _text(sample: bytes, encoding: str, complete: bool, name: str) -> str:
             name, f"line {line} is not written in {encoding}: save the file as UTF-8, or name --encoding"
         ) from error
     lines = _lines(text)
-    return "".join(lines[: LINES if complete or len(lines) > LINES else -1] or lines)
+    return "".join(lines[: SAMPLE_LINES if complete or len(lines) > SAMPLE_LINES else -1] or lines)
 
 
-def _said(text: str) -> str:
+def _sep_line(text: str) -> str:
     """The delimiter that the first line names for a spreadsheet program: sep=;"""
     first = text.partition("\n")[0].strip().strip('"')
     return first[4:5] if first.lower().startswith("sep=") else ""
 
 
-def _best(text: str) -> str:
+def _best_delimiter(text: str) -> str:
     """The delimiter that divides the lines best; commas without a look at the others where they leave no doubt."""
-    commas = _scored(text, ",")
-    if commas[0] >= SURE and commas[1] > 1:
+    commas = _delimiter_score(text, ",")
+    if commas[0] >= CERTAIN_SCORE and commas[1] > 1:
         return ","
-    return max([commas, *(_scored(text, delimiter) for delimiter in DELIMITERS if delimiter != ",")])[2]
+    return max([commas, *(_delimiter_score(text, delimiter) for delimiter in DELIMITERS if delimiter != ",")])[2]
 
 
-def _scored(text: str, delimiter: str) -> tuple[float, int, str]:
+def _delimiter_score(text: str, delimiter: str) -> tuple[float, int, str]:
     """How well a delimiter divides the lines into as many values each, which are numbers and times; and how many."""
     table, _ = split(text, delimiter)
     widths = Counter(len(row) for row in table[-100:] if row)
@@ -201,7 +212,7 @@ def _scored(text: str, delimiter: str) -> tuple[float, int, str]:
     rest = [row for row in table[first:] if row]
     fitting = [row for row in rest[-100:] if len(row) == width]
     cells = [cell for row in fitting for cell in row]
-    good = sum(1 for cell in cells if kind(cell) != "t") / max(1, len(cells))
+    good = sum(1 for cell in cells if cell_type(cell) != "t") / max(1, len(cells))
     share = sum(len(row) == width for row in rest) / max(1, len(rest))
     # Lines before the table are rarer than a delimiter that is none; of text alone the delimiter tells by its number.
     # A blank also stands between the date and the time of day, and around other delimiters.

@@ -16,20 +16,20 @@ from jaxtyping import Bool, Int64
 
 from vssl.errors import BrokenFileError, DataError
 from vssl.modalities.sensors import tables
-from vssl.modalities.sensors.choice import several
-from vssl.modalities.sensors.cutting import Cut, Cuts, Cutter
-from vssl.modalities.sensors.order import in_order
+from vssl.modalities.sensors.column_roles import mixed_series_problem
 from vssl.modalities.sensors.profiles import profile
-from vssl.modalities.sensors.rows import NONE, Layout, Rows, read, series_in
-from vssl.modalities.sensors.times import text
+from vssl.modalities.sensors.row_order import read_in_order
+from vssl.modalities.sensors.rows import MISSING_INT, Layout, Rows, list_series, read_rows
+from vssl.modalities.sensors.times import iso_text
+from vssl.modalities.sensors.windowing import Windower, WindowIndex, WindowSpec
 
-Picked = slice | Int64[np.ndarray, " k"] | Sequence[int]
-EVERY = slice(None)
-KINDS = {"u": "true and false", "i": "numbers", "f": "numbers", "U": "texts"}
+RowSelection = slice | Int64[np.ndarray, " k"] | Sequence[int]
+ALL = slice(None)
+LABEL_KINDS = {"u": "true and false", "i": "numbers", "f": "numbers", "U": "texts"}
 
 
 @dataclass(frozen=True, eq=False)
-class File:
+class SeriesFile:
     """The windows of one file.
 
     Attributes:
@@ -47,7 +47,7 @@ class File:
 
     path: Path
     name: str
-    cuts: Cuts
+    cuts: WindowIndex
     block: int
     layout: Layout
     broken: str | None = None
@@ -66,7 +66,7 @@ class File:
         """How many windows, or one for a file that cannot be used."""
         return len(self.starts) if self.broken is None else 1
 
-    def ids(self, rows: Picked = EVERY) -> list[str]:
+    def ids(self, rows: RowSelection = ALL) -> list[str]:
         """Names of some windows: that of the file, and where they begin."""
         return [f"{self.name}@{begin}" for begin in self._shown(self.cuts.begins[rows])]
 
@@ -82,7 +82,7 @@ class File:
         at = int(np.searchsorted(self.cuts.begins, place))
         return at if at < len(self.starts) and self.cuts.begins[at] == place else None
 
-    def metadata(self, rows: Picked = EVERY) -> pa.Table:
+    def metadata(self, rows: RowSelection = ALL) -> pa.Table:
         """One row for each of some windows: series, start, end, block, the series' value, and the labels."""
         begins = self.cuts.begins[rows]
         columns = {
@@ -97,7 +97,7 @@ class File:
         return pa.table(columns | {column: _arrow(values[rows]) for column, values in self.cuts.labels.items()})
 
     def _shown(self, places: Int64[np.ndarray, " k"]) -> list[str] | list[int]:
-        return [text(time) for time in places] if self.cuts.timed else places.tolist()
+        return [iso_text(time) for time in places] if self.cuts.timed else places.tolist()
 
 
 def _arrow(labels: np.ndarray) -> pa.Array:
@@ -108,7 +108,7 @@ def _arrow(labels: np.ndarray) -> pa.Array:
 
 def _missing(labels: np.ndarray) -> Bool[np.ndarray, " k"]:
     """Which labels are missing, as `Rows` says; a text may be "" on purpose."""
-    none = {"u": 0, "i": NONE}.get(labels.dtype.kind)
+    none = {"u": 0, "i": MISSING_INT}.get(labels.dtype.kind)
     return labels != labels if none is None else labels == none
 
 
@@ -116,34 +116,34 @@ def _missing(labels: np.ndarray) -> Bool[np.ndarray, " k"]:
 class Index:
     """The windows of a source."""
 
-    files: list[File]
+    files: list[SeriesFile]
     fingerprint: str
 
     def __len__(self) -> int:
         return sum(file.samples for file in self.files)
 
 
-def index(source: str | Path, layout: Layout, cut: Cut) -> Index:
+def build_index(source: str | Path, layout: Layout, cut: WindowSpec) -> Index:
     """Look through all files of a source.
 
     Raises:
         DataError: There are no files, or a column of labels is not of one kind in all of them.
     """
     paths = tables.files_of(source)
-    series = [one for path in paths for one in series_in(path, tables.name_in(source, path), layout)]
-    files = [_file(tables.state(path), name, own, cut) for path, name, own in series]
+    series = [one for path in paths for one in list_series(path, tables.name_in(source, path), layout)]
+    files = [_file(tables.file_state(path), name, own, cut) for path, name, own in series]
     _check_labels(files)
-    identity = repr(([(file.name, *tables.state(file.path)[1:]) for file in files], layout, cut))
+    identity = repr(([(file.name, *tables.file_state(file.path)[1:]) for file in files], layout, cut))
     return Index(files, hashlib.sha256(identity.encode()).hexdigest())
 
 
-def _check_labels(files: list[File]) -> None:
+def _check_labels(files: list[SeriesFile]) -> None:
     first: dict[str, tuple[str, str]] = {}
     for file in files:
         for column, values in file.cuts.labels.items():
             if _missing(values).all():
                 continue
-            kind = KINDS[values.dtype.kind]
+            kind = LABEL_KINDS[values.dtype.kind]
             known, name = first.setdefault(column, (kind, file.name))
             if kind != known:
                 raise DataError(
@@ -153,25 +153,25 @@ def _check_labels(files: list[File]) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _file(state: tuple[str, int, int], name: str, layout: Layout, cut: Cut) -> File:
+def _file(state: tuple[str, int, int], name: str, layout: Layout, cut: WindowSpec) -> SeriesFile:
     path = Path(state[0])
     try:
         _check_one_series(path, name, layout)
-        (cutter, found), layout = in_order(lambda own: _cut(path, name, own, cut), layout)
+        (cutter, found), layout = read_in_order(lambda own: _window_file(path, name, own, cut), layout)
     except BrokenFileError as error:
-        return File(path, name, Cutter(name, cut).cuts(), cut.block, layout, error.reason)
+        return SeriesFile(path, name, Windower(name, cut).cuts(), cut.block, layout, error.reason)
     known = tuple(found.known.tolist())
-    return File(path, name, cutter.cuts(), cut.block, layout, None, found.words, found.order, found.rows, known)
+    return SeriesFile(path, name, cutter.cuts(), cut.block, layout, None, found.words, found.order, found.rows, known)
 
 
 def _check_one_series(path: Path, name: str, layout: Layout) -> None:
     if layout.series_by is None and layout.long is None:
-        problem = several(profile(path, name, layout.reading), (*layout.labels, *layout.channels))
+        problem = mixed_series_problem(profile(path, name, layout.reading), (*layout.labels, *layout.channels))
         if problem:
             raise BrokenFileError(name, problem)
 
 
-class _Found:
+class _Totals:
     """What is counted in the rows of a file while they are cut."""
 
     def __init__(self, channels: int) -> None:
@@ -185,9 +185,9 @@ class _Found:
         self.known += np.isfinite(rows.values).sum(0)
 
 
-def _cut(path: Path, name: str, layout: Layout, cut: Cut) -> tuple[Cutter, _Found]:
-    cutter, found = Cutter(name, cut), _Found(len(layout.channels))
-    with closing(read(path, name, layout)) as pieces:
+def _window_file(path: Path, name: str, layout: Layout, cut: WindowSpec) -> tuple[Windower, _Totals]:
+    cutter, found = Windower(name, cut), _Totals(len(layout.channels))
+    with closing(read_rows(path, name, layout)) as pieces:
         for rows in pieces:
             cutter.add(rows)
             found.add(rows)
@@ -195,19 +195,19 @@ def _cut(path: Path, name: str, layout: Layout, cut: Cut) -> tuple[Cutter, _Foun
     return cutter, found
 
 
-def rows_of(file: File) -> Generator[Rows, None, None]:
-    """The rows of a file that can be used; see `rows.read`."""
-    return read(file.path, file.name, file.layout)
+def read_file(file: SeriesFile) -> Generator[Rows, None, None]:
+    """The rows of a file that can be used; see `rows.read_rows`."""
+    return read_rows(file.path, file.name, file.layout)
 
 
-def windows(file: File, window: int, rows: Int64[np.ndarray, " k"]) -> Iterator[np.ndarray]:
+def read_windows(file: SeriesFile, window: int, rows: Int64[np.ndarray, " k"]) -> Iterator[np.ndarray]:
     """The windows [C, T] of a file with these numbers, which rise, in float64; it is read once, in constant memory."""
     starts = file.starts[rows]
     if not len(starts):
         return
     kept = np.empty((0, len(file.layout.channels)))
     offset, at = 0, 0
-    with closing(rows_of(file)) as pieces:
+    with closing(read_file(file)) as pieces:
         for piece in pieces:
             kept = np.concatenate([kept, piece.values])
             while at < len(starts) and starts[at] + window <= offset + len(kept):

@@ -21,15 +21,15 @@ from vssl.files import atomic
 from vssl.modalities import sequences
 from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
 from vssl.modalities.copies import Memory
-from vssl.modalities.sensors import Config, Spec, blind, channel_notes, copies, corruptions, notes
-from vssl.modalities.sensors.cutting import Cut
-from vssl.modalities.sensors.dialect import reading_of
-from vssl.modalities.sensors.index import File, Index, index, rows_of, windows
-from vssl.modalities.sensors.plots import plot, sheet
+from vssl.modalities.sensors import Config, Spec, channel_notes, corruptions, missing_channels, notes, row_hashes
+from vssl.modalities.sensors.dialect import read_options
+from vssl.modalities.sensors.index import Index, SeriesFile, build_index, read_file, read_windows
+from vssl.modalities.sensors.plots import plot, view_sheet
 from vssl.modalities.sensors.presets import PRESETS
-from vssl.modalities.sensors.rows import Layout, joined
-from vssl.modalities.sensors.units import Scaling
+from vssl.modalities.sensors.rows import Layout, concat_rows
+from vssl.modalities.sensors.standardise import Standardiser
 from vssl.modalities.sensors.views import make_view
+from vssl.modalities.sensors.windowing import WindowSpec
 from vssl.modalities.unreadable import Unreadable, check_share
 from vssl.types import Series
 
@@ -45,7 +45,7 @@ MOST_CHANNELS = 16
 """With more channels than this, each is thought away as a whole only."""
 
 
-Item = tuple[File, int, np.ndarray] | Unreadable
+Item = tuple[SeriesFile, int, np.ndarray] | Unreadable
 """A window: its file, its number in it, and its values; or a file that cannot be used."""
 
 
@@ -60,7 +60,7 @@ class SensorModality(Modality):
         self.spec = spec
         self.max_broken = config.max_broken
         self.shape = (len(spec.channels), spec.window)
-        self._scaling = Scaling(spec)
+        self._scaling = Standardiser(spec)
         self._layout = Layout(
             spec.channels,
             spec.time,
@@ -68,7 +68,7 @@ class SensorModality(Modality):
             spec.long,
             spec.resample_s,
             series_by=config.series_by or None,
-            reading=reading_of(config, spec.usual_decimal, spec.usual_order),
+            reading=read_options(config, spec.usual_decimal, spec.usual_order),
             sentinels=spec.sentinels,
             units=spec.units,
         )
@@ -80,7 +80,7 @@ class SensorModality(Modality):
         usable = [file for file in found.files if file.broken is None]
         values, starts, rows = [], [], 0
         for number, file in enumerate(usable, 1):
-            part = joined(list(rows_of(file)), len(self.spec.channels)).values
+            part = concat_rows(list(read_file(file)), len(self.spec.channels)).values
             values.append(part)
             starts.append(file.starts + rows)
             rows += len(part)
@@ -114,14 +114,14 @@ class SensorModality(Modality):
 
     def notes(self, source: str | Path) -> list[str]:
         found = self._index(source)
-        about_tables = notes.of_tables(source, self.spec, self._layout, found)
-        return [*about_tables, *blind.notes(self.spec, found), *channel_notes.notes(self.spec)]
+        about_tables = notes.table_notes(source, self.spec, self._layout, found)
+        return [*about_tables, *missing_channels.notes(self.spec, found), *channel_notes.notes(self.spec)]
 
     def traces(self, chunk: Chunk) -> list[bytes]:
-        return [rows.tobytes() for rows in copies.rows(chunk.raw.numpy(), np.array(self.spec.scale))]
+        return [rows.tobytes() for rows in row_hashes.hash_rows(chunk.raw.numpy(), np.array(self.spec.scale))]
 
     def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
-        return copies.remember(dataset, np.array(self.spec.scale))
+        return row_hashes.remember(dataset, np.array(self.spec.scale))
 
     def copies(self, memory: Memory) -> sequences.SequenceCopies:
         return sequences.SequenceCopies(memory)
@@ -193,7 +193,7 @@ class SensorModality(Modality):
         for number in range(1, DRAWS + 1):
             columns.append((f"view {number}", _with_gaps(self.views(raw, generator)[0])))
         with atomic(path) as file:
-            sheet(columns).save(file, "PNG")
+            view_sheet(columns).save(file, "PNG")
         return path
 
     def decoder(self, latent: int) -> TemporalDecoder:
@@ -201,7 +201,7 @@ class SensorModality(Modality):
 
     def _index(self, source: str | Path) -> Index:
         step = None if self.spec.step_s is None else self.spec.step_s * 1e9
-        return index(source, self._layout, Cut(self.spec.window, self.spec.stride, self.spec.block, step))
+        return build_index(source, self._layout, WindowSpec(self.spec.window, self.spec.stride, self.spec.block, step))
 
     def _samples(self, found: Index, start: int) -> Iterator[Item]:
         for file in found.files:
@@ -213,9 +213,9 @@ class SensorModality(Modality):
                 first, start = start, 0
                 yield from self._windows(file, np.arange(first, len(file.starts)))
 
-    def _windows(self, file: File, rows: Int64[np.ndarray, " k"]) -> Iterator[tuple[File, int, np.ndarray]]:
+    def _windows(self, file: SeriesFile, rows: Int64[np.ndarray, " k"]) -> Iterator[tuple[SeriesFile, int, np.ndarray]]:
         """Some windows of a file, in their order; it is read once."""
-        for row, window in zip(rows, windows(file, self.spec.window, rows), strict=True):
+        for row, window in zip(rows, read_windows(file, self.spec.window, rows), strict=True):
             yield file, int(row), window
 
     def _chunk(self, items: Sequence[Item]) -> Chunk:

@@ -14,7 +14,7 @@ from vssl.config import from_dict
 from vssl.errors import BrokenFileError
 from vssl.modalities.images.decode import Canvas, decode, read_header
 from vssl.modalities.sensors import Spec
-from vssl.modalities.sensors.plots import plot, shown
+from vssl.modalities.sensors.plots import plot, scaled_window
 from vssl.reporting.blend import blend
 from vssl.runtime import folder
 from vssl.serving.samples import window_of
@@ -79,7 +79,7 @@ class Pictures:
 
     def _plot(self, data: bytes) -> Image.Image:
         spec = from_dict(Spec, self._spec, "spec")
-        return plot(shown(window_of(data, self._decider.shape), spec), PLOT)
+        return plot(scaled_window(window_of(data, self._decider.shape), spec), PLOT)
 
 
 def _webp(picture: Image.Image) -> bytes:

@@ -10,19 +10,19 @@ import numpy as np
 from jaxtyping import Int64
 
 from vssl.errors import BrokenFileError
-from vssl.modalities.sensors.civil import Times
-from vssl.modalities.sensors.times import not_rising
+from vssl.modalities.sensors.calendar_time import Times
+from vssl.modalities.sensors.times import not_rising_message
 
 if TYPE_CHECKING:
     from vssl.modalities.sensors.rows import Layout
 
-SORTED_ROWS = 2_000_000
+MAX_SORTED_ROWS = 2_000_000
 """A file of at most so many rows is sorted, in memory."""
 REVERSED, SORTED = (
     "read from its end, as the newest rows stand first",
     "sorted, as its rows were not in the order of time",
 )
-SHUFFLED = 3
+SHUFFLED_RUN = 3
 """Runs of rising times that are no longer than this, on average, are of no order at all."""
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class UnsortedError(BrokenFileError):
     """Some time is earlier than the one before it; the rows may be sorted."""
 
 
-def in_order(reading: Callable[[Layout], T], layout: Layout) -> tuple[T, Layout]:
+def read_in_order(reading: Callable[[Layout], T], layout: Layout) -> tuple[T, Layout]:
     """Read rows as they stand or, where their times fall, sorted; and the layout by which they were read."""
     try:
         return reading(layout), layout
@@ -51,10 +51,10 @@ def check_not_falling(times: Times, name: str, row: int, before: int | None) -> 
     falls = np.flatnonzero(whole[1:] < whole[:-1])
     if len(falls):
         at = int(falls[0])
-        raise UnsortedError(name, not_rising(whole[at], whole[at + 1], row + at + (2 if before is None else 1)))
+        raise UnsortedError(name, not_rising_message(whole[at], whole[at + 1], row + at + (2 if before is None else 1)))
 
 
-def arrange(times: Times, name: str, absolute: bool) -> tuple[Int64[np.ndarray, " n"], str]:
+def sort_rows(times: Times, name: str, absolute: bool) -> tuple[Int64[np.ndarray, " n"], str]:
     """The order of rows by their times, and what was done to them.
 
     Args:
@@ -68,7 +68,7 @@ def arrange(times: Times, name: str, absolute: bool) -> tuple[Int64[np.ndarray, 
         return np.arange(len(times)), ""
     falls = np.flatnonzero(steps < 0)
     at = int(falls[0]) if len(falls) else int(np.flatnonzero(steps == 0)[0])
-    wrong = not_rising(times[at], times[at + 1], at + 2)
+    wrong = not_rising_message(times[at], times[at + 1], at + 2)
     if (steps <= 0).all():
         _check_different(times[::-1], np.arange(len(times))[::-1], name)
         return np.arange(len(times))[::-1].copy(), REVERSED
@@ -78,7 +78,7 @@ def arrange(times: Times, name: str, absolute: bool) -> tuple[Int64[np.ndarray, 
         )
     order = np.argsort(times, kind="stable")
     _check_different(times[order], order, name)
-    if len(falls) < len(times) / SHUFFLED and _interleaved(falls, order):
+    if len(falls) < len(times) / SHUFFLED_RUN and _interleaved(falls, order):
         raise BrokenFileError(
             name,
             f"{wrong}. From there on times lie between those before: the clock was set back, or the file holds several "
@@ -93,7 +93,7 @@ def _check_different(times: Times, rows: Int64[np.ndarray, " n"], name: str) -> 
     if len(same):
         at = same[int(np.argmin(np.maximum(rows[same], rows[same + 1])))]
         first, second = sorted((int(rows[at]), int(rows[at + 1])))
-        what = not_rising(times[at], times[at], second + 1).replace("the one before it", f"row {first + 1}", 1)
+        what = not_rising_message(times[at], times[at], second + 1).replace("the one before it", f"row {first + 1}", 1)
         advice = (
             ""
             if second == first + 1

@@ -8,17 +8,17 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from vssl.errors import BrokenFileError
-from vssl.modalities.sensors.rows import Rows, ranked
-from vssl.modalities.sensors.times import ENOUGH_ROWS, check_rising
+from vssl.modalities.sensors.rows import Rows, factorise
+from vssl.modalities.sensors.times import STEP_ROWS, check_rising
 
 # A step so many times the usual one is a gap, and no window crosses it.
-GAP = 1.5
+GAP_FACTOR = 1.5
 # Usual steps that differ by more than this factor are other rates, and windows of as many rows another length of time.
-SAME_RATE = 1.25
+SAME_RATE_FACTOR = 1.25
 
 
 @dataclass(frozen=True)
-class Cut:
+class WindowSpec:
     """How rows become windows: lengths in rows, and the usual step in nanoseconds or None."""
 
     window: int
@@ -28,7 +28,7 @@ class Cut:
 
 
 @dataclass(frozen=True, eq=False)
-class Cuts:
+class WindowIndex:
     """The windows of a series.
 
     Attributes:
@@ -46,10 +46,10 @@ class Cuts:
     labels: dict[str, np.ndarray]
 
 
-class Cutter:
+class Windower:
     """Takes the rows of one series in their order, and remembers where its windows begin and end."""
 
-    def __init__(self, name: str, cut: Cut) -> None:
+    def __init__(self, name: str, cut: WindowSpec) -> None:
         self._name, self._cut = name, cut
         self._rows = 0
         # The row after the last gap, and the last time.
@@ -81,7 +81,7 @@ class Cutter:
         for column, values in rows.labels.items():
             seen = np.concatenate([self._kept.get(column, values[:0]), values])
             starts = numbers[ends] - (window - 1) - (self._rows + len(rows) - len(seen))
-            self._labels.setdefault(column, []).append(_largest(seen, starts, window))
+            self._labels.setdefault(column, []).append(_window_max(seen, starts, window))
             self._kept[column] = seen[max(0, len(seen) - window + 1) :].copy()
         self._rows, self._first = self._rows + len(rows), int(first[-1])
 
@@ -94,10 +94,10 @@ class Cutter:
         before = rows.times[0] if self._before is None else self._before
         self._before = rows.times[-1]
         steps = np.diff(rows.times, prepend=before)
-        if self._rows < ENOUGH_ROWS:
+        if self._rows < STEP_ROWS:
             # Before the very first row there is no step.
             self._steps = np.concatenate([self._steps, steps if self._rows else steps[1:]])
-        return steps > GAP * self._cut.step_ns if self._cut.step_ns else np.zeros(len(rows), bool)
+        return steps > GAP_FACTOR * self._cut.step_ns if self._cut.step_ns else np.zeros(len(rows), bool)
 
     def check(self) -> None:
         """Check that there are rows so far, and that they have the usual step, and a window.
@@ -108,7 +108,7 @@ class Cutter:
         if not self._rows:
             raise BrokenFileError(self._name, "it has no rows")
         usual, found = self._cut.step_ns, float(np.median(self._steps)) if len(self._steps) else None
-        if usual and found and not 1 / SAME_RATE <= found / usual <= SAME_RATE:
+        if usual and found and not 1 / SAME_RATE_FACTOR <= found / usual <= SAME_RATE_FACTOR:
             raise BrokenFileError(
                 self._name,
                 f"there is a row every {found / 1e9:g} s, but one every {usual / 1e9:g} s in the series trained on: "
@@ -121,25 +121,25 @@ class Cutter:
                 "--window in training, or close gaps with --resample",
             )
 
-    def cuts(self) -> Cuts:
+    def cuts(self) -> WindowIndex:
         """The windows of the rows so far."""
-        starts, begins = _joined(self._begins)
-        last, ends = _joined(self._ends)
+        starts, begins = _concat(self._begins)
+        last, ends = _concat(self._ends)
         own = last - (self._cut.window - 1)
         step = int(self._cut.step_ns or 0) if self._timed else 1
         labels = {column: np.concatenate(parts) for column, parts in self._labels.items()}
-        return Cuts(own, begins[np.searchsorted(starts, own)], ends + step, self._timed, labels)
+        return WindowIndex(own, begins[np.searchsorted(starts, own)], ends + step, self._timed, labels)
 
 
-def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+def _concat(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     none = np.empty(0, np.int64)
     numbers, places = zip((none, none), *parts, strict=True)
     return np.concatenate(numbers), np.concatenate(places)
 
 
-def _largest(values: np.ndarray, starts: np.ndarray, window: int) -> np.ndarray:
+def _window_max(values: np.ndarray, starts: np.ndarray, window: int) -> np.ndarray:
     if not len(starts):
         return values[:0]
-    order, codes = ranked(values)
+    order, codes = factorise(values)
     views = np.lib.stride_tricks.sliding_window_view(codes, window)
     return order[views[starts].max(1)]

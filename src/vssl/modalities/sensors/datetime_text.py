@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vssl.errors import ConfigError
-from vssl.modalities.sensors.civil import Times, nanoseconds
-from vssl.modalities.sensors.numbers import trimmed
+from vssl.modalities.sensors.calendar_time import Times, to_nanoseconds
+from vssl.modalities.sensors.numbers import clean_cells
 
-LOOKED_AT = 400
+SAMPLE_VALUES = 400
 DAY_NS = 86_400_000_000_000
 
 CLOCK = (
@@ -52,7 +52,7 @@ DIRECTIVES = {
 
 
 @dataclass(frozen=True)
-class Stamp:
+class DatetimeFormat:
     """How a column writes dates and times.
 
     Attributes:
@@ -71,7 +71,7 @@ class Stamp:
     candidates: tuple[str, ...] = ()
 
 
-class NoTimeError(Exception):
+class NotATimeError(Exception):
     """A value is no time of the form. Holds its row within the column, from 0, and the value."""
 
     def __init__(self, row: int, value: str) -> None:
@@ -79,7 +79,7 @@ class NoTimeError(Exception):
         self.row, self.value = row, value
 
 
-def from_format(text: str) -> Stamp:
+def from_strptime(text: str) -> DatetimeFormat:
     """The form that a format of strptime describes, such as %d.%m.%Y %H:%M.
 
     Raises:
@@ -99,20 +99,20 @@ def from_format(text: str) -> Stamp:
         groups = re.compile(pattern).groupindex
     except re.error as error:
         raise ConfigError(f"--date-format {text!r}: a part stands in it twice.") from error
-    return Stamp(pattern, text, "Y" in groups or "d" in groups, "H" in groups)
+    return DatetimeFormat(pattern, text, "Y" in groups or "d" in groups, "H" in groups)
 
 
-def recognise(column: pa.Array | pa.ChunkedArray, usual_order: str = "") -> Stamp | None:
+def detect(column: pa.Array | pa.ChunkedArray, usual_order: str = "") -> DatetimeFormat | None:
     """The form of the dates and times in a column of texts, told from all of its values; None if they are none.
 
     Args:
         usual_order: Of day, month and year, where the values themselves do not tell.
     """
-    cells = trimmed(column).drop_null()
+    cells = clean_cells(column).drop_null()
     cells = cells.filter(pc.not_equal(cells, ""))
     if not len(cells):
         return None
-    some = cells.take(np.unique(np.linspace(0, len(cells) - 1, LOOKED_AT).astype(int))).to_pylist()
+    some = cells.take(np.unique(np.linspace(0, len(cells) - 1, SAMPLE_VALUES).astype(int))).to_pylist()
     for kind, date in {**DATES, "": ""}.items():
         joint = r"(?:,?\s+|[Tt]|-|:)" if date else ""
         for clock in (CLOCK, "") if date else (CLOCK,):
@@ -120,29 +120,29 @@ def recognise(column: pa.Array | pa.ChunkedArray, usual_order: str = "") -> Stam
             matcher = re.compile(pattern)
             fitting = sum(matcher.fullmatch(cell) is not None for cell in some)
             if fitting >= 0.9 * len(some):
-                found = Stamp(pattern, "", bool(date), bool(clock))
+                found = DatetimeFormat(pattern, "", bool(date), bool(clock))
                 if kind != "numbers":
-                    return _shown(found, some[0])
+                    return _with_example(found, some[0])
                 found = _ordered(found, cells, usual_order)
                 is_clock = not clock and not found.candidates and all(re.fullmatch(DOTTED, cell) for cell in some)
-                return _shown(Stamp(DOTTED, "", False, True), some[0]) if is_clock else found
+                return _with_example(DatetimeFormat(DOTTED, "", False, True), some[0]) if is_clock else found
     return None
 
 
-def parse(column: pa.Array | pa.ChunkedArray, stamp: Stamp) -> Times:
+def parse(column: pa.Array | pa.ChunkedArray, stamp: DatetimeFormat) -> Times:
     """Nanoseconds since 1970, in UTC where there are zones; of a time of day alone since midnight; NaT for missing.
 
     Raises:
         NoTimeError: A value is no time of this form, or none of the calendar.
     """
-    cells = trimmed(column)
+    cells = clean_cells(column)
     cells = pc.if_else(pc.equal(cells, ""), None, cells)
     parts = pc.extract_regex(cells, f"^(?:{stamp.pattern})$")
     wrong = np.flatnonzero(
         (parts.is_null().to_numpy(zero_copy_only=False)) & cells.is_valid().to_numpy(zero_copy_only=False)
     )
     if len(wrong):
-        raise NoTimeError(int(wrong[0]), cells[int(wrong[0])].as_py())
+        raise NotATimeError(int(wrong[0]), cells[int(wrong[0])].as_py())
     found = {parts.type.field(at).name: parts.field(at) for at in range(parts.type.num_fields)}
     if stamp.order and "a" in found:
         found |= dict(
@@ -152,39 +152,39 @@ def parse(column: pa.Array | pa.ChunkedArray, stamp: Stamp) -> Times:
                 strict=True,
             )
         )
-    times, good = nanoseconds(found, len(cells))
+    times, good = to_nanoseconds(found, len(cells))
     known = cells.is_valid().to_numpy(zero_copy_only=False)
     if (bad := np.flatnonzero(known & ~good)).size:
-        raise NoTimeError(int(bad[0]), cells[int(bad[0])].as_py())
+        raise NotATimeError(int(bad[0]), cells[int(bad[0])].as_py())
     times[~known] = np.iinfo(np.int64).min
     return times
 
 
-def _shown(stamp: Stamp, example: str) -> Stamp:
-    return Stamp(stamp.pattern, f"as in {example!r}", stamp.has_date, stamp.has_clock)
+def _with_example(stamp: DatetimeFormat, example: str) -> DatetimeFormat:
+    return DatetimeFormat(stamp.pattern, f"as in {example!r}", stamp.has_date, stamp.has_clock)
 
 
-def _ordered(stamp: Stamp, cells: pa.Array, usual_order: str) -> Stamp:
+def _ordered(stamp: DatetimeFormat, cells: pa.Array, usual_order: str) -> DatetimeFormat:
     """The form with the order of day, month and year, if the values tell."""
     cells = cells.filter(pc.match_substring_regex(cells, f"^(?:{stamp.pattern})$"))
     parts = pc.extract_regex(cells, f"^(?:{stamp.pattern})$")
-    numbers = [_numbers(parts.field(_place(parts, letter))) for letter in "abc"]
-    wide = [_longest(parts.field(_place(parts, letter))) for letter in "abc"]
+    numbers = [_numbers(parts.field(_group_index(parts, letter))) for letter in "abc"]
+    wide = [_longest(parts.field(_group_index(parts, letter))) for letter in "abc"]
     candidates = [order for order in ORDERS if _fits(order, numbers, wide)]
-    dotted = parts.field(_place(parts, "s"))[0].as_py() == "."
+    dotted = parts.field(_group_index(parts, "s"))[0].as_py() == "."
     if dotted and "dmy" in candidates:
         candidates = ["dmy"]
-    if len(candidates) > 1 and (sure := _by_midnight(stamp, cells, candidates)):
+    if len(candidates) > 1 and (sure := _order_by_midnight(stamp, cells, candidates)):
         candidates = [sure]
     if len(candidates) > 1 and usual_order in candidates:
         candidates = [usual_order]
     order = candidates[0] if len(candidates) == 1 else ""
     example = cells[0].as_py()
     shown = f"as in {example!r}, {ORDERS[order]}" if order else f"as in {example!r}"
-    return Stamp(stamp.pattern, shown, True, stamp.has_clock, order, tuple(candidates))
+    return DatetimeFormat(stamp.pattern, shown, True, stamp.has_clock, order, tuple(candidates))
 
 
-def _place(parts: pa.StructArray, name: str) -> int:
+def _group_index(parts: pa.StructArray, name: str) -> int:
     return parts.type.get_field_index(name)
 
 
@@ -204,13 +204,13 @@ def _fits(order: str, numbers: list[np.ndarray], wide: list[int]) -> bool:
     return bool(len(day)) and day.min() >= 1 and day.max() <= 31 and month.min() >= 1 and month.max() <= 12
 
 
-def _by_midnight(stamp: Stamp, cells: pa.Array, candidates: list[str]) -> str:
+def _order_by_midnight(stamp: DatetimeFormat, cells: pa.Array, candidates: list[str]) -> str:
     """The one order in which some next day begins a usual step after the one before; empty where none or several do."""
     good = []
     for order in candidates:
         try:
-            times = parse(cells, Stamp(stamp.pattern, "", True, stamp.has_clock, order))
-        except NoTimeError:
+            times = parse(cells, DatetimeFormat(stamp.pattern, "", True, stamp.has_clock, order))
+        except NotATimeError:
             continue
         steps = np.abs(np.diff(times))
         usual = np.median(steps) if len(steps) else 0

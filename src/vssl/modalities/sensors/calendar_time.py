@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int64
 
 Times = Int64[np.ndarray, " n"]
 
-MONTHS = {
+MONTH_NAMES = {
     1: "jan gen",
     2: "feb fev fév",
     3: "mar mär mrz maa",
@@ -25,12 +25,12 @@ MONTHS = {
     11: "nov",
     12: "dec dez dic déc des",
 }
-BY_NAME = {word: month for month, words in MONTHS.items() for word in words.split()} | {"juin": 6, "juil": 7}
-PIVOT = 70
+MONTH_NUMBERS = {word: month for month, words in MONTH_NAMES.items() for word in words.split()} | {"juin": 6, "juil": 7}
+CENTURY_PIVOT = 70
 """A year of two digits from this one on is of the last century."""
 
 
-def nanoseconds(parts: Mapping[str, pa.Array], count: int) -> tuple[Times, Bool[np.ndarray, " n"]]:
+def to_nanoseconds(parts: Mapping[str, pa.Array], count: int) -> tuple[Times, Bool[np.ndarray, " n"]]:
     """The moment that the parts of each row make, and whether there is one in the calendar.
 
     Args:
@@ -56,7 +56,7 @@ def _days(parts: Mapping[str, pa.Array], good: np.ndarray) -> Times:
     count = len(good)
     year, day = _number(parts, "Y", count), _number(parts, "d", count)
     short = pc.utf8_length(parts["Y"]).fill_null(4).to_numpy(zero_copy_only=False) <= 2
-    year = np.where(short, year + np.where(year < PIVOT, 2000, 1900), year)
+    year = np.where(short, year + np.where(year < CENTURY_PIVOT, 2000, 1900), year)
     month = _months(parts["b"]) if "b" in parts else _number(parts, "m", count)
     good &= (month >= 1) & (month <= 12) & (day >= 1) & (year >= 1678) & (year < 2262)
     first = (np.where(good, (year - 1970) * 12 + month - 1, 0)).astype("datetime64[M]")
@@ -69,7 +69,7 @@ def _months(names: pa.Array) -> np.ndarray:
     found = []
     for name in pc.utf8_lower(names).to_pylist():
         text = name or ""
-        found.append(BY_NAME.get(text[:4], BY_NAME.get(text[:3], 0)))
+        found.append(MONTH_NUMBERS.get(text[:4], MONTH_NUMBERS.get(text[:3], 0)))
     return np.array(found, np.int64)
 
 

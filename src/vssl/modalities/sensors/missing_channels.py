@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vssl.modalities.sensors import Spec
-from vssl.modalities.sensors.channel_notes import MISSING, MOST
+from vssl.modalities.sensors.channel_notes import MAX_NAMED, MISSING_SHARE
 from vssl.modalities.sensors.index import Index
 
 
@@ -19,7 +19,7 @@ def notes(spec: Spec, found: Index) -> list[str]:
     for channel, about, values in zip(spec.channels, spec.about, known.T, strict=True):
         missing = 1 - values.sum() / rows
         # Of the training data the same was told already.
-        if not (values == 0).any() and missing <= max(MISSING, 2 * about.missing):
+        if not (values == 0).any() and missing <= max(MISSING_SHARE, 2 * about.missing):
             continue
         if abs(missing - about.missing) < 0.001 and (values == 0).sum() == about.absent:
             continue
@@ -35,5 +35,5 @@ def notes(spec: Spec, found: Index) -> list[str]:
 
 
 def _said(named: list[str], sentence: str) -> list[str]:
-    more = [f"and {len(named) - MOST} more"] if len(named) > MOST else []
-    return [sentence.format(", ".join([*named[:MOST], *more]))] if named else []
+    more = [f"and {len(named) - MAX_NAMED} more"] if len(named) > MAX_NAMED else []
+    return [sentence.format(", ".join([*named[:MAX_NAMED], *more]))] if named else []

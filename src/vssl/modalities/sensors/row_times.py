@@ -7,15 +7,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vssl.errors import BrokenFileError
-from vssl.modalities.sensors import clocks, stamps
-from vssl.modalities.sensors.civil import Times
+from vssl.modalities.sensors import datetime_text, numeric_time
+from vssl.modalities.sensors.calendar_time import Times
 from vssl.modalities.sensors.column import Column
-from vssl.modalities.sensors.faults import no_time
-from vssl.modalities.sensors.stamps import NoTimeError
-from vssl.modalities.sensors.times import of_column
+from vssl.modalities.sensors.csv_errors import not_a_time_message
+from vssl.modalities.sensors.datetime_text import NotATimeError
+from vssl.modalities.sensors.times import arrow_times
 
 
-def read(table: pa.Table, column: Column, name: str, row: int) -> Times:
+def row_times(table: pa.Table, column: Column, name: str, row: int) -> Times:
     """The times of rows in nanoseconds since 1970, or since midnight or a start where there is no date.
 
     Args:
@@ -27,33 +27,33 @@ def read(table: pa.Table, column: Column, name: str, row: int) -> Times:
     """
     if column.parts:
         date, of_day = column.parts
-        whole = _one(table[date.name], date, name, row)
-        return whole - whole % stamps.DAY_NS + _one(table[of_day.name], of_day, name, row)
-    return _one(table[column.name], column, name, row)
+        whole = _column_times(table[date.name], date, name, row)
+        return whole - whole % datetime_text.DAY_NS + _column_times(table[of_day.name], of_day, name, row)
+    return _column_times(table[column.name], column, name, row)
 
 
-def _one(values: pa.ChunkedArray, column: Column, name: str, row: int) -> Times:
+def _column_times(values: pa.ChunkedArray, column: Column, name: str, row: int) -> Times:
     if not len(values):
         return np.empty(0, np.int64)
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
-    _check_there(values, column, name, row)
+    _check_none_missing(values, column, name, row)
     shown = "that is known"
     try:
         if column.stamp is not None:
             shown = column.stamp.shown
-            return stamps.parse(values.cast(pa.string()), column.stamp)
+            return datetime_text.parse(values.cast(pa.string()), column.stamp)
         if column.clock is not None and not pa.types.is_temporal(values.type):
             shown = column.clock.shown
-            return clocks.parse(values, column.clock)
-    except NoTimeError as error:
-        raise BrokenFileError(name, no_time(column.name, row + error.row + 1, error.value, shown)) from error
+            return numeric_time.parse(values, column.clock)
+    except NotATimeError as error:
+        raise BrokenFileError(name, not_a_time_message(column.name, row + error.row + 1, error.value, shown)) from error
     if not pa.types.is_temporal(values.type):
-        raise BrokenFileError(name, no_time(column.name, row + 1, str(values[0]), shown))
-    return of_column(values, name, row)
+        raise BrokenFileError(name, not_a_time_message(column.name, row + 1, str(values[0]), shown))
+    return arrow_times(values, name, row)
 
 
-def _check_there(values: pa.ChunkedArray, column: Column, name: str, row: int) -> None:
+def _check_none_missing(values: pa.ChunkedArray, column: Column, name: str, row: int) -> None:
     missing = values.is_null()
     if column.stamp is not None and pa.types.is_string(values.type):
         missing = pc.or_(missing, pc.equal(pc.utf8_trim_whitespace(values), "").fill_null(True))

@@ -10,11 +10,11 @@ from torch import Tensor
 from vssl.modalities.sensors import Spec
 from vssl.modalities.sensors.sentinels import ROUNDING
 
-LARGEST = 1e30
+MAX_SCALES = 1e30
 """Scales that a value counts as at most; beyond lies what 32 bits cannot hold."""
 
 
-class Scaling:
+class Standardiser:
     """Takes windows apart into scaled values and what is known; the only place where this is done, in exports too.
 
     Attributes:
@@ -40,7 +40,7 @@ class Scaling:
             raw = torch.where(self._counts.to(raw.device), _steps(raw), raw)
         known = raw.isfinite()
         away = (raw.nan_to_num(0.0, 0.0, 0.0) - self._centre.to(raw.device)) / self.scale.to(raw.device)
-        return away.clamp(-LARGEST, LARGEST).masked_fill(~known, 0.0).float(), known
+        return away.clamp(-MAX_SCALES, MAX_SCALES).masked_fill(~known, 0.0).float(), known
 
 
 def _column(values: tuple[float, ...] | list[float]) -> Float[Tensor, "C 1"]:

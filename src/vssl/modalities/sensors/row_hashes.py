@@ -10,17 +10,17 @@ from vssl.modalities.base import Dataset
 from vssl.modalities.copies import spans_of
 from vssl.modalities.sequences import mixed
 
-SHORTEST = 8
+MIN_RUN_ROWS = 8
 """Rows of a run, at least."""
-STEPS = 2**14
+STEPS_PER_SCALE = 2**14
 """Of a channel's scale: so that values that were kept in fewer bits in between are the same still."""
 BATCH = 1024
 UNKNOWN = np.int64(2**62)
 
 
-def rows(raw: Float64[np.ndarray, "B C T"], scale: Float[np.ndarray, " C"]) -> UInt64[np.ndarray, "B T"]:
+def hash_rows(raw: Float64[np.ndarray, "B C T"], scale: Float[np.ndarray, " C"]) -> UInt64[np.ndarray, "B T"]:
     """A hash of each row of each window."""
-    steps = np.rint(raw * (STEPS / scale[:, None])).clip(-(2.0**61), 2.0**61)
+    steps = np.rint(raw * (STEPS_PER_SCALE / scale[:, None])).clip(-(2.0**61), 2.0**61)
     whole = np.where(np.isfinite(raw), np.nan_to_num(steps), UNKNOWN).astype(np.int64).view(np.uint64)
     hashes = np.zeros((len(raw), raw.shape[2]), np.uint64)
     for channel in range(raw.shape[1]):
@@ -33,5 +33,5 @@ def remember(dataset: Dataset, scale: Float[np.ndarray, " C"]) -> dict[str, np.n
     traces: list[bytes] = []
     for first in range(0, len(dataset), BATCH):
         raw = dataset.batch(np.arange(first, min(first + BATCH, len(dataset))))
-        traces += [hashes.tobytes() for hashes in rows(raw.numpy(), scale)]
-    return sequences.remember(traces, spans_of(dataset.metadata), SHORTEST)
+        traces += [hashes.tobytes() for hashes in hash_rows(raw.numpy(), scale)]
+    return sequences.remember(traces, spans_of(dataset.metadata), MIN_RUN_ROWS)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Channel:
+class ChannelStats:
     """The values of a channel; of a counter, but for the range, what it adds from row to row.
 
     Attributes:
         low, high: The smallest and the largest, sentinels left aside.
         missing: Share of the rows in which it has none, 0..1; a sentinel is none.
         sentinels: How many rows have each of its sentinels.
-        far: How many values are farther than `scaling.FAR` scales from the median.
+        far: How many values are farther than `robust_scale.OUTLIER_SCALES` scales from the median.
         farthest: The farthest of all.
         absent: In how many files it has no value.
         still: In how many files it never moves, though it does in others.

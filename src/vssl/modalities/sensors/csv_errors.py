@@ -17,7 +17,7 @@ CONVERSION = re.compile(
 
 
 @contextmanager
-def explained(name: str, columns: Sequence[str], rows: int = 0) -> Iterator[None]:
+def naming_row(name: str, columns: Sequence[str], rows: int = 0) -> Iterator[None]:
     """Name the row that a piece of text cannot be parsed at.
 
     Args:
@@ -47,7 +47,7 @@ def is_conversion(error: pa.ArrowInvalid) -> bool:
     return CONVERSION.search(str(error)) is not None
 
 
-def no_number(column: str, row: int, value: str) -> str:
+def not_a_number_message(column: str, row: int, value: str) -> str:
     """What is wrong with a text among numbers."""
     return (
         f"the column {column!r} holds numbers, but row {row} has {value!r}. Correct it, leave it empty, or, if it is "
@@ -55,7 +55,7 @@ def no_number(column: str, row: int, value: str) -> str:
     )
 
 
-def no_plain_number(column: str, one: str, other: str) -> str:
+def decorated_number_message(column: str, one: str, other: str) -> str:
     """What is wrong with a column of numbers that have other things around them."""
     values = repr(one) if one == other else f"{one!r} and {other!r}"
     return (
@@ -64,7 +64,7 @@ def no_plain_number(column: str, one: str, other: str) -> str:
     )
 
 
-def no_time(column: str, row: int, value: str, shown: str) -> str:
+def not_a_time_message(column: str, row: int, value: str, shown: str) -> str:
     """What is wrong with a value among times."""
     return (
         f"row {row} has {value!r} in the column {column!r}, which is no time {shown}: correct it, or give --date-format"

@@ -10,26 +10,26 @@ from jaxtyping import Float64
 Column = Float64[np.ndarray, " n"]
 Values = Float64[np.ndarray, "n C"]
 
-QUARTERS = 1.349
+NORMAL_IQR = 1.349
 """The distance between the quarters of a standard normal."""
-GLITCHES = 0.001
+GLITCH_SHARE = 0.001
 """Share of the values, the farthest ones, that say nothing about the scale."""
-TAIL = (0.98, 0.995)
+LIMIT_QUANTILES = (0.98, 0.995)
 """Quantiles of the distances from the median between which the largest one lies that counts in full."""
-FAR = 20.0
+OUTLIER_SCALES = 20.0
 """Scales from all other values beyond which a value is looked at more closely."""
-FEW = 20
+MIN_DISTINCT = 20
 """With fewer other values a channel may be one of states, and a far one of them is none that is wrong."""
-STUCK = (0.8, 0.2)
+STUCK_SHARES = (0.8, 0.2)
 """Least share of one value among all far ones, and largest share of these in all, where a sensor was stuck."""
-SWITCH = (0.1, 0.15)
+IQR_BLEND = (0.1, 0.15)
 """Ratio of the quarters to the deviation at which the latter, and from which on the former is the scale."""
-STILL = 1e-14
+RESTING_TOLERANCE = 1e-14
 """Relative difference up to which a value is the resting one: rounding."""
-STEPS = 100
+MIN_COUNTER_STEPS = 100
 """A counter is recognised by so many steps at least."""
-RISES = 20
-RESET = 5.0
+MIN_COUNTER_RISES = 20
+RESET_FACTOR = 5.0
 """A fall of a counter is so many times its usual rise at least; that of a drift with noise is about as large."""
 
 
@@ -44,29 +44,29 @@ def centre_and_scale(column: Column) -> tuple[float, float]:
     column = _without_stuck(column)
     low, centre, high = np.quantile(column, [0.25, 0.5, 0.75])
     distances = np.sort(np.abs(column - centre))
-    usual = distances[: len(distances) - int(np.ceil(GLITCHES * len(distances)))]
-    moving = usual[usual > STILL * abs(centre)]
+    usual = distances[: len(distances) - int(np.ceil(GLITCH_SHARE * len(distances)))]
+    moving = usual[usual > RESTING_TOLERANCE * abs(centre)]
     if not len(moving):
-        seldom = distances[distances > STILL * abs(centre)]
+        seldom = distances[distances > RESTING_TOLERANCE * abs(centre)]
         # Of a channel that moves in fewer rows than glitches may have only small movements tell the unit.
         return float(centre), min(1.0, float(np.median(seldom))) if len(seldom) else 1.0
     deviation = _deviation(usual, moving)
-    quarters = (high - low) / QUARTERS
-    if quarters <= SWITCH[0] * deviation:
+    quarters = (high - low) / NORMAL_IQR
+    if quarters <= IQR_BLEND[0] * deviation:
         return float(centre), deviation
-    weight = np.interp(np.log(quarters / deviation), np.log(SWITCH), (0.0, 1.0))
+    weight = np.interp(np.log(quarters / deviation), np.log(IQR_BLEND), (0.0, 1.0))
     return float(centre), float(deviation * (quarters / deviation) ** weight)
 
 
 def _without_stuck(column: Column) -> Column:
     """The values without those of a sensor that was stuck far away: nearly all far values are one and the same."""
     low, centre, high = np.quantile(column, [0.25, 0.5, 0.75])
-    far = np.abs(column - centre) > FAR * (high - low) / QUARTERS
-    if high == low or not 0 < far.mean() <= STUCK[1]:
+    far = np.abs(column - centre) > OUTLIER_SCALES * (high - low) / NORMAL_IQR
+    if high == low or not 0 < far.mean() <= STUCK_SHARES[1]:
         return column
     values, counts = np.unique(column[far], return_counts=True)
     one = values[counts.argmax()]
-    if counts.max() < STUCK[0] * far.sum() or len(np.unique(column[~far])) < FEW:
+    if counts.max() < STUCK_SHARES[0] * far.sum() or len(np.unique(column[~far])) < MIN_DISTINCT:
         return column
     return column[column != one]
 
@@ -76,10 +76,10 @@ def _deviation(usual: Column, moving: Column) -> float:
 
     The limit is a mean over quantiles, so that a few values more or less move it little.
     """
-    quantiles = np.quantile(usual, np.linspace(*TAIL, 16))
+    quantiles = np.quantile(usual, np.linspace(*LIMIT_QUANTILES, 16))
     limit = np.exp(np.log(quantiles.clip(min=np.quantile(moving, 0.1))).mean())
     squares = float(np.square(usual.clip(max=limit) / limit).mean())
-    return float(limit) * max(squares, GLITCHES) ** 0.5
+    return float(limit) * max(squares, GLITCH_SHARE) ** 0.5
 
 
 def is_counter(parts: Sequence[Column], every: int = 1) -> bool:
@@ -91,12 +91,16 @@ def is_counter(parts: Sequence[Column], every: int = 1) -> bool:
     """
     steps = np.concatenate([np.diff(part[np.isfinite(part)]) for part in parts])
     rises, falls = steps[steps > 0], -steps[steps < 0]
-    if len(steps) < STEPS or len(rises) < RISES or len(falls) > min(0.001 * every, 0.02) * len(steps):
+    if (
+        len(steps) < MIN_COUNTER_STEPS
+        or len(rises) < MIN_COUNTER_RISES
+        or len(falls) > min(0.001 * every, 0.02) * len(steps)
+    ):
         return False
-    return not len(falls) or float(np.median(falls)) >= RESET * float(np.median(rises))
+    return not len(falls) or float(np.median(falls)) >= RESET_FACTOR * float(np.median(rises))
 
 
-def steps(values: Values, places: Values) -> tuple[Values, Values, Values]:
+def counter_steps(values: Values, places: Values) -> tuple[Values, Values, Values]:
     """What a counter adds to its last known value, per row; NaN for the first, and where it falls, as it was reset.
 
     Args:

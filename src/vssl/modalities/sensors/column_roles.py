@@ -8,14 +8,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from vssl.errors import ConfigError, DataError
-from vssl.modalities.sensors import Config, facts
-from vssl.modalities.sensors.clocks import UNKNOWN, is_named_so
-from vssl.modalities.sensors.column import Column, is_of_day
+from vssl.modalities.sensors import Config, column_patterns
+from vssl.modalities.sensors.column import Column, is_time_of_day
+from vssl.modalities.sensors.numeric_time import UNKNOWN, is_time_name
 from vssl.modalities.sensors.profiles import Profile
 
 Described = tuple[Path, str, Profile]
-NAMELESS = "a column without a name"
-PARTS = (
+UNNAMED_COLUMN = "a column without a name"
+SPLIT_DATE_NAMES = (
     ("year", "month", "day"),
     ("yyyy", "mm", "dd"),
     ("jahr", "monat", "tag"),
@@ -25,20 +25,20 @@ PARTS = (
 """Names of the columns that a date is divided into, without regard to capitals."""
 
 
-def usual_decimal(known: Sequence[Described]) -> str:
+def common_decimal(known: Sequence[Described]) -> str:
     """The decimal sign of the files; empty where they show none, or both."""
     signs = {file.decimal for _, _, file in known} - {""}
     return signs.pop() if len(signs) == 1 else ""
 
 
-def usual_order(known: Sequence[Described]) -> str:
+def common_date_order(known: Sequence[Described]) -> str:
     """The order of day, month and year in the files; empty where they show none, or several."""
     columns = [part for _, _, file in known for one in file.columns for part in (one, *one.parts)]
     orders = {column.stamp.order for column in columns if column.stamp is not None} - {""}
     return orders.pop() if len(orders) == 1 else ""
 
 
-def time_column(
+def choose_time_column(
     known: Sequence[Described], columns: dict[str, Column], config: Config
 ) -> tuple[str | None, tuple[str, ...]]:
     """The column with the times, and what is left out for it: the first one that rises, or that may be sorted.
@@ -51,11 +51,11 @@ def time_column(
     if config.time_column:
         if config.time_column not in first.schema.names:
             raise DataError(f"{name} has no column {config.time_column!r}; it has: {', '.join(first.schema.names)}.")
-        others = _others(columns, config, config.time_column)
+        others = _other_time_columns(columns, config, config.time_column)
         return _checked(name, columns[config.time_column]), others
     candidates = [columns[one] for one in first.schema.names if columns[one].is_time and one not in config.labels]
     candidates = [one for one in candidates if one.name not in config.channels]
-    candidates.sort(key=lambda one: (is_of_day(one), one.name not in first.rising, one.name not in first.moving))
+    candidates.sort(key=lambda one: (is_time_of_day(one), one.name not in first.rising, one.name not in first.moving))
     chosen = next(iter(candidates), None)
     if chosen is None and config.date_format:
         raise DataError(
@@ -65,7 +65,7 @@ def time_column(
     if chosen is None:
         _check_no_unknown(name, first, config)
         return None, ()
-    return _checked(name, chosen), _others(columns, config, chosen.name)
+    return _checked(name, chosen), _other_time_columns(columns, config, chosen.name)
 
 
 def _checked(name: str, column: Column) -> str:
@@ -74,7 +74,7 @@ def _checked(name: str, column: Column) -> str:
     return column.name
 
 
-def _others(columns: dict[str, Column], config: Config, chosen: str) -> tuple[str, ...]:
+def _other_time_columns(columns: dict[str, Column], config: Config, chosen: str) -> tuple[str, ...]:
     taken = {chosen, *config.labels, *config.channels, config.series_by}
     others = [one for one, column in columns.items() if column.is_time and one not in taken]
     return tuple(f"{one}: another column with times; --time-column {one!r} takes it" for one in others)
@@ -87,7 +87,7 @@ def _check_one_column(name: str, first: Profile, config: Config) -> None:
         DataError: They do, and no column has times.
     """
     known = {one.name.strip().lower(): one.name for one in first.columns if one.name not in config.labels}
-    parts = next((names for names in PARTS if known.keys() >= set(names)), None)
+    parts = next((names for names in SPLIT_DATE_NAMES if known.keys() >= set(names)), None)
     if parts and not config.time_column and not first.rising:
         found = ", ".join(known[one] for one in parts)
         raise DataError(
@@ -112,7 +112,7 @@ def _check_no_unknown(name: str, first: Profile, config: Config) -> None:
                 f"years 1990 to 2100 in s, ms, us or ns: correct them, or, if they are no times, name the column with "
                 f"--channels {one} or --labels {one}."
             )
-        if pa.types.is_string(column.type) and is_named_so(one):
+        if pa.types.is_string(column.type) and is_time_name(one):
             example = first.examples.get(one, "")
             if sum(character.isdigit() for character in example) >= 4:
                 raise DataError(
@@ -137,11 +137,11 @@ def check_one_series(known: Sequence[Described], config: Config) -> None:
                 )
         return
     for _, name, file in known:
-        if problem := several(file, (*config.labels, *config.channels)):
+        if problem := mixed_series_problem(file, (*config.labels, *config.channels)):
             raise DataError(f"{name}: {problem}.")
 
 
-def several(file: Profile, known: Sequence[str]) -> str:
+def mixed_series_problem(file: Profile, known: Sequence[str]) -> str:
     """Why a file seems to hold several series; empty where it does not.
 
     Args:
@@ -160,12 +160,16 @@ def several(file: Profile, known: Sequence[str]) -> str:
 
 
 def _numbers(file: Profile, known: Sequence[str]) -> list[str]:
-    """The columns of numbers that are neither known, times nor such as `facts.reason` says."""
+    """The columns of numbers that are neither known, times nor such as `column_patterns.exclusion_reason` says."""
     plain = [one.name for one in file.columns if one.is_number and not one.is_time and one.name not in known]
-    return [one for one in plain if (fact := file.facts.get(one)) is None or not facts.reason(one, fact, several=True)]
+    return [
+        one
+        for one in plain
+        if (fact := file.facts.get(one)) is None or not column_patterns.exclusion_reason(one, fact, several=True)
+    ]
 
 
-def choose(
+def choose_channels(
     known: Sequence[Described], columns: dict[str, Column], config: Config, time: str | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The columns that are channels, and those that are not, each with the reason.
@@ -186,8 +190,8 @@ def choose(
             or (column.is_time and one not in config.channels and pa.types.is_temporal(column.type))
         ):
             continue
-        if why := _reason(known, column, config, first, name):
-            left_out.append(f"{one or NAMELESS}: {why}")
+        if why := _exclusion_reason(known, column, config, first, name):
+            left_out.append(f"{one or UNNAMED_COLUMN}: {why}")
         elif one not in config.channels and column.is_time and time is not None:
             # It is told as another column with times.
             continue
@@ -200,7 +204,7 @@ def choose(
     return tuple(channels), tuple(left_out)
 
 
-def _reason(known: Sequence[Described], column: Column, config: Config, first: Profile, name: str) -> str:
+def _exclusion_reason(known: Sequence[Described], column: Column, config: Config, first: Profile, name: str) -> str:
     """Why a column is no channel; empty if it is one."""
     if column.name not in first.schema.names:
         return f"not in {name}"
@@ -217,7 +221,11 @@ def _reason(known: Sequence[Described], column: Column, config: Config, first: P
         if column.name in file.filled:
             fact = file.facts.get(column.name)
             unnamed = file.dialect is not None and not file.dialect.heading.given and file.columns[0] is column
-            reasons.add("" if fact is None else facts.reason(column.name, fact, bool(config.series_by), unnamed))
+            reasons.add(
+                ""
+                if fact is None
+                else column_patterns.exclusion_reason(column.name, fact, bool(config.series_by), unnamed)
+            )
     # In a file of few rows it need not be seen that a column counts.
     short = {one for _, _, file in known if (one := file.facts.get(column.name)) is not None and one.short}
     reasons -= {""} if len(reasons) > 1 and short else set()
