@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vssl.modalities import events
-from vssl.modalities.events.files import find, rows
-from vssl.modalities.events.reading import parser, recognise
+from vssl.modalities.events.files import find_logs, read_lines
+from vssl.modalities.events.reading import detect_parser, make_parser
 
 Columns = Mapping[str, str]
 ARCHIVE = "loghub-2k.tar.xz"
@@ -63,9 +63,9 @@ def wrong_times(folder: Path, system: str) -> tuple[str, int, int]:
         folder: With SYSTEM_2k.log and SYSTEM_2k.log_structured.csv.
     """
     path = folder / f"{system}_2k.log"
-    reading = recognise(find(path), events.Config())
-    read = parser(reading)
-    times = [read(row).time_s for row in rows(find(path)[0])]
+    reading = detect_parser(find_logs(path), events.Config())
+    read = make_parser(reading)
+    times = [read(row).time_s for row in read_lines(find_logs(path)[0])]
     text = (folder / f"{system}_2k.log_structured.csv").read_text()
     truth = [TRUTH[system](row) for row in csv.DictReader(io.StringIO(text))]
     assert len(times) == len(truth)

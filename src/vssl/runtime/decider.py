@@ -21,7 +21,7 @@ from vssl.runtime.folder import GOLDEN, KNOWN, MODEL, POLICY, Export, read
 from vssl.runtime.sessions import VERSION, outputs, session
 
 if TYPE_CHECKING:
-    from vssl.modalities.events.encoding import Encoder
+    from vssl.modalities.events.tokenise import SessionTokeniser
 
 KINDS = {"tensor(float)": "float32", "tensor(double)": "float64"}
 ALIKE = 1e-3  # how far another version of onnxruntime may be from the numbers that the policy was made with
@@ -179,7 +179,7 @@ class Decider:
         return self.log_encoder(texts, name)
 
     @cached_property
-    def log_encoder(self) -> Encoder:
+    def log_encoder(self) -> SessionTokeniser:
         """Of the lines of logs.
 
         Raises:
@@ -189,9 +189,9 @@ class Decider:
             raise ExportError(f"This model takes {self.about['modality']}, no logs: give raw samples.")
         # Imported here, as other models need none of it.
         from vssl.modalities.events import Spec
-        from vssl.modalities.events.encoding import Encoder
+        from vssl.modalities.events.tokenise import SessionTokeniser
 
-        return Encoder(from_dict(Spec, self.about["spec"], "spec"))
+        return SessionTokeniser(from_dict(Spec, self.about["spec"], "spec"))
 
     def check_policy(self) -> None:
         """See that decisions can be made here and today.

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 from vssl.errors import ConfigError, EmptyDataError
 from vssl.files import atomic
-from vssl.modalities.events.files import Row
-from vssl.modalities.events.reading import parser
+from vssl.modalities.events.files import RawLine
+from vssl.modalities.events.reading import make_parser
 from vssl.modalities.images.decode import read_header
 from vssl.serving.reviews import Reviews
 from vssl.serving.samples import Samples, window_of
@@ -138,8 +138,8 @@ def _one_of_each_session(found: list[Judged], spec: Any) -> list[Judged]:
 
 def _sessions(data: bytes, spec: Any) -> set[str]:
     """The sessions that lines name."""
-    read = parser(spec.reading)
-    rows = (Row(number, text, False, False) for number, text in enumerate(data.decode().split("\n"), 1))
+    read = make_parser(spec.reading)
+    rows = (RawLine(number, text, False, False) for number, text in enumerate(data.decode().split("\n"), 1))
     return {line.session for line in map(read, rows) if line.session}
 
 

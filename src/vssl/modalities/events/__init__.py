@@ -1,7 +1,7 @@
-"""Event logs: raw lines, JSON lines or ready sessions, the templates of their events, and views of them in batches.
+"""Event logs: raw lines, JSON lines or presplit sessions; the templates of their events; views of them in batches.
 
-A newcomer adds a mask of what varies within a line to `masks.MASKS`, or a format of time stamps to `times.FORMATS` (and
-an example of it to `tests/stamped_lines.py`). Which places of lines hold values is decided in `kinds`.
+A newcomer adds a mask of what varies within a line to `masks.MASKS`, or a timestamp format to
+`timestamp_formats.FORMATS` (and an example of it to `tests/stamped_lines.py`). `clusters` finds the templates.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from vssl.errors import ConfigError
 from vssl.modalities import spans
 from vssl.modalities.data_summary import DataSummary
 from vssl.modalities.encodings import is_known
-from vssl.modalities.events.patterns import compiled
+from vssl.modalities.events.regexes import compile_setting
 
 if TYPE_CHECKING:
     from vssl.modalities.events.modality import EventModality
@@ -82,15 +82,15 @@ class Config:
             )
         if self.format != "jsonl":
             for name in ("session", "message", "line_label"):
-                compiled(getattr(self, name), name)
+                compile_setting(getattr(self, name), name)
 
 
-SHOWN = 200
+MAX_LISTED = 200
 """Kinds of events that a page lists."""
 
 
 @dataclass(frozen=True)
-class Place:
+class TimestampPosition:
     """Where a time stamp stands in its line.
 
     Attributes:
@@ -103,12 +103,12 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParserSpec:
     """How lines become samples: the settings that matter for it, with what was recognised in the training data.
 
     Attributes:
         format: lines, jsonl or sessions.
-        clock: Name of the format of the time stamps, of `times.FORMATS`; empty where none was recognised.
+        clock: Name of the format of the time stamps, of `timestamp_formats.FORMATS`; empty where none was recognised.
         session, window, stride, message: As in `Config`.
         time_field: Field of JSON lines in which the time was recognised.
         line_label: As in `Config`: what is taken out of a line changes its template.
@@ -131,7 +131,7 @@ class Reading:
     message: str
     time_field: str
     line_label: str
-    places: tuple[Place, ...] = (Place(0, ""),)
+    places: tuple[TimestampPosition, ...] = (TimestampPosition(0, ""),)
     tail: str = ""
     example: str = ""
     doubt: str = ""
@@ -151,7 +151,7 @@ class Template:
 
 
 @dataclass(frozen=True)
-class Lines:
+class LineCounts:
     """Lines of the training data, and of them empty ones, ones cut as too long, and ones that cannot be decoded."""
 
     read: int
@@ -172,11 +172,11 @@ class Spec:
         lines: What was read for it.
     """
 
-    reading: Reading
+    reading: ParserSpec
     templates: tuple[Template, ...]
     unlisted: int
     length: int
-    lines: Lines
+    lines: LineCounts
 
 
 # `modality` and `measuring` are imported late: they need the classes above.
@@ -193,9 +193,9 @@ def measure(source: str | Path, config: Config) -> Spec:
 
 def describe(spec: Spec) -> DataSummary:
     """The kinds of events that were found, the most frequent first."""
-    kinds, shown = len(spec.templates), spec.templates[:SHOWN]
+    kinds, shown = len(spec.templates), spec.templates[:MAX_LISTED]
     rare = f" {spec.unlisted:,} lines of rarer kinds count as unknown." if spec.unlisted else ""
-    cut = f" These are the first {SHOWN}; run.json lists them all." if kinds > SHOWN else ""
+    cut = f" These are the first {MAX_LISTED}; run.json lists them all." if kinds > MAX_LISTED else ""
     note = f"{kinds:,} kinds in {spec.lines.read:,} lines.{rare}{cut} What varies stands in angle brackets."
     return DataSummary("Kinds of events", ("Events", "Kind"), [(f"{item.count:,}", item.text) for item in shown], note)
 

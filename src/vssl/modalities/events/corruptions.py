@@ -9,8 +9,8 @@ from jaxtyping import Int16
 from torch import Tensor
 
 from vssl.modalities.base import check_corruption
-from vssl.modalities.events.collect import PADDING, UNKNOWN
-from vssl.modalities.events.views import without
+from vssl.modalities.events.collector import PADDING, UNKNOWN
+from vssl.modalities.events.views import remove_events
 
 Raw = Int16[Tensor, "B 2 L"]
 
@@ -19,7 +19,7 @@ def missing(raw: Raw, level: int, generator: torch.Generator) -> Raw:
     """5, 10 or 20 % of the events are gone; the first event always stays."""
     gone = _some(raw, 0.025 * 2**level, generator)
     gone[:, 0] = False
-    return without(raw, gone)
+    return remove_events(raw, gone)
 
 
 def disorder(raw: Raw, level: int, generator: torch.Generator) -> Raw:

@@ -23,26 +23,26 @@ from vssl.files import atomic
 from vssl.modalities import sequences
 from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
 from vssl.modalities.copies import Memory, spans_of
-from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, noting, views
-from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
-from vssl.modalities.events.encoding import padded, tokens_of
-from vssl.modalities.events.files import LogFile, Tally, find, fingerprint, left_aside
+from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, notes, views
+from vssl.modalities.events.collector import CODES_PER_DOUBLING, CONTENT_HASH_COLUMNS, FIRST_TEMPLATE, UNKNOWN, Sample
+from vssl.modalities.events.files import LogFile, Tally, find_logs, fingerprint, skipped_files
 from vssl.modalities.events.grouping import Item, Tokens
-from vssl.modalities.events.reading import items, overlap
-from vssl.modalities.events.table import label_column, metadata
-from vssl.modalities.events.times import FORMATS
+from vssl.modalities.events.reading import overlapping_window, read_samples
+from vssl.modalities.events.sample_metadata import label_column, metadata_table
+from vssl.modalities.events.timestamp_formats import FORMATS
+from vssl.modalities.events.tokenise import make_tokeniser, pad_samples
 from vssl.modalities.unreadable import Unreadable, check_share
 from vssl.types import Events
 
 # Ten doublings of a millisecond: a gap of a second is 1.
-ONE_SECOND = 10 * STEPS
+ONE_SECOND = 10 * CODES_PER_DOUBLING
 CHUNK = 1024
 
 
 class EventModality(Modality):
     """Sessions and windows of event logs as numbers, and views of them.
 
-    A raw batch is int16 [B, 2, STAMP + L]: tokens, and codes of the gaps before them, behind the stamp; see `collect`.
+    A raw batch is int16 [B, 2, S + L]: the content hash (S columns), then tokens and codes of the gaps before them.
     """
 
     shape: tuple[int, int]
@@ -52,12 +52,12 @@ class EventModality(Modality):
         self.config = config
         self.spec = spec
         self.max_broken = config.max_broken
-        self.shape = (FIRST + len(spec.templates), spec.length)
+        self.shape = (FIRST_TEMPLATE + len(spec.templates), spec.length)
         self._samples: dict[str, int] = {}
         self._tallies: dict[str, Tally] = {}
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Sessions:
-        files = find(source)
+        files = find_logs(source)
         tally = Tally()
         chunks = [self._chunk([], files)]
         done = 0
@@ -77,17 +77,17 @@ class EventModality(Modality):
         return Sessions(raw, ids, about, state, broken, traces)
 
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
-        return self._chunks(find(source), start, size)
+        return self._chunks(find_logs(source), start, size)
 
     def sample(self, source: str | Path, count: int, seed: int) -> Chunk:
-        files = find(source)
+        files = find_logs(source)
         total = self.contents(source).samples
         drawn = set(np.random.default_rng(seed).permutation(total)[:count].tolist())
-        found = (item for row, item in enumerate(self._items(files, tokens_of(self.spec))) if row in drawn)
+        found = (item for row, item in enumerate(self._items(files, make_tokeniser(self.spec))) if row in drawn)
         return self._chunk(list(found), files)
 
     def contents(self, source: str | Path) -> Contents:
-        files = find(source)
+        files = find_logs(source)
         state = fingerprint(files)
         if state not in self._samples:
             tally = Tally()
@@ -98,7 +98,7 @@ class EventModality(Modality):
 
     def notes(self, source: str | Path) -> list[str]:
         self.contents(source)  # read once, if it was not yet
-        return noting.sentences(self.spec.reading, self._tallies[fingerprint(find(source))], left_aside(source))
+        return notes.notes(self.spec.reading, self._tallies[fingerprint(find_logs(source))], skipped_files(source))
 
     def traces(self, chunk: Chunk) -> Sequence[bytes]:
         return chunk.traces
@@ -116,17 +116,23 @@ class EventModality(Modality):
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Events]:
         drawn = [views.draw(len(raw), self.spec.length, generator) for _ in range(2)]
-        codes = raw[part, :, STAMP:]
+        codes = raw[part, :, CONTENT_HASH_COLUMNS:]
         return [_events(views.apply(codes, parameters[part])) for parameters in drawn]
 
     def eval_view(self, raw: Tensor) -> Events:
-        return _events(raw[:, :, STAMP:])
+        return _events(raw[:, :, CONTENT_HASH_COLUMNS:])
 
     def size_classes(self, raw: Tensor) -> Int[Tensor, " B"]:
-        return room((raw[:, 0, STAMP:] != 0).sum(1))
+        return room((raw[:, 0, CONTENT_HASH_COLUMNS:] != 0).sum(1))
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
-        return torch.cat([raw[:, :, :STAMP], corruptions.corrupt(raw[:, :, STAMP:], kind, level, generator)], 2)
+        return torch.cat(
+            [
+                raw[:, :, :CONTENT_HASH_COLUMNS],
+                corruptions.corrupt(raw[:, :, CONTENT_HASH_COLUMNS:], kind, level, generator),
+            ],
+            2,
+        )
 
     def parts(self, raw: Tensor, metadata: Mapping[str, Any]) -> Sequence[Part]:
         return explaining.parts(raw, metadata, self.spec.templates)
@@ -135,7 +141,7 @@ class EventModality(Modality):
         wanted, found = set(ids), {}
         # Data that are gone, or can no longer be read, have no pictures from there on.
         with suppress(DataError):
-            for item in self._items(find(source), tokens_of(self.spec)):
+            for item in self._items(find_logs(source), make_tokeniser(self.spec)):
                 if item.id in wanted and isinstance(item, Sample):
                     found[item.id] = drawing.picture(item, self.spec.templates)
                 if len(found) == len(wanted):
@@ -155,11 +161,11 @@ class EventModality(Modality):
         return CountDecoder(latent, self.shape)
 
     def _items(self, files: Sequence[LogFile], tokens: Tokens, tally: Tally | None = None) -> Iterator[Item]:
-        return items(files, self.spec.reading, tokens, self.spec.length, self.config.keep, tally)
+        return read_samples(files, self.spec.reading, tokens, self.spec.length, self.config.keep, tally)
 
     def _chunks(self, files: Sequence[LogFile], start: int, size: int, tally: Tally | None = None) -> Iterator[Chunk]:
         held: list[Item] = []
-        for item in islice(self._items(files, tokens_of(self.spec), tally), start, None):
+        for item in islice(self._items(files, make_tokeniser(self.spec), tally), start, None):
             held.append(item)
             if len(held) == size:
                 yield self._chunk(held, files)
@@ -170,7 +176,7 @@ class EventModality(Modality):
     def _chunk(self, held: Sequence[Item], files: Sequence[LogFile]) -> Chunk:
         samples = [item for item in held if isinstance(item, Sample)]
         broken = [item for item in held if isinstance(item, Unreadable)]
-        raw = torch.from_numpy(padded(samples, self.spec.length))
+        raw = torch.from_numpy(pad_samples(samples, self.spec.length))
         ids, traces = [item.id for item in samples], [item.trace for item in samples]
         return Chunk(ids, self._metadata(samples, files), raw, broken, traces)
 
@@ -178,7 +184,7 @@ class EventModality(Modality):
         clock = self.spec.reading.clock
         timed = bool(clock) and FORMATS[clock].since_1970
         labels = label_column(samples, files, self.config.label_from, bool(self.spec.reading.line_label))
-        return metadata(samples, labels, self.config.keep, timed, overlap(self.spec.reading))
+        return metadata_table(samples, labels, self.config.keep, timed, overlapping_window(self.spec.reading))
 
 
 def _events(codes: Int16[Tensor, "B 2 L"]) -> Events:
@@ -186,7 +192,7 @@ def _events(codes: Int16[Tensor, "B 2 L"]) -> Events:
 
 
 class Sessions:
-    """Sessions for training: int16 [N, 2, STAMP + L], in memory."""
+    """Sessions for training: int16 [N, 2, S + L], in memory."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Views of sessions, in batches on the training device: what may change in a log without changing what happened.
 
-In a log a missing event or a wrong order is the fault itself, so what a view takes away becomes an event that is not
-shown (`HIDDEN`): the encoder is not taught that missing events mean nothing. The strengths are those of four tried at
-which the latent means rank the faults of HDFS best; weaker views teach less. Parameters of messages are no part of a
+In a log a missing event or a wrong order is the fault itself. So what a view takes away becomes an event that is not
+shown (`TRUNCATED`): the encoder is not taught that missing events mean nothing. The strengths are those of four tried
+at which the latent means rank the faults of HDFS best; weaker views teach less. Parameters of messages are no part of a
 sample, so none are swapped.
 """
 
@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int16
 from torch import Tensor
 
-from vssl.modalities.events.collect import HIDDEN, PADDING
+from vssl.modalities.events.collector import PADDING, TRUNCATED
 
 HIDE = 0.2
 """Probability that an event is not shown."""
@@ -70,9 +70,9 @@ def apply(raw: Int16[Tensor, "B 2 L"], p: Parameters) -> Int16[Tensor, "B 2 L"]:
     order = shuffled.masked_fill(place >= lengths, torch.inf).argsort(dim=1, stable=True)
     tokens, gaps = tokens.gather(1, order), gaps.gather(1, order)
     hidden = (p.hide < HIDE) | _piece(place, lengths, p.span[:, :1] * SPAN, p.span[:, 1:])
-    tokens = torch.where(hidden & (tokens != PADDING), HIDDEN, tokens)
+    tokens = torch.where(hidden & (tokens != PADDING), TRUNCATED, tokens)
     jittered = (gaps + JITTER * p.jitter).round().clamp(1, 32_000).to(gaps.dtype)
-    gaps = torch.where((gaps > 0) & (tokens != HIDDEN), jittered, gaps)
+    gaps = torch.where((gaps > 0) & (tokens != TRUNCATED), jittered, gaps)
     keep = _piece(place, lengths, 1 - p.crop[:, :1] * CROP, p.crop[:, 1:])
     return _to_the_front(torch.stack([tokens, gaps], 1).to(raw.dtype), keep)
 
@@ -92,6 +92,6 @@ def _to_the_front(raw: Int16[Tensor, "B 2 L"], keep: Bool[Tensor, "B L"]) -> Int
     return raw.masked_fill(~keep[:, None], PADDING).gather(2, order)
 
 
-def without(raw: Int16[Tensor, "B 2 L"], gone: Bool[Tensor, "B L"]) -> Int16[Tensor, "B 2 L"]:
+def remove_events(raw: Int16[Tensor, "B 2 L"], gone: Bool[Tensor, "B L"]) -> Int16[Tensor, "B 2 L"]:
     """The sessions as if some of their events had not been there."""
     return _to_the_front(raw, ~gone)

@@ -6,23 +6,23 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from vssl.errors import DataError
-from vssl.modalities.events.collect import Collector, Sample
+from vssl.modalities.events.collector import Collector, Sample
 from vssl.modalities.events.files import LogFile
-from vssl.modalities.events.grouping import Item, Source, Tokens, window_name
+from vssl.modalities.events.grouping import Item, LogLines, Tokens, window_name
 from vssl.modalities.events.lines import Line
-from vssl.modalities.events.stamps import SLACK_S
+from vssl.modalities.events.timestamps import SLACK_S
 from vssl.modalities.spans import Span
 from vssl.modalities.unreadable import Unreadable
 
-AHEAD = 32  # lines with a stamp in which a clock that strayed must have come back
-MOST_SET_BACK, SHARE_SET_BACK = 10, 0.02
+LOOKAHEAD_LINES = 32  # lines with a stamp in which a clock that strayed must have come back
+MAX_CLOCK_RESETS, MAX_CLOCK_RESET_SHARE = 10, 0.02
 REMEDY = (
     "Say where the time is (--time-field for JSON lines, --message for what stands behind the stamp), write the stamps "
     "in a form of docs/how-to/event-logs.md, or take a window of lines, such as --window 20."
 )
 
 
-def by_time(sources: Iterator[Source], tokens: Tokens, length: int, window: Span, stride: Span) -> Iterator[Item]:
+def by_time(sources: Iterator[LogLines], tokens: Tokens, length: int, window: Span, stride: Span) -> Iterator[Item]:
     """Windows of so much time from each file's first line on; those without a line give no sample.
 
     A line without a time is as late as the one before. So is one whose stamp strays: the clock comes back behind it. A
@@ -33,8 +33,8 @@ def by_time(sources: Iterator[Source], tokens: Tokens, length: int, window: Span
     """
     for file, lines in sources:
         open_windows = _TimeWindows(file, length, window.size, stride.size)
-        gaps = _Unstamped(file)
-        for line, now_s, part in moments(file, lines, window.size):
+        gaps = _MissingTimestamps(file)
+        for line, now_s, part in effective_times(file, lines, window.size):
             if line.broken:
                 yield Unreadable(f"{file.name}@{line.number}", line.message)
             else:
@@ -44,7 +44,7 @@ def by_time(sources: Iterator[Source], tokens: Tokens, length: int, window: Span
         yield from open_windows.close()
 
 
-def moments(file: LogFile, lines: Iterator[Line], window_s: float) -> Iterator[tuple[Line, float | None, int]]:
+def effective_times(file: LogFile, lines: Iterator[Line], window_s: float) -> Iterator[tuple[Line, float | None, int]]:
     """Each line with the time at which it counts, and the number of times that the clock was set back before.
 
     The time is None in front of a file's first stamp.
@@ -53,7 +53,7 @@ def moments(file: LogFile, lines: Iterator[Line], window_s: float) -> Iterator[t
         DataError: The clock is set back again and again: the lines are in no order of time.
     """
     slack_s, far_s = min(SLACK_S, window_s), max(window_s / 4, 1.0)
-    ahead = _Ahead(lines)
+    ahead = _Lookahead(lines)
     now_s: float | None = None
     part = stamped = 0
     while (line := ahead.next()) is not None:
@@ -67,7 +67,7 @@ def moments(file: LogFile, lines: Iterator[Line], window_s: float) -> Iterator[t
             elif not ahead.strays(now_s, time_s, slack_s):
                 part += time_s < now_s
                 now_s = time_s
-                if part > MOST_SET_BACK and part > SHARE_SET_BACK * stamped:
+                if part > MAX_CLOCK_RESETS and part > MAX_CLOCK_RESET_SHARE * stamped:
                     raise DataError(
                         f"{file.name}: in its first {line.number:,} lines the clock is set back {part} times, lastly "
                         f"in line {line.number}. Windows of time need lines in the order of time: sort them from the "
@@ -76,7 +76,7 @@ def moments(file: LogFile, lines: Iterator[Line], window_s: float) -> Iterator[t
         yield line, now_s, part
 
 
-class _Ahead:
+class _Lookahead:
     """Lines, and a look at the stamps of those to come."""
 
     def __init__(self, lines: Iterator[Line]) -> None:
@@ -103,7 +103,7 @@ class _Ahead:
 
     def _stamps(self) -> Iterator[float]:
         seen = row = 0
-        while seen < AHEAD and row < 16 * AHEAD:
+        while seen < LOOKAHEAD_LINES and row < 16 * LOOKAHEAD_LINES:
             if row == len(self._held):
                 line = next(self._lines, None)
                 if line is None:
@@ -116,7 +116,7 @@ class _Ahead:
                 yield time_s
 
 
-class _Unstamped:
+class _MissingTimestamps:
     """Sees to it that the stamps of a file do not end, or change their form, without a word."""
 
     def __init__(self, file: LogFile) -> None:
@@ -146,7 +146,7 @@ class _Unstamped:
             number, texts = self._first
             raise DataError(
                 f"{self._file.name}: from line {number} on {self._longest:,} lines in a row have no time stamp in the "
-                f"form and at the place that the training data have. They begin with: {shown(texts)}. Take it "
+                f"form and at the place that the training data have. They begin with: {quote_lines(texts)}. Take it "
                 f"away if it is no such log. {REMEDY}"
             )
 
@@ -186,6 +186,6 @@ class _TimeWindows:
                 yield collector.sample(window_name(self._file, *collector.rows))
 
 
-def shown(texts: Sequence[str]) -> str:
+def quote_lines(texts: Sequence[str]) -> str:
     """The first lines, shortened, for a message."""
     return "; ".join(repr(text[:80]) for text in texts[:3])

@@ -14,20 +14,30 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vssl.modalities.events import alike, headers
-from vssl.modalities.events.alike import Alike
-from vssl.modalities.events.masks import MASKED
-from vssl.modalities.events.wildcards import ANY, PIECE, Patterns, Words, apart, has_letter, merged, rank, spanned
+from vssl.modalities.events import line_headers, similar_lines
+from vssl.modalities.events.masks import MASK
+from vssl.modalities.events.similar_lines import Candidate
+from vssl.modalities.events.wildcards import (
+    ANY,
+    PIECE,
+    PatternIndex,
+    Words,
+    common_ends,
+    has_letter,
+    merge_words,
+    specificity,
+    split_common_ends,
+)
 
 ROUNDS = 10
-LEAST_VALUES = 4  # two or three words are a choice, and each of them another event
+MIN_VALUES = 4  # two or three words are a choice, and each of them another event
 MANY_VALUES = 10  # the first word of a message most often says what happens, and so do started and stopping
-EVIDENCE = 15  # values times constant words beside them
-BESIDE_NUMBERS = 2  # constant words beside a place that holds a number in some lines
-BESIDE_NAMES = 4  # and beside one that holds words with numbers in them: eth0 and lo1, thread-3 and timer-7
+MIN_EVIDENCE = 15  # values times constant words beside them
+MIN_WORDS_BESIDE_NUMBERS = 2  # constant words beside a place that holds a number in some lines
+MIN_WORDS_BESIDE_NAMES = 4  # and beside one that holds words with numbers in them: eth0 and lo1, thread-3 and timer-7
 MANY_LENGTHS = 3
 
-_MASK = re.compile(rf"{MASKED}|<\*>")
+_MASK = re.compile(rf"{MASK}|<\*>")
 _PIECE = re.compile(PIECE)
 _RUN = re.compile(r"<\*>(?:[:,.|#/x-]*<\*>)+")
 _PARTICIPLE = re.compile(r"[a-z](?:ed|ing)\W*$")
@@ -35,7 +45,7 @@ _DIGIT = re.compile(r"\d")
 
 
 @dataclass(slots=True)
-class Kind:
+class Cluster:
     """Lines of one kind.
 
     Attributes:
@@ -49,7 +59,7 @@ class Kind:
     varied: frozenset[int] = frozenset()
 
 
-Kinds = dict[Words, Kind]
+Clusters = dict[Words, Cluster]
 """By shape."""
 Changes = dict[Words, dict[int, str]]
 """Of shapes what is to stand in which of their places."""
@@ -69,7 +79,7 @@ def shape_of(words: Words) -> Words:
     return tuple([_shape(word) for word in words])
 
 
-def generalised(kinds: Kinds, similarity: float) -> list[Kind]:
+def generalise(kinds: Clusters, similarity: float) -> list[Cluster]:
     """The kinds that lines of these shapes belong to.
 
     Args:
@@ -79,25 +89,25 @@ def generalised(kinds: Kinds, similarity: float) -> list[Kind]:
     for _ in range(ROUNDS):
         if not (changes := next(_all_changes(kinds, similarity), None)):
             break
-        kinds = _changed(kinds, changes)
-    return list(_absorbed(kinds).values())
+        kinds = _apply_changes(kinds, changes)
+    return list(_absorb(kinds).values())
 
 
-def _all_changes(kinds: Kinds, similarity: float) -> Iterator[Changes]:
+def _all_changes(kinds: Clusters, similarity: float) -> Iterator[Changes]:
     """What is to be changed in the shapes, if anything is: what is surer first."""
-    single, lengths = alike.but_for_one(kinds), alike.lengths_behind(kinds)
-    if changes := _names(kinds, single):
+    single, lengths = similar_lines.differing_in_one_place(kinds), similar_lines.lengths_by_prefix(kinds)
+    if changes := _header_changes(kinds, single):
         yield changes
-    if changes := _values(kinds, single, lengths, similarity):
+    if changes := _value_changes(kinds, single, lengths, similarity):
         yield changes
-    for several in alike.but_for_rare_words(kinds, MANY_VALUES):
-        if changes := _values(kinds, several, lengths, similarity):
+    for several in similar_lines.differing_in_rare_words(kinds, MANY_VALUES):
+        if changes := _value_changes(kinds, several, lengths, similarity):
             yield changes
 
 
-def _names(kinds: Kinds, candidates: Sequence[Alike]) -> Changes:
+def _header_changes(kinds: Clusters, candidates: Sequence[Candidate]) -> Changes:
     """Of each shape the places of its header that hold names."""
-    names = headers.names(candidates, {shape: kind.count for shape, kind in kinds.items()})
+    names = line_headers.header_names(candidates, {shape: kind.count for shape, kind in kinds.items()})
     found = {
         shape: {place: ANY for place, own in names.items() if place < len(shape) and shape[place] in own - {ANY}}
         for shape in (kinds if names else ())
@@ -105,44 +115,48 @@ def _names(kinds: Kinds, candidates: Sequence[Alike]) -> Changes:
     return {shape: own for shape, own in found.items() if own}
 
 
-def _values(kinds: Kinds, candidates: Iterable[Alike], lengths: Mapping[int, int], similarity: float) -> Changes:
+def _value_changes(
+    kinds: Clusters, candidates: Iterable[Candidate], lengths: Mapping[int, int], similarity: float
+) -> Changes:
     """Of each shape the places that hold values, and the patterns that are to stand there."""
     changes: Changes = defaultdict(dict)
     for places, shapes in candidates:
         several = len(places) > 1 and not changes.keys().isdisjoint(shapes)
-        if len(shapes) < 2 or several or not _enough(shapes, places, kinds, similarity):
+        if len(shapes) < 2 or several or not _enough_constant(shapes, places, kinds, similarity):
             continue
         # What has lines of many lengths behind it is a header; that lines share it does not make them alike.
-        before = lengths[alike.code(shapes[0][: places[0]])] < MANY_LENGTHS
+        before = lengths[similar_lines.prefix_hash(shapes[0][: places[0]])] < MANY_LENGTHS
         if all(_are_values(shapes, place, places, kinds, before) for place in places):
             for place in places:
-                pattern = spanned([shape[place] for shape in shapes])
+                pattern = common_ends([shape[place] for shape in shapes])
                 for shape in shapes:
                     changes[shape].setdefault(place, pattern)
     return changes
 
 
-def _are_values(shapes: Sequence[Words], place: int, places: Sequence[int], kinds: Kinds, before: bool) -> bool:
+def _are_values(shapes: Sequence[Words], place: int, places: Sequence[int], kinds: Clusters, before: bool) -> bool:
     """Whether what stands in one of the places of lines that are else alike says nothing about their kind.
 
     Args:
         before: Whether the words before all the places count.
     """
     words, shape = sorted({shape[place] for shape in shapes}), shapes[0]
-    start, rests, end = apart(words)
+    start, rests, end = split_common_ends(words)
     beside = [word for at, word in enumerate(shape) if at not in places and (before or at > places[0])]
     constant = sum(map(has_letter, beside)) + has_letter(start + end)
     numbers = [kinds[own].words[place] for own in shapes if own[place] == f"{start}{ANY}{end}"]
     if _a_number(start, rests, end, numbers):
-        return constant >= BESIDE_NUMBERS
+        return constant >= MIN_WORDS_BESIDE_NUMBERS
     if all(ANY in rest for rest in rests):
-        return constant >= BESIDE_NAMES
+        return constant >= MIN_WORDS_BESIDE_NAMES
     # Where each line brings a word that is new, fewer are enough.
-    least = LEAST_VALUES - (sum(kinds[shape].count for shape in shapes) == len(words))
-    first = not (before and any(map(has_letter, shape[: places[0]]))) and not headers.closes_behind(shape, place)
+    least = MIN_VALUES - (sum(kinds[shape].count for shape in shapes) == len(words))
+    first = not (before and any(map(has_letter, shape[: places[0]]))) and not line_headers.header_ends_after(
+        shape, place
+    )
     if first or 2 * sum(_PARTICIPLE.search(word) is not None for word in words) >= len(words):
         least = MANY_VALUES
-    return len(words) >= least and len(words) * constant >= EVIDENCE
+    return len(words) >= least and len(words) * constant >= MIN_EVIDENCE
 
 
 def _a_number(start: str, rests: Sequence[str], end: str, numbers: Sequence[str]) -> bool:
@@ -152,42 +166,42 @@ def _a_number(start: str, rests: Sequence[str], end: str, numbers: Sequence[str]
     return any(map(_MASK.search, numbers)) or signs or ("" in rests and start.endswith("="))
 
 
-def _enough(shapes: Sequence[Words], places: Sequence[int], kinds: Kinds, similarity: float) -> bool:
+def _enough_constant(shapes: Sequence[Words], places: Sequence[int], kinds: Clusters, similarity: float) -> bool:
     """Whether so many words are the same in all lines that they still say what happened."""
     differing = set(places).union(*(kinds[shape].varied for shape in shapes))
     constant = sum(has_letter(word) for at, word in enumerate(shapes[0]) if at not in differing)
     return constant >= similarity * (constant + len(differing))
 
 
-def _changed(kinds: Kinds, changes: Mapping[Words, Mapping[int, str]]) -> Kinds:
-    groups: dict[Words, list[Kind]] = defaultdict(list)
+def _apply_changes(kinds: Clusters, changes: Mapping[Words, Mapping[int, str]]) -> Clusters:
+    groups: dict[Words, list[Cluster]] = defaultdict(list)
     for shape, kind in kinds.items():
         change = changes.get(shape, {})
         after = tuple([change.get(place, word) for place, word in enumerate(shape)])
-        groups[after].append(Kind(kind.words, kind.count, kind.varied.union(change)))
-    return {shape: together(own) for shape, own in groups.items()}
+        groups[after].append(Cluster(kind.words, kind.count, kind.varied.union(change)))
+    return {shape: merge(own) for shape, own in groups.items()}
 
 
-def _absorbed(kinds: Kinds) -> Kinds:
-    find = Wide(kinds)
-    groups: dict[Words, list[Kind]] = defaultdict(list)
+def _absorb(kinds: Clusters) -> Clusters:
+    find = WildcardClusters(kinds)
+    groups: dict[Words, list[Cluster]] = defaultdict(list)
     for shape, kind in kinds.items():
         groups[find(shape) or shape].append(kind)
-    return {shape: together(own) for shape, own in groups.items()}
+    return {shape: merge(own) for shape, own in groups.items()}
 
 
-class Wide:
+class WildcardClusters:
     """The kinds that have places for values: lines whose every other word stands there are theirs, be they rare."""
 
-    def __init__(self, kinds: Kinds) -> None:
+    def __init__(self, kinds: Clusters) -> None:
         self._wide = [shape for shape, kind in kinds.items() if kind.varied]
         self._varied = [kinds[shape].varied for shape in self._wide]
-        self._find = Patterns(self._wide)
+        self._find = PatternIndex(self._wide)
 
     def __call__(self, shape: Words) -> Words | None:
         """The shape of the widest such kind; None where there is none."""
         rows = [row for row in self._find.fitting(shape) if self._differs_in_values(shape, row)]
-        return max((self._wide[row] for row in rows), key=rank, default=None)
+        return max((self._wide[row] for row in rows), key=specificity, default=None)
 
     def _differs_in_values(self, shape: Words, row: int) -> bool:
         # A place for numbers is none for words.
@@ -195,9 +209,9 @@ class Wide:
         return all(own == word or place in self._varied[row] for place, (own, word) in enumerate(pairs))
 
 
-def together(kinds: Sequence[Kind]) -> Kind:
+def merge(kinds: Sequence[Cluster]) -> Cluster:
     """Kinds of lines of one length as one."""
     if len(kinds) == 1:
         return kinds[0]
-    words = tuple([merged(column) for column in zip(*(kind.words for kind in kinds), strict=True)])
-    return Kind(words, sum(kind.count for kind in kinds), frozenset().union(*(kind.varied for kind in kinds)))
+    words = tuple([merge_words(column) for column in zip(*(kind.words for kind in kinds), strict=True)])
+    return Cluster(words, sum(kind.count for kind in kinds), frozenset().union(*(kind.varied for kind in kinds)))

@@ -6,19 +6,19 @@ import re
 from collections.abc import Mapping
 
 from vssl.modalities import folders, spans
-from vssl.modalities.events import Reading
+from vssl.modalities.events import ParserSpec
 from vssl.modalities.events.files import Tally
-from vssl.modalities.events.times import FORMATS, expression, seconds
-from vssl.modalities.events.watching import shown
+from vssl.modalities.events.line_counts import utc_text
+from vssl.modalities.events.timestamp_formats import FORMATS, timestamp_regex, to_seconds
 
-NOTABLE = 0.1  # share of lines without a time, above which it is said
-SHOWN = 5
-PLAIN = ("iso", "syslog")
-ORDERS = {"dmy": "day/month/year", "mdy": "month/day/year", "yy md": "year/month/day", "dm yy": "day/month/year",
+NOTABLE_SHARE = 0.1  # share of lines without a time, above which it is said
+MAX_FILES_SHOWN = 5
+PLAIN_FORMATS = ("iso", "syslog")
+DATE_ORDERS = {"dmy": "day/month/year", "mdy": "month/day/year", "yy md": "year/month/day", "dm yy": "day/month/year",
           "md yy": "month/day/year"}  # fmt: skip
 
 
-def sentences(reading: Reading, tally: Tally, aside: Mapping[str, int]) -> list[str]:
+def notes(reading: ParserSpec, tally: Tally, aside: Mapping[str, int]) -> list[str]:
     """The sentences on some logs.
 
     Args:
@@ -39,7 +39,7 @@ def sentences(reading: Reading, tally: Tally, aside: Mapping[str, int]) -> list[
     return [sentence for sentence in found if sentence]
 
 
-def _format(reading: Reading) -> str:
+def _format(reading: ParserSpec) -> str:
     header = f" The first line, {reading.header[:80]!r}, names columns and is no event." if reading.header else ""
     if reading.format == "sessions":
         return f"Each line is read as a session: its name, a comma, its events (--format lines: raw text).{header}"
@@ -48,7 +48,7 @@ def _format(reading: Reading) -> str:
     return f"Each line is read as text.{header}" if header else ""
 
 
-def _clock(reading: Reading) -> list[str]:
+def _clock(reading: ParserSpec) -> list[str]:
     if reading.format == "sessions":
         return []
     if not reading.clock:
@@ -57,38 +57,38 @@ def _clock(reading: Reading) -> list[str]:
     found = []
     if not _is_plain(reading):
         where = f"in the field {reading.time_field}" if reading.time_field else _where(reading)
-        found.append(f"The time is read {where}: {reading.example!r} is {_said(reading)}.")
+        found.append(f"The time is read {where}: {reading.example!r} is {_meaning(reading)}.")
     if not known.named:
         found.append(
             "The time stamps name no year: times are given in the year 2000, and from New Year's Eve on in 2001."
         )
     if reading.doubt:
         found.append(
-            f"Dates such as {reading.example!r} are read as {ORDERS[reading.clock]}, and {ORDERS[reading.doubt]} fits "
-            "as well: say which with --date-format dmy, mdy or ymd."
+            f"Dates such as {reading.example!r} are read as {DATE_ORDERS[reading.clock]}, and "
+            f"{DATE_ORDERS[reading.doubt]} fits as well: say which with --date-format dmy, mdy or ymd."
         )
     return found
 
 
-def _is_plain(reading: Reading) -> bool:
+def _is_plain(reading: ParserSpec) -> bool:
     """Whether the time stands where and as in most logs, so that nobody need look whether it is read rightly."""
-    return reading.clock in PLAIN and all(not place.word for place in reading.places)
+    return reading.clock in PLAIN_FORMATS and all(not place.word for place in reading.places)
 
 
-def _said(reading: Reading) -> str:
+def _meaning(reading: ParserSpec) -> str:
     """What the example of a time stamp says."""
     known = FORMATS[reading.clock]
-    pattern = re.compile(expression(reading.clock, reading.tail))
+    pattern = re.compile(timestamp_regex(reading.clock, reading.tail))
     found = pattern.match(reading.example) or pattern.match(f"I{reading.example}", 1)  # a level opens glog's stamps
-    time_s = seconds(found.groupdict(), known) if found else None
+    time_s = to_seconds(found.groupdict(), known) if found else None
     if found is None or time_s is None or not known.since_1970:
         return known.title
-    date = shown(time_s) if known.named else shown(time_s)[len("2000-") :]
+    date = utc_text(time_s) if known.named else utc_text(time_s)[len("2000-") :]
     groups = found.groupdict()
     return f"{date} UTC" if known.scale or groups.get("zone") or groups.get("spaced") else date
 
 
-def _where(reading: Reading) -> str:
+def _where(reading: ParserSpec) -> str:
     words = sorted({place.word for place in reading.places})
     if words == [0]:
         return "at the start of each line"
@@ -99,17 +99,17 @@ def _where(reading: Reading) -> str:
     return f"behind the first {', '.join(map(str, words[:-1]))} or {words[-1]} words of each line"
 
 
-def _times(reading: Reading, tally: Tally) -> list[str]:
+def _times(reading: ParserSpec, tally: Tally) -> list[str]:
     found = []
     missing = tally.lines - tally.stamped
-    if reading.clock and tally.lines and missing > NOTABLE * tally.lines:
+    if reading.clock and tally.lines and missing > NOTABLE_SHARE * tally.lines:
         late = "" if spans.parse(reading.window, "window").seconds else ", so their pauses are not seen"
         found.append(
             f"{missing:,} of {tally.lines:,} lines have no time stamp at that place: they are as late as the line "
             f"before{late}."
         )
     if reading.clock and tally.unstamped:
-        names = ", ".join(tally.unstamped[:SHOWN])
+        names = ", ".join(tally.unstamped[:MAX_FILES_SHOWN])
         found.append(
             f"Not one line has such a time stamp in {len(tally.unstamped)} of the files: {names}. If their stamps are "
             "written in another way, they stay in the text, and the lines may count as unknown."
@@ -135,8 +135,8 @@ def _lines(tally: Tally) -> list[str]:
     for file, name in tally.encodings.items():
         by_name.setdefault(name, []).append(file)
     for name, files in sorted(by_name.items()):
-        more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-        found.append(f"Read as {name}: {', '.join(files[:SHOWN])}{more} (--encoding, if that is wrong).")
+        more = f" and {len(files) - MAX_FILES_SHOWN} more" if len(files) > MAX_FILES_SHOWN else ""
+        found.append(f"Read as {name}: {', '.join(files[:MAX_FILES_SHOWN])}{more} (--encoding, if that is wrong).")
     if tally.undecodable:
         found.append(f"{tally.undecodable:,} of {tally.read:,} lines hold undecodable bytes, shown as U+FFFD.")
     if tally.zeros:

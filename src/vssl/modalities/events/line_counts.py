@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from vssl.modalities.events.files import LogFile, Tally
 from vssl.modalities.events.lines import Line
-from vssl.modalities.events.stamps import SLACK_S
-from vssl.modalities.events.times import YEAR_S
+from vssl.modalities.events.timestamp_formats import YEAR_S
+from vssl.modalities.events.timestamps import SLACK_S
 
 
-def watched(file: LogFile, lines: Iterator[Line], tally: Tally) -> Iterator[Line]:
+def count_lines(file: LogFile, lines: Iterator[Line], tally: Tally) -> Iterator[Line]:
     """The same lines, counted in `tally`."""
     last_s: float | None = None
     last_number = count = stamped = 0
@@ -21,7 +21,9 @@ def watched(file: LogFile, lines: Iterator[Line], tally: Tally) -> Iterator[Line
         if time_s is not None:
             stamped += 1
             if last_s is not None and not last_s - SLACK_S <= time_s <= last_s + YEAR_S:
-                where = f"line {last_number} of {file.name} says {shown(last_s)}, line {line.number} {shown(time_s)}"
+                where = (
+                    f"line {last_number} of {file.name} says {utc_text(last_s)}, line {line.number} {utc_text(time_s)}"
+                )
                 _count(time_s < last_s, where, tally)
             last_s, last_number = time_s, line.number
         yield line
@@ -38,6 +40,6 @@ def _count(falls: bool, where: str, tally: Tally) -> None:
         tally.jumps, tally.first_jump = tally.jumps + 1, tally.first_jump or where
 
 
-def shown(time_s: float) -> str:
+def utc_text(time_s: float) -> str:
     """A second since 1970 as a person reads it."""
     return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vssl.files import COMPRESSED, opened
-from vssl.modalities.events import encodings
-from vssl.modalities.events.files import LogFile, cleaned
+from vssl.modalities.events import file_encodings
+from vssl.modalities.events.files import LogFile, clean_text
 
-MOST_FILES, MOST_LINES = 64, 3000
+MAX_FILES, MAX_LINES = 64, 3000
 STRETCHES, BLOCK, STRIDE = 8, 2**16, 2**20
-LONGEST = 2**12
+MAX_CHARS = 2**12
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,20 @@ class Stretch:
     first: bool
 
 
-def stretches(files: Sequence[LogFile], forced: str = "", known: Sequence[str] = ()) -> list[Stretch]:
-    """Up to about `MOST_LINES` lines in stretches from the start, the middle and the end of files of all the source.
+def sample_stretches(files: Sequence[LogFile], forced: str = "", known: Sequence[str] = ()) -> list[Stretch]:
+    """Up to about `MAX_LINES` lines in stretches from the start, the middle and the end of files of all the source.
 
     Of compressed files only the first 8 MiB are looked at.
 
     Args:
-        forced, known: As in `encodings.of`.
+        forced, known: As in `file_encodings.file_encoding`.
     """
-    step = max(1, -(-len(files) // MOST_FILES))
+    step = max(1, -(-len(files) // MAX_FILES))
     chosen = files[::step]
-    most = max(STRETCHES, MOST_LINES // len(chosen)) if chosen else 0
+    most = max(STRETCHES, MAX_LINES // len(chosen)) if chosen else 0
     found: list[Stretch] = []
     for file in chosen:
-        parts = _parts(file, encodings.of(file.path, forced, known))
+        parts = _parts(file, file_encodings.file_encoding(file.path, forced, known))
         pieces = _pieces(parts, most)
         found += [Stretch(file, texts, first) for texts, first in pieces if texts]
     return found
@@ -92,5 +92,5 @@ def _lines(data: bytes, encoding: str, inside: bool, last: bool) -> list[str]:
     texts = data.decode(encoding, errors="replace").removeprefix("\ufeff").splitlines()
     if len(texts) > 1:  # the first one is cut off at its start, and the last one at its end
         texts = texts[1 if inside else 0 : None if last else -1]
-    texts = [cleaned(text[:LONGEST]) for text in texts]
+    texts = [clean_text(text[:MAX_CHARS]) for text in texts]
     return [text for text in texts if text and not text.isspace()]

@@ -7,7 +7,7 @@ import re
 from vssl.errors import ConfigError
 
 
-def compiled(pattern: str, name: str) -> re.Pattern[str] | None:
+def compile_setting(pattern: str, name: str) -> re.Pattern[str] | None:
     """The compiled setting; None where it is empty.
 
     Raises:
@@ -20,6 +20,6 @@ def compiled(pattern: str, name: str) -> re.Pattern[str] | None:
         raise ConfigError(f"--{flag} {pattern!r} is no regular expression: {error}.") from error
 
 
-def group_of(found: re.Match[str]) -> int:
+def first_group(found: re.Match[str]) -> int:
     """The number of the group that counts: the first, or 0, all that was matched, where there is none."""
     return 1 if found.re.groups else 0

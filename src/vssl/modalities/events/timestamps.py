@@ -10,17 +10,19 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
-from vssl.modalities.events import Place
-from vssl.modalities.events.times import FORMATS, Format, Years, expression, seconds
+from vssl.modalities.events import TimestampPosition
+from vssl.modalities.events.timestamp_formats import FORMATS, Format, YearRollover, timestamp_regex, to_seconds
 
-LOOKED_AT = 300  # characters of a line
-MOST_WORDS, LONGEST_PREFIX, MOST_PLACES = 12, 24, 8
-USUAL = 0.5  # share of the lines that have a stamp; behind it stack traces may be longer than the log
-RARE = 0.05  # the same, where the stamps open their lines and only ever rise
+MAX_CHARS = 300  # characters of a line
+MAX_WORDS, MAX_PREFIX, MAX_POSITIONS = 12, 24, 8
+MIN_SHARE = 0.5  # share of the lines that have a stamp; behind it stack traces may be longer than the log
+MIN_SHARE_RISING = 0.05  # the same, where the stamps open their lines and only ever rise
 AS_GOOD = 0.9
-MOST = 0.9
-NEAR = 0.35  # step from line to line beside that over half of the lines; in lines without any order they are alike
-MOST_CONSTANT = 10  # lines in a row that say the same date: an expiry, and no clock
+NEARLY_ALL = 0.9
+NEAR_FACTOR = (
+    0.35  # step from line to line beside that over half of the lines; in lines without any order they are alike
+)
+MIN_CONSTANT = 10  # lines in a row that say the same date: an expiry, and no clock
 LARGEST_ZONE_S, SUMMER_S = 15 * 3600.0, 3600.0 + 60
 AMERICAN = ("mdy", "md yy")  # where both fit, dates with AM and PM are taken to have the month first
 SLACK_S = 60.0
@@ -31,40 +33,40 @@ _WORDS = r"(?:[^\s,;|]*(?>\s*[,;|]\s*|\s+)){%d}"
 _OPENING = re.compile(r"[\[({<\"'*]*$")
 _NAMES_TIME = re.compile(r"(?i)(?:.*[_.=-])?(?:ts|t|time|timestamp|datetime|date|epoch|at|audit)[=:(\[\"']*")
 _WORD = re.compile(r"[A-Za-z]+[:=]?")
-COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True)
-class Clock:
+class TimestampLayout:
     """What was recognised.
 
     Attributes:
-        format: Name of one of `times.FORMATS`; empty where there is no clock.
+        format: Name of one of `timestamp_formats.FORMATS`; empty where there is no clock.
         places: Where in a line a stamp may stand, the most frequent place first.
-        tail: As in `times.expression`.
+        tail: As in `timestamp_formats.timestamp_regex`.
         example: A stamp as it stands in the log.
         doubt: The name of another format that fits as well; empty where there is none.
         falling: Whether the lines stand from the newest to the oldest, or in no order of time.
     """
 
     format: str = ""
-    places: tuple[Place, ...] = ()
+    places: tuple[TimestampPosition, ...] = ()
     tail: str = ""
     example: str = ""
     doubt: str = ""
     falling: bool = False
 
 
-class StampReader:
+class TimestampReader:
     """Reads the stamp of a line at its place, and says which part of the line it is, its brackets included."""
 
-    def __init__(self, clock: str, places: Sequence[Place], tail: str) -> None:
+    def __init__(self, clock: str, places: Sequence[TimestampPosition], tail: str) -> None:
         self.known = FORMATS[clock]
-        stamp = expression(clock, tail)
-        where = "|".join(_place(place) for place in sorted(places, key=lambda place: place.word)) or "(?P<p0>)"
+        stamp = timestamp_regex(clock, tail)
+        where = "|".join(_position_regex(place) for place in sorted(places, key=lambda place: place.word)) or "(?P<p0>)"
         self._pattern = re.compile(rf"(?:{where})(?P<stamp>{stamp})")
         self._opened = [f"p{number}" for number in range(max(1, len(places)))]
-        self._years = None if self.known.named else Years()
+        self._years = None if self.known.named else YearRollover()
         self._last: tuple[str, float | None] = ("", None)
 
     def __call__(self, text: str) -> tuple[float, int, int] | None:
@@ -74,7 +76,7 @@ class StampReader:
             return None
         stamp = found["stamp"]
         if stamp != self._last[0]:
-            self._last = stamp, seconds(found.groupdict(), self.known)
+            self._last = stamp, to_seconds(found.groupdict(), self.known)
         time_s = self._last[1]
         if time_s is None:
             return None
@@ -92,19 +94,19 @@ def _with_brackets(text: str, begin: int, end: int) -> tuple[int, int]:
     return begin, end + (text[end : end + 1] in (",", ";", "|", ":"))
 
 
-def _place(place: Place) -> str:
+def _position_regex(place: TimestampPosition) -> str:
     words = _WORDS % place.word if place.word else ""
     prefix = re.sub("0", r"\\d+", re.escape(place.prefix))
     return words + ("[IWEFD]" if place.prefix == "I" else prefix)
 
 
-def plain(text: str) -> str:
+def strip_colours(text: str) -> str:
     """The text without the codes that colour it on a terminal."""
-    return COLOURS.sub("", text) if "\x1b" in text else text
+    return COLOUR_CODES.sub("", text) if "\x1b" in text else text
 
 
 @dataclass
-class _Seen:
+class _Stamps:
     """The stamps of one format at one place.
 
     Attributes:
@@ -123,8 +125,8 @@ class _Seen:
 @dataclass(frozen=True)
 class _Candidate:
     name: str
-    place: Place
-    seen: _Seen
+    place: TimestampPosition
+    seen: _Stamps
     share: float
     rises: float
     ordered: bool
@@ -134,7 +136,7 @@ class _Candidate:
         return FORMATS[self.name]
 
 
-def recognise(runs: Sequence[Sequence[str]], date_format: str = "auto") -> Clock:
+def detect(runs: Sequence[Sequence[str]], date_format: str = "auto") -> TimestampLayout:
     """The clock of a log; one without a format where no place has stamps in most lines, or none that are in order.
 
     Args:
@@ -150,7 +152,7 @@ def recognise(runs: Sequence[Sequence[str]], date_format: str = "auto") -> Clock
         if _eligible(candidate := _candidate(name, place, stamps, heads))
     ]
     if not found:
-        return Clock()
+        return TimestampLayout()
     best = max(item.share for item in found)
     rank = {name: number for number, name in enumerate(FORMATS)}
     near = [item for item in found if item.share >= AS_GOOD * best]
@@ -160,9 +162,9 @@ def recognise(runs: Sequence[Sequence[str]], date_format: str = "auto") -> Clock
     chosen = next(
         (item for item in by_worth if not item.known.scale and _says_the_same(by_worth[0], item)), by_worth[0]
     )
-    chosen, doubt = _of_its_family(chosen, near)
-    places, merged = _further(chosen, seen[chosen.name], heads)
-    return _clock(chosen, places, merged, doubt)
+    chosen, doubt = _resolve_family(chosen, near)
+    places, merged = _further_positions(chosen, seen[chosen.name], heads)
+    return _layout(chosen, places, merged, doubt)
 
 
 def _allowed(name: str, date_format: str) -> bool:
@@ -170,15 +172,15 @@ def _allowed(name: str, date_format: str) -> bool:
     return date_format == "auto" or order in (None, date_format)
 
 
-def _stamps(name: str, runs: Sequence[Sequence[str]]) -> dict[Place, _Seen]:
+def _stamps(name: str, runs: Sequence[Sequence[str]]) -> dict[TimestampPosition, _Stamps]:
     """All stamps of a format, by their places."""
-    pattern = re.compile(expression(name, ", "))
-    found: dict[Place, _Seen] = defaultdict(lambda: _Seen([], [], [], Counter()))
+    pattern = re.compile(timestamp_regex(name, ", "))
+    found: dict[TimestampPosition, _Stamps] = defaultdict(lambda: _Stamps([], [], [], Counter()))
     for number, run in enumerate(runs):
         for line, text in enumerate(run):
-            for match in pattern.finditer(text[:LOOKED_AT]):
-                time_s = seconds(match.groupdict(), FORMATS[name])
-                where = _where(text[: match.start()])
+            for match in pattern.finditer(text[:MAX_CHARS]):
+                time_s = to_seconds(match.groupdict(), FORMATS[name])
+                where = _position(text[: match.start()])
                 if time_s is None or where is None:
                     continue
                 seen = found[where[0]]
@@ -191,19 +193,19 @@ def _stamps(name: str, runs: Sequence[Sequence[str]]) -> dict[Place, _Seen]:
     return found
 
 
-def _where(before: str) -> tuple[Place, str] | None:
+def _position(before: str) -> tuple[TimestampPosition, str] | None:
     breaks = list(BREAK.finditer(before))
     prefix = before[breaks[-1].end() :] if breaks else before
-    if len(breaks) > MOST_WORDS or len(prefix) > LONGEST_PREFIX:
+    if len(breaks) > MAX_WORDS or len(prefix) > MAX_PREFIX:
         return None
     start = breaks[-2].end() if len(breaks) > 1 else 0
     word = before[start : breaks[-1].start()] if breaks else ""
     prefix = re.sub(r"\d+", "0", prefix)
-    return Place(len(breaks), "I" if prefix in ("I", "W", "E", "F", "D") else prefix), word
+    return TimestampPosition(len(breaks), "I" if prefix in ("I", "W", "E", "F", "D") else prefix), word
 
 
-def _candidate(name: str, place: Place, seen: _Seen, heads: int) -> _Candidate:
-    times_s = seen.times_s if FORMATS[name].named else list(map(Years(), seen.times_s))
+def _candidate(name: str, place: TimestampPosition, seen: _Stamps, heads: int) -> _Candidate:
+    times_s = seen.times_s if FORMATS[name].named else list(map(YearRollover(), seen.times_s))
     rises, ordered = _order(seen.at, times_s)
     seen = replace(seen, times_s=times_s)
     return _Candidate(name, place, seen, len(times_s) / max(heads, len(times_s), 1), rises, ordered)
@@ -218,23 +220,27 @@ def _order(at: Sequence[tuple[int, int]], times_s: Sequence[float]) -> tuple[flo
     rises = sum(step >= -SLACK_S for step in pairs) / len(pairs)
     half = len(times_s) // 2
     apart = median(abs(b - a) for a, b in zip(times_s, times_s[half:], strict=False)) if half else 0.0
-    is_constant = len(times_s) >= MOST_CONSTANT and min(times_s) == max(times_s)
-    return rises, not is_constant and (rises >= MOST or median(map(abs, pairs)) <= NEAR * apart)
+    is_constant = len(times_s) >= MIN_CONSTANT and min(times_s) == max(times_s)
+    return rises, not is_constant and (rises >= NEARLY_ALL or median(map(abs, pairs)) <= NEAR_FACTOR * apart)
 
 
 def _eligible(item: _Candidate) -> bool:
     opens = item.place.word == 0
     if item.known.scale:
-        return item.share >= USUAL and item.ordered and (opens or not _named(item)) and _bare(item)
-    if item.share >= USUAL:
+        return item.share >= MIN_SHARE and item.ordered and (opens or not _named(item)) and _bare(item)
+    if item.share >= MIN_SHARE:
         return opens or item.ordered
-    return opens and item.share >= RARE and len(item.seen.at) > 2 and item.rises >= MOST
+    return opens and item.share >= MIN_SHARE_RISING and len(item.seen.at) > 2 and item.rises >= NEARLY_ALL
 
 
 def _named(item: _Candidate) -> bool:
     """Whether one and the same word stands before all numbers, and says what they are: a card, an order, a size."""
     word, count = item.seen.before.most_common(1)[0]
-    return count >= MOST * len(item.seen.at) and _WORD.fullmatch(word) is not None and not _NAMES_TIME.fullmatch(word)
+    return (
+        count >= NEARLY_ALL * len(item.seen.at)
+        and _WORD.fullmatch(word) is not None
+        and not _NAMES_TIME.fullmatch(word)
+    )
 
 
 def _bare(item: _Candidate) -> bool:
@@ -256,7 +262,7 @@ def _says_the_same(first: _Candidate, other: _Candidate) -> bool:
     return bool(apart) and max(map(abs, apart)) <= LARGEST_ZONE_S and max(apart) - min(apart) <= SUMMER_S
 
 
-def _of_its_family(chosen: _Candidate, near: Sequence[_Candidate]) -> tuple[_Candidate, str]:
+def _resolve_family(chosen: _Candidate, near: Sequence[_Candidate]) -> tuple[_Candidate, str]:
     """Of the formats that look alike the one that reads most lines, and then the one in which time moves least."""
     if not chosen.known.family:
         return chosen, ""
@@ -266,59 +272,61 @@ def _of_its_family(chosen: _Candidate, near: Sequence[_Candidate]) -> tuple[_Can
     moves = {item.name: sum(abs(b - a) for a, b in pairwise(item.seen.times_s)) for item in family}
     best = min(family, key=lambda item: moves[item.name])  # of equals the first
     fitting = [item for item in family if item is best or moves[item.name] <= 1.5 * moves[best.name]]
-    if sum(stamp.groupdict().get("half") is not None for stamp in best.seen.stamps) >= MOST * most:
+    if sum(stamp.groupdict().get("half") is not None for stamp in best.seen.stamps) >= NEARLY_ALL * most:
         best = next((item for item in fitting if item.name in AMERICAN), best)
     others = [item.name for item in fitting if item is not best]
     return best, others[0] if others else ""
 
 
-def _further(chosen: _Candidate, places: dict[Place, _Seen], heads: int) -> tuple[list[Place], _Seen]:
+def _further_positions(
+    chosen: _Candidate, places: dict[TimestampPosition, _Stamps], heads: int
+) -> tuple[list[TimestampPosition], _Stamps]:
     """Other places at which other lines have stamps of this format that fit in time between their neighbours'."""
     found, merged = [chosen.place], replace(chosen.seen)
-    if chosen.rises < MOST:
+    if chosen.rises < NEARLY_ALL:
         return found, merged
     by_count = sorted(places.items(), key=lambda item: -len(item[1].at))
     for place, seen in by_count:
         taken = set(merged.at)
         stamped = zip(seen.at, seen.times_s, seen.stamps, strict=True)
         new = [row for row in stamped if row[0] not in taken]
-        if place in found or len(found) >= MOST_PLACES or len(new) < max(3, 0.01 * heads):
+        if place in found or len(found) >= MAX_POSITIONS or len(new) < max(3, 0.01 * heads):
             continue
-        if sum(_fits(merged, at, time_s, chosen.known) for at, time_s, _ in new) < MOST * len(new):
+        if sum(_fits(merged, at, time_s, chosen.known) for at, time_s, _ in new) < NEARLY_ALL * len(new):
             continue
         found.append(place)
         rows = sorted([*zip(merged.at, merged.times_s, merged.stamps, strict=True), *new], key=lambda row: row[0])
-        merged = _Seen([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], merged.before)
+        merged = _Stamps([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], merged.before)
     return found, merged
 
 
-def _fits(seen: _Seen, at: tuple[int, int], time_s: float, known: Format) -> bool:
+def _fits(seen: _Stamps, at: tuple[int, int], time_s: float, known: Format) -> bool:
     row = bisect(seen.at, at)
     before = seen.times_s[row - 1] if row and seen.at[row - 1][0] == at[0] else None
     after = seen.times_s[row] if row < len(seen.at) and seen.at[row][0] == at[0] else None
     if before is None and after is None:
         return False
     if not known.named:
-        nearest = Years()
+        nearest = YearRollover()
         nearest(before if before is not None else after or 0.0)
         time_s = nearest(time_s)
     return (before is None or before - SLACK_S <= time_s) and (after is None or time_s <= after + SLACK_S)
 
 
-def _clock(chosen: _Candidate, places: Sequence[Place], seen: _Seen, doubt: str) -> Clock:
+def _layout(chosen: _Candidate, places: Sequence[TimestampPosition], seen: _Stamps, doubt: str) -> TimestampLayout:
     count = len(seen.stamps)
     groups = [stamp.groupdict() for stamp in seen.stamps] if chosen.known.tail else []
     tail = "".join(
         mark
         for mark, group in ((",", "comma"), (" ", "spaced"))
-        if groups and sum(item[group] is not None for item in groups) >= MOST * count
+        if groups and sum(item[group] is not None for item in groups) >= NEARLY_ALL * count
     )
-    example = re.match(expression(chosen.name, tail), seen.stamps[0].string[seen.stamps[0].start() :])
-    return Clock(
+    example = re.match(timestamp_regex(chosen.name, tail), seen.stamps[0].string[seen.stamps[0].start() :])
+    return TimestampLayout(
         format=chosen.name,
         places=tuple(places),
         tail=tail,
         example=example[0] if example else seen.stamps[0][0],
         doubt=doubt,
-        falling=chosen.rises < MOST,
+        falling=chosen.rises < NEARLY_ALL,
     )

@@ -168,7 +168,7 @@ _SPACED = rf" (?P<spaced>{_OFFSET}:?[0-5]\d(?![\d:.])|{_FROM_UTC}|(?:{_ZONE_NAME
 _PLACE = r"(?:\[[A-Z]\w+/[\w/+-]+\])?"  # 2024-05-06T08:00:00+02:00[Europe/Berlin]
 
 
-def expression(name: str, tail: str) -> str:
+def timestamp_regex(name: str, tail: str) -> str:
     """The regular expression of a stamp with its fraction and zone.
 
     Args:
@@ -206,7 +206,7 @@ def _offset_s(zone: str) -> float:
     return float(f"{sign}1") * (3600 * int(hours) + 60 * int(minutes))
 
 
-def seconds(found: Mapping[str, str | None], known: Format) -> float | None:
+def to_seconds(found: Mapping[str, str | None], known: Format) -> float | None:
     """The second since 1970 (since the start for an uptime) that a match's groups say; None where no clock shows that.
 
     Args:
@@ -232,7 +232,7 @@ def seconds(found: Mapping[str, str | None], known: Format) -> float | None:
     return value - _offset_s(zone) if zone else value
 
 
-class Years:
+class YearRollover:
     """Adds the year to stamps that name none: each is taken to lie within half a year of the one before it."""
 
     def __init__(self) -> None:

@@ -8,11 +8,11 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from vssl.modalities.events import Place
-from vssl.modalities.events.stamps import Clock, StampReader, recognise
-from vssl.modalities.events.times import EPOCHS, FORMATS
+from vssl.modalities.events import TimestampPosition
+from vssl.modalities.events.timestamp_formats import EPOCHS, FORMATS
+from vssl.modalities.events.timestamps import TimestampLayout, TimestampReader, detect
 
-TIMES = (
+TIME_FIELDS = (
     "timestamp", "@timestamp", "time", "ts", "datetime", "Timestamp", "@t", "__REALTIME_TIMESTAMP", "timeUnixNano",
     "eventTime",
 )  # fmt: skip
@@ -21,7 +21,7 @@ EARLIEST_S, LATEST_S = 631_152_000.0, 4_102_444_800.0
 """1990 to 2100: numbers outside of it are no seconds since 1970 but, perhaps, of another unit or of a start."""
 
 
-def field_of(data: Mapping[str, Any], name: str) -> Any:
+def get_field(data: Mapping[str, Any], name: str) -> Any:
     """The value of a field, or, for a.b, of the field b of the field a; None where there is none."""
     if name in data:
         return data[name]
@@ -34,15 +34,15 @@ def field_of(data: Mapping[str, Any], name: str) -> Any:
 class TimeField:
     """Reads the time of an object: in one field, one format and one unit."""
 
-    def __init__(self, name: str, clock: str, places: Sequence[Place], tail: str) -> None:
+    def __init__(self, name: str, clock: str, places: Sequence[TimestampPosition], tail: str) -> None:
         self._name = name
         self._scale = FORMATS[clock].scale if clock else 0.0
-        self._stamp = StampReader(clock, places, tail) if clock else None
+        self._stamp = TimestampReader(clock, places, tail) if clock else None
 
     def __call__(self, data: Mapping[str, Any]) -> float | None:
         if self._stamp is None:
             return None
-        value = field_of(data, self._name)
+        value = get_field(data, self._name)
         if isinstance(value, str):
             found = self._stamp(value)
             return found[0] if found else None
@@ -52,7 +52,7 @@ class TimeField:
         return number / self._scale
 
 
-def recognise_time(runs: Sequence[Sequence[str]], name: str, date_format: str) -> tuple[str, Clock]:
+def detect_time(runs: Sequence[Sequence[str]], name: str, date_format: str) -> tuple[str, TimestampLayout]:
     """The field of JSON lines that holds the time, and its format; empty names where there is none.
 
     Args:
@@ -61,18 +61,20 @@ def recognise_time(runs: Sequence[Sequence[str]], name: str, date_format: str) -
     """
     objects = [[item for text in run if (item := _object(text)) is not None] for run in runs]
     count = sum(map(len, objects))
-    for field in (name,) if name else TIMES:
-        values = [[field_of(item, field) for item in run] for run in objects]
+    for field in (name,) if name else TIME_FIELDS:
+        values = [[get_field(item, field) for item in run] for run in objects]
         numbers = [number for run in values for value in run if (number := _number(value)) is not None]
         if 2 * len(numbers) >= max(1, count):
             if unit := _unit(numbers):
-                return field, Clock(unit, (Place(0, ""),), example=f"{numbers[0]:.15g}", falling=_falls(values))
+                return field, TimestampLayout(
+                    unit, (TimestampPosition(0, ""),), example=f"{numbers[0]:.15g}", falling=_falls(values)
+                )
             continue
         texts = [[value if isinstance(value, str) else "" for value in run] for run in values]
-        clock = recognise(texts, date_format)
+        clock = detect(texts, date_format)
         if clock.format and all(place.word == 0 for place in clock.places):
             return field, clock
-    return "", Clock()
+    return "", TimestampLayout()
 
 
 def _unit(numbers: Sequence[float]) -> str:

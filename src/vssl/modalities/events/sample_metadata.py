@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from vssl.errors import DataError
 from vssl.files import COMPRESSED
-from vssl.modalities.events.collect import Sample
+from vssl.modalities.events.collector import Sample
 from vssl.modalities.events.files import LogFile
 from vssl.modalities.spans import Span
 
@@ -24,10 +24,10 @@ COLUMNS = {
 }
 """File, first and last line, time of the first, number of events, of unknown ones, the first of these, damaged ones."""
 
-WINDOWS = {"series": pa.string(), "start": pa.int64(), "end": pa.int64(), "block": pa.string()}
+WINDOW_COLUMNS = {"series": pa.string(), "start": pa.int64(), "end": pa.int64(), "block": pa.string()}
 """Of windows that overlap: file, first line and the one behind the last, what to count as one; as series have them."""
 
-BLOCK = 8
+WINDOWS_PER_BLOCK = 8
 """Windows of a block."""
 
 
@@ -56,7 +56,7 @@ def _stem(name: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-def metadata(
+def metadata_table(
     samples: Sequence[Sample], labels: list[str | None] | None, keep: Sequence[str], clock: bool, window: Span | None
 ) -> pa.Table:
     """One row a sample.
@@ -67,7 +67,7 @@ def metadata(
     Raises:
         DataError: A field that is to be kept has the name of another column.
     """
-    if clash := sorted(set(keep) & {*COLUMNS, *(WINDOWS if window else ()), "label"}):
+    if clash := sorted(set(keep) & {*COLUMNS, *(WINDOW_COLUMNS if window else ()), "label"}):
         raise DataError(f"--keep {clash[0]}: the samples have a column of this name already.")
     columns = {
         name: pa.array([_value(item, name) for item in samples], kind)
@@ -76,7 +76,9 @@ def metadata(
     }
     if window is not None:
         rows = [_window(item, window) for item in samples]
-        columns |= {name: pa.array([row[at] for row in rows], WINDOWS[name]) for at, name in enumerate(WINDOWS)}
+        columns |= {
+            name: pa.array([row[at] for row in rows], WINDOW_COLUMNS[name]) for at, name in enumerate(WINDOW_COLUMNS)
+        }
     columns |= {name: pa.array([item.metadata.get(name) for item in samples], pa.string()) for name in keep}
     if labels is not None:
         columns["label"] = pa.array(labels, pa.string())
@@ -86,7 +88,7 @@ def metadata(
 def _window(item: Sample, window: Span) -> tuple[str, int, int, str]:
     source, first, last = (item.metadata[name] for name in ("source", "first", "last"))
     place = (item.metadata["time"] or 0) if window.seconds else first - 1
-    return source, first, last + 1, f"{source}#{int(place // (BLOCK * window.size))}"
+    return source, first, last + 1, f"{source}#{int(place // (WINDOWS_PER_BLOCK * window.size))}"
 
 
 def _value(item: Sample, name: str) -> str | int | None:

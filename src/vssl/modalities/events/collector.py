@@ -15,21 +15,21 @@ from jaxtyping import Int16
 
 from vssl.modalities.events.lines import Line
 
-PADDING, UNKNOWN, HIDDEN, FIRST = 0, 1, 2, 3
-"""What a token may stand for that is no known kind of event; `FIRST` is the first that is one."""
+PADDING, UNKNOWN, TRUNCATED, FIRST_TEMPLATE = 0, 1, 2, 3
+"""What a token may stand for that is no known kind of event; `FIRST_TEMPLATE` is the first that is one."""
 
-STAMP = 2
+CONTENT_HASH_COLUMNS = 2
 """Columns of a raw sample in front of its events: a hash of the text of its lines.
 
 Two sessions of the same events are two samples, for they have other names, times and values; the same session in
 another file is one.
 """
 
-STEPS = 16  # of the code of a gap or a number, for each doubling
-LARGEST = 32_000
-LONGEST_TEXT = 200
+CODES_PER_DOUBLING = 16  # of the code of a gap or a number, for each doubling
+MAX_CODE = 32_000
+MAX_TEXT = 200
 # What the usual logs write where nothing is wrong.
-NORMAL = ("-", "", "0", "false", "normal", "ok", "none")
+NORMAL_LABELS = ("-", "", "0", "false", "normal", "ok", "none")
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Sample:
     trace: bytes = b""
 
 
-def code(value: float) -> int:
+def log_code(value: float) -> int:
     """A number of 0 or more on a scale of logarithms, 1 and above: 16 steps for each doubling of 1 + value."""
-    return 1 + min(LARGEST, round(STEPS * math.log2(1 + max(0.0, value))))
+    return 1 + min(MAX_CODE, round(CODES_PER_DOUBLING * math.log2(1 + max(0.0, value))))
 
 
 class Collector:
@@ -78,7 +78,7 @@ class Collector:
         """Add an event, in the order of the log."""
         if not self._events:
             self._first, self._start_s, self._fields = line.number, line.time_s, line.fields
-        gap = 0 if line.time_s is None or self._last_s is None else code(1000 * (line.time_s - self._last_s))
+        gap = 0 if line.time_s is None or self._last_s is None else log_code(1000 * (line.time_s - self._last_s))
         if line.text:
             text = line.text.encode(errors="replace")
             self._stamp = blake2b(self._stamp + text, digest_size=8).digest()
@@ -87,10 +87,10 @@ class Collector:
         self._last = line.number
         self._last_s = line.time_s if line.time_s is not None else self._last_s
         self._damaged += line.damaged
-        self._label = worse(self._label, line.label)
+        self._label = worse_label(self._label, line.label)
         if token == UNKNOWN:
             self._unknown += 1
-            self._unknown_text = self._unknown_text or line.message[:LONGEST_TEXT]
+            self._unknown_text = self._unknown_text or line.message[:MAX_TEXT]
         if self._tail is None and len(self._head) < 2 * self._length:
             self._head.extend((token, gap))
         else:
@@ -114,20 +114,20 @@ class Collector:
         return self._first, self._last
 
     def sample(self, name: str) -> Sample:
-        """All that was gathered; where events were left out in the middle, one of token `HIDDEN` says how many."""
+        """All that was gathered; where events were left out in the middle, one of token `TRUNCATED` says how many."""
         codes = np.array(self._head, np.int16).reshape(-1, 2)
         if self._tail is not None:
             hidden = self._events - len(codes) - len(self._tail)
-            codes = np.concatenate([codes, [(HIDDEN, code(hidden))], list(self._tail)]).astype(np.int16)
+            codes = np.concatenate([codes, [(TRUNCATED, log_code(hidden))], list(self._tail)]).astype(np.int16)
         about = {"source": self._source, "first": self._first, "last": self._last, "time": self._start_s}
         about |= {"events": self._events, "unknown": self._unknown, "unknown_text": self._unknown_text}
         about |= {"damaged": self._damaged, "label": self._label, **self._fields}
-        stamp = np.frombuffer(self._stamp, "<i2").reshape(2, STAMP)
+        stamp = np.frombuffer(self._stamp, "<i2").reshape(2, CONTENT_HASH_COLUMNS)
         return Sample(name, np.concatenate([stamp, codes.T], axis=1), about, bytes(self._trace))
 
 
-def worse(label: str | None, other: str | None) -> str | None:
+def worse_label(label: str | None, other: str | None) -> str | None:
     """Of two labels the one that is not normal; the first of two that are not."""
-    if label is None or (label.strip().lower() in NORMAL and other is not None):
+    if label is None or (label.strip().lower() in NORMAL_LABELS and other is not None):
         return other
     return label

@@ -8,23 +8,23 @@ from itertools import accumulate
 
 from vssl.modalities.events.wildcards import Words
 
-Alike = tuple[tuple[int, ...], list[Words]]
+Candidate = tuple[tuple[int, ...], list[Words]]
 """Places, and all shapes that are the same in all others."""
 
 
-def but_for_one(shapes: Collection[Words]) -> list[Alike]:
+def differing_in_one_place(shapes: Collection[Words]) -> list[Candidate]:
     """Each place of each shape, with the shapes that differ from it there only; that may be none."""
     buckets: dict[tuple[int, int, int], list[Words]] = defaultdict(list)
     for shape in shapes:
         # A sum of codes of words would not do: the hashes of tuples are too regular for it.
-        before = list(accumulate(shape, _joined, initial=0))
-        behind = list(accumulate(reversed(shape), _joined, initial=len(shape)))
+        before = list(accumulate(shape, _chain, initial=0))
+        behind = list(accumulate(reversed(shape), _chain, initial=len(shape)))
         for place in range(len(shape)):
             buckets[place, before[place], behind[-2 - place]].append(shape)
     return [((place,), own) for (place, _, _), own in buckets.items()]
 
 
-def but_for_rare_words(shapes: Collection[Words], least: int) -> Iterator[list[Alike]]:
+def differing_in_rare_words(shapes: Collection[Words], least: int) -> Iterator[list[Candidate]]:
     """Shapes that differ in several places at once, each with at least so many words, all of them rare ones.
 
     First with the rarest words thought away, then with four times as frequent ones, and so on.
@@ -37,11 +37,11 @@ def but_for_rare_words(shapes: Collection[Words], least: int) -> Iterator[list[A
             length = len(shape)
             key = [None if counts[length, place, word] <= most else word for place, word in enumerate(shape)]
             groups[tuple(key)].append(shape)
-        yield [found for own in groups.values() if len(own) >= least for found in _with_choices_apart(own, least)]
+        yield [found for own in groups.values() if len(own) >= least for found in _split_by_choices(own, least)]
         most *= 4
 
 
-def _with_choices_apart(shapes: Sequence[Words], least: int) -> Iterator[Alike]:
+def _split_by_choices(shapes: Sequence[Words], least: int) -> Iterator[Candidate]:
     """Where shapes differ in few words only, each of these has shapes of its own."""
     columns = [set(column) for column in zip(*shapes, strict=True)]
     choices = [place for place, words in enumerate(columns) if 1 < len(words) < least]
@@ -54,20 +54,20 @@ def _with_choices_apart(shapes: Sequence[Words], least: int) -> Iterator[Alike]:
             yield tuple([place for place, number in enumerate(distinct) if number > 1]), own
 
 
-def lengths_behind(shapes: Collection[Words]) -> dict[int, int]:
-    """How many lengths lines have that begin with the same words, by the `code` of these words."""
+def lengths_by_prefix(shapes: Collection[Words]) -> dict[int, int]:
+    """How many lengths lines have that begin with the same words, by the `prefix_hash` of these words."""
     lengths: dict[int, set[int]] = defaultdict(set)
     for shape in shapes:
-        for own in accumulate(shape, _joined, initial=0):
+        for own in accumulate(shape, _chain, initial=0):
             lengths[own].add(len(shape))
     return {own: len(found) for own, found in lengths.items()}
 
 
-def code(words: Sequence[str]) -> int:
+def prefix_hash(words: Sequence[str]) -> int:
     """A number for some words in their order."""
-    *_, last = accumulate(words, _joined, initial=0)
+    *_, last = accumulate(words, _chain, initial=0)
     return last
 
 
-def _joined(before: int, word: str) -> int:
+def _chain(before: int, word: str) -> int:
     return hash((before, word))

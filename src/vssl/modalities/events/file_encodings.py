@@ -14,16 +14,16 @@ from vssl.files import opened
 from vssl.modalities import encodings
 
 BLOCK = 2**18
-ENOUGH = 2**18  # bytes of lines that are not ASCII
+ENOUGH_BYTES = 2**18  # bytes of lines that are not ASCII
 LONGEST_LINE = 2**14
-FEW_CONTROLS = 3  # a line with more control characters is what a broken disk or line left, and says nothing
-MOST = 0.99  # of the lines can be read in an encoding that is known
+MAX_CONTROLS = 3  # a line with more control characters is what a broken disk or line left, and says nothing
+MIN_READABLE = 0.99  # of the lines can be read in an encoding that is known
 _ZEROS = re.compile(rb"\0{4,}")  # of a file that was lengthened and not written, or emptied while it was written
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_PARTS = (OSError, EOFError, lzma.LZMAError, zlib.error)
+_READ_ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error)
 
 
-def of(path: Path, forced: str = "", known: Sequence[str] = ()) -> str:
+def file_encoding(path: Path, forced: str = "", known: Sequence[str] = ()) -> str:
     """Name of the encoding of a file, as Python's codecs have it.
 
     Args:
@@ -40,11 +40,11 @@ def of(path: Path, forced: str = "", known: Sequence[str] = ()) -> str:
     return _of(path, (status.st_size, status.st_mtime_ns), forced, tuple(known))
 
 
-def other_than_utf_8(paths: Sequence[Path], forced: str) -> tuple[str, ...]:
+def detect_encodings(paths: Sequence[Path], forced: str) -> tuple[str, ...]:
     """The encodings of files that have no mark of their own; large files, which show more of theirs, decide first."""
     found: list[str] = []
     for path in sorted(paths, key=_size, reverse=True):
-        name = of(path, forced, tuple(found))
+        name = file_encoding(path, forced, tuple(found))
         if not forced and not name.startswith("utf") and name not in found:
             found.append(name)
     return tuple(found)
@@ -74,9 +74,9 @@ def _of(path: Path, _state: tuple[int, int], forced: str, known: tuple[str, ...]
     if forced:
         # What a service was sent is written as UTF-8, whatever the logs are; no other text is valid by chance.
         return "utf-8" if encodings.readable(lines, "utf-8") == 1 else forced
-    text = [line for line in lines if len(set(_BINARY.findall(line))) < FEW_CONTROLS]
+    text = [line for line in lines if len(set(_BINARY.findall(line))) < MAX_CONTROLS]
     wrong = encodings.not_utf_8(text) if 2 * len(text) > len(lines) else []
-    fitting = (name for name in known if wrong and encodings.readable(wrong, name) >= MOST)
+    fitting = (name for name in known if wrong and encodings.readable(wrong, name) >= MIN_READABLE)
     return next(fitting, None) or encodings.guess(wrong)
 
 
@@ -84,19 +84,19 @@ def _head(path: Path) -> bytes:
     try:
         with opened(path) as file:
             return file.read(2**12)
-    except _PARTS:
+    except _READ_ERRORS:
         return b""
 
 
 def _not_ascii(path: Path) -> list[bytes]:
-    """The first lines that are not ASCII, about `ENOUGH` bytes of them, the same line once."""
+    """The first lines that are not ASCII, about `ENOUGH_BYTES` bytes of them, the same line once."""
     found: dict[bytes, None] = {}
     size = 0
     for line in _lines(path):
         if line not in found and not line.isascii():
             found[line] = None
             size += len(line)
-            if size > ENOUGH:
+            if size > ENOUGH_BYTES:
                 break
     return list(found)
 
@@ -112,7 +112,7 @@ def _lines(path: Path) -> Iterator[bytes]:
                 *lines, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
                 yield from (line for line in lines if len(line) <= LONGEST_LINE)
                 rest = rest if len(rest) <= 2 * BLOCK else b""
-    except _PARTS:  # said with its line when the file is read
+    except _READ_ERRORS:  # said with its line when the file is read
         return
     if rest:
         yield rest
