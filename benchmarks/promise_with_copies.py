@@ -147,11 +147,11 @@ def _again(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
 
 def picture_table(raw: torch.Tensor) -> Embeddings:
     fields = torch.nn.functional.avg_pool2d(raw.float(), 8).flatten(1)
-    return table(fields, raw, [picture.tobytes() for picture in pictures.small(raw)])
+    return table(fields, raw, [picture.tobytes() for picture in pictures.thumbnails(raw)])
 
 
 def picture_finder(raw: torch.Tensor) -> Finder:
-    memory = {"contents": short(content(raw)), "pictures": pictures.small(raw)}
+    memory = {"contents": short(content(raw)), "pictures": pictures.thumbnails(raw)}
     return Finder(pictures.PictureCopies(memory), memory)
 
 

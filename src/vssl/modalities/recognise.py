@@ -102,7 +102,7 @@ def _of_lines(text: str, path: Path) -> str | None:
     delimiter = max(_DELIMITERS, key=lambda mark: min(line.count(mark) for line in shown[len(shown) // 2 :]))
     rows = list(csv.reader(shown, delimiter=delimiter))
     table = path.name.lower().removesuffix(path.suffix.lower() if path.suffix.lower() in COMPRESSED else "")
-    if table.endswith(index.LISTS) and any(cell.strip() == "path" for cell in rows[0]):
+    if table.endswith(index.LIST_SUFFIXES) and any(cell.strip() == "path" for cell in rows[0]):
         return "images"
     # Headers and preambles stand above; below, a table of numbers has numbers.
     cells = [cell.strip() for row in rows[len(rows) // 2 :] for cell in row]

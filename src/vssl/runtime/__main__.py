@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vssl.errors import VsslError
-from vssl.modalities.images.below import pictures_below
+from vssl.modalities.images.folder_listing import list_pictures
 from vssl.runtime.decider import load
 
 
@@ -51,7 +51,7 @@ def _files(data: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in data:
         if path.is_dir():
-            below = pictures_below(path)
+            below = list_pictures(path)
             found += [path / name for name in below.names]
             for note in below.notes:
                 print(f"Note on {path}: {note}", file=sys.stderr)

@@ -15,7 +15,7 @@ from vssl.modalities import encodings
 DELIMITERS = (",", ";", "\t", "|")
 MISSING = ["", "NA", "N/A", "null", "NULL"]
 NUMBER = r"^[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?$"
-NO_NUMBER = r"^[-+]?(nan|inf|infinity)$"
+NOT_FINITE = r"^[-+]?(nan|inf|infinity)$"
 
 
 def read_cells(path: Path) -> tuple[pa.Table, list[str]]:
@@ -48,7 +48,7 @@ def read_cells(path: Path) -> tuple[pa.Table, list[str]]:
     return _table(path, text, delimiter, _split(heading, delimiter)), remarks
 
 
-def typed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+def infer_type(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column as numbers, if all its cells are plain ones and different cells are different numbers; else as it is.
 
     So 007, 1E1, 1.10 beside 1.1, and dates stay text. NaN and infinite numbers among numbers are kept for a message.
@@ -57,7 +57,7 @@ def typed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     if pc.all(missing).as_py() in (True, None):
         return pa.chunked_array([pa.nulls(len(cells))])
     known = pc.if_else(missing, pa.scalar(None, pa.string()), cells)
-    bad = pc.match_substring_regex(known, NO_NUMBER, ignore_case=True)
+    bad = pc.match_substring_regex(known, NOT_FINITE, ignore_case=True)
     if not pc.all(pc.or_(pc.match_substring_regex(known, NUMBER), bad)).as_py():
         return cells
     whole = not pc.any(pc.or_(bad, pc.match_substring(known, "."))).as_py()

@@ -10,11 +10,11 @@ from vssl.errors import BrokenFileError, EmptyDataError
 from vssl.modalities import folders
 from vssl.modalities.folders import FileState
 from vssl.modalities.images import decode, masks
-from vssl.modalities.images.names import SUFFIXES, is_image, left_aside, passed_over
+from vssl.modalities.images.names import SUFFIXES, hidden_notes, is_image, skipped_notes
 
 
 @dataclass(frozen=True)
-class Below:
+class FolderListing:
     """Pictures in natural order.
 
     Attributes:
@@ -32,10 +32,10 @@ class Below:
     @property
     def notes(self) -> list[str]:
         """All that was left out."""
-        return [*self.remarks, *left_aside(self.ignored)]
+        return [*self.remarks, *skipped_notes(self.ignored)]
 
 
-def pictures_below(root: Path) -> Below:
+def list_pictures(root: Path) -> FolderListing:
     """The pictures of a folder, at any depth, without masks.
 
     Raises:
@@ -45,15 +45,15 @@ def pictures_below(root: Path) -> Below:
     found = folders.survey(root, is_image)
     order = folders.natural_order(found.names)
     names = [found.names[row] for row in order]
-    check_any(root, names, found.ignored)
-    aside, notes = masks.find(names, lambda row: read(root, names[row]))
+    check_not_empty(root, names, found.ignored)
+    aside, notes = masks.find_masks(names, lambda row: read(root, names[row]))
     kept = [place for place in range(len(order)) if place not in aside]
     states = [found.states[order[place]] for place in kept]
-    remarks = (*passed_over(found.hidden, found.links), *notes)
-    return Below([names[place] for place in kept], states, found.ignored, remarks)
+    remarks = (*hidden_notes(found.hidden, found.links), *notes)
+    return FolderListing([names[place] for place in kept], states, found.ignored, remarks)
 
 
-def check_any(source: Path, names: list[str], ignored: Mapping[str, int]) -> None:
+def check_not_empty(source: Path, names: list[str], ignored: Mapping[str, int]) -> None:
     """Refuse a source without pictures.
 
     Raises:

@@ -28,7 +28,7 @@ NATIVE = {
 
 
 @dataclass(frozen=True)
-class Layout:
+class PixelLayout:
     """How an opened file stores its values.
 
     Attributes:
@@ -46,10 +46,10 @@ class Layout:
     unsigned_32: bool = False
 
 
-PLAIN = {channels: Layout(8, channels) for channels in (1, 3)}
+PLAIN = {channels: PixelLayout(8, channels) for channels in (1, 3)}
 
 
-def layout(image: ImageFile.ImageFile, name: str) -> Layout:
+def pixel_layout(image: ImageFile.ImageFile, name: str) -> PixelLayout:
     """How an opened file stores its values, by its header.
 
     Raises:
@@ -61,7 +61,7 @@ def layout(image: ImageFile.ImageFile, name: str) -> Layout:
     bits = 16 if image.mode.startswith("I;16") else 32 if image.mode in ("I", "F") else 8
     raw = _raw(image)
     deep = raw.endswith((";16B", ";16L", ";16N")) and not image.mode.startswith("I")
-    plain = Layout(16 if deep else bits, 1 if grey or raw.startswith("LA") else 3, raw if deep else "")
+    plain = PixelLayout(16 if deep else bits, 1 if grey or raw.startswith("LA") else 3, raw if deep else "")
     return _tiff_layout(image, name, plain) if image.format == "TIFF" else plain
 
 
@@ -75,7 +75,7 @@ def _first(arguments: tuple[Any, ...] | str | None) -> str:
     return raw if isinstance(raw, str) else ""
 
 
-def _tiff_layout(image: ImageFile.ImageFile, name: str, plain: Layout) -> Layout:
+def _tiff_layout(image: ImageFile.ImageFile, name: str, plain: PixelLayout) -> PixelLayout:
     tags = image.tag_v2  # type: ignore[attr-defined]
     bits = max(tags.get(ExifTags.Base.BitsPerSample, (1,)))
     kind = max(tags.get(ExifTags.Base.SampleFormat, (UNSIGNED,)))
@@ -90,12 +90,12 @@ def _tiff_layout(image: ImageFile.ImageFile, name: str, plain: Layout) -> Layout
     if bits > 8 and plain.channels == 3 and tags.get(ExifTags.Base.PlanarConfiguration, 1) == 2:
         raise BrokenFileError(name, f"its {bits}-bit colours lie in separate planes; save it as PNG, or interleaved")
     wide = max(bits, plain.bits) if bits > 8 else plain.bits
-    return Layout(
+    return PixelLayout(
         wide, plain.channels, plain.raw, bits > 8 and inverted, image.mode == "I" and bits == 32 and kind == 1
     )
 
 
-def pair_of_bytes(image: ImageFile.ImageFile, raw: str, high: bool) -> None:
+def select_bytes(image: ImageFile.ImageFile, raw: str, high: bool) -> None:
     """Let an opened file of 16-bit colour be decoded to its high or to its low bytes, each as an image of 8 bits."""
     if raw.startswith("LA"):
         wanted = "RGBA"  # the four bytes of grey and transparency; both calls give the same
@@ -122,7 +122,7 @@ def native_order(image: ImageFile.ImageFile) -> None:
     ]
 
 
-def combine(high: Image.Image, low: Image.Image, raw: str) -> np.ndarray:
+def combine_bytes(high: Image.Image, low: Image.Image, raw: str) -> np.ndarray:
     """16-bit values, uint16 [H, W] or [H, W, 3], laid over black, from the images of their bytes."""
     upper, lower = np.asarray(high), np.asarray(low)
     if raw.startswith("LA"):
@@ -139,7 +139,7 @@ def combine(high: Image.Image, low: Image.Image, raw: str) -> np.ndarray:
     return values[..., 0] if values.shape[-1] == 1 else values
 
 
-def single_values(image: Image.Image, layout: Layout) -> np.ndarray:
+def single_values(image: Image.Image, layout: PixelLayout) -> np.ndarray:
     """The values [H, W] of a decoded grey image of 16 or 32 bits, bright ones large, transparent ones 0."""
     values = np.asarray(image)
     if layout.unsigned_32:

@@ -7,8 +7,15 @@ import zlib
 from collections.abc import Sequence
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"crx ": "raw camera"}
-STARTS = {
+CONTAINER_BRANDS = {
+    b"avif": "AVIF",
+    b"avis": "AVIF",
+    b"heic": "HEIC",
+    b"heix": "HEIC",
+    b"mif1": "HEIC",
+    b"crx ": "raw camera",
+}
+OTHER_FORMATS = {
     b"GIF8": "a GIF image",
     b"\0\0\0\x0cjP": "a JPEG 2000 image",
     b"\xff\x4f\xff\x51": "a JPEG 2000 image",
@@ -25,7 +32,7 @@ STARTS = {
     b"<!DOCTYPE html": "a web page",
     b"<html": "a web page",
 }
-NAMED = {
+READ_FORMATS = {
     "PNG": (b"\x89PNG",),
     "JPEG": (b"\xff\xd8",),
     "WebP": (b"RIFF",),
@@ -34,15 +41,15 @@ NAMED = {
 }
 
 
-def unknown(data: bytes, formats: Sequence[str]) -> str:
+def unknown_format_message(data: bytes, formats: Sequence[str]) -> str:
     """Why a file that Pillow does not open cannot be read, and what to do."""
     known = f"it is not an image of the formats {', '.join(formats)}"
-    if data[4:8] == b"ftyp" and (brand := BRANDS.get(data[8:12])):
+    if data[4:8] == b"ftyp" and (brand := CONTAINER_BRANDS.get(data[8:12])):
         return f"{known}, but a{'n' if brand == 'AVIF' else ''} {brand} image; save it as PNG or JPEG"
-    for start, kind in STARTS.items():
+    for start, kind in OTHER_FORMATS.items():
         if data.startswith(start):
             return f"{known}, but {kind}" + ("; save it as PNG or JPEG" if "image" in kind else "")
-    for kind, starts in NAMED.items():
+    for kind, starts in READ_FORMATS.items():
         if data.startswith(starts):
             return f"it is a damaged {kind} file, or one of a kind that is not read; save it as PNG of 8 or 16 bits"
     return known
