@@ -32,7 +32,7 @@ from PIL import Image
 
 from vssl.files import write_json
 from vssl.modalities import events, images, sensors
-from vssl.modalities.copies import Copies, Marks, content, short, spans_of
+from vssl.modalities.copies import CopyDetector, SampleMarks, content_hashes, hash_prefixes, window_spans
 from vssl.training.describe import machine, versions
 
 OUT = Path(__file__).parent / "results" / "copies.json"
@@ -89,26 +89,26 @@ PLANTS: dict[str, Callable[[Picture], Picture]] = {
 }
 
 
-def marks(modality: Any, source: Path) -> Marks:
+def marks(modality: Any, source: Path) -> SampleMarks:
     contents: list[str] = []
-    traces: list[bytes] = []
+    signatures: list[bytes] = []
     tables = []
     for chunk in modality.stream(source):
-        contents += content(chunk.raw)
-        traces += modality.traces(chunk)
+        contents += content_hashes(chunk.raw)
+        signatures += modality.signatures(chunk)
         tables.append(chunk.metadata)
-    return Marks(contents, traces, spans_of(pa.concat_tables(tables, promote_options="permissive")))
+    return SampleMarks(contents, signatures, window_spans(pa.concat_tables(tables, promote_options="permissive")))
 
 
-def trained(kind: ModuleType, source: Path, config: Any) -> tuple[Any, Copies]:
+def trained(kind: ModuleType, source: Path, config: Any) -> tuple[Any, CopyDetector]:
     """The modality and the finder, as a training leaves them behind."""
     modality = kind.build(config, kind.measure(source, config))
     dataset = modality.load(source)
-    known = short(content(dataset.batch(np.arange(len(dataset)))))
+    known = hash_prefixes(content_hashes(dataset.batch(np.arange(len(dataset)))))
     return modality, modality.copies({"contents": known, **modality.remember(dataset)})
 
 
-def called(copies: Copies, of: Marks) -> float:
+def called(copies: CopyDetector, of: SampleMarks) -> float:
     found = copies.seen(of)
     return float((found.exact | found.near).mean())
 

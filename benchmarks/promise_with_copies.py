@@ -38,7 +38,7 @@ from vssl.decisions.policy import EVERYTHING
 from vssl.decisions.thresholds import REJECT
 from vssl.files import write_json
 from vssl.modalities import sequences
-from vssl.modalities.copies import content, short
+from vssl.modalities.copies import content_hashes, hash_prefixes
 from vssl.modalities.images import copies as pictures
 from vssl.modalities.sensors import row_hashes as rows
 from vssl.scores import knn
@@ -106,14 +106,14 @@ def cut_series(rng: np.random.Generator, drawn: np.ndarray, copies: bool) -> tor
 
 def series_table(raw: torch.Tensor) -> Embeddings:
     spread, steps = raw.std(2), raw.diff(dim=2).std(2)
-    traces = [hashes.tobytes() for hashes in rows.hash_rows(raw.numpy(), np.ones(2))]
-    return table(torch.cat([raw.mean(2), spread.log(), steps.log()], 1), raw, traces)
+    signatures = [hashes.tobytes() for hashes in rows.hash_rows(raw.numpy(), np.ones(2))]
+    return table(torch.cat([raw.mean(2), spread.log(), steps.log()], 1), raw, signatures)
 
 
 def series_finder(raw: torch.Tensor) -> Finder:
-    traces = [hashes.tobytes() for hashes in rows.hash_rows(raw.numpy(), np.ones(2))]
-    memory = {"contents": short(content(raw)), **sequences.remember(traces, None, rows.MIN_RUN_ROWS)}
-    return Finder(sequences.SequenceCopies(memory), memory)
+    signatures = [hashes.tobytes() for hashes in rows.hash_rows(raw.numpy(), np.ones(2))]
+    memory = {"contents": hash_prefixes(content_hashes(raw)), **sequences.remember(signatures, None, rows.MIN_RUN_ROWS)}
+    return Finder(sequences.SequenceCopyDetector(memory), memory)
 
 
 def draw_pictures(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -151,14 +151,16 @@ def picture_table(raw: torch.Tensor) -> Embeddings:
 
 
 def picture_finder(raw: torch.Tensor) -> Finder:
-    memory = {"contents": short(content(raw)), "pictures": pictures.thumbnails(raw)}
-    return Finder(pictures.PictureCopies(memory), memory)
+    memory = {"contents": hash_prefixes(content_hashes(raw)), "pictures": pictures.thumbnails(raw)}
+    return Finder(pictures.PictureCopyDetector(memory), memory)
 
 
-def table(features: torch.Tensor, raw: torch.Tensor, traces: list[bytes]) -> Embeddings:
+def table(features: torch.Tensor, raw: torch.Tensor, signatures: list[bytes]) -> Embeddings:
     ids = pa.array([str(row) for row in range(len(raw))])
     columns = {"id": ids, "features": to_arrow(features.numpy()), "mean": to_arrow(features.numpy())}
-    return Embeddings(pa.table(columns | {"content": pa.array(content(raw)), "trace": pa.array(traces, pa.binary())}))
+    return Embeddings(
+        pa.table(columns | {"content": pa.array(content_hashes(raw)), "signature": pa.array(signatures, pa.binary())})
+    )
 
 
 KINDS = {

@@ -170,7 +170,7 @@ class Embeddings:
     [D] and `log_variance` [D], the posterior in the latent space; `ambiguity`, the mean log-variance in nats (higher:
     less determined); `patch_features`, what is where in an image: 8 x 8 directions of 32 dimensions, row by row, in
     127ths; `raw_descriptor`, the sample itself, coarsely; `content`, a hash of the raw sample, the same for the same
-    sample under any name; `trace`, by what it is known again where it was cut or saved in another way. Deterministic
+    sample under any name; `signature`, by which near-duplicates are found (cut or saved in another way). Deterministic
     methods have neither `log_variance` nor `ambiguity`, encoders without feature maps no `patch_features`, kinds of
     data without one no `raw_descriptor`. `disagreement`, how far the features of several views differ, and `elbo_gap`,
     how badly they explain each other, are there where views were compared. All further columns are the metadata of the
@@ -179,7 +179,7 @@ class Embeddings:
 
     COLUMNS = (
         *("id", "features", "mean", "log_variance", "ambiguity", "patch_features", "raw_descriptor", "content"),
-        *("trace", "disagreement", "elbo_gap"),
+        *("signature", "disagreement", "elbo_gap"),
     )
 
     def __init__(self, table: pa.Table) -> None:

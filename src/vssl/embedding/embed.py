@@ -27,7 +27,7 @@ from torch import Tensor
 from vssl.errors import ConfigError, DataError, TooManyBrokenError
 from vssl.files import atomic, write_json
 from vssl.modalities.base import Chunk, Contents
-from vssl.modalities.copies import content
+from vssl.modalities.copies import content_hashes
 from vssl.run import Run
 from vssl.stats.blocks import by_blocks
 from vssl.training import devices
@@ -305,8 +305,8 @@ def _table(model: Model, chunk: Chunk, pairs: int) -> pa.Table:
         raise DataError(f"The metadata column {clash[0]!r} has a name that embeddings need themselves: rename it.")
     columns = embed_raw(model, chunk.raw, pairs)
     arrays = {"id": pa.array(chunk.ids, pa.string())} | {name: to_arrow(values) for name, values in columns.items()}
-    arrays["content"] = pa.array(content(chunk.raw), pa.string())
-    arrays["trace"] = pa.array(model.modality.traces(chunk), pa.binary())
+    arrays["content"] = pa.array(content_hashes(chunk.raw), pa.string())
+    arrays["signature"] = pa.array(model.modality.signatures(chunk), pa.binary())
     return pa.table(arrays | {name: chunk.metadata[name] for name in chunk.metadata.column_names})
 
 

@@ -10,7 +10,7 @@ import onnx
 import pyarrow as pa
 import torch
 
-from vssl.modalities.copies import content
+from vssl.modalities.copies import content_hashes
 from vssl.runtime.sessions import outputs, session
 from vssl.types import Embeddings, to_arrow
 
@@ -34,6 +34,6 @@ class Encoded:
         stacked = torch.stack(raw)
         found = self(stacked.numpy())
         columns = {name: to_arrow(found[name]) for name in found if name in (*Embeddings.COLUMNS, *kept)}
-        columns |= {"id": pa.array(names), "content": pa.array(content(stacked))}
+        columns |= {"id": pa.array(names), "content": pa.array(content_hashes(stacked))}
         kept = tuple(name for name in kept if name not in columns)
         return Embeddings(pa.table(columns | {name: pa.array([row[name] for row in rows]) for name in kept}))

@@ -21,7 +21,7 @@ from vssl.decisions.policy import BANK, DEFECT, NORMAL, Binding, Policy, Referen
 from vssl.errors import ExportError
 from vssl.exporting.encoded import Encoded
 from vssl.modalities.base import Modality
-from vssl.modalities.copies import content
+from vssl.modalities.copies import content_hashes
 from vssl.scores.base import pairs_of
 from vssl.types import Embeddings
 
@@ -62,7 +62,7 @@ def _again(modality: Modality, samples: Embeddings) -> Iterator[tuple[str, torch
     for source in dict.fromkeys(sources):
         wanted = {name for name, place in zip(samples.ids, sources, strict=True) if place == source}
         for name, raw, metadata in modality.find(source, wanted):
-            if content(raw[None])[0] == known[name]:
+            if content_hashes(raw[None])[0] == known[name]:
                 del known[name]
                 yield name, raw, metadata
     if known:

@@ -24,7 +24,7 @@ from torch import Tensor
 from vssl.config import name_of
 from vssl.encoders.base import Decoder
 from vssl.errors import ConfigError
-from vssl.modalities.copies import Copies, Memory
+from vssl.modalities.copies import CopyDetector, Memory
 from vssl.modalities.unreadable import Unreadable
 from vssl.types import View
 
@@ -59,14 +59,15 @@ class Chunk:
     """Consecutive samples of a stream, as `Modality.eval_view` takes them, and what was broken between them.
 
     Attributes:
-        traces: By what each is known again, where that does not follow from the raw sample; see `Modality.traces`.
+        signatures: By what near-duplicates are found, where that does not follow from the raw sample; see
+            `Modality.signatures`.
     """
 
     ids: Sequence[str]
     metadata: pa.Table
     raw: Tensor
     broken: Sequence[Unreadable]
-    traces: Sequence[bytes] = ()
+    signatures: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ class Modality(ABC):
         """Sentences for a person on how `source` is read: what it was recognised as, and what is left out of it."""
         return []
 
-    def traces(self, chunk: Chunk) -> Sequence[bytes]:
+    def signatures(self, chunk: Chunk) -> Sequence[bytes]:
         """By what each sample is known again, wherever it was cut and however it was saved; none: by its content."""
         return [b""] * len(chunk.ids)
 
@@ -165,7 +166,7 @@ class Modality(ABC):
         """What is kept of the training to know its samples again: a few bytes each."""
         return {}
 
-    def copies(self, memory: Memory) -> Copies | None:
+    def copies(self, memory: Memory) -> CopyDetector | None:
         """Finds samples again, by what `remember` kept; None where only the same content is the same sample."""
         return None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
-from vssl.modalities import spans
+from vssl.modalities import lengths
 from vssl.modalities.data_summary import DataSummary
 from vssl.modalities.encodings import is_known
 from vssl.modalities.events.regexes import compile_setting
@@ -66,8 +66,8 @@ class Config:
     max_broken: float = 0.01
 
     def __post_init__(self) -> None:
-        window, stride = spans.parse(self.window, "window"), spans.parse(self.stride or self.window, "stride")
-        if window.seconds != stride.seconds:
+        window, stride = lengths.parse(self.window, "window"), lengths.parse(self.stride or self.window, "stride")
+        if window.is_time != stride.is_time:
             raise ConfigError(f"--window {self.window} and --stride {self.stride} must both be lines, or both time.")
         if stride.size > window.size:
             raise ConfigError(f"--stride {self.stride} is longer than --window {self.window}: lines would be lost.")

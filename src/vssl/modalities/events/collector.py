@@ -40,13 +40,13 @@ class Sample:
         id: Unique within its source.
         codes: The stamp, then tokens and codes of the gaps before them; n is at most L.
         metadata: Where it stood, how many events it had, its label: what training never reads.
-        trace: 8 bytes of hash of each of its lines; see `Modality.traces`.
+        signature: 8 bytes of hash of each of its lines; see `Modality.signatures`.
     """
 
     id: str
     codes: Int16[np.ndarray, "2 S+n"]
     metadata: Mapping[str, Any]
-    trace: bytes = b""
+    signature: bytes = b""
 
 
 def log_code(value: float) -> int:

@@ -60,12 +60,12 @@ def _size(path: Path) -> int:
 @lru_cache(maxsize=4096)
 def _of(path: Path, _state: tuple[int, int], forced: str, known: tuple[str, ...]) -> str:
     head = _head(path)
-    if marked := encodings.mark(head):
+    if marked := encodings.byte_order_mark(head):
         return marked[0]
     if b"\0" in (head := _ZEROS.sub(b"", head)):
         if forced.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
             return forced
-        if wide := encodings.without_mark(head):
+        if wide := encodings.detect_wide(head):
             return wide
         raise BrokenFileError(
             str(path), "it holds zero bytes and is no UTF-16 either, so it is no text: a binary file. Take it away."
@@ -73,10 +73,10 @@ def _of(path: Path, _state: tuple[int, int], forced: str, known: tuple[str, ...]
     lines = _not_ascii(path)
     if forced:
         # What a service was sent is written as UTF-8, whatever the logs are; no other text is valid by chance.
-        return "utf-8" if encodings.readable(lines, "utf-8") == 1 else forced
+        return "utf-8" if encodings.readable_share(lines, "utf-8") == 1 else forced
     text = [line for line in lines if len(set(_BINARY.findall(line))) < MAX_CONTROLS]
     wrong = encodings.not_utf_8(text) if 2 * len(text) > len(lines) else []
-    fitting = (name for name in known if wrong and encodings.readable(wrong, name) >= MIN_READABLE)
+    fitting = (name for name in known if wrong and encodings.readable_share(wrong, name) >= MIN_READABLE)
     return next(fitting, None) or encodings.guess(wrong)
 
 

@@ -61,7 +61,7 @@ def find_logs(source: str | Path) -> list[LogFile]:
     names, _, ignored = folders.scan(path, is_log)
     if not names:
         known = " ".join((*SUFFIXES, *COMPRESSED))
-        raise EmptyDataError(f"There is no log file in {path}: looked for {known}; {folders.others(ignored)}.")
+        raise EmptyDataError(f"There is no log file in {path}: looked for {known}; {folders.describe_others(ignored)}.")
     return [LogFile(name, path / name) for name in sorted(names, key=_rotation_order)]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from vssl.modalities.events.collector import Collector, Sample
 from vssl.modalities.events.files import LogFile, Tally, log_name
 from vssl.modalities.events.lines import Line
-from vssl.modalities.spans import Span
+from vssl.modalities.lengths import Length
 from vssl.modalities.unreadable import Unreadable
 
 UNIQUE_DIGITS = 16
@@ -78,7 +78,9 @@ def is_globally_unique(name: str) -> bool:
     return sum(len(number) for number in numbers if not _DATE.fullmatch(number)) >= UNIQUE_DIGITS
 
 
-def by_lines(sources: Iterator[LogLines], tokens: Tokens, length: int, window: Span, stride: Span) -> Iterator[Item]:
+def by_lines(
+    sources: Iterator[LogLines], tokens: Tokens, length: int, window: Length, stride: Length
+) -> Iterator[Item]:
     """Windows of so many lines, none across the border of two files; the last one ends where its file ends."""
     size, step = int(window.size), int(stride.size)
     for file, lines in sources:

@@ -22,7 +22,7 @@ from vssl.errors import DataError
 from vssl.files import atomic
 from vssl.modalities import sequences
 from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
-from vssl.modalities.copies import Memory, spans_of
+from vssl.modalities.copies import Memory, window_spans
 from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, notes, views
 from vssl.modalities.events.collector import CODES_PER_DOUBLING, CONTENT_HASH_COLUMNS, FIRST_TEMPLATE, UNKNOWN, Sample
 from vssl.modalities.events.files import LogFile, Tally, find_logs, fingerprint, skipped_files
@@ -72,9 +72,9 @@ class EventModality(Modality):
         ids = [name for chunk in chunks for name in chunk.ids]
         state = fingerprint(files)
         self._samples[state], self._tallies[state] = done, tally
-        traces = [trace for chunk in chunks for trace in chunk.traces]
+        signatures = [signature for chunk in chunks for signature in chunk.signatures]
         about = pa.concat_tables([chunk.metadata for chunk in chunks])
-        return Sessions(raw, ids, about, state, broken, traces)
+        return Sessions(raw, ids, about, state, broken, signatures)
 
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
         return self._chunks(find_logs(source), start, size)
@@ -100,19 +100,19 @@ class EventModality(Modality):
         self.contents(source)  # read once, if it was not yet
         return notes.notes(self.spec.reading, self._tallies[fingerprint(find_logs(source))], skipped_files(source))
 
-    def traces(self, chunk: Chunk) -> Sequence[bytes]:
-        return chunk.traces
+    def signatures(self, chunk: Chunk) -> Sequence[bytes]:
+        return chunk.signatures
 
     def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
         sessions, reading = cast(Sessions, dataset), self.spec.reading
-        spans = spans_of(sessions.metadata)
+        spans = window_spans(sessions.metadata)
         if spans is None and reading.format != "sessions" and not reading.session:
             source, first, last = (sessions.metadata[name].to_pylist() for name in ("source", "first", "last"))
             spans = [(name, row, stop + 1) for name, row, stop in zip(source, first, last, strict=True)]
-        return sequences.remember(sessions.traces, spans, 1)
+        return sequences.remember(sessions.signatures, spans, 1)
 
-    def copies(self, memory: Memory) -> sequences.SequenceCopies:
-        return sequences.SequenceCopies(memory)
+    def copies(self, memory: Memory) -> sequences.SequenceCopyDetector:
+        return sequences.SequenceCopyDetector(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Events]:
         drawn = [views.draw(len(raw), self.spec.length, generator) for _ in range(2)]
@@ -177,8 +177,8 @@ class EventModality(Modality):
         samples = [item for item in held if isinstance(item, Sample)]
         broken = [item for item in held if isinstance(item, Unreadable)]
         raw = torch.from_numpy(pad_samples(samples, self.spec.length))
-        ids, traces = [item.id for item in samples], [item.trace for item in samples]
-        return Chunk(ids, self._metadata(samples, files), raw, broken, traces)
+        ids, signatures = [item.id for item in samples], [item.signature for item in samples]
+        return Chunk(ids, self._metadata(samples, files), raw, broken, signatures)
 
     def _metadata(self, samples: Sequence[Sample], files: Sequence[LogFile]) -> pa.Table:
         clock = self.spec.reading.clock
@@ -201,14 +201,14 @@ class Sessions:
         metadata: pa.Table,
         fingerprint: str,
         broken: Sequence[Unreadable],
-        traces: Sequence[bytes],
+        signatures: Sequence[bytes],
     ) -> None:
         self.raw = raw
         self.ids = ids
         self.metadata = metadata
         self.fingerprint = fingerprint
         self.broken: Sequence[Unreadable] = broken
-        self.traces = traces
+        self.signatures = signatures
 
     def __len__(self) -> int:
         return len(self.raw)
@@ -217,4 +217,4 @@ class Sessions:
         return self.raw[torch.from_numpy(rows).to(self.raw.device)]
 
     def to(self, device: torch.device) -> Sessions:
-        return Sessions(self.raw.to(device), self.ids, self.metadata, self.fingerprint, self.broken, self.traces)
+        return Sessions(self.raw.to(device), self.ids, self.metadata, self.fingerprint, self.broken, self.signatures)

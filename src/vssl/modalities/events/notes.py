@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from vssl.modalities import folders, spans
+from vssl.modalities import folders, lengths
 from vssl.modalities.events import ParserSpec
 from vssl.modalities.events.files import Tally
 from vssl.modalities.events.line_counts import utc_text
@@ -33,9 +33,8 @@ def notes(reading: ParserSpec, tally: Tally, aside: Mapping[str, int]) -> list[s
             "name, NAME@FILE. If they belong together, put the lines of these logs into one file."
         )
     if aside:
-        found.append(
-            f"Files that are not read, as they have no suffix of a log: {folders.others(aside).partition(': ')[2]}."
-        )
+        suffixes = folders.count_text(aside)
+        found.append(f"Files that are not read, as they have no suffix of a log: {suffixes}.")
     return [sentence for sentence in found if sentence]
 
 
@@ -103,7 +102,7 @@ def _times(reading: ParserSpec, tally: Tally) -> list[str]:
     found = []
     missing = tally.lines - tally.stamped
     if reading.clock and tally.lines and missing > NOTABLE_SHARE * tally.lines:
-        late = "" if spans.parse(reading.window, "window").seconds else ", so their pauses are not seen"
+        late = "" if lengths.parse(reading.window, "window").is_time else ", so their pauses are not seen"
         found.append(
             f"{missing:,} of {tally.lines:,} lines have no time stamp at that place: they are as late as the line "
             f"before{late}."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from vssl.errors import DataError, EmptyDataError
-from vssl.modalities import spans
+from vssl.modalities import lengths
 from vssl.modalities.events import Config, ParserSpec, file_encodings, formats, grouping, time_windows
 from vssl.modalities.events.files import LogFile, RawLine, Tally, log_name, read_lines
 from vssl.modalities.events.grouping import Item, LogLines, Tokens
@@ -85,7 +85,7 @@ def _detect_timestamps(
 
 
 def _check_timestamps(reading: ParserSpec, found: Sequence[Stretch], config: Config, clock: TimestampLayout) -> None:
-    by_time = spans.parse(reading.window, "window").seconds and not reading.session and reading.format != "sessions"
+    by_time = lengths.parse(reading.window, "window").is_time and not reading.session and reading.format != "sessions"
     first = found[0]
     if config.time_field and reading.format == "jsonl" and not clock.format:
         raise DataError(
@@ -129,7 +129,7 @@ def read_samples(
     if reading.session:
         return grouping.by_key(sources, tokens, length, tally)
     window, stride = _steps(reading)
-    if window.seconds:
+    if window.is_time:
         return time_windows.by_time(sources, tokens, length, window, stride)
     return grouping.by_lines(sources, tokens, length, window, stride)
 
@@ -154,14 +154,14 @@ def _without_header(read: Iterator[RawLine], header: str) -> Iterator[RawLine]:
     yield from read
 
 
-def overlapping_window(reading: ParserSpec) -> spans.Span | None:
+def overlapping_window(reading: ParserSpec) -> lengths.Length | None:
     """The length of the windows where they overlap, and None where they do not, or where there are sessions."""
     window, stride = _steps(reading)
     return None if reading.format == "sessions" or reading.session or stride.size >= window.size else window
 
 
-def _steps(reading: ParserSpec) -> tuple[spans.Span, spans.Span]:
-    return spans.parse(reading.window, "window"), spans.parse(reading.stride, "stride")
+def _steps(reading: ParserSpec) -> tuple[lengths.Length, lengths.Length]:
+    return lengths.parse(reading.window, "window"), lengths.parse(reading.stride, "stride")
 
 
 def make_parser(reading: ParserSpec, keep: tuple[str, ...] = ()) -> Parser:

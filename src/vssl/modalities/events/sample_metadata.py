@@ -10,7 +10,7 @@ from vssl.errors import DataError
 from vssl.files import COMPRESSED
 from vssl.modalities.events.collector import Sample
 from vssl.modalities.events.files import LogFile
-from vssl.modalities.spans import Span
+from vssl.modalities.lengths import Length
 
 COLUMNS = {
     "source": pa.string(),
@@ -57,7 +57,7 @@ def _stem(name: str) -> str:
 
 
 def metadata_table(
-    samples: Sequence[Sample], labels: list[str | None] | None, keep: Sequence[str], clock: bool, window: Span | None
+    samples: Sequence[Sample], labels: list[str | None] | None, keep: Sequence[str], clock: bool, window: Length | None
 ) -> pa.Table:
     """One row a sample.
 
@@ -85,9 +85,9 @@ def metadata_table(
     return pa.table(columns)
 
 
-def _window(item: Sample, window: Span) -> tuple[str, int, int, str]:
+def _window(item: Sample, window: Length) -> tuple[str, int, int, str]:
     source, first, last = (item.metadata[name] for name in ("source", "first", "last"))
-    place = (item.metadata["time"] or 0) if window.seconds else first - 1
+    place = (item.metadata["time"] or 0) if window.is_time else first - 1
     return source, first, last + 1, f"{source}#{int(place // (WINDOWS_PER_BLOCK * window.size))}"
 
 

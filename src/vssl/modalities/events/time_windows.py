@@ -11,7 +11,7 @@ from vssl.modalities.events.files import LogFile
 from vssl.modalities.events.grouping import Item, LogLines, Tokens, window_name
 from vssl.modalities.events.lines import Line
 from vssl.modalities.events.timestamps import SLACK_S
-from vssl.modalities.spans import Span
+from vssl.modalities.lengths import Length
 from vssl.modalities.unreadable import Unreadable
 
 LOOKAHEAD_LINES = 32  # lines with a stamp in which a clock that strayed must have come back
@@ -22,7 +22,7 @@ REMEDY = (
 )
 
 
-def by_time(sources: Iterator[LogLines], tokens: Tokens, length: int, window: Span, stride: Span) -> Iterator[Item]:
+def by_time(sources: Iterator[LogLines], tokens: Tokens, length: int, window: Length, stride: Length) -> Iterator[Item]:
     """Windows of so much time from each file's first line on; those without a line give no sample.
 
     A line without a time is as late as the one before. So is one whose stamp strays: the clock comes back behind it. A

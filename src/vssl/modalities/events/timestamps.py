@@ -15,7 +15,7 @@ from vssl.modalities.events.timestamp_formats import FORMATS, Format, YearRollov
 
 MAX_CHARS = 300  # characters of a line
 MAX_WORDS, MAX_PREFIX, MAX_POSITIONS = 12, 24, 8
-MIN_SHARE = 0.5  # share of the lines that have a stamp; behind it stack traces may be longer than the log
+MIN_SHARE = 0.5  # share of the lines that have a stamp; behind it stack signatures may be longer than the log
 MIN_SHARE_RISING = 0.05  # the same, where the stamps open their lines and only ever rise
 AS_GOOD = 0.9
 NEARLY_ALL = 0.9

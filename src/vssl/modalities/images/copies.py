@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from vssl.modalities.base import Dataset
-from vssl.modalities.copies import ExactCopies, Found, Marks, Memory
+from vssl.modalities.copies import CopyMatches, ExactCopyDetector, Memory, SampleMarks
 
 THUMBNAIL_PIXELS = 1024
 """Of the small pictures, at most."""
@@ -69,26 +69,26 @@ def remember(dataset: Dataset) -> dict[str, np.ndarray]:
     return {"pictures": np.concatenate(parts)}
 
 
-class PictureCopies:
+class PictureCopyDetector:
     """Knows pictures again by what `remember` kept of the training."""
 
     doubts: Sequence[str] = ()
 
     def __init__(self, memory: Memory) -> None:
-        self._exact = ExactCopies(memory)
+        self._exact = ExactCopyDetector(memory)
         self._training = memory["pictures"]
 
-    def seen(self, marks: Marks) -> Found:
+    def seen(self, marks: SampleMarks) -> CopyMatches:
         exact = self._exact.seen(marks).exact
         near = _has_match(self._matches(self._of(marks), self._training))
-        return Found(exact, near & ~exact)
+        return CopyMatches(exact, near & ~exact)
 
-    def among(self, marks: Marks, others: Marks) -> Found:
+    def among(self, marks: SampleMarks, others: SampleMarks) -> CopyMatches:
         exact = self._exact.among(marks, others).exact
         near = _has_match(self._matches(self._of(marks), self._of(others)))
-        return Found(exact, near & ~exact)
+        return CopyMatches(exact, near & ~exact)
 
-    def first(self, marks: Marks) -> Int[np.ndarray, " N"]:
+    def first(self, marks: SampleMarks) -> Int[np.ndarray, " N"]:
         pictures, count = self._of(marks), len(marks)
         if not count:
             return np.empty(0, int)
@@ -100,8 +100,8 @@ class PictureCopies:
         cluster = connected_components(graph, directed=False)[1]
         return np.unique(cluster, return_index=True)[1][cluster]
 
-    def _of(self, marks: Marks) -> UInt8[np.ndarray, "N h w"]:
-        flat = np.frombuffer(b"".join(marks.traces), np.uint8)
+    def _of(self, marks: SampleMarks) -> UInt8[np.ndarray, "N h w"]:
+        flat = np.frombuffer(b"".join(marks.signatures), np.uint8)
         # A copy, as torch warns of arrays that are read-only.
         return flat.copy().reshape(len(marks), *self._training.shape[1:])
 

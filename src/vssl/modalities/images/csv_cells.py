@@ -31,7 +31,7 @@ def read_cells(path: Path) -> tuple[pa.Table, list[str]]:
     except OSError as error:
         raise DataError(f"The list {path} cannot be read: {error.strerror}.") from error
     # What no encoding fits is refused at its first row that is no UTF-8.
-    encoding, mark = encodings.recognise(data) or ("utf-8", 0)
+    encoding, mark = encodings.detect(data) or ("utf-8", 0)
     try:
         text = data[mark:].decode(encoding)
     except UnicodeDecodeError as error:

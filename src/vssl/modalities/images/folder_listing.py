@@ -42,7 +42,7 @@ def list_pictures(root: Path) -> FolderListing:
         DataError: A folder cannot be listed, or a name is not UTF-8.
         EmptyDataError: There is none.
     """
-    found = folders.survey(root, is_image)
+    found = folders.list_files(root, is_image)
     order = folders.natural_order(found.names)
     names = [found.names[row] for row in order]
     check_not_empty(root, names, found.ignored)
@@ -61,7 +61,7 @@ def check_not_empty(source: Path, names: list[str], ignored: Mapping[str, int]) 
     """
     if not names:
         known = " ".join(SUFFIXES)
-        raise EmptyDataError(f"There is no image in {source}: looked for {known}; {folders.others(ignored)}.")
+        raise EmptyDataError(f"There is no image in {source}: looked for {known}; {folders.describe_others(ignored)}.")
 
 
 def read(root: Path, name: str) -> bytes:

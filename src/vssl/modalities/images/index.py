@@ -153,7 +153,7 @@ def open_index(source: str | Path, label_from: Literal["none", "folder"] = "none
     elif path.suffix.lower() in SUFFIXES:
         folders.check_name(path.parent, path.name)
         index = multipage.split_pages(
-            _on_disk(path, path.parent, [path.name], [folders.state(path.stat())], {}), _pages_on_disk
+            _on_disk(path, path.parent, [path.name], [folders.file_state(path.stat())], {}), _pages_on_disk
         )
     else:
         known = " ".join((*SUFFIXES, *LIST_SUFFIXES, *archives.SUFFIXES))
@@ -264,7 +264,7 @@ def _check_below(path: Path, folder: str, inside: list[str], names: list[str]) -
 
 
 def _archive_remarks(path: Path, table: pa.Table, names: list[str]) -> tuple[str, ...]:
-    hidden = [name for name in names if is_image(name) and folders.is_hidden(name) and not folders.is_litter(name)]
+    hidden = [name for name in names if is_image(name) and folders.is_hidden(name) and not folders.is_system_file(name)]
     encoding = (table.schema.metadata or {}).get(b"encoding", b"").decode()
     if not encoding or encoding == "cp437":
         return tuple(hidden_notes(hidden, []))

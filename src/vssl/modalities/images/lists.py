@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vssl.errors import DataError
-from vssl.modalities.folders import FileState, state
+from vssl.modalities.folders import FileState, file_state
 from vssl.modalities.images import csv_cells, tiff
 
 
@@ -107,7 +107,7 @@ def file_states(source: Path, names: list[str]) -> list[FileState]:
         if status is None or not stat.S_ISREG(status.st_mode):
             missing.append(f"row {row}: {name}")
         else:
-            states.append(state(status))
+            states.append(file_state(status))
     if missing:
         raise DataError(
             f"{source}: {len(missing)} of {len(names)} files are missing: {'; '.join(missing[:5])}. "

@@ -105,14 +105,14 @@ class ImageModality(Modality):
     def notes(self, source: str | Path) -> list[str]:
         return notes(self._index(source), self.spec.canvas)
 
-    def traces(self, chunk: Chunk) -> list[bytes]:
+    def signatures(self, chunk: Chunk) -> list[bytes]:
         return [picture.tobytes() for picture in copies.thumbnails(chunk.raw)]
 
     def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
         return copies.remember(dataset)
 
-    def copies(self, memory: Memory) -> copies.PictureCopies:
-        return copies.PictureCopies(memory)
+    def copies(self, memory: Memory) -> copies.PictureCopyDetector:
+        return copies.PictureCopyDetector(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Images]:
         views = []

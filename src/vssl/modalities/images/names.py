@@ -39,7 +39,7 @@ def skipped_notes(ignored: Mapping[str, int]) -> list[str]:
         return []
     foreign = [kind for kind in ignored if kind in UNSUPPORTED]
     advice = f" Save pictures such as {foreign[0]} as PNG or JPEG to have them read." if foreign else ""
-    return [f"Files left aside because of their suffix: {folders.counted(ignored)}.{advice}"]
+    return [f"Files left aside because of their suffix: {folders.count_text(ignored)}.{advice}"]
 
 
 def hidden_notes(hidden: list[str], links: list[str]) -> list[str]:

@@ -27,13 +27,13 @@ def names(members: Sequence[ZipInfo]) -> tuple[list[str], str | None]:
         name: known for info in members if (name := info.orig_filename) in raw and (known := _told(info, raw[name]))
     }
     unknown = [data for name, data in raw.items() if not data.isascii() and name not in told]
-    encoding = encodings.guess(unknown, encodings.ZIP) if unknown else None
+    encoding = encodings.guess(unknown, encodings.ZIP_ENCODINGS) if unknown else None
 
     def meant(name: str) -> str:
         if name in told:
             return told[name]
         # A name that another computer added keeps what the format says, the code page 437.
-        is_guessed = encoding and name in raw and encodings.readable([raw[name]], encoding) == 1
+        is_guessed = encoding and name in raw and encodings.readable_share([raw[name]], encoding) == 1
         return raw[name].decode(encoding) if encoding and is_guessed else name
 
     found = [meant(info.orig_filename).replace("\\", "/") for info in members]

@@ -163,11 +163,11 @@ def _lines(text: str) -> list[str]:
 
 
 def _encoding(sample: bytes, reading: ReadOptions, name: str) -> tuple[str, int]:
-    found = encodings.recognise(sample)
+    found = encodings.detect(sample)
     if reading.encoding:
         encoding = codecs.lookup(reading.encoding).name
         # A byte order mark is no part of the first name.
-        marked = encodings.mark(sample)
+        marked = encodings.byte_order_mark(sample)
         return marked if marked and marked[0].startswith(encoding) else (encoding, 0)
     if found is None:
         raise BrokenFileError(name, "its encoding was not recognised: name it with --encoding, such as cp932")

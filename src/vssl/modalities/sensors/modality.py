@@ -117,14 +117,14 @@ class SensorModality(Modality):
         about_tables = notes.table_notes(source, self.spec, self._layout, found)
         return [*about_tables, *missing_channels.notes(self.spec, found), *channel_notes.notes(self.spec)]
 
-    def traces(self, chunk: Chunk) -> list[bytes]:
+    def signatures(self, chunk: Chunk) -> list[bytes]:
         return [rows.tobytes() for rows in row_hashes.hash_rows(chunk.raw.numpy(), np.array(self.spec.scale))]
 
     def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
         return row_hashes.remember(dataset, np.array(self.spec.scale))
 
-    def copies(self, memory: Memory) -> sequences.SequenceCopies:
-        return sequences.SequenceCopies(memory)
+    def copies(self, memory: Memory) -> sequences.SequenceCopyDetector:
+        return sequences.SequenceCopyDetector(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Series]:
         plain, strengths = self.eval_view(raw), PRESETS[self.config.views]()

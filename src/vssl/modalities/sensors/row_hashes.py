@@ -7,8 +7,8 @@ from jaxtyping import Float, Float64, UInt64
 
 from vssl.modalities import sequences
 from vssl.modalities.base import Dataset
-from vssl.modalities.copies import spans_of
-from vssl.modalities.sequences import mixed
+from vssl.modalities.copies import window_spans
+from vssl.modalities.sequences import mix_hashes
 
 MIN_RUN_ROWS = 8
 """Rows of a run, at least."""
@@ -24,14 +24,14 @@ def hash_rows(raw: Float64[np.ndarray, "B C T"], scale: Float[np.ndarray, " C"])
     whole = np.where(np.isfinite(raw), np.nan_to_num(steps), UNKNOWN).astype(np.int64).view(np.uint64)
     hashes = np.zeros((len(raw), raw.shape[2]), np.uint64)
     for channel in range(raw.shape[1]):
-        hashes = mixed(hashes, whole[:, channel])
+        hashes = mix_hashes(hashes, whole[:, channel])
     return hashes
 
 
 def remember(dataset: Dataset, scale: Float[np.ndarray, " C"]) -> dict[str, np.ndarray]:
     """What is kept of training windows; see `sequences.remember`."""
-    traces: list[bytes] = []
+    signatures: list[bytes] = []
     for first in range(0, len(dataset), BATCH):
         raw = dataset.batch(np.arange(first, min(first + BATCH, len(dataset))))
-        traces += [hashes.tobytes() for hashes in hash_rows(raw.numpy(), scale)]
-    return sequences.remember(traces, spans_of(dataset.metadata), MIN_RUN_ROWS)
+        signatures += [hashes.tobytes() for hashes in hash_rows(raw.numpy(), scale)]
+    return sequences.remember(signatures, window_spans(dataset.metadata), MIN_RUN_ROWS)

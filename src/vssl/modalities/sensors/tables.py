@@ -58,7 +58,9 @@ def files_of(source: str | Path) -> list[Path]:
     names, _, ignored = folders.scan(source, _is_series)
     if not names:
         known = " ".join((*CSV_SUFFIXES, *PARQUET_SUFFIXES))
-        raise EmptyDataError(f"There are no series in {source}: looked for {known}; {folders.others(ignored)}.")
+        raise EmptyDataError(
+            f"There are no series in {source}: looked for {known}; {folders.describe_others(ignored)}."
+        )
     return sorted(source / name for name in names)
 
 
@@ -75,7 +77,7 @@ def name_in(source: str | Path, file: Path) -> str:
 def file_state(file: Path) -> tuple[str, int, int]:
     """What changes when a file does; one that cannot be looked at is said to be broken when it is read."""
     try:
-        return str(file), *folders.state(file.stat())
+        return str(file), *folders.file_state(file.stat())
     except OSError:
         return str(file), *folders.DANGLING
 

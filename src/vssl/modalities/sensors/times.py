@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from vssl.errors import BrokenFileError, ConfigError
+from vssl.modalities.lengths import parse
 from vssl.modalities.sensors.calendar_time import Times
-from vssl.modalities.spans import parse
 
 STEP_ROWS = 200_000
 """Of a long series so many rows tell the usual step."""
@@ -24,7 +24,7 @@ def duration_s(text: str, setting: str) -> float:
         ConfigError: It is none, or has no unit.
     """
     span = parse(text, setting)
-    if not span.seconds:
+    if not span.is_time:
         raise ConfigError(f"--{setting} {text!r}: add the unit of the time, such as {text}s.")
     return span.size
 
@@ -36,7 +36,7 @@ def length_in_rows(text: str, setting: str, step_s: float | None) -> int:
         ConfigError: A time, where there are no times, or less than a row.
     """
     span = parse(text, setting)
-    if not span.seconds:
+    if not span.is_time:
         return int(span.size)
     if step_s is None:
         raise ConfigError(f"--{setting} {text}: the series have no times; give a number of rows.")

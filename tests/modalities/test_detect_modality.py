@@ -12,7 +12,7 @@ from PIL import Image
 
 from vssl import api
 from vssl.errors import DataError
-from vssl.modalities.recognise import advice, kinds
+from vssl.modalities.detect_modality import advice, count_kinds
 
 
 def numbers(rows: int = 50, mark: str = ",", decimal: str = ".") -> str:
@@ -57,7 +57,7 @@ WRITE: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_kind_of_data_is_recognised(tmp_path: Path, what: str) -> None:
     write, expected = WRITE[what]
     write(tmp_path)
-    assert set(kinds(tmp_path)) == ({expected} if expected else set())
+    assert set(count_kinds(tmp_path)) == ({expected} if expected else set())
 
 
 @pytest.mark.parametrize("what", [what for what, (_, kind) in WRITE.items() if kind])

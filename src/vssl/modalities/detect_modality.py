@@ -18,7 +18,7 @@ from vssl.modalities.events import files as logs
 from vssl.modalities.images import archives, index
 from vssl.modalities.sensors import tables
 
-WORDS = {"images": "images", "sensors": "series of numbers", "events": "event logs"}
+KIND_NAMES = {"images": "images", "sensors": "series of numbers", "events": "event logs"}
 FILES, LOOKED_INTO, BYTES, LINES = 2_000, 20, 2**14, 40
 """The most that is looked at: names, files that are opened, bytes and lines of each."""
 
@@ -29,18 +29,18 @@ _DELIMITERS = ",;\t|"
 
 def advice(source: str | Path, asked: str) -> str:
     """A sentence that says which `--modality` suits `source`; "" where `asked` may be right, or nothing is known."""
-    found = kinds(source)
+    found = count_kinds(source)
     if not found or asked in found:
         return ""
     first, *others = [kind for kind, _ in found.most_common()]
     how = f'add --modality {first} (in Python: modality="{first}")'
     if not others:
-        return f"These look like {WORDS[first]}: {how}."
-    counts = " and ".join(f"{count} {WORDS[kind]}" for kind, count in found.most_common())
-    return f"There are files of several kinds: {counts}. Give one kind at a time; for the {WORDS[first]}, {how}."
+        return f"These look like {KIND_NAMES[first]}: {how}."
+    counts = " and ".join(f"{count} {KIND_NAMES[kind]}" for kind, count in found.most_common())
+    return f"There are files of several kinds: {counts}. Give one kind at a time; for the {KIND_NAMES[first]}, {how}."
 
 
-def kinds(source: str | Path) -> Counter[str]:
+def count_kinds(source: str | Path) -> Counter[str]:
     """How many files of each kind of data there are, by the modality that reads them."""
     found: Counter[str] = Counter()
     left = LOOKED_INTO

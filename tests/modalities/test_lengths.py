@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from vssl.errors import ConfigError
-from vssl.modalities.spans import Span, parse
+from vssl.modalities.lengths import Length, parse
 
 
 @pytest.mark.parametrize(
     ("length", "expected"),
     [
-        ("64", Span(64, False)),
-        ("10min", Span(600, True)),
-        ("1.5h", Span(5400, True)),
-        ("250ms", Span(0.25, True)),
-        ("2 d", Span(172_800, True)),
+        ("64", Length(64, False)),
+        ("10min", Length(600, True)),
+        ("1.5h", Length(5400, True)),
+        ("250ms", Length(0.25, True)),
+        ("2 d", Length(172_800, True)),
     ],
 )
-def test_lengths_are_whole_numbers_or_times(length: str, expected: Span):
+def test_lengths_are_whole_numbers_or_times(length: str, expected: Length):
     assert parse(length, "window") == expected
 
 
