@@ -161,7 +161,7 @@ def _images(folder: Path, there: list[Judged], _spec: Any, group: str | None) ->
 
 
 def _series(folder: Path, there: list[Judged], spec: Any, _group: str | None) -> tuple[str, str]:
-    if spec.long is not None:
+    if spec.long_format is not None:
         raise ConfigError("--from-reviews is not there for series with one value a row: calibrate with --normal DATA.")
     channels = len(spec.channels)
     for row, data in there:

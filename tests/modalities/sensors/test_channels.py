@@ -134,14 +134,14 @@ def test_steps_of_a_long_counter_are_those_from_row_to_row(tmp_path: Path, monke
     whole = built(path).spec
     monkeypatch.setattr("vssl.modalities.sensors.sampling.SAMPLED_ROWS", 500)
     thinned = built(path).spec
-    assert (whole.thinned, thinned.thinned) == (False, True)
+    assert (whole.subsampled, thinned.subsampled) == (False, True)
     assert thinned.counters == ("energy",)
     assert thinned.centre == pytest.approx(whole.centre, rel=0.1)
     assert thinned.scale == pytest.approx(whole.scale, rel=0.15)
 
 
 def notes(modality: SensorModality) -> str:
-    return "\n".join(channel_notes.notes(modality.spec))
+    return "\n".join(channel_notes.training_notes(modality.spec))
 
 
 def test_tidy_channels_need_no_words(tmp_path: Path):

@@ -80,7 +80,7 @@ def test_a_long_file_is_thinned_out_evenly_while_it_is_read(tmp_path: Path, monk
     monkeypatch.setattr("vssl.modalities.sensors.sampling.SAMPLED_ROWS", 500)
     thinned = built(tmp_path).spec
     assert (thinned.centre[0], thinned.scale[0]) == pytest.approx((whole.centre[0], whole.scale[0]), abs=16)
-    assert (thinned.about[0].low, thinned.about[0].high) == (0, 9000)
+    assert (thinned.channel_stats[0].low, thinned.channel_stats[0].high) == (0, 9000)
 
 
 def test_a_channel_with_a_value_in_few_rows_is_one_in_a_long_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -93,7 +93,7 @@ def test_a_channel_with_a_value_in_few_rows_is_one_in_a_long_file_too(tmp_path: 
     assert spec.channels == ("x", "odd", "rare")
     assert spec.centre == pytest.approx((4500, 4500, 3002), abs=16)
     assert spec.scale[1] == pytest.approx(spec.scale[0], abs=16)
-    assert [channel.missing for channel in spec.about] == pytest.approx([0, 0.5, 8998 / 9000])
+    assert [channel.missing for channel in spec.channel_stats] == pytest.approx([0, 0.5, 8998 / 9000])
 
 
 def test_an_infinite_value_does_not_set_the_scale_of_its_channel(tmp_path: Path):

@@ -120,7 +120,7 @@ def test_one_value_a_row_is_brought_to_one_row_a_time(tmp_path: Path):
     ]
     del rows[3]
     (tmp_path / "long.csv").write_text("time,sensor,value\n" + "\n".join(rows))
-    modality = built(tmp_path, long="sensor:value")
+    modality = built(tmp_path, long_format="sensor:value")
     assert modality.spec.channels == ("heat", "speed")
     first = modality.load(tmp_path).batch(np.array([0]))[0]
     np.testing.assert_allclose(first[0], wide["heat"].to_numpy()[:4], rtol=1e-5)
@@ -136,7 +136,7 @@ def long(rows: int, *sensors: str, fault: int) -> str:
 def test_one_value_a_row_may_have_labels_and_a_channel_only_in_a_later_file(tmp_path: Path):
     (tmp_path / "a.csv").write_text(long(8, "heat", fault=0))
     (tmp_path / "b.csv").write_text(long(8, "speed", "heat", fault=1))
-    modality = built(tmp_path, long="sensor:value", labels=("fault",), stride="4")
+    modality = built(tmp_path, long_format="sensor:value", labels=("fault",), stride="4")
     assert modality.spec.channels == ("heat", "speed")
     dataset = modality.load(tmp_path)
     assert dataset.metadata["fault"].to_pylist() == [0, 0, 3, 7]

@@ -1,4 +1,4 @@
-"""What the training values of a channel look like; it is kept with the run."""
+"""Statistics of the training values of a channel, stored with the run for its reports."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ChannelStats:
-    """The values of a channel; of a counter, but for the range, what it adds from row to row.
+    """Statistics of a channel; of a counter those of its increments, but for `low` and `high`.
 
     Attributes:
-        low, high: The smallest and the largest, sentinels left aside.
-        missing: Share of the rows in which it has none, 0..1; a sentinel is none.
-        sentinels: How many rows have each of its sentinels.
-        far: How many values are farther than `robust_scale.OUTLIER_SCALES` scales from the median.
-        farthest: The farthest of all.
-        absent: In how many files it has no value.
-        still: In how many files it never moves, though it does in others.
-        stuck: Share of a file's rows in its longest stretch of one value, where it moves in nearly all others; else 0.
+        low, high: Smallest and largest value, sentinels left out.
+        missing: Share of the rows without a value, 0..1; a sentinel is no value.
+        sentinels: Number of rows with each of the channel's sentinels.
+        outliers: Number of values farther than `robust_scale.OUTLIER_SCALES` scales from the median.
+        farthest: The value farthest from the median.
+        empty_files: Number of files without a value.
+        constant_files: Number of files in which the channel is constant, if it varies in others.
+        stuck: Share of a file's rows in its longest stretch of one value, if nearly all its other rows vary; else 0.
     """
 
     low: float
     high: float
     missing: float
     sentinels: tuple[int, ...]
-    far: int
+    outliers: int
     farthest: float
-    absent: int
-    still: int
+    empty_files: int
+    constant_files: int
     stuck: float

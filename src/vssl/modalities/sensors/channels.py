@@ -1,4 +1,4 @@
-"""What is measured on each channel: its middle and scale, its sentinels, whether it counts, and what looks wrong."""
+"""Measures each channel on the training rows: median and scale, sentinels, whether it is a counter, statistics."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ ROUGH_SHARE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class ChannelMeasurements:
-    """The channels of all files.
+    """What was measured on the channels of all files.
 
     Attributes:
-        names, centre, scale, sentinels, about: Of those that do, as in `Spec`.
-        counters: Names of those that count.
-        thinned: Whether numbers of rows were counted in a part of them.
-        step_s: The usual time from one row to the next; None without times.
+        names: Of the channels that have values; the fields below are for these.
+        centre, scale, sentinels, stats, counters: As in `Spec`.
+        subsampled: Whether the statistics were computed on a part of the rows.
+        step_s: Usual time from one row to the next, in seconds; None without times.
     """
 
     names: tuple[str, ...]
     centre: tuple[float, ...]
     scale: tuple[float, ...]
     sentinels: tuple[tuple[float, ...], ...]
-    about: tuple[ChannelStats, ...]
+    stats: tuple[ChannelStats, ...]
     counters: tuple[str, ...]
-    thinned: bool
+    subsampled: bool
     step_s: float | None
 
 
 def measure_channels(named: list[tuple[Path, str]], layout: Layout) -> ChannelMeasurements:
-    """Look at the rows of all files that can be read: once, and again for bins and for what counters add.
+    """Measure the channels on the rows of all readable files: one pass, and another for bins and for counters.
 
     Raises:
-        EmptyDataError: None can be read.
+        EmptyDataError: No file can be read.
     """
     found = sample_rows(named, replace(layout, resample_s=None))
     sentinels = tuple(find_sentinels(column) for column in _columns(found))

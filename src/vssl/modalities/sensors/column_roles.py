@@ -34,7 +34,7 @@ def common_decimal(known: Sequence[Described]) -> str:
 def common_date_order(known: Sequence[Described]) -> str:
     """The order of day, month and year in the files; empty where they show none, or several."""
     columns = [part for _, _, file in known for one in file.columns for part in (one, *one.parts)]
-    orders = {column.stamp.order for column in columns if column.stamp is not None} - {""}
+    orders = {column.datetime_format.order for column in columns if column.datetime_format is not None} - {""}
     return orders.pop() if len(orders) == 1 else ""
 
 
@@ -106,7 +106,7 @@ def _check_no_unknown(name: str, first: Profile, config: Config) -> None:
         one = column.name
         if one in (*config.labels, *config.channels, config.series_by):
             continue
-        if column.clock is not None and column.clock.unit == UNKNOWN:
+        if column.numeric_time is not None and column.numeric_time.unit == UNKNOWN:
             raise DataError(
                 f"{name}: the column {one!r} is called as times are, but its numbers do not rise, or are none of the "
                 f"years 1990 to 2100 in s, ms, us or ns: correct them, or, if they are no times, name the column with "
@@ -150,7 +150,11 @@ def mixed_series_problem(file: Profile, known: Sequence[str]) -> str:
     for one, values in file.machines.items():
         if one not in known:
             numbers = _numbers(file, (one, *known))
-            long = f" If each is a channel of its own, --long {one}:{numbers[0]} does so." if len(numbers) == 1 else ""
+            long = (
+                f" If each is a channel of its own, --long-format {one}:{numbers[0]} does so."
+                if len(numbers) == 1
+                else ""
+            )
             channel = f", or use it as a channel with --channels {one}" if file.column(one).is_number else ""
             return (
                 f"the column {one!r} ({values}) tells several series in one file apart: divide them with --series-by "

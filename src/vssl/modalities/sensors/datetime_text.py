@@ -129,7 +129,7 @@ def detect(column: pa.Array | pa.ChunkedArray, usual_order: str = "") -> Datetim
     return None
 
 
-def parse(column: pa.Array | pa.ChunkedArray, stamp: DatetimeFormat) -> Times:
+def parse(column: pa.Array | pa.ChunkedArray, form: DatetimeFormat) -> Times:
     """Nanoseconds since 1970, in UTC where there are zones; of a time of day alone since midnight; NaT for missing.
 
     Raises:
@@ -137,17 +137,17 @@ def parse(column: pa.Array | pa.ChunkedArray, stamp: DatetimeFormat) -> Times:
     """
     cells = clean_cells(column)
     cells = pc.if_else(pc.equal(cells, ""), None, cells)
-    parts = pc.extract_regex(cells, f"^(?:{stamp.pattern})$")
+    parts = pc.extract_regex(cells, f"^(?:{form.pattern})$")
     wrong = np.flatnonzero(
         (parts.is_null().to_numpy(zero_copy_only=False)) & cells.is_valid().to_numpy(zero_copy_only=False)
     )
     if len(wrong):
         raise NotATimeError(int(wrong[0]), cells[int(wrong[0])].as_py())
     found = {parts.type.field(at).name: parts.field(at) for at in range(parts.type.num_fields)}
-    if stamp.order and "a" in found:
+    if form.order and "a" in found:
         found |= dict(
             zip(
-                (letter.upper() if letter == "y" else letter for letter in stamp.order),
+                (letter.upper() if letter == "y" else letter for letter in form.order),
                 map(found.pop, "abc"),
                 strict=True,
             )
@@ -160,28 +160,28 @@ def parse(column: pa.Array | pa.ChunkedArray, stamp: DatetimeFormat) -> Times:
     return times
 
 
-def _with_example(stamp: DatetimeFormat, example: str) -> DatetimeFormat:
-    return DatetimeFormat(stamp.pattern, f"as in {example!r}", stamp.has_date, stamp.has_clock)
+def _with_example(form: DatetimeFormat, example: str) -> DatetimeFormat:
+    return DatetimeFormat(form.pattern, f"as in {example!r}", form.has_date, form.has_clock)
 
 
-def _ordered(stamp: DatetimeFormat, cells: pa.Array, usual_order: str) -> DatetimeFormat:
+def _ordered(form: DatetimeFormat, cells: pa.Array, usual_order: str) -> DatetimeFormat:
     """The form with the order of day, month and year, if the values tell."""
-    cells = cells.filter(pc.match_substring_regex(cells, f"^(?:{stamp.pattern})$"))
-    parts = pc.extract_regex(cells, f"^(?:{stamp.pattern})$")
+    cells = cells.filter(pc.match_substring_regex(cells, f"^(?:{form.pattern})$"))
+    parts = pc.extract_regex(cells, f"^(?:{form.pattern})$")
     numbers = [_numbers(parts.field(_group_index(parts, letter))) for letter in "abc"]
     wide = [_longest(parts.field(_group_index(parts, letter))) for letter in "abc"]
     candidates = [order for order in ORDERS if _fits(order, numbers, wide)]
     dotted = parts.field(_group_index(parts, "s"))[0].as_py() == "."
     if dotted and "dmy" in candidates:
         candidates = ["dmy"]
-    if len(candidates) > 1 and (sure := _order_by_midnight(stamp, cells, candidates)):
+    if len(candidates) > 1 and (sure := _order_by_midnight(form, cells, candidates)):
         candidates = [sure]
     if len(candidates) > 1 and usual_order in candidates:
         candidates = [usual_order]
     order = candidates[0] if len(candidates) == 1 else ""
     example = cells[0].as_py()
     shown = f"as in {example!r}, {ORDERS[order]}" if order else f"as in {example!r}"
-    return DatetimeFormat(stamp.pattern, shown, True, stamp.has_clock, order, tuple(candidates))
+    return DatetimeFormat(form.pattern, shown, True, form.has_clock, order, tuple(candidates))
 
 
 def _group_index(parts: pa.StructArray, name: str) -> int:
@@ -204,12 +204,12 @@ def _fits(order: str, numbers: list[np.ndarray], wide: list[int]) -> bool:
     return bool(len(day)) and day.min() >= 1 and day.max() <= 31 and month.min() >= 1 and month.max() <= 12
 
 
-def _order_by_midnight(stamp: DatetimeFormat, cells: pa.Array, candidates: list[str]) -> str:
+def _order_by_midnight(form: DatetimeFormat, cells: pa.Array, candidates: list[str]) -> str:
     """The one order in which some next day begins a usual step after the one before; empty where none or several do."""
     good = []
     for order in candidates:
         try:
-            times = parse(cells, DatetimeFormat(stamp.pattern, "", True, stamp.has_clock, order))
+            times = parse(cells, DatetimeFormat(form.pattern, "", True, form.has_clock, order))
         except NotATimeError:
             continue
         steps = np.abs(np.diff(times))

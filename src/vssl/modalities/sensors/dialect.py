@@ -6,18 +6,15 @@ import codecs
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from vssl.errors import BrokenFileError, ConfigError
 from vssl.modalities import encodings
+from vssl.modalities.sensors import Config
 from vssl.modalities.sensors.cell_types import cell_type
 from vssl.modalities.sensors.datetime_text import from_strptime
 from vssl.modalities.sensors.header import Heading, parse_heading
 from vssl.modalities.sensors.numeric_time import DAY_EPOCHS, RELATIVE_UNITS_NS
-
-if TYPE_CHECKING:
-    from vssl.modalities.sensors import Config
 
 SAMPLE_BYTES = 2**18
 """Bytes at the beginning of a file that tell how it is written."""
@@ -40,24 +37,29 @@ Table = list[list[str]]
 """The values of each line; of one without any it has none."""
 
 
+READ_SETTINGS = ("delimiter", "decimal", "encoding", "date_format", "time_column")
+"""The settings of `Config` that say how a file is written."""
+
+
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a person says about how files are written, and what the training files say where a file alone is unclear.
+    """How files are read: what a person says of them, and what the training files say where a file alone is unclear.
 
     Attributes:
-        delimiter, decimal, encoding, date_format: Forced for every file; empty where each file tells.
+        settings: The settings named in `READ_SETTINGS`; all others have their defaults.
         usual_decimal: The decimal sign of the training files.
         usual_order: The order of day, month and year in the training files: dmy, mdy or ymd.
-        time_column: The column with the times, if a person named it.
     """
 
-    delimiter: str = ""
-    decimal: str = ""
-    encoding: str = ""
-    date_format: str = ""
+    settings: Config = field(default_factory=Config)
     usual_decimal: str = ""
     usual_order: str = ""
-    time_column: str = ""
+
+    @classmethod
+    def of(cls, config: Config, usual_decimal: str = "", usual_order: str = "") -> ReadOptions:
+        """The options by the settings of a run and what its training files say."""
+        settings = Config(**{name: getattr(config, name) for name in READ_SETTINGS})
+        return cls(settings, usual_decimal, usual_order)
 
 
 @dataclass(frozen=True)
@@ -107,20 +109,7 @@ def check_settings(config: Config) -> None:
         from_strptime(config.date_format)
 
 
-def read_options(config: Config, usual_decimal: str = "", usual_order: str = "") -> ReadOptions:
-    """How files are read by these settings, and as the training files were."""
-    return ReadOptions(
-        config.delimiter,
-        config.decimal,
-        config.encoding,
-        config.date_format,
-        usual_decimal,
-        usual_order,
-        config.time_column,
-    )
-
-
-def detect(sample: bytes, complete: bool, reading: ReadOptions, name: str) -> Dialect:
+def detect(sample: bytes, complete: bool, options: ReadOptions, name: str) -> Dialect:
     """The dialect of a file by its first bytes.
 
     Args:
@@ -129,11 +118,11 @@ def detect(sample: bytes, complete: bool, reading: ReadOptions, name: str) -> Di
     Raises:
         BrokenFileError: It is empty, its encoding is unknown, or its header does not fit its rows.
     """
-    encoding, mark = _encoding(sample, reading, name)
+    encoding, mark = _encoding(sample, options, name)
     text = _text(sample[mark:], encoding, complete, name)
     if not text.strip():
         raise BrokenFileError(name, "Empty CSV file: it holds no line of text")
-    forced = DELIMITER_NAMES.get(reading.delimiter.lower(), reading.delimiter) or _sep_line(text)
+    forced = DELIMITER_NAMES.get(options.settings.delimiter.lower(), options.settings.delimiter) or _sep_line(text)
     delimiter = forced or _best_delimiter(text)
     table, ends = split(text, delimiter)
     found = parse_heading(table, delimiter, name)
@@ -162,10 +151,10 @@ def _lines(text: str) -> list[str]:
     return io.StringIO(text, newline="").readlines()
 
 
-def _encoding(sample: bytes, reading: ReadOptions, name: str) -> tuple[str, int]:
+def _encoding(sample: bytes, options: ReadOptions, name: str) -> tuple[str, int]:
     found = encodings.detect(sample)
-    if reading.encoding:
-        encoding = codecs.lookup(reading.encoding).name
+    if options.settings.encoding:
+        encoding = codecs.lookup(options.settings.encoding).name
         # A byte order mark is no part of the first name.
         marked = encodings.byte_order_mark(sample)
         return marked if marked and marked[0].startswith(encoding) else (encoding, 0)

@@ -35,7 +35,7 @@ class SeriesFile:
     Attributes:
         path: Where it lies.
         name: Within the source.
-        cuts: Where they begin and end, and their labels.
+        windows: Where they begin and end, and their labels.
         block: Rows of a block.
         layout: How its rows are read.
         broken: Why it cannot be used; None if it can.
@@ -47,7 +47,7 @@ class SeriesFile:
 
     path: Path
     name: str
-    cuts: WindowIndex
+    windows: WindowIndex
     block: int
     layout: Layout
     broken: str | None = None
@@ -59,7 +59,7 @@ class SeriesFile:
     @property
     def starts(self) -> Int64[np.ndarray, " k"]:
         """Row of the first row of each window."""
-        return self.cuts.starts
+        return self.windows.starts
 
     @property
     def samples(self) -> int:
@@ -68,7 +68,7 @@ class SeriesFile:
 
     def ids(self, rows: RowSelection = ALL) -> list[str]:
         """Names of some windows: that of the file, and where they begin."""
-        return [f"{self.name}@{begin}" for begin in self._shown(self.cuts.begins[rows])]
+        return [f"{self.name}@{begin}" for begin in self._shown(self.windows.begins[rows])]
 
     def row_of(self, identity: str) -> int | None:
         """Number of the window with this name, or None."""
@@ -76,28 +76,28 @@ class SeriesFile:
         if name != self.name:
             return None
         try:
-            place = int(np.datetime64(begin, "ns").astype(np.int64)) if self.cuts.timed else int(begin)
+            begin_at = int(np.datetime64(begin, "ns").astype(np.int64)) if self.windows.timed else int(begin)
         except ValueError:
             return None
-        at = int(np.searchsorted(self.cuts.begins, place))
-        return at if at < len(self.starts) and self.cuts.begins[at] == place else None
+        at = int(np.searchsorted(self.windows.begins, begin_at))
+        return at if at < len(self.starts) and self.windows.begins[at] == begin_at else None
 
     def metadata(self, rows: RowSelection = ALL) -> pa.Table:
         """One row for each of some windows: series, start, end, block, the series' value, and the labels."""
-        begins = self.cuts.begins[rows]
+        begins = self.windows.begins[rows]
         columns = {
             "series": pa.array([self.name] * len(begins), pa.string()),
             "start": pa.array(self._shown(begins)),
-            "end": pa.array(self._shown(self.cuts.ends[rows])),
+            "end": pa.array(self._shown(self.windows.ends[rows])),
             "block": pa.array([f"{self.name}#{start // self.block}" for start in self.starts[rows]], pa.string()),
         }
         by, group = self.layout.series_by, self.layout.group
         if by is not None and group is not None and by not in columns:
             columns[by] = pa.array([group] * len(begins), pa.string())
-        return pa.table(columns | {column: _arrow(values[rows]) for column, values in self.cuts.labels.items()})
+        return pa.table(columns | {column: _arrow(values[rows]) for column, values in self.windows.labels.items()})
 
-    def _shown(self, places: Int64[np.ndarray, " k"]) -> list[str] | list[int]:
-        return [iso_text(time) for time in places] if self.cuts.timed else places.tolist()
+    def _shown(self, positions: Int64[np.ndarray, " k"]) -> list[str] | list[int]:
+        return [iso_text(time) for time in positions] if self.windows.timed else positions.tolist()
 
 
 def _arrow(labels: np.ndarray) -> pa.Array:
@@ -123,7 +123,7 @@ class Index:
         return sum(file.samples for file in self.files)
 
 
-def build_index(source: str | Path, layout: Layout, cut: WindowSpec) -> Index:
+def build_index(source: str | Path, layout: Layout, spec: WindowSpec) -> Index:
     """Look through all files of a source.
 
     Raises:
@@ -131,16 +131,16 @@ def build_index(source: str | Path, layout: Layout, cut: WindowSpec) -> Index:
     """
     paths = tables.files_of(source)
     series = [one for path in paths for one in list_series(path, tables.name_in(source, path), layout)]
-    files = [_file(tables.file_state(path), name, own, cut) for path, name, own in series]
+    files = [_file(tables.file_state(path), name, own, spec) for path, name, own in series]
     _check_labels(files)
-    identity = repr(([(file.name, *tables.file_state(file.path)[1:]) for file in files], layout, cut))
+    identity = repr(([(file.name, *tables.file_state(file.path)[1:]) for file in files], layout, spec))
     return Index(files, hashlib.sha256(identity.encode()).hexdigest())
 
 
 def _check_labels(files: list[SeriesFile]) -> None:
     first: dict[str, tuple[str, str]] = {}
     for file in files:
-        for column, values in file.cuts.labels.items():
+        for column, values in file.windows.labels.items():
             if _missing(values).all():
                 continue
             kind = LABEL_KINDS[values.dtype.kind]
@@ -153,26 +153,28 @@ def _check_labels(files: list[SeriesFile]) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _file(state: tuple[str, int, int], name: str, layout: Layout, cut: WindowSpec) -> SeriesFile:
+def _file(state: tuple[str, int, int], name: str, layout: Layout, spec: WindowSpec) -> SeriesFile:
     path = Path(state[0])
     try:
         _check_one_series(path, name, layout)
-        (cutter, found), layout = read_in_order(lambda own: _window_file(path, name, own, cut), layout)
+        (windower, found), layout = read_in_order(lambda own: _window_file(path, name, own, spec), layout)
     except BrokenFileError as error:
-        return SeriesFile(path, name, Windower(name, cut).cuts(), cut.block, layout, error.reason)
+        return SeriesFile(path, name, Windower(name, spec).index(), spec.block, layout, error.reason)
     known = tuple(found.known.tolist())
-    return SeriesFile(path, name, cutter.cuts(), cut.block, layout, None, found.words, found.order, found.rows, known)
+    return SeriesFile(
+        path, name, windower.index(), spec.block, layout, None, found.words, found.order, found.rows, known
+    )
 
 
 def _check_one_series(path: Path, name: str, layout: Layout) -> None:
-    if layout.series_by is None and layout.long is None:
-        problem = mixed_series_problem(profile(path, name, layout.reading), (*layout.labels, *layout.channels))
+    if layout.series_by is None and layout.long_format is None:
+        problem = mixed_series_problem(profile(path, name, layout.options), (*layout.labels, *layout.channels))
         if problem:
             raise BrokenFileError(name, problem)
 
 
 class _Totals:
-    """What is counted in the rows of a file while they are cut."""
+    """What is counted in the rows of a file while they are windowed."""
 
     def __init__(self, channels: int) -> None:
         self.words, self.order, self.rows = Counter[str](), "", 0
@@ -185,14 +187,14 @@ class _Totals:
         self.known += np.isfinite(rows.values).sum(0)
 
 
-def _window_file(path: Path, name: str, layout: Layout, cut: WindowSpec) -> tuple[Windower, _Totals]:
-    cutter, found = Windower(name, cut), _Totals(len(layout.channels))
+def _window_file(path: Path, name: str, layout: Layout, spec: WindowSpec) -> tuple[Windower, _Totals]:
+    windower, found = Windower(name, spec), _Totals(len(layout.channels))
     with closing(read_rows(path, name, layout)) as pieces:
         for rows in pieces:
-            cutter.add(rows)
+            windower.add(rows)
             found.add(rows)
-    cutter.check()
-    return cutter, found
+    windower.check()
+    return windower, found
 
 
 def read_file(file: SeriesFile) -> Generator[Rows, None, None]:

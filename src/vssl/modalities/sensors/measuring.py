@@ -20,7 +20,7 @@ from vssl.modalities.sensors.column_roles import (
     common_date_order,
     common_decimal,
 )
-from vssl.modalities.sensors.dialect import ReadOptions, read_options
+from vssl.modalities.sensors.dialect import ReadOptions
 from vssl.modalities.sensors.profiles import Profile, profile
 from vssl.modalities.sensors.rows import Layout
 from vssl.modalities.sensors.times import duration_s, length_in_rows
@@ -47,7 +47,7 @@ def measure(source: str | Path, config: Config) -> Spec:
         found.names,
         left_out,
         layout.time,
-        layout.long,
+        layout.long_format,
         layout.resample_s,
         step_s,
         window,
@@ -55,28 +55,28 @@ def measure(source: str | Path, config: Config) -> Spec:
         block,
         found.centre,
         found.scale,
-        usual_decimal=layout.reading.usual_decimal,
-        usual_order=layout.reading.usual_order,
+        usual_decimal=layout.options.usual_decimal,
+        usual_order=layout.options.usual_order,
         sentinels=found.sentinels,
         units=tuple(layout.units[layout.channels.index(one)] for one in found.names) if layout.units else (),
         counters=found.counters,
-        about=found.about,
-        thinned=found.thinned,
+        channel_stats=found.stats,
+        subsampled=found.subsampled,
     )
 
 
 def _layout(named: list[tuple[Path, str]], config: Config) -> tuple[Layout, tuple[str, ...]]:
     """How the files are read, and the columns that are left out, each with the reason."""
-    known = _profiles(named, read_options(config))
-    reading = read_options(config, common_decimal(known), common_date_order(known))
+    known = _profiles(named, ReadOptions.of(config))
+    options = ReadOptions.of(config, common_decimal(known), common_date_order(known))
     if any(one.problem for _, _, file in known for one in file.columns):
         # What one file leaves open another one may tell.
-        known = _profiles(named, reading)
+        known = _profiles(named, options)
     columns = _columns(known)
     time, other_times = choose_time_column(known, columns, config)
     long = _long(config)
     channels, others = (
-        choose_channels(known, columns, config, time) if long is None else (_channel_names(named, long[0], reading), ())
+        choose_channels(known, columns, config, time) if long is None else (_channel_names(named, long[0], options), ())
     )
     left_out = (*others, *other_times, *_labels_not_there(columns, config, known[0][1]))
     if long is None:
@@ -86,22 +86,22 @@ def _layout(named: list[tuple[Path, str]], config: Config) -> tuple[Layout, tupl
     resample_s = duration_s(config.resample, "resample") if config.resample else None
     units = tuple(columns[one].unit for one in channels) if long is None else ()
     by = config.series_by or None
-    return Layout(channels, time, config.labels, long, resample_s, by, reading, units=units), left_out
+    return Layout(channels, time, config.labels, long, resample_s, by, options, units=units), left_out
 
 
 def _long(config: Config) -> tuple[str, str] | None:
-    if not config.long:
+    if not config.long_format:
         return None
-    sensor, value = config.long.split(":")
+    sensor, value = config.long_format.split(":")
     return sensor, value
 
 
-def _profiles(named: list[tuple[Path, str]], reading: ReadOptions) -> list[Described]:
+def _profiles(named: list[tuple[Path, str]], options: ReadOptions) -> list[Described]:
     """The files that can be read and have rows: a header alone says nothing about the kinds of its columns."""
     found, broken = [], None
     for file, name in named:
         try:
-            if (known := profile(file, name, reading)).has_rows:
+            if (known := profile(file, name, options)).has_rows:
                 found.append((file, name, known))
         except BrokenFileError as error:
             broken = broken or error
@@ -150,11 +150,11 @@ def _nearly_the_same(one: str, other: str) -> bool:
     return alike == longest or (alike == longest - 1 and alike >= 4)
 
 
-def _channel_names(named: list[tuple[Path, str]], sensor: str, reading: ReadOptions) -> tuple[str, ...]:
+def _channel_names(named: list[tuple[Path, str]], sensor: str, options: ReadOptions) -> tuple[str, ...]:
     """The channels of files with one value a row."""
     found: set[str] = set()
     for file, name in named:
         with suppress(BrokenFileError):
-            for piece in read_pieces(file, name, {sensor: pa.string()}, None, reading):
+            for piece in read_pieces(file, name, {sensor: pa.string()}, None, options):
                 found |= set(piece.table[sensor].unique().to_pylist())
     return tuple(sorted(found - {None, ""}))

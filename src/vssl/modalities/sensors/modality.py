@@ -21,8 +21,8 @@ from vssl.files import atomic
 from vssl.modalities import sequences
 from vssl.modalities.base import Chunk, Contents, Dataset, Modality, OnProgress, Part
 from vssl.modalities.copies import Memory
-from vssl.modalities.sensors import Config, Spec, channel_notes, corruptions, missing_channels, notes, row_hashes
-from vssl.modalities.sensors.dialect import read_options
+from vssl.modalities.sensors import Config, Spec, channel_notes, corruptions, notes, row_hashes
+from vssl.modalities.sensors.dialect import ReadOptions
 from vssl.modalities.sensors.index import Index, SeriesFile, build_index, read_file, read_windows
 from vssl.modalities.sensors.plots import plot, view_sheet
 from vssl.modalities.sensors.presets import PRESETS
@@ -65,10 +65,10 @@ class SensorModality(Modality):
             spec.channels,
             spec.time,
             config.labels,
-            spec.long,
+            spec.long_format,
             spec.resample_s,
             series_by=config.series_by or None,
-            reading=read_options(config, spec.usual_decimal, spec.usual_order),
+            options=ReadOptions.of(config, spec.usual_decimal, spec.usual_order),
             sentinels=spec.sentinels,
             units=spec.units,
         )
@@ -115,7 +115,7 @@ class SensorModality(Modality):
     def notes(self, source: str | Path) -> list[str]:
         found = self._index(source)
         about_tables = notes.table_notes(source, self.spec, self._layout, found)
-        return [*about_tables, *missing_channels.notes(self.spec, found), *channel_notes.notes(self.spec)]
+        return [*about_tables, *channel_notes.missing_notes(self.spec, found), *channel_notes.training_notes(self.spec)]
 
     def signatures(self, chunk: Chunk) -> list[bytes]:
         return [rows.tobytes() for rows in row_hashes.hash_rows(chunk.raw.numpy(), np.array(self.spec.scale))]

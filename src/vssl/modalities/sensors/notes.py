@@ -28,7 +28,7 @@ def table_notes(source: str | Path, spec: Spec, layout: Layout, found: Index) ->
     known: list[tuple[Path, Profile]] = []
     for path in paths:
         with suppress(BrokenFileError):
-            known.append((path, profile(path, tables.name_in(source, path), layout.reading)))
+            known.append((path, profile(path, tables.name_in(source, path), layout.options)))
     return [
         *_dialects(known),
         *_units(known, layout),
@@ -68,7 +68,7 @@ def _dialect(file: Profile) -> str:
 
 
 def _units(known: Sequence[tuple[Path, Profile]], layout: Layout) -> list[str]:
-    used = {*layout.channels, *(layout.long or ())}
+    used = {*layout.channels, *(layout.long_format or ())}
     units = {(one.name, one.unit): 1 for _, file in known for one in file.columns if one.unit and one.name in used}
     told = [f"{unit} in {name!r}" for name, unit in units]
     states = {
@@ -98,11 +98,11 @@ def _shown(column: Column) -> str:
     if column.parts:
         parts = [_shown(part) or repr(part.name) for part in column.parts]
         return f"two columns, {parts[0]} and {parts[1]}"
-    if column.stamp is not None:
+    if column.datetime_format is not None:
         # Two files differ in their examples, and not in their form.
-        return f"{column.name!r}, {column.stamp.shown}"
-    if column.clock is not None:
-        return f"{column.name!r}, {column.clock.shown}"
+        return f"{column.name!r}, {column.datetime_format.shown}"
+    if column.numeric_time is not None:
+        return f"{column.name!r}, {column.numeric_time.shown}"
     if pa.types.is_time(column.type):
         return f"{column.name!r}, which holds the time of day without a date"
     return ""
@@ -117,7 +117,7 @@ def _orders(found: Index) -> list[str]:
 def _left_out(known: Sequence[tuple[Path, Profile]], spec: Spec, layout: Layout) -> list[str]:
     """The columns that are neither channel nor time nor label, each with the reason."""
     names = {part.name for _, file in known for one in file.columns for part in (one, *one.parts)}
-    used = {*layout.channels, *layout.labels, layout.time, layout.series_by, *(layout.long or ())}
+    used = {*layout.channels, *layout.labels, layout.time, layout.series_by, *(layout.long_format or ())}
     parts = {part.name for _, file in known for one in file.columns if one.name == layout.time for part in one.parts}
     reasons = {}
     for text in spec.left_out:

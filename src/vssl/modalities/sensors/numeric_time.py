@@ -151,28 +151,28 @@ def _day_epoch(values: np.ndarray, steps: np.ndarray, words: list[str]) -> str:
     return next(known, "")
 
 
-def parse(column: pa.Array | pa.ChunkedArray, clock: NumericTime) -> Times:
+def parse(column: pa.Array | pa.ChunkedArray, form: NumericTime) -> Times:
     """Nanoseconds since 1970, or since the start.
 
     Raises:
         NoTimeError: A time is missing, or its year is not one of 1990 to 2100.
     """
-    if clock.unit == UNKNOWN:
+    if form.unit == UNKNOWN:
         raise NotATimeError(0, str(column[0]))
     values = column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
-    moments = _seconds(values, clock.unit)
-    good = np.isfinite(moments)
-    if not clock.relative:
-        good &= (moments >= FIRST_S) & (moments <= LAST_S)
+    seconds = _seconds(values, form.unit)
+    good = np.isfinite(seconds)
+    if not form.relative:
+        good &= (seconds >= FIRST_S) & (seconds <= LAST_S)
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
         raise NotATimeError(row, f"{values[row]:.15g}")
-    if clock.unit not in RELATIVE_UNITS_NS:
-        return np.rint(moments * 1e3).astype(np.int64) * 1_000_000
+    if form.unit not in RELATIVE_UNITS_NS:
+        return np.rint(seconds * 1e3).astype(np.int64) * 1_000_000
     if pa.types.is_integer(column.type):
         # 64 bits of floating point hold no nanoseconds since 1970.
-        return column.cast(pa.int64()).to_numpy(zero_copy_only=False) * RELATIVE_UNITS_NS[clock.unit]
-    return np.rint(values * RELATIVE_UNITS_NS[clock.unit]).astype(np.int64)
+        return column.cast(pa.int64()).to_numpy(zero_copy_only=False) * RELATIVE_UNITS_NS[form.unit]
+    return np.rint(values * RELATIVE_UNITS_NS[form.unit]).astype(np.int64)
 
 
 def _seconds(values: np.ndarray, unit: str) -> np.ndarray:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import column, column_patterns, dialect, row_times, tables
 from vssl.modalities.sensors.calendar_time import Times
-from vssl.modalities.sensors.column import Column
+from vssl.modalities.sensors.column import Column, FileContext
 from vssl.modalities.sensors.column_patterns import NumberPattern
 from vssl.modalities.sensors.csv_errors import naming_row
 from vssl.modalities.sensors.dialect import Dialect, ReadOptions
@@ -69,16 +69,16 @@ class Profile:
         return every[name]
 
 
-def profile(file: Path, name: str, reading: ReadOptions = DEFAULT_OPTIONS) -> Profile:
+def profile(file: Path, name: str, options: ReadOptions = DEFAULT_OPTIONS) -> Profile:
     """What a file is, by its beginning; of columns that are empty there, by their first values.
 
     Raises:
         BrokenFileError: It cannot be read, or two columns have one name.
     """
-    return _profile(tables.file_state(file), name, reading)
+    return _profile(tables.file_state(file), name, options)
 
 
-def label_type(file: Path, name: str, one: Column, reading: ReadOptions = DEFAULT_OPTIONS) -> pa.DataType:
+def label_type(file: Path, name: str, one: Column, options: ReadOptions = DEFAULT_OPTIONS) -> pa.DataType:
     """As what a column about the samples is read: text unless all values of the sample are plain numbers.
 
     Raises:
@@ -89,17 +89,17 @@ def label_type(file: Path, name: str, one: Column, reading: ReadOptions = DEFAUL
         return one.type if is_plain or pa.types.is_null(one.type) else pa.string()
     is_number = pa.types.is_integer(one.type) or pa.types.is_floating(one.type)
     is_code = (
-        is_number and not tables.is_parquet(file) and _holds_codes(tables.file_state(file), name, one.name, reading)
+        is_number and not tables.is_parquet(file) and _holds_codes(tables.file_state(file), name, one.name, options)
     )
     return pa.string() if is_code else one.type
 
 
 @lru_cache(maxsize=4096)
-def _holds_codes(state: tuple[str, int, int], name: str, one: str, reading: ReadOptions) -> bool:
+def _holds_codes(state: tuple[str, int, int], name: str, one: str, options: ReadOptions) -> bool:
     """Whether some value is written with zeros before it, or with an exponent, as lots are called."""
     file = Path(state[0])
     with tables.naming_file(name):
-        found = profile(file, name, reading).dialect
+        found = profile(file, name, options).dialect
         assert found is not None
         text = tables.parse_csv(_first_block(file, name, found), found, ".", {one: pa.string()}, [one])
     return pc.any(pc.match_substring_regex(text[one], r"^\s*[+-]?(?:0\d|[\d.]+[eE])")).as_py() or False
@@ -107,28 +107,29 @@ def _holds_codes(state: tuple[str, int, int], name: str, one: str, reading: Read
 
 # Each reading asks for it, and where a column is empty to its end that is a reading of its own.
 @lru_cache(maxsize=4096)
-def _profile(state: tuple[str, int, int], name: str, reading: ReadOptions) -> Profile:
+def _profile(state: tuple[str, int, int], name: str, options: ReadOptions) -> Profile:
     file = Path(state[0])
     with tables.naming_file(name):
-        return _profile_parquet(file, name, reading) if tables.is_parquet(file) else _profile_csv(file, name, reading)
+        return _profile_parquet(file, name, options) if tables.is_parquet(file) else _profile_csv(file, name, options)
 
 
-def _profile_parquet(file: Path, name: str, reading: ReadOptions) -> Profile:
+def _profile_parquet(file: Path, name: str, options: ReadOptions) -> Profile:
     schema, rows = tables.parquet_schema(file)
     _check_unique(schema, name)
     first = next(tables.parquet_batches(file, schema.names), schema.empty_table()) if rows else schema.empty_table()
     texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
-    decimal = reading.decimal or _one_sign({number_formats(first[name]).decimal for name in texts})
-    found = [_column(first, one, partial(_as_text, first[one]), reading, decimal, False) for one in schema.names]
+    decimal = options.settings.decimal or _one_sign({number_formats(first[name]).decimal for name in texts})
+    context = FileContext(options, decimal, False)
+    found = [column.detect(one, first[one], partial(_as_text, first[one]), context) for one in schema.names]
     return _profile_values(None, decimal, _merge_dates(found, first, name), first, name)
 
 
-def _profile_csv(file: Path, name: str, reading: ReadOptions) -> Profile:
+def _profile_csv(file: Path, name: str, options: ReadOptions) -> Profile:
     begin = tables.read_head(file, dialect.SAMPLE_BYTES + 1)
-    found = dialect.detect(begin[: dialect.SAMPLE_BYTES], len(begin) <= dialect.SAMPLE_BYTES, reading, name)
+    found = dialect.detect(begin[: dialect.SAMPLE_BYTES], len(begin) <= dialect.SAMPLE_BYTES, options, name)
     text = _first_block(file, name, found)
     with naming_row(name, found.names):
-        typed = tables.parse_csv(text, found, reading.decimal or ".")
+        typed = tables.parse_csv(text, found, options.settings.decimal or ".")
         _check_unique(typed.schema, name)
         as_text: list[pa.Table] = []
 
@@ -137,15 +138,13 @@ def _profile_csv(file: Path, name: str, reading: ReadOptions) -> Profile:
                 as_text.append(tables.parse_csv(text, found, ".", dict.fromkeys(typed.column_names, pa.string())))
             return as_text[0][one]
 
-        decimal = reading.decimal or _decimal_sign(typed, written, found.delimiter != ",")
-        if decimal == "," and not reading.decimal:
+        decimal = options.settings.decimal or _decimal_sign(typed, written, found.delimiter != ",")
+        if decimal == "," and not options.settings.decimal:
             typed = tables.parse_csv(text, found, decimal)
-        strict = found.is_unclear
-        known = {
-            one: _column(typed, one, partial(written, one), reading, decimal, strict) for one in typed.column_names
-        }
+        context = FileContext(options, decimal, found.is_unclear)
+        known = {one: column.detect(one, typed[one], partial(written, one), context) for one in typed.column_names}
         empty = [one for one, what in known.items() if pa.types.is_null(what.type) and "\0" not in one]
-        known |= _detect_late_columns(file, name, found, empty, reading, decimal)
+        known |= _detect_late_columns(file, name, found, empty, options, decimal)
     columns = [what for one, what in known.items() if "\0" not in one]
     return _profile_values(found, decimal, _merge_dates(columns, typed, name), typed, name)
 
@@ -167,12 +166,6 @@ def _check_unique(schema: pa.Schema, name: str) -> None:
         raise BrokenFileError(name, f"{count[twice[0]]} columns are called {twice[0]!r}: rename or remove all but one")
 
 
-def _column(
-    table: pa.Table, one: str, text: Callable[[], pa.ChunkedArray], reading: ReadOptions, decimal: str, strict: bool
-) -> Column:
-    return column.detect(one, table[one], text, reading, decimal, strict)
-
-
 def _decimal_sign(typed: pa.Table, written: Callable[[str], pa.ChunkedArray], strict: bool) -> str:
     """The decimal sign that the columns of a file show; empty where they show none, or both."""
     texts = [field.name for field in typed.schema if pa.types.is_string(field.type)]
@@ -189,7 +182,7 @@ def _one_sign(signs: set[str]) -> str:
 
 
 def _detect_late_columns(
-    file: Path, name: str, found: Dialect, empty: list[str], reading: ReadOptions, decimal: str
+    file: Path, name: str, found: Dialect, empty: list[str], options: ReadOptions, decimal: str
 ) -> dict[str, Column]:
     """The columns that are empty at first, by their first values."""
     late: dict[str, Column] = {}
@@ -199,7 +192,7 @@ def _detect_late_columns(
         for one in list(empty):
             if len(values := table[one].drop_null()):
                 typed = values.cast(_type_of(values))
-                late[one] = column.detect(one, typed, partial(_as_text, values), reading, decimal, False)
+                late[one] = column.detect(one, typed, partial(_as_text, values), FileContext(options, decimal, False))
                 empty.remove(one)
         if not empty:
             break

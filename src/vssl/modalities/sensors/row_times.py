@@ -40,12 +40,12 @@ def _column_times(values: pa.ChunkedArray, column: Column, name: str, row: int) 
     _check_none_missing(values, column, name, row)
     shown = "that is known"
     try:
-        if column.stamp is not None:
-            shown = column.stamp.shown
-            return datetime_text.parse(values.cast(pa.string()), column.stamp)
-        if column.clock is not None and not pa.types.is_temporal(values.type):
-            shown = column.clock.shown
-            return numeric_time.parse(values, column.clock)
+        if column.datetime_format is not None:
+            shown = column.datetime_format.shown
+            return datetime_text.parse(values.cast(pa.string()), column.datetime_format)
+        if column.numeric_time is not None and not pa.types.is_temporal(values.type):
+            shown = column.numeric_time.shown
+            return numeric_time.parse(values, column.numeric_time)
     except NotATimeError as error:
         raise BrokenFileError(name, not_a_time_message(column.name, row + error.row + 1, error.value, shown)) from error
     if not pa.types.is_temporal(values.type):
@@ -55,7 +55,7 @@ def _column_times(values: pa.ChunkedArray, column: Column, name: str, row: int) 
 
 def _check_none_missing(values: pa.ChunkedArray, column: Column, name: str, row: int) -> None:
     missing = values.is_null()
-    if column.stamp is not None and pa.types.is_string(values.type):
+    if column.datetime_format is not None and pa.types.is_string(values.type):
         missing = pc.or_(missing, pc.equal(pc.utf8_trim_whitespace(values), "").fill_null(True))
     first = pc.index(missing, True).as_py()
     if first >= 0:

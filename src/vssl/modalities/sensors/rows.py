@@ -40,10 +40,10 @@ class Layout:
         channels: Columns that are channels; of files with one value a row, the channels' names.
         time: Column with the times; None where rows are counted.
         labels: Columns about the samples.
-        long: Columns with the channel's name and the value, or None.
+        long_format: Columns with the channel's name and the value, or None.
         resample_s: Length of the bins, or None.
         series_by: Column whose values tell the series of a file apart, or None.
-        reading: How files are written.
+        options: How files are written.
         sort: Whether the rows are put in the order of their times.
         group: Of a file with several series, the one that is read.
         sentinels: Of each channel the values that say that there is none; of no channel any where this is empty.
@@ -53,10 +53,10 @@ class Layout:
     channels: tuple[str, ...]
     time: str | None
     labels: tuple[str, ...] = ()
-    long: tuple[str, str] | None = None
+    long_format: tuple[str, str] | None = None
     resample_s: float | None = None
     series_by: str | None = None
-    reading: ReadOptions = DEFAULT_OPTIONS
+    options: ReadOptions = DEFAULT_OPTIONS
     sort: bool = False
     group: str | None = None
     sentinels: tuple[tuple[float, ...], ...] = ()
@@ -96,7 +96,7 @@ def read_rows(file: Path, name: str, layout: Layout) -> Generator[Rows, None, No
         yield _sort_and_resample(found[layout.group], name, layout)
         return
     known = _check_columns(file, name, layout)
-    if layout.long is not None or layout.sort or layout.resample_s is not None:
+    if layout.long_format is not None or layout.sort or layout.resample_s is not None:
         yield _sort_and_resample(_read_all(file, name, layout, known), name, layout)
     else:
         yield from _check_order(_read_wide(file, name, layout, known), name)
@@ -140,11 +140,11 @@ def _check_columns(file: Path, name: str, layout: Layout) -> Profile:
     Raises:
         BrokenFileError: It lacks the times, or a channel.
     """
-    known = profile(file, name, layout.reading)
+    known = profile(file, name, layout.options)
     names = known.schema.names
     if layout.time is not None and layout.time not in names:
         raise BrokenFileError(name, f"it has no column {layout.time!r} with the times")
-    missing = [] if layout.long is not None else [column for column in layout.channels if column not in names]
+    missing = [] if layout.long_format is not None else [column for column in layout.channels if column not in names]
     if missing:
         raise BrokenFileError(name, f"it has no channel {missing[0]!r}")
     for channel, unit in zip(layout.channels, layout.units, strict=False):
@@ -168,7 +168,7 @@ def _check_order(found: Generator[Rows, None, None], name: str) -> Iterator[Rows
 
 def _sort_and_resample(rows: Rows, name: str, layout: Layout) -> Rows:
     """Rows in the order of their times, if that was asked for, and their means."""
-    if layout.long is not None:
+    if layout.long_format is not None:
         return _resample(_pivot(rows, layout, name), layout, name)
     times = rows.times
     if times is not None and len(rows):
@@ -193,7 +193,7 @@ def _read_all(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
     Raises:
         BrokenFileError: They are to be sorted, and are too many.
     """
-    if layout.long is not None:
+    if layout.long_format is not None:
         return _read_long(file, name, layout, known)
     found, count = [], 0
     with closing(_read_wide(file, name, layout, known)) as rows:
@@ -221,9 +221,9 @@ def concat_rows(pieces: list[Rows], channels: int) -> Rows:
 def _read_wide(file: Path, name: str, layout: Layout, known: Profile) -> Generator[Rows, None, None]:
     """The rows as they stand; of files with one value a row without any channel."""
     here = _labels_here(file, name, layout, known)
-    channels = layout.channels if layout.long is None else ()
+    channels = layout.channels if layout.long_format is None else ()
     types = {column: _number(known.column(column).type) for column in channels} | here
-    with closing(read_pieces(file, name, types, layout.time, layout.reading)) as found:
+    with closing(read_pieces(file, name, types, layout.time, layout.options)) as found:
         for piece in found:
             table = piece.table
             columns = [table[column].cast(NUMBER).to_numpy() for column in channels]
@@ -237,7 +237,7 @@ def _read_wide(file: Path, name: str, layout: Layout, known: Profile) -> Generat
 def _labels_here(file: Path, name: str, layout: Layout, known: Profile) -> dict[str, pa.DataType]:
     """The labels that a file has, and as what each is read: whole numbers as those that `_label` can hold."""
     here = [column for column in layout.labels if column in known.schema.names]
-    types = {column: label_type(file, name, known.column(column), layout.reading) for column in here}
+    types = {column: label_type(file, name, known.column(column), layout.options) for column in here}
     return {column: pa.int64() if pa.types.is_integer(kind) else kind for column, kind in types.items()}
 
 
@@ -258,14 +258,14 @@ def _label(column: pa.ChunkedArray) -> np.ndarray:
 
 def _read_long(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
     """All rows of a file with one value a row: the values, with the channel as a label `CHANNEL_LABEL`."""
-    assert layout.long is not None
-    sensor, value = layout.long
+    assert layout.long_format is not None
+    sensor, value = layout.long_format
     if layout.time is None:
         raise BrokenFileError(name, "files with one value a row need times: name their column with --time-column")
     here = _labels_here(file, name, layout, known)
     types = {sensor: pa.string(), value: NUMBER} | here
     found = []
-    with closing(read_pieces(file, name, types, layout.time, layout.reading)) as parts:
+    with closing(read_pieces(file, name, types, layout.time, layout.options)) as parts:
         for piece in parts:
             labels = {column: _label(piece.table[column]) for column in here}
             labels[CHANNEL_LABEL] = np.array(piece.table[sensor].to_pylist(), object)

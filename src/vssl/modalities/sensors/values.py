@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import numbers, row_times, tables
 from vssl.modalities.sensors.calendar_time import Times
-from vssl.modalities.sensors.column import Column, ambiguous_number_problem, parse_booleans
+from vssl.modalities.sensors.column import Column, ambiguity, parse_booleans
 from vssl.modalities.sensors.csv_errors import is_conversion, naming_row, not_a_number_message
 from vssl.modalities.sensors.dialect import Dialect, ReadOptions
 from vssl.modalities.sensors.numbers import NotANumberError, number_formats
@@ -49,23 +49,23 @@ def read_pieces(
     name: str,
     types: Mapping[str, pa.DataType],
     time: str | None = None,
-    reading: ReadOptions = DEFAULT_OPTIONS,
+    options: ReadOptions = DEFAULT_OPTIONS,
 ) -> Generator[Piece, None, None]:
     """Columns of a file in these types, and the times, piece by piece.
 
     Raises:
         BrokenFileError: It cannot be read, has no such column, or a value of another type; the reason names the row.
     """
-    found = profile(file, name, reading)
+    found = profile(file, name, options)
     with tables.naming_file(name):
         columns = {one: found.column(one) for one in types}
-        clock = None if time is None else found.column(time)
+        times = None if time is None else found.column(time)
     for column in columns.values():
         if column.problem and pa.types.is_floating(types[column.name]):
             raise BrokenFileError(name, column.problem)
-    if clock is not None and clock.problem:
-        raise BrokenFileError(name, clock.problem)
-    reader = _Reader(name, found, columns, dict(types), clock, reading)
+    if times is not None and times.problem:
+        raise BrokenFileError(name, times.problem)
+    reader = _Reader(name, found, columns, dict(types), times, options)
     with tables.naming_file(name):
         if found.dialect is None:
             yield from reader.of_parquet(file)
@@ -84,15 +84,15 @@ class _Reader:
         found: Profile,
         columns: dict[str, Column],
         types: dict[str, pa.DataType],
-        clock: Column | None,
-        reading: ReadOptions,
+        times: Column | None,
+        options: ReadOptions,
     ) -> None:
-        self._name, self._found, self._columns, self._types, self._clock = name, found, columns, types, clock
-        self._sign = reading.decimal or found.decimal or reading.usual_decimal
-        self._forced = reading.decimal
+        self._name, self._found, self._columns, self._types, self._times = name, found, columns, types, times
+        self._sign = options.settings.decimal or found.decimal or options.usual_decimal
+        self._forced = options.settings.decimal
         self._row = 0
         self._parsed = {one: self._parse_type(column) for one, column in columns.items()}
-        for part in () if clock is None else clock.parts or (clock,):
+        for part in () if times is None else times.parts or (times,):
             self._parsed[part.name] = _time_type(part)
 
     def of_text(self, text: bytes, dialect: Dialect) -> Piece:
@@ -123,14 +123,14 @@ class _Reader:
         return pa.int64() if careful and pa.types.is_floating(wanted) else wanted
 
     def _as_text(self) -> dict[str, pa.DataType]:
-        clock = [] if self._clock is None else [part.name for part in self._clock.parts or (self._clock,)]
-        numeric = [one for one in self._types if pa.types.is_floating(self._types[one]) and one not in clock]
+        times = [] if self._times is None else [part.name for part in self._times.parts or (self._times,)]
+        numeric = [one for one in self._types if pa.types.is_floating(self._types[one]) and one not in times]
         return self._parsed | dict.fromkeys(numeric, TEXT)
 
     def _piece(self, table: pa.Table) -> Piece:
         words: Counter[str] = Counter()
         found = {one: self._values(table[one], one, words) for one in self._types}
-        times = None if self._clock is None else row_times.row_times(table, self._clock, self._name, self._row)
+        times = None if self._times is None else row_times.row_times(table, self._times, self._name, self._row)
         self._row += len(table)
         return Piece(pa.table(found) if found else pa.table({}), times, words)
 
@@ -158,7 +158,7 @@ class _Reader:
             evidence = number_formats(values)
             sign = evidence.decimal.replace("?", "") or self._sign
             strict = self._found.dialect is not None and self._found.dialect.is_unclear
-            if problem := ambiguous_number_problem(one, values, evidence, sign, strict, self._row):
+            if problem := ambiguity(one, values, evidence, sign, strict, self._row):
                 raise BrokenFileError(self._name, problem)
         try:
             found, missing = numbers.parse_numbers(values, sign or ".")

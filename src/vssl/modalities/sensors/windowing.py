@@ -49,8 +49,8 @@ class WindowIndex:
 class Windower:
     """Takes the rows of one series in their order, and remembers where its windows begin and end."""
 
-    def __init__(self, name: str, cut: WindowSpec) -> None:
-        self._name, self._cut = name, cut
+    def __init__(self, name: str, spec: WindowSpec) -> None:
+        self._name, self._spec = name, spec
         self._rows = 0
         # The row after the last gap, and the last time.
         self._first, self._before = 0, None
@@ -58,7 +58,7 @@ class Windower:
         self._begins: list[tuple[np.ndarray, np.ndarray]] = []
         self._ends: list[tuple[np.ndarray, np.ndarray]] = []
         self._labels: dict[str, list[np.ndarray]] = {}
-        self._kept: dict[str, np.ndarray] = {}
+        self._tail: dict[str, np.ndarray] = {}
         self._timed = False
         self._steps = np.empty(0, np.int64)
 
@@ -70,19 +70,19 @@ class Windower:
         """
         if not len(rows):
             return
-        window, stride = self._cut.window, self._cut.stride
+        window, stride = self._spec.window, self._spec.stride
         numbers = np.arange(self._rows, self._rows + len(rows))
-        places = numbers if rows.times is None else rows.times
+        positions = numbers if rows.times is None else rows.times
         first = np.maximum.accumulate(np.where(self._gaps(rows), numbers, self._first))
         passed = numbers - first
         begins, ends = passed % stride == 0, (passed >= window - 1) & ((passed - window + 1) % stride == 0)
-        self._begins.append((numbers[begins], places[begins]))
-        self._ends.append((numbers[ends], places[ends]))
+        self._begins.append((numbers[begins], positions[begins]))
+        self._ends.append((numbers[ends], positions[ends]))
         for column, values in rows.labels.items():
-            seen = np.concatenate([self._kept.get(column, values[:0]), values])
+            seen = np.concatenate([self._tail.get(column, values[:0]), values])
             starts = numbers[ends] - (window - 1) - (self._rows + len(rows) - len(seen))
             self._labels.setdefault(column, []).append(_window_max(seen, starts, window))
-            self._kept[column] = seen[max(0, len(seen) - window + 1) :].copy()
+            self._tail[column] = seen[max(0, len(seen) - window + 1) :].copy()
         self._rows, self._first = self._rows + len(rows), int(first[-1])
 
     def _gaps(self, rows: Rows) -> Bool[np.ndarray, " n"]:
@@ -97,7 +97,7 @@ class Windower:
         if self._rows < STEP_ROWS:
             # Before the very first row there is no step.
             self._steps = np.concatenate([self._steps, steps if self._rows else steps[1:]])
-        return steps > GAP_FACTOR * self._cut.step_ns if self._cut.step_ns else np.zeros(len(rows), bool)
+        return steps > GAP_FACTOR * self._spec.step_ns if self._spec.step_ns else np.zeros(len(rows), bool)
 
     def check(self) -> None:
         """Check that there are rows so far, and that they have the usual step, and a window.
@@ -107,7 +107,7 @@ class Windower:
         """
         if not self._rows:
             raise BrokenFileError(self._name, "it has no rows")
-        usual, found = self._cut.step_ns, float(np.median(self._steps)) if len(self._steps) else None
+        usual, found = self._spec.step_ns, float(np.median(self._steps)) if len(self._steps) else None
         if usual and found and not 1 / SAME_RATE_FACTOR <= found / usual <= SAME_RATE_FACTOR:
             raise BrokenFileError(
                 self._name,
@@ -117,24 +117,24 @@ class Windower:
         if not sum(len(numbers) for numbers, _ in self._ends):
             raise BrokenFileError(
                 self._name,
-                f"its rows ({self._rows}) hold no window of {self._cut.window} rows without a gap: give a shorter "
+                f"its rows ({self._rows}) hold no window of {self._spec.window} rows without a gap: give a shorter "
                 "--window in training, or close gaps with --resample",
             )
 
-    def cuts(self) -> WindowIndex:
+    def index(self) -> WindowIndex:
         """The windows of the rows so far."""
         starts, begins = _concat(self._begins)
         last, ends = _concat(self._ends)
-        own = last - (self._cut.window - 1)
-        step = int(self._cut.step_ns or 0) if self._timed else 1
+        own = last - (self._spec.window - 1)
+        step = int(self._spec.step_ns or 0) if self._timed else 1
         labels = {column: np.concatenate(parts) for column, parts in self._labels.items()}
         return WindowIndex(own, begins[np.searchsorted(starts, own)], ends + step, self._timed, labels)
 
 
 def _concat(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     none = np.empty(0, np.int64)
-    numbers, places = zip((none, none), *parts, strict=True)
-    return np.concatenate(numbers), np.concatenate(places)
+    numbers, positions = zip((none, none), *parts, strict=True)
+    return np.concatenate(numbers), np.concatenate(positions)
 
 
 def _window_max(values: np.ndarray, starts: np.ndarray, window: int) -> np.ndarray:
