@@ -137,7 +137,7 @@ def read(raw: Sequence[str]) -> tuple[list[str], str]:
         path.write_text("\n".join(raw) + "\n", encoding="utf-8")
         reading = events.measure(path, events.Config()).reading
         line = make_parser(reading)
-        return [line(row).message for row in read_lines(find_logs(path)[0])], reading.clock
+        return [line(row).message for row in read_lines(find_logs(path)[0])], reading.timestamp_format
 
 
 def grouped(lines: Sequence[str]) -> tuple[list[int], int]:

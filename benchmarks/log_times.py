@@ -70,7 +70,7 @@ def wrong_times(folder: Path, system: str) -> tuple[str, int, int]:
     truth = [TRUTH[system](row) for row in csv.DictReader(io.StringIO(text))]
     assert len(times) == len(truth)
     wrong = sum(own is None or abs(own - true) > 1e-3 for own, true in zip(times, truth, strict=True))
-    return reading.clock, len(truth), wrong
+    return reading.timestamp_format, len(truth), wrong
 
 
 def unpacked(data: Path, folder: Path) -> Path:

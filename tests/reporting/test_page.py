@@ -58,7 +58,7 @@ def test_a_full_run_fills_every_section(make_run: MakeRun) -> None:
 
 def test_what_was_measured_on_the_data_can_be_read(make_run: MakeRun) -> None:
     spec = Spec(
-        reading=ParserSpec("lines", "iso", "", "20", "20", "", "", ""),
+        reading=ParserSpec("lines", "iso"),
         templates=(Template("door <*> opened", 1200), Template("<script>alert(1)</script>", 3)),
         unlisted=7,
         length=64,

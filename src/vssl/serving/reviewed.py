@@ -130,7 +130,7 @@ def _newest(named: Iterable[tuple[str, T]]) -> list[T]:
 
 def _one_of_each_session(found: list[Judged], spec: Any) -> list[Judged]:
     """The first for each session: lines of one session are read as one sample, wherever they stand."""
-    if spec.reading.format == "sessions" or not spec.reading.session:
+    if spec.reading.format == "sessions" or not spec.reading.settings.session:
         return found
     named = ((_sessions(data, spec), (row, data)) for row, data in found)
     return _newest((sessions.pop(), item) for sessions, item in named if len(sessions) == 1)

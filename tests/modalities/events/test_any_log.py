@@ -88,11 +88,15 @@ def test_a_random_log_is_read_to_what_was_written(made: Made, packed: bool):
         path = Path(folder) / ("made.log.gz" if packed else "made.log")
         path.write_bytes(gzip.compress(made.data) if packed else made.data)
         reading = detect_parser(find_logs(path), events.Config())
-        if reading.doubt:
-            assert {FORMATS[made.name].family} == {FORMATS[reading.clock].family} == {FORMATS[reading.doubt].family}
+        if reading.alternative:
+            assert (
+                {FORMATS[made.name].family}
+                == {FORMATS[reading.timestamp_format].family}
+                == {FORMATS[reading.alternative].family}
+            )
             order = {"dmy": "dmy", "mdy": "mdy", "yy md": "ymd", "dm yy": "dmy"}[made.name]
             reading = detect_parser(find_logs(path), events.Config(date_format=order))
-        assert (reading.format, reading.clock) == ("lines", made.name)
+        assert (reading.format, reading.timestamp_format) == ("lines", made.name)
         read = make_parser(reading)
         encoding = file_encodings.file_encoding(path, "", reading.encodings)
         found = [read(row) for row in read_lines(find_logs(path)[0], encoding=encoding)]

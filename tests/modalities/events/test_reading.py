@@ -147,13 +147,13 @@ def test_a_session_key_brings_lines_together_wherever_they_stand(tmp_path: Path)
     ],
 )  # fmt: skip
 def test_a_sessions_name_is_no_part_of_other_words_and_numbers(name: str, text: str, left: str):
-    reading = events.ParserSpec("jsonl", "", "id", "20", "20", "", "", "")
+    reading = events.ParserSpec("jsonl", settings=events.Config(session="id"))
     line = JsonLineParser(reading)(RawLine(1, json.dumps({"id": name, "text": text}), False, False))
     assert (line.session, line.message) == (name, left)
 
 
 def test_where_the_expression_found_the_session_its_name_may_be_part_of_a_word():
-    reading = events.ParserSpec("lines", "", r"job(\w+)", "20", "20", r"INFO: (.*)", "", "")
+    reading = events.ParserSpec("lines", settings=events.Config(session=r"job(\w+)", message=r"INFO: (.*)"))
     line = TextLineParser(reading)(RawLine(1, "a INFO: jobab by abba", False, False))
     assert (line.session, line.message) == ("ab", "job<session> by abba")
 
@@ -165,7 +165,7 @@ def test_json_fields_give_message_session_time_label_and_metadata(tmp_path: Path
         {"ts": "2015-10-18T18:01:47Z", "msg": "start", "job": {"id": 8}, "host": "c", "level": "ok"},
     ]
     path = write(tmp_path / "a.jsonl", [json.dumps(row) for row in rows])
-    _, data = read(path, replace(CONFIG, session="job.id", line_label="level", keep=("host",)))
+    _, data = read(path, replace(CONFIG, session="job.id", line_label="level", metadata_fields=("host",)))
     assert list(data.ids) == ["7", "8"]
     assert data.raw[0, 1, CONTENT_HASH_COLUMNS + 1].item() == log_code(2000)
     assert data.metadata["host"].to_pylist() == ["a", "c"]

@@ -26,7 +26,7 @@ def test_every_format_is_recognised_read_and_taken_out_of_the_message(name: str,
     ]
     clock = detect([[line.replace("\x1b[32m", "").replace("\x1b[0m", "") for line in lines]])
     assert clock.format == name
-    reading = ParserSpec("lines", clock.format, "", "20", "20", "", "", "", clock.places, clock.tail)
+    reading = ParserSpec("lines", clock.format, positions=clock.positions, tail=clock.tail)
     read = TextLineParser(reading)
     found = [read(RawLine(row, line, False, False)) for row, line in enumerate(lines, 1)]
     fraction = any(mark in form for mark in ("%f", "{ms}", "125"))
@@ -50,7 +50,7 @@ def test_the_table_has_an_example_of_every_format():
 )
 def test_zones_are_read(zone: str, hours: float):
     clock = detect([[f"{moment:%Y-%m-%d %H:%M:%S}{zone} up" for moment in MOMENTS]])
-    read = TimestampReader(clock.format, clock.places, clock.tail)
+    read = TimestampReader(clock.format, clock.positions, clock.tail)
     found = read(f"2024-05-30 22:58:00{zone} up")
     assert found is not None
     assert found[0] == START.replace(microsecond=0).timestamp() - 3600 * hours
@@ -66,7 +66,7 @@ def test_a_value_behind_the_stamp_is_neither_a_zone_nor_a_fraction():
     columns = [f"{moment:%Y-%m-%d %H:%M:%S},{row},INFO" for row, moment in enumerate(MOMENTS)]
     for texts in (lines, columns):
         clock = detect([texts])
-        read = TimestampReader(clock.format, clock.places, clock.tail)
+        read = TimestampReader(clock.format, clock.positions, clock.tail)
         for text, moment in zip(texts, MOMENTS, strict=True):
             found = read(text)
             assert found is not None
@@ -80,9 +80,9 @@ def test_day_and_month_are_told_apart_by_the_values_of_many_lines_or_it_is_said(
     start = datetime(2024, 5, 2, tzinfo=UTC)
     lines = [f"{start + timedelta(days=days) * row / 400:{form}} INFO tick" for row in range(400)]
     clock = detect([lines])
-    assert (clock.format, clock.doubt) == (("dmy", "mdy") if days == 1 else (order, ""))
+    assert (clock.format, clock.alternative) == (("dmy", "mdy") if days == 1 else (order, ""))
     assert detect([lines], order).format == order
-    assert not detect([lines], order).doubt
+    assert not detect([lines], order).alternative
 
 
 @pytest.mark.parametrize("step", [7919, -7919, 97_001_833])
@@ -112,7 +112,7 @@ def test_a_word_that_begins_like_a_month_is_none():
 
 def test_a_stamp_at_another_place_is_not_read():
     clock = detect([[f"{moment:%Y-%m-%d %H:%M:%S} INFO tick" for moment in MOMENTS]])
-    read = TimestampReader(clock.format, clock.places, clock.tail)
+    read = TimestampReader(clock.format, clock.positions, clock.tail)
     for text in ("    notAfter: 2038-01-19 03:14:07 GMT", "until 2038-01-19 03:14:07", "\t2038-01-19 03:14:07"):
         assert read(text) is None
     assert read("2015-02-31 18:01:47 no such day") is None
@@ -123,8 +123,8 @@ def test_levels_of_one_or_two_words_before_the_stamp_give_two_places():
     levels = ("[ERROR]", "[ INFO]", "[ WARN]")
     lines = [f"{levels[row % 3]} {moment:%Y-%m-%d %H:%M:%S} tick" for row, moment in enumerate(MOMENTS)]
     clock = detect([lines])
-    read = TimestampReader(clock.format, clock.places, clock.tail)
-    assert {place.word for place in clock.places} == {1, 2}
+    read = TimestampReader(clock.format, clock.positions, clock.tail)
+    assert {place.word for place in clock.positions} == {1, 2}
     assert all(read(line) is not None for line in lines)
 
 
@@ -139,7 +139,7 @@ def test_the_uptime_of_a_kernel_is_no_date_but_has_gaps():
     lines = [f"[{row * 1.7:12.6f}] usb 1-{row % 4}: new device" for row in range(20_000, 20_200)]
     clock = detect([lines])
     assert clock.format == "uptime"
-    found = TimestampReader(clock.format, clock.places, clock.tail)(lines[3])
+    found = TimestampReader(clock.format, clock.positions, clock.tail)(lines[3])
     assert found is not None
     assert found[0] == pytest.approx(20_003 * 1.7)
     assert not FORMATS["uptime"].since_1970

@@ -1,9 +1,10 @@
-"""Kinds of lines: which places of lines hold values, and which hold the words that say what happened.
+"""Clusters of lines: which positions of lines hold values, and which hold the words that say what happened.
 
-Two lines that differ in one place are of one kind if values are seen to stand there: a number in one of them, or many
-different words between the same other ones. A place with two or three words in it, such as on and off, makes kinds.
-That how many words a place has says what it is, is the idea of IPLoM (Makanju et al. 2009, KDD) and of Brain (Yu et
-al. 2023, IEEE Transactions on Services Computing, "Brain: Log Parsing With Bidirectional Parallel Tree").
+Two lines that differ in one position belong to one cluster if values are seen there: a number in one of them, or many
+different words between the same other words. A position with two or three words, such as on and off, separates
+clusters. The idea that the number of words at a position tells what it is comes from IPLoM (Makanju et al. 2009, KDD)
+and Brain (Yu et al. 2023, IEEE Transactions on Services Computing, "Brain: Log Parsing With Bidirectional Parallel
+Tree").
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ ROUNDS = 10
 MIN_VALUES = 4  # two or three words are a choice, and each of them another event
 MANY_VALUES = 10  # the first word of a message most often says what happens, and so do started and stopping
 MIN_EVIDENCE = 15  # values times constant words beside them
-MIN_WORDS_BESIDE_NUMBERS = 2  # constant words beside a place that holds a number in some lines
+MIN_WORDS_BESIDE_NUMBERS = 2  # constant words beside a position that holds a number in some lines
 MIN_WORDS_BESIDE_NAMES = 4  # and beside one that holds words with numbers in them: eth0 and lo1, thread-3 and timer-7
 MANY_LENGTHS = 3
 
@@ -51,7 +52,7 @@ class Cluster:
     Attributes:
         words: Where all agree their words, elsewhere a pattern with `ANY`.
         count: How many they are.
-        varied: The places where words differ, not numbers alone.
+        varied: The positions where words differ, not numbers alone.
     """
 
     words: Words
@@ -62,7 +63,7 @@ class Cluster:
 Clusters = dict[Words, Cluster]
 """By shape."""
 Changes = dict[Words, dict[int, str]]
-"""Of shapes what is to stand in which of their places."""
+"""Of shapes what is to stand in which of their positions."""
 
 
 @lru_cache(maxsize=50_000)
@@ -106,10 +107,12 @@ def _all_changes(kinds: Clusters, similarity: float) -> Iterator[Changes]:
 
 
 def _header_changes(kinds: Clusters, candidates: Sequence[Candidate]) -> Changes:
-    """Of each shape the places of its header that hold names."""
+    """Of each shape the positions of its header that hold names."""
     names = line_headers.header_names(candidates, {shape: kind.count for shape, kind in kinds.items()})
     found = {
-        shape: {place: ANY for place, own in names.items() if place < len(shape) and shape[place] in own - {ANY}}
+        shape: {
+            position: ANY for position, own in names.items() if position < len(shape) and shape[position] in own - {ANY}
+        }
         for shape in (kinds if names else ())
     }
     return {shape: own for shape, own in found.items() if own}
@@ -118,41 +121,43 @@ def _header_changes(kinds: Clusters, candidates: Sequence[Candidate]) -> Changes
 def _value_changes(
     kinds: Clusters, candidates: Iterable[Candidate], lengths: Mapping[int, int], similarity: float
 ) -> Changes:
-    """Of each shape the places that hold values, and the patterns that are to stand there."""
+    """Of each shape the positions that hold values, and the patterns that are to stand there."""
     changes: Changes = defaultdict(dict)
-    for places, shapes in candidates:
-        several = len(places) > 1 and not changes.keys().isdisjoint(shapes)
-        if len(shapes) < 2 or several or not _enough_constant(shapes, places, kinds, similarity):
+    for positions, shapes in candidates:
+        several = len(positions) > 1 and not changes.keys().isdisjoint(shapes)
+        if len(shapes) < 2 or several or not _enough_constant(shapes, positions, kinds, similarity):
             continue
         # What has lines of many lengths behind it is a header; that lines share it does not make them alike.
-        before = lengths[similar_lines.prefix_hash(shapes[0][: places[0]])] < MANY_LENGTHS
-        if all(_are_values(shapes, place, places, kinds, before) for place in places):
-            for place in places:
-                pattern = common_ends([shape[place] for shape in shapes])
+        before = lengths[similar_lines.prefix_hash(shapes[0][: positions[0]])] < MANY_LENGTHS
+        if all(_are_values(shapes, position, positions, kinds, before) for position in positions):
+            for position in positions:
+                pattern = common_ends([shape[position] for shape in shapes])
                 for shape in shapes:
-                    changes[shape].setdefault(place, pattern)
+                    changes[shape].setdefault(position, pattern)
     return changes
 
 
-def _are_values(shapes: Sequence[Words], place: int, places: Sequence[int], kinds: Clusters, before: bool) -> bool:
-    """Whether what stands in one of the places of lines that are else alike says nothing about their kind.
+def _are_values(
+    shapes: Sequence[Words], position: int, positions: Sequence[int], kinds: Clusters, before: bool
+) -> bool:
+    """Whether what stands in one of the positions of lines that are else alike says nothing about their kind.
 
     Args:
-        before: Whether the words before all the places count.
+        before: Whether the words before all the positions count.
     """
-    words, shape = sorted({shape[place] for shape in shapes}), shapes[0]
+    words, shape = sorted({shape[position] for shape in shapes}), shapes[0]
     start, rests, end = split_common_ends(words)
-    beside = [word for at, word in enumerate(shape) if at not in places and (before or at > places[0])]
+    beside = [word for at, word in enumerate(shape) if at not in positions and (before or at > positions[0])]
     constant = sum(map(has_letter, beside)) + has_letter(start + end)
-    numbers = [kinds[own].words[place] for own in shapes if own[place] == f"{start}{ANY}{end}"]
+    numbers = [kinds[own].words[position] for own in shapes if own[position] == f"{start}{ANY}{end}"]
     if _a_number(start, rests, end, numbers):
         return constant >= MIN_WORDS_BESIDE_NUMBERS
     if all(ANY in rest for rest in rests):
         return constant >= MIN_WORDS_BESIDE_NAMES
     # Where each line brings a word that is new, fewer are enough.
     least = MIN_VALUES - (sum(kinds[shape].count for shape in shapes) == len(words))
-    first = not (before and any(map(has_letter, shape[: places[0]]))) and not line_headers.header_ends_after(
-        shape, place
+    first = not (before and any(map(has_letter, shape[: positions[0]]))) and not line_headers.header_ends_after(
+        shape, position
     )
     if first or 2 * sum(_PARTICIPLE.search(word) is not None for word in words) >= len(words):
         least = MANY_VALUES
@@ -166,9 +171,9 @@ def _a_number(start: str, rests: Sequence[str], end: str, numbers: Sequence[str]
     return any(map(_MASK.search, numbers)) or signs or ("" in rests and start.endswith("="))
 
 
-def _enough_constant(shapes: Sequence[Words], places: Sequence[int], kinds: Clusters, similarity: float) -> bool:
+def _enough_constant(shapes: Sequence[Words], positions: Sequence[int], kinds: Clusters, similarity: float) -> bool:
     """Whether so many words are the same in all lines that they still say what happened."""
-    differing = set(places).union(*(kinds[shape].varied for shape in shapes))
+    differing = set(positions).union(*(kinds[shape].varied for shape in shapes))
     constant = sum(has_letter(word) for at, word in enumerate(shapes[0]) if at not in differing)
     return constant >= similarity * (constant + len(differing))
 
@@ -177,7 +182,7 @@ def _apply_changes(kinds: Clusters, changes: Mapping[Words, Mapping[int, str]]) 
     groups: dict[Words, list[Cluster]] = defaultdict(list)
     for shape, kind in kinds.items():
         change = changes.get(shape, {})
-        after = tuple([change.get(place, word) for place, word in enumerate(shape)])
+        after = tuple([change.get(position, word) for position, word in enumerate(shape)])
         groups[after].append(Cluster(kind.words, kind.count, kind.varied.union(change)))
     return {shape: merge(own) for shape, own in groups.items()}
 
@@ -191,7 +196,7 @@ def _absorb(kinds: Clusters) -> Clusters:
 
 
 class WildcardClusters:
-    """The kinds that have places for values: lines whose every other word stands there are theirs, be they rare."""
+    """The kinds that have positions for values: lines whose every other word stands there are theirs, be they rare."""
 
     def __init__(self, kinds: Clusters) -> None:
         self._wide = [shape for shape, kind in kinds.items() if kind.varied]
@@ -204,9 +209,9 @@ class WildcardClusters:
         return max((self._wide[row] for row in rows), key=specificity, default=None)
 
     def _differs_in_values(self, shape: Words, row: int) -> bool:
-        # A place for numbers is none for words.
+        # A position for numbers is none for words.
         pairs = zip(shape, self._wide[row], strict=True)
-        return all(own == word or place in self._varied[row] for place, (own, word) in enumerate(pairs))
+        return all(own == word or position in self._varied[row] for position, (own, word) in enumerate(pairs))
 
 
 def merge(kinds: Sequence[Cluster]) -> Cluster:

@@ -23,10 +23,10 @@ def missing(raw: Raw, level: int, generator: torch.Generator) -> Raw:
 
 
 def disorder(raw: Raw, level: int, generator: torch.Generator) -> Raw:
-    """Each event is late by up to 2, 4 or 8 places."""
-    place = torch.arange(raw.shape[2], device=raw.device)
+    """Each event is late by up to 2, 4 or 8 positions."""
+    position = torch.arange(raw.shape[2], device=raw.device)
     late = torch.rand(raw[:, 0].shape, generator=generator, device=raw.device) * 2**level
-    order = (place + late).masked_fill(raw[:, 0] == PADDING, torch.inf).argsort(dim=1, stable=True)
+    order = (position + late).masked_fill(raw[:, 0] == PADDING, torch.inf).argsort(dim=1, stable=True)
     return raw.gather(2, order[:, None].expand_as(raw))
 
 

@@ -19,7 +19,7 @@ from vssl.modalities.events.explaining import text_of
 WIDTH_PX, LINES, LINE_PX, TEXT_PX = 320, 14, 13, 10
 MAX_LETTERS = 58
 SWATCH_PX = 40
-# Masks before the first word say nothing, and take its place.
+# Masks before the first word say nothing, and take its position.
 _LEADING = re.compile(r"^(?:<[a-z*]+>\s+)+(?=\S)")
 CELL_PX, STRIP_PX, CELLS, NAMED, DRAWS = 5, 14, 64, 24, 2
 PAPER, INK, ALARM, FAINT = (255, 255, 255), (40, 40, 40), (200, 30, 30), (200, 200, 200)
@@ -83,9 +83,9 @@ def sheet(
 
 def _strip(pen: ImageDraw.ImageDraw, tokens: Sequence[int], title: str, top: int, font: Any) -> None:
     pen.text((12, top), title, fill=INK, font=font)
-    for place, token in enumerate(tokens):
+    for position, token in enumerate(tokens):
         if token != PADDING:
-            left = 72 + place * CELL_PX
+            left = 72 + position * CELL_PX
             pen.rectangle((left, top, left + CELL_PX - 2, top + STRIP_PX - 4), fill=colour(token))
 
 

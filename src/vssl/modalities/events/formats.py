@@ -123,10 +123,10 @@ def _column_delimiter(text: str, others: Sequence[str]) -> str:
         if {_normal_name(name) for name in names} & (COLUMN_NAMES | MESSAGE_NAMES):
             return delimiter
         rows = [row for other in others if len(row := other.split(delimiter)) >= len(names)]
-        has_numbers = [sum(any(map(str.isdigit, row[place])) for row in rows) for place in range(len(names))]
-        free = [place for place, name in enumerate(names) if not any(map(str.isdigit, name))]
+        has_numbers = [sum(any(map(str.isdigit, row[position])) for row in rows) for position in range(len(names))]
+        free = [position for position, name in enumerate(names) if not any(map(str.isdigit, name))]
         if len(rows) >= DISTINCT_IDS * max(1, len(others)) and any(
-            has_numbers[place] >= DISTINCT_IDS * max(1, len(rows)) for place in free
+            has_numbers[position] >= DISTINCT_IDS * max(1, len(rows)) for position in free
         ):
             return delimiter
     return ""

@@ -35,10 +35,10 @@ def presplit(sources: Iterator[LogLines], tokens: Tokens, length: int) -> Iterat
                 yield Unreadable(f"{file.name}@{line.number}", f"the session {name.strip()!r} has no event")
             else:
                 collector = Collector(file.name, length)
-                for place, event in enumerate(events.split()):
+                for position, event in enumerate(events.split()):
                     # What the sample is recognised by is the whole line, its name included: once.
-                    text = "" if place else line.text
-                    collector.add(tokens(event), Line(line.number, text, event, damaged=line.damaged and not place))
+                    text = "" if position else line.text
+                    collector.add(tokens(event), Line(line.number, text, event, damaged=line.damaged and not position))
                 yield collector.sample(names.unique(name.strip(), file, line.number))
 
 
@@ -112,7 +112,7 @@ def window_name(file: LogFile, first: int, last: int) -> str:
 
 
 class UniqueNames:
-    """Sees to it that no two sessions have one name: a name that was there before gets its place added.
+    """Sees to it that no two sessions have one name: a name that was there before gets its position added.
 
     8 bytes of a hash are kept of each name, as they may be many millions.
     """

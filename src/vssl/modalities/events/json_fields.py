@@ -34,10 +34,10 @@ def get_field(data: Mapping[str, Any], name: str) -> Any:
 class TimeField:
     """Reads the time of an object: in one field, one format and one unit."""
 
-    def __init__(self, name: str, clock: str, places: Sequence[TimestampPosition], tail: str) -> None:
+    def __init__(self, name: str, clock: str, positions: Sequence[TimestampPosition], tail: str) -> None:
         self._name = name
         self._scale = FORMATS[clock].scale if clock else 0.0
-        self._stamp = TimestampReader(clock, places, tail) if clock else None
+        self._stamp = TimestampReader(clock, positions, tail) if clock else None
 
     def __call__(self, data: Mapping[str, Any]) -> float | None:
         if self._stamp is None:
@@ -72,7 +72,7 @@ def detect_time(runs: Sequence[Sequence[str]], name: str, date_format: str) -> t
             continue
         texts = [[value if isinstance(value, str) else "" for value in run] for run in values]
         clock = detect(texts, date_format)
-        if clock.format and all(place.word == 0 for place in clock.places):
+        if clock.format and all(position.word == 0 for position in clock.positions):
             return field, clock
     return "", TimestampLayout()
 

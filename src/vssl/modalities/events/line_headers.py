@@ -16,28 +16,28 @@ MIN_NAMES = 5  # names that messages come with, where nothing else tells a heade
 
 
 def header_names(candidates: Sequence[Candidate], counts: Mapping[Words, int]) -> dict[int, set[str]]:
-    """The names in each place from a line's start on where messages of several lengths come with different ones.
+    """The names in each position from a line's start on where messages of several lengths come with different ones.
 
     Args:
-        candidates: Each place of each shape, with all shapes that differ there only.
+        candidates: Each position of each shape, with all shapes that differ there only.
         counts: How many lines have a shape.
     """
     messages: Counter[int] = Counter()
     found: dict[int, list[Sequence[Words]]] = defaultdict(list)
-    for (place,), shapes in candidates:
-        if place < MAX_HEADER_WORDS and sum(map(has_letter, shapes[0][place + 1 :])) >= MIN_MESSAGE_WORDS:
-            messages[place] += len(shapes) > 1 or counts[shapes[0]] > 1
-            if len(shapes) >= (2 if header_ends_after(shapes[0], place) else MIN_NAMES):
-                found[place].append(shapes)
+    for (position,), shapes in candidates:
+        if position < MAX_HEADER_WORDS and sum(map(has_letter, shapes[0][position + 1 :])) >= MIN_MESSAGE_WORDS:
+            messages[position] += len(shapes) > 1 or counts[shapes[0]] > 1
+            if len(shapes) >= (2 if header_ends_after(shapes[0], position) else MIN_NAMES):
+                found[position].append(shapes)
     return {
-        place: {shape[place] for shapes in own for shape in shapes}
-        for place, own in found.items()
-        if len(own) >= MIN_SHARE * messages[place] and len({len(shapes[0]) for shapes in own}) >= MIN_LENGTHS
+        position: {shape[position] for shapes in own for shape in shapes}
+        for position, own in found.items()
+        if len(own) >= MIN_SHARE * messages[position] and len({len(shapes[0]) for shapes in own}) >= MIN_LENGTHS
     }
 
 
-def header_ends_after(shape: Words, place: int) -> bool:
-    """Whether a word that closes a header, such as sshd[17]: or [main], comes with or behind this place, not before."""
-    return any(word.endswith((":", "]")) for word in shape[place:MAX_HEADER_WORDS]) and not any(
-        word.endswith(":") for word in shape[:place]
+def header_ends_after(shape: Words, position: int) -> bool:
+    """Whether a word that closes a header, such as sshd[17]: or [main], is at this position or later, not before."""
+    return any(word.endswith((":", "]")) for word in shape[position:MAX_HEADER_WORDS]) and not any(
+        word.endswith(":") for word in shape[:position]
     )

@@ -24,7 +24,7 @@ MESSAGE_FIELDS = (
 MAX_FIELDS_SHOWN = 12  # fields of an object that is refused
 # JSON can spell half a character, \ud800, which nothing can be written down with.
 _HALF = re.compile("[\ud800-\udfff]")
-# A place with letters or digits on both sides, or with a dot, comma or colon within a number.
+# A position with letters or digits on both sides, or with a dot, comma or colon within a number.
 _INSIDE = re.compile(r"(?<=[^\W_])[^\W_]|(?<=\d[.,:])\d|(?<=\d)[.,:]\d")
 
 
@@ -59,10 +59,11 @@ class TextLineParser:
     """Reads raw lines. What varies from sample to sample, time, label and session, is taken out of the message."""
 
     def __init__(self, reading: ParserSpec) -> None:
-        self._stamp = TimestampReader(reading.clock, reading.places, reading.tail) if reading.clock else None
-        self._session = compile_setting(reading.session, "session")
-        self._message = compile_setting(reading.message, "message")
-        self._label = compile_setting(reading.line_label, "line_label")
+        settings, name = reading.settings, reading.timestamp_format
+        self._stamp = TimestampReader(name, reading.positions, reading.tail) if name else None
+        self._session = compile_setting(settings.session, "session")
+        self._message = compile_setting(settings.message, "message")
+        self._label = compile_setting(settings.line_label, "line_label")
         self._delimiter = reading.delimiter
 
     def __call__(self, row: RawLine) -> Line:
@@ -91,10 +92,11 @@ def split_label(text: str, pattern: re.Pattern[str] | None) -> tuple[str | None,
 class JsonLineParser:
     """Reads a JSON object a line, whose fields may be nested: `a.b` is the field b of the field a."""
 
-    def __init__(self, reading: ParserSpec, keep: tuple[str, ...] = ()) -> None:
-        self._messages = (reading.message,) if reading.message else MESSAGE_FIELDS
-        self._time = TimeField(reading.time_field, reading.clock, reading.places, reading.tail)
-        self._session, self._label, self._keep = reading.session, reading.line_label, keep
+    def __init__(self, reading: ParserSpec, fields: tuple[str, ...] = ()) -> None:
+        settings = reading.settings
+        self._messages = (settings.message,) if settings.message else MESSAGE_FIELDS
+        self._time = TimeField(reading.time_field, reading.timestamp_format, reading.positions, reading.tail)
+        self._session, self._label, self._fields = settings.session, settings.line_label, fields
 
     def __call__(self, row: RawLine) -> Line:
         try:
@@ -120,22 +122,22 @@ class JsonLineParser:
             session=session,
             label=None if label is None else _text(label),
             damaged=row.cut or row.undecodable or "\ufffd" in text,
-            fields={name: _text(value) for name in self._keep if (value := get_field(data, name)) is not None},
+            fields={name: _text(value) for name in self._fields if (value := get_field(data, name)) is not None},
         )
 
 
 def _mask_session(text: str, session: str, at: int = -1) -> str:
     """The text without its session's name, which stands at `at` and is not sought inside other words and numbers."""
     pieces, kept = [], 0
-    place = text.find(session) if session else -1
-    while place >= 0:
-        end = place + len(session)
-        if place != at and (_INSIDE.match(text, place) or _INSIDE.match(text, end)):
-            end = place + 1
+    position = text.find(session) if session else -1
+    while position >= 0:
+        end = position + len(session)
+        if position != at and (_INSIDE.match(text, position) or _INSIDE.match(text, end)):
+            end = position + 1
         else:
-            pieces += [text[kept:place], SESSION_MASK]
+            pieces += [text[kept:position], SESSION_MASK]
             kept = end
-        place = text.find(session, end)
+        position = text.find(session, end)
     return "".join([*pieces, text[kept:]])
 
 

@@ -22,7 +22,7 @@ _UNIT = (
     "|h(?:ou)?rs?|h|days?|weeks?)"
 )
 
-# The first that fits at a place counts: a UUID is no number, and an address is neither a path nor several numbers.
+# The first that fits at a position counts: a UUID is no number, and an address is neither a path nor several numbers.
 MASKS: dict[str, str] = {
     # A date in words, or what a recognised time stamp has left of one: a weekday, a zone, a year.
     "time": rf"\b(?:{_WEEKDAY}\b(?:,? +{_DAY})?|{_DAY})(?:{_YEAR})?(?:{_CLOCK})?(?:{_ZONE})?(?:{_YEAR})?",

@@ -49,8 +49,8 @@ def measure(source: str | Path, config: Config) -> Spec:
         else:
             reason = reason or f" The first problem: {item.id}: {item.reason}."
     if not longest:
-        asked = f" --session {reading.session} fits no line." if reading.session else ""
-        raise EmptyDataError(f"{source}: there is no session in it.{asked}{reason}")
+        hint = f" --session {config.session} fits no line." if config.session else ""
+        raise EmptyDataError(f"{source}: there is no session in it.{hint}{reason}")
     templates, left_out = miner.templates(config.vocabulary)
     lines = LineCounts(tally.read, tally.empty, tally.cut, tally.undecodable)
     return Spec(reading, templates, left_out, _length(longest, config.length), lines)

@@ -93,7 +93,7 @@ class EventModality(Modality):
             tally = Tally()
             self._samples[state] = sum(1 for _ in self._items(files, lambda _: UNKNOWN, tally))
             self._tallies[state] = tally
-        settings = repr((state, self.config.label_from, self.config.keep))
+        settings = repr((state, self.config.label_from, self.config.metadata_fields))
         return Contents(self._samples[state], state, hashlib.sha256(settings.encode()).hexdigest())
 
     def notes(self, source: str | Path) -> list[str]:
@@ -106,7 +106,7 @@ class EventModality(Modality):
     def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
         sessions, reading = cast(Sessions, dataset), self.spec.reading
         spans = window_spans(sessions.metadata)
-        if spans is None and reading.format != "sessions" and not reading.session:
+        if spans is None and reading.has_windows:
             source, first, last = (sessions.metadata[name].to_pylist() for name in ("source", "first", "last"))
             spans = [(name, row, stop + 1) for name, row, stop in zip(source, first, last, strict=True)]
         return sequences.remember(sessions.signatures, spans, 1)
@@ -161,7 +161,7 @@ class EventModality(Modality):
         return CountDecoder(latent, self.shape)
 
     def _items(self, files: Sequence[LogFile], tokens: Tokens, tally: Tally | None = None) -> Iterator[Item]:
-        return read_samples(files, self.spec.reading, tokens, self.spec.length, self.config.keep, tally)
+        return read_samples(files, self.spec.reading, tokens, self.spec.length, self.config.metadata_fields, tally)
 
     def _chunks(self, files: Sequence[LogFile], start: int, size: int, tally: Tally | None = None) -> Iterator[Chunk]:
         held: list[Item] = []
@@ -181,10 +181,12 @@ class EventModality(Modality):
         return Chunk(ids, self._metadata(samples, files), raw, broken, signatures)
 
     def _metadata(self, samples: Sequence[Sample], files: Sequence[LogFile]) -> pa.Table:
-        clock = self.spec.reading.clock
+        clock = self.spec.reading.timestamp_format
         timed = bool(clock) and FORMATS[clock].since_1970
-        labels = label_column(samples, files, self.config.label_from, bool(self.spec.reading.line_label))
-        return metadata_table(samples, labels, self.config.keep, timed, overlapping_window(self.spec.reading))
+        labels = label_column(samples, files, self.config.label_from, bool(self.config.line_label))
+        return metadata_table(
+            samples, labels, self.config.metadata_fields, timed, overlapping_window(self.spec.reading)
+        )
 
 
 def _events(codes: Int16[Tensor, "B 2 L"]) -> Events:

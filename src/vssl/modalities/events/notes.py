@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from vssl.modalities import folders, lengths
+from vssl.modalities import folders
 from vssl.modalities.events import ParserSpec
 from vssl.modalities.events.files import Tally
 from vssl.modalities.events.line_counts import utc_text
@@ -42,7 +42,7 @@ def _format(reading: ParserSpec) -> str:
     header = f" The first line, {reading.header[:80]!r}, names columns and is no event." if reading.header else ""
     if reading.format == "sessions":
         return f"Each line is read as a session: its name, a comma, its events (--format lines: raw text).{header}"
-    if reading.like_sessions:
+    if reading.resembles_sessions:
         header += " If a line is a session, its name, a comma, its events, say --format sessions."
     return f"Each line is read as text.{header}" if header else ""
 
@@ -50,9 +50,9 @@ def _format(reading: ParserSpec) -> str:
 def _clock(reading: ParserSpec) -> list[str]:
     if reading.format == "sessions":
         return []
-    if not reading.clock:
+    if not reading.timestamp_format:
         return ["No time stamp is recognised in the lines, so times and pauses are not seen."]
-    known = FORMATS[reading.clock]
+    known = FORMATS[reading.timestamp_format]
     found = []
     if not _is_plain(reading):
         where = f"in the field {reading.time_field}" if reading.time_field else _where(reading)
@@ -61,23 +61,23 @@ def _clock(reading: ParserSpec) -> list[str]:
         found.append(
             "The time stamps name no year: times are given in the year 2000, and from New Year's Eve on in 2001."
         )
-    if reading.doubt:
+    if reading.alternative:
         found.append(
-            f"Dates such as {reading.example!r} are read as {DATE_ORDERS[reading.clock]}, and "
-            f"{DATE_ORDERS[reading.doubt]} fits as well: say which with --date-format dmy, mdy or ymd."
+            f"Dates such as {reading.example!r} are read as {DATE_ORDERS[reading.timestamp_format]}, and "
+            f"{DATE_ORDERS[reading.alternative]} fits as well: say which with --date-format dmy, mdy or ymd."
         )
     return found
 
 
 def _is_plain(reading: ParserSpec) -> bool:
     """Whether the time stands where and as in most logs, so that nobody need look whether it is read rightly."""
-    return reading.clock in PLAIN_FORMATS and all(not place.word for place in reading.places)
+    return reading.timestamp_format in PLAIN_FORMATS and all(not position.word for position in reading.positions)
 
 
 def _meaning(reading: ParserSpec) -> str:
     """What the example of a time stamp says."""
-    known = FORMATS[reading.clock]
-    pattern = re.compile(timestamp_regex(reading.clock, reading.tail))
+    known = FORMATS[reading.timestamp_format]
+    pattern = re.compile(timestamp_regex(reading.timestamp_format, reading.tail))
     found = pattern.match(reading.example) or pattern.match(f"I{reading.example}", 1)  # a level opens glog's stamps
     time_s = to_seconds(found.groupdict(), known) if found else None
     if found is None or time_s is None or not known.since_1970:
@@ -88,7 +88,7 @@ def _meaning(reading: ParserSpec) -> str:
 
 
 def _where(reading: ParserSpec) -> str:
-    words = sorted({place.word for place in reading.places})
+    words = sorted({position.word for position in reading.positions})
     if words == [0]:
         return "at the start of each line"
     if words == [1]:
@@ -101,13 +101,13 @@ def _where(reading: ParserSpec) -> str:
 def _times(reading: ParserSpec, tally: Tally) -> list[str]:
     found = []
     missing = tally.lines - tally.stamped
-    if reading.clock and tally.lines and missing > NOTABLE_SHARE * tally.lines:
-        late = "" if lengths.parse(reading.window, "window").is_time else ", so their pauses are not seen"
+    if reading.timestamp_format and tally.lines and missing > NOTABLE_SHARE * tally.lines:
+        late = "" if reading.window_and_stride[0].is_time else ", so their pauses are not seen"
         found.append(
-            f"{missing:,} of {tally.lines:,} lines have no time stamp at that place: they are as late as the line "
+            f"{missing:,} of {tally.lines:,} lines have no time stamp at that position: they are as late as the line "
             f"before{late}."
         )
-    if reading.clock and tally.unstamped:
+    if reading.timestamp_format and tally.unstamped:
         names = ", ".join(tally.unstamped[:MAX_FILES_SHOWN])
         found.append(
             f"Not one line has such a time stamp in {len(tally.unstamped)} of the files: {names}. If their stamps are "

@@ -7,7 +7,7 @@ from itertools import islice
 
 from vssl.errors import DataError, EmptyDataError
 from vssl.modalities import lengths
-from vssl.modalities.events import Config, ParserSpec, file_encodings, formats, grouping, time_windows
+from vssl.modalities.events import PARSER_SETTINGS, Config, ParserSpec, file_encodings, formats, grouping, time_windows
 from vssl.modalities.events.files import LogFile, RawLine, Tally, log_name, read_lines
 from vssl.modalities.events.grouping import Item, LogLines, Tokens
 from vssl.modalities.events.json_fields import TIME_FIELDS, detect_time
@@ -16,7 +16,7 @@ from vssl.modalities.events.line_sampling import Stretch, sample_stretches
 from vssl.modalities.events.lines import JsonLineParser, Line, TextLineParser, split_label
 from vssl.modalities.events.regexes import compile_setting
 from vssl.modalities.events.timestamps import TimestampLayout
-from vssl.modalities.events.timestamps import detect as recognise_clock
+from vssl.modalities.events.timestamps import detect as detect_timestamps
 
 MAX_FIRST_LINES = 200
 
@@ -24,13 +24,13 @@ Parser = Callable[[RawLine], Line]
 
 
 def detect_parser(files: Sequence[LogFile], config: Config) -> ParserSpec:
-    """How the lines of these files are to be read, from lines all over them.
+    """Detect how the lines of these files are to be read, from lines sampled all over them.
 
     Raises:
         EmptyDataError: No file has a line that is not empty.
         DataError: There are windows of time but no time stamps in order, or files of several formats.
     """
-    forced = "" if config.encoding == "auto" else config.encoding
+    forced = config.forced_encoding
     known = file_encodings.detect_encodings([file.path for file in files], forced)
     found = sample_stretches(files, forced, known) or _first_lines(files, forced, known)
     if not found:
@@ -41,21 +41,16 @@ def detect_parser(files: Sequence[LogFile], config: Config) -> ParserSpec:
     field, clock = _detect_timestamps(found, kind, header, config)
     reading = ParserSpec(
         format=kind,
-        clock=clock.format,
-        session=config.session,
-        window=config.window,
-        stride=config.stride or config.window,
-        message=config.message,
+        timestamp_format=clock.format,
         time_field=field,
-        line_label=config.line_label,
-        places=clock.places,
+        settings=Config(**{name: getattr(config, name) for name in PARSER_SETTINGS}),
+        positions=clock.positions,
         tail=clock.tail,
         example=clock.example,
-        doubt=clock.doubt,
-        like_sessions=kind == "lines" and not clock.format and formats.resembles_sessions(found),
+        alternative=clock.alternative,
+        resembles_sessions=kind == "lines" and not clock.format and formats.resembles_sessions(found),
         header=header,
         delimiter=delimiter if kind == "lines" and not config.message else "",
-        encoding=forced,
         encodings=known,
     )
     _check_timestamps(reading, found, config, clock)
@@ -81,11 +76,11 @@ def _detect_timestamps(
         return detect_time([stretch.texts for stretch in found], config.time_field, config.date_format)
     label = compile_setting(config.line_label, "line_label")
     runs = [[split_label(text, label)[1] for text in stretch.texts if text != header] for stretch in found]
-    return "", recognise_clock(runs, config.date_format)
+    return "", detect_timestamps(runs, config.date_format)
 
 
 def _check_timestamps(reading: ParserSpec, found: Sequence[Stretch], config: Config, clock: TimestampLayout) -> None:
-    by_time = lengths.parse(reading.window, "window").is_time and not reading.session and reading.format != "sessions"
+    by_time = reading.has_windows and reading.window_and_stride[0].is_time
     first = found[0]
     if config.time_field and reading.format == "jsonl" and not clock.format:
         raise DataError(
@@ -95,12 +90,12 @@ def _check_timestamps(reading: ParserSpec, found: Sequence[Stretch], config: Con
     if by_time and not clock.format:
         fields = f" in any of the fields {', '.join(TIME_FIELDS)}" if reading.format == "jsonl" else ""
         raise DataError(
-            f"{first.file.name}: --window {reading.window} needs the time of the lines, and no time stamp is recognised"
+            f"{first.file.name}: --window {config.window} needs the time of the lines, and no time stamp is recognised"
             f"{fields}. The lines tried begin with: {time_windows.quote_lines(first.texts)}. {time_windows.REMEDY}"
         )
     if by_time and clock.falling:
         raise DataError(
-            f"{first.file.name}: --window {reading.window} needs lines in the order of time, and those of this log, "
+            f"{first.file.name}: --window {config.window} needs lines in the order of time, and those of this log, "
             f"such as {clock.example!r}, run backwards or in no order. Sort them from the oldest to the newest, or "
             "take a window of lines, such as --window 20."
         )
@@ -111,7 +106,7 @@ def read_samples(
     reading: ParserSpec,
     tokens: Tokens,
     length: int,
-    keep: tuple[str, ...] = (),
+    fields: tuple[str, ...] = (),
     tally: Tally | None = None,
 ) -> Iterator[Item]:
     """The samples of these files, and what is broken between them, in their order.
@@ -119,28 +114,30 @@ def read_samples(
     Args:
         tokens: The number that stands for an event's message.
         length: L, the most events of a sample that are looked at.
-        keep: Fields of JSON lines that are kept as metadata.
+        fields: Fields of JSON lines that are kept as metadata.
         tally: Counts what is read.
     """
     tally = Tally() if tally is None else tally
-    sources = _sources(files, reading, keep, tally)
+    sources = _sources(files, reading, fields, tally)
     if reading.format == "sessions":
         return grouping.presplit(sources, tokens, length)
-    if reading.session:
+    if not reading.has_windows:
         return grouping.by_key(sources, tokens, length, tally)
-    window, stride = _steps(reading)
+    window, stride = reading.window_and_stride
     if window.is_time:
         return time_windows.by_time(sources, tokens, length, window, stride)
     return grouping.by_lines(sources, tokens, length, window, stride)
 
 
-def _sources(files: Sequence[LogFile], reading: ParserSpec, keep: tuple[str, ...], tally: Tally) -> Iterator[LogLines]:
-    log, parse = None, make_parser(reading, keep)
+def _sources(
+    files: Sequence[LogFile], reading: ParserSpec, fields: tuple[str, ...], tally: Tally
+) -> Iterator[LogLines]:
+    log, parse = None, make_parser(reading, fields)
     for file in files:
         # The parts of a rotated log go on from year to year; another log begins anew.
         if log_name(file.name) != log:
-            log, parse = log_name(file.name), make_parser(reading, keep)
-        encoding = file_encodings.file_encoding(file.path, reading.encoding, reading.encodings)
+            log, parse = log_name(file.name), make_parser(reading, fields)
+        encoding = file_encodings.file_encoding(file.path, reading.settings.forced_encoding, reading.encodings)
         yield (
             file,
             count_lines(file, map(parse, _without_header(read_lines(file, tally, encoding), reading.header)), tally),
@@ -156,18 +153,14 @@ def _without_header(read: Iterator[RawLine], header: str) -> Iterator[RawLine]:
 
 def overlapping_window(reading: ParserSpec) -> lengths.Length | None:
     """The length of the windows where they overlap, and None where they do not, or where there are sessions."""
-    window, stride = _steps(reading)
-    return None if reading.format == "sessions" or reading.session or stride.size >= window.size else window
+    window, stride = reading.window_and_stride
+    return window if reading.has_windows and stride.size < window.size else None
 
 
-def _steps(reading: ParserSpec) -> tuple[lengths.Length, lengths.Length]:
-    return lengths.parse(reading.window, "window"), lengths.parse(reading.stride, "stride")
-
-
-def make_parser(reading: ParserSpec, keep: tuple[str, ...] = ()) -> Parser:
+def make_parser(reading: ParserSpec, fields: tuple[str, ...] = ()) -> Parser:
     """What makes lines of rows; it remembers the time of the last one, so each log gets one of its own."""
     if reading.format == "jsonl":
-        return JsonLineParser(reading, keep)
+        return JsonLineParser(reading, fields)
     return TextLineParser(reading) if reading.format == "lines" else _parse_whole
 
 

@@ -57,7 +57,11 @@ def _stem(name: str) -> str:
 
 
 def metadata_table(
-    samples: Sequence[Sample], labels: list[str | None] | None, keep: Sequence[str], clock: bool, window: Length | None
+    samples: Sequence[Sample],
+    labels: list[str | None] | None,
+    fields: Sequence[str],
+    clock: bool,
+    window: Length | None,
 ) -> pa.Table:
     """One row a sample.
 
@@ -67,8 +71,8 @@ def metadata_table(
     Raises:
         DataError: A field that is to be kept has the name of another column.
     """
-    if clash := sorted(set(keep) & {*COLUMNS, *(WINDOW_COLUMNS if window else ()), "label"}):
-        raise DataError(f"--keep {clash[0]}: the samples have a column of this name already.")
+    if clash := sorted(set(fields) & {*COLUMNS, *(WINDOW_COLUMNS if window else ()), "label"}):
+        raise DataError(f"--metadata-fields {clash[0]}: the samples have a column of this name already.")
     columns = {
         name: pa.array([_value(item, name) for item in samples], kind)
         for name, kind in COLUMNS.items()
@@ -79,7 +83,7 @@ def metadata_table(
         columns |= {
             name: pa.array([row[at] for row in rows], WINDOW_COLUMNS[name]) for at, name in enumerate(WINDOW_COLUMNS)
         }
-    columns |= {name: pa.array([item.metadata.get(name) for item in samples], pa.string()) for name in keep}
+    columns |= {name: pa.array([item.metadata.get(name) for item in samples], pa.string()) for name in fields}
     if labels is not None:
         columns["label"] = pa.array(labels, pa.string())
     return pa.table(columns)
@@ -87,8 +91,8 @@ def metadata_table(
 
 def _window(item: Sample, window: Length) -> tuple[str, int, int, str]:
     source, first, last = (item.metadata[name] for name in ("source", "first", "last"))
-    place = (item.metadata["time"] or 0) if window.is_time else first - 1
-    return source, first, last + 1, f"{source}#{int(place // (WINDOWS_PER_BLOCK * window.size))}"
+    position = (item.metadata["time"] or 0) if window.is_time else first - 1
+    return source, first, last + 1, f"{source}#{int(position // (WINDOWS_PER_BLOCK * window.size))}"
 
 
 def _value(item: Sample, name: str) -> str | int | None:

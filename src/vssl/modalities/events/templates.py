@@ -97,7 +97,7 @@ class TemplateMiner:
 
 
 class TemplateMatcher:
-    """The frozen templates: a line is of a known kind if every constant word of the template is in its place."""
+    """The frozen templates: a line is of a known kind if every constant word of the template is in its position."""
 
     def __init__(self, templates: Sequence[Template], first: int, unknown: int) -> None:
         self._first, self._unknown = first, unknown

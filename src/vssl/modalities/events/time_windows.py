@@ -146,7 +146,7 @@ class _MissingTimestamps:
             number, texts = self._first
             raise DataError(
                 f"{self._file.name}: from line {number} on {self._longest:,} lines in a row have no time stamp in the "
-                f"form and at the place that the training data have. They begin with: {quote_lines(texts)}. Take it "
+                f"form and at the position that the training data have. They begin with: {quote_lines(texts)}. Take it "
                 f"away if it is no such log. {REMEDY}"
             )
 

@@ -42,30 +42,33 @@ class TimestampLayout:
 
     Attributes:
         format: Name of one of `timestamp_formats.FORMATS`; empty where there is no clock.
-        places: Where in a line a stamp may stand, the most frequent place first.
+        positions: Where in a line a stamp may stand, the most frequent position first.
         tail: As in `timestamp_formats.timestamp_regex`.
         example: A stamp as it stands in the log.
-        doubt: The name of another format that fits as well; empty where there is none.
+        alternative: Name of another format that fits as well; empty where there is none.
         falling: Whether the lines stand from the newest to the oldest, or in no order of time.
     """
 
     format: str = ""
-    places: tuple[TimestampPosition, ...] = ()
+    positions: tuple[TimestampPosition, ...] = ()
     tail: str = ""
     example: str = ""
-    doubt: str = ""
+    alternative: str = ""
     falling: bool = False
 
 
 class TimestampReader:
-    """Reads the stamp of a line at its place, and says which part of the line it is, its brackets included."""
+    """Reads the stamp of a line at its position, and says which part of the line it is, its brackets included."""
 
-    def __init__(self, clock: str, places: Sequence[TimestampPosition], tail: str) -> None:
+    def __init__(self, clock: str, positions: Sequence[TimestampPosition], tail: str) -> None:
         self.known = FORMATS[clock]
         stamp = timestamp_regex(clock, tail)
-        where = "|".join(_position_regex(place) for place in sorted(places, key=lambda place: place.word)) or "(?P<p0>)"
+        where = (
+            "|".join(_position_regex(position) for position in sorted(positions, key=lambda position: position.word))
+            or "(?P<p0>)"
+        )
         self._pattern = re.compile(rf"(?:{where})(?P<stamp>{stamp})")
-        self._opened = [f"p{number}" for number in range(max(1, len(places)))]
+        self._opened = [f"p{number}" for number in range(max(1, len(positions)))]
         self._years = None if self.known.named else YearRollover()
         self._last: tuple[str, float | None] = ("", None)
 
@@ -94,10 +97,10 @@ def _with_brackets(text: str, begin: int, end: int) -> tuple[int, int]:
     return begin, end + (text[end : end + 1] in (",", ";", "|", ":"))
 
 
-def _position_regex(place: TimestampPosition) -> str:
-    words = _WORDS % place.word if place.word else ""
-    prefix = re.sub("0", r"\\d+", re.escape(place.prefix))
-    return words + ("[IWEFD]" if place.prefix == "I" else prefix)
+def _position_regex(position: TimestampPosition) -> str:
+    words = _WORDS % position.word if position.word else ""
+    prefix = re.sub("0", r"\\d+", re.escape(position.prefix))
+    return words + ("[IWEFD]" if position.prefix == "I" else prefix)
 
 
 def strip_colours(text: str) -> str:
@@ -107,7 +110,7 @@ def strip_colours(text: str) -> str:
 
 @dataclass
 class _Stamps:
-    """The stamps of one format at one place.
+    """The stamps of one format at one position.
 
     Attributes:
         at: Run and line of each; a run is a stretch of neighbouring lines.
@@ -125,7 +128,7 @@ class _Stamps:
 @dataclass(frozen=True)
 class _Candidate:
     name: str
-    place: TimestampPosition
+    position: TimestampPosition
     seen: _Stamps
     share: float
     rises: float
@@ -137,7 +140,7 @@ class _Candidate:
 
 
 def detect(runs: Sequence[Sequence[str]], date_format: str = "auto") -> TimestampLayout:
-    """The clock of a log; one without a format where no place has stamps in most lines, or none that are in order.
+    """The clock of a log; one without a format where no position has stamps in most lines, or none that are in order.
 
     Args:
         runs: Stretches of neighbouring lines from all over the log, colours taken out.
@@ -147,9 +150,9 @@ def detect(runs: Sequence[Sequence[str]], date_format: str = "auto") -> Timestam
     seen = {name: _stamps(name, runs) for name in FORMATS if _allowed(name, date_format)}
     found = [
         candidate
-        for name, places in seen.items()
-        for place, stamps in places.items()
-        if _eligible(candidate := _candidate(name, place, stamps, heads))
+        for name, positions in seen.items()
+        for position, stamps in positions.items()
+        if _eligible(candidate := _candidate(name, position, stamps, heads))
     ]
     if not found:
         return TimestampLayout()
@@ -157,14 +160,14 @@ def detect(runs: Sequence[Sequence[str]], date_format: str = "auto") -> Timestam
     rank = {name: number for number, name in enumerate(FORMATS)}
     near = [item for item in found if item.share >= AS_GOOD * best]
     by_worth = sorted(
-        near, key=lambda item: (not item.ordered and item.place.word > 0, item.place.word, rank[item.name])
+        near, key=lambda item: (not item.ordered and item.position.word > 0, item.position.word, rank[item.name])
     )
     chosen = next(
         (item for item in by_worth if not item.known.scale and _says_the_same(by_worth[0], item)), by_worth[0]
     )
-    chosen, doubt = _resolve_family(chosen, near)
-    places, merged = _further_positions(chosen, seen[chosen.name], heads)
-    return _layout(chosen, places, merged, doubt)
+    chosen, alternative = _resolve_family(chosen, near)
+    positions, merged = _further_positions(chosen, seen[chosen.name], heads)
+    return _layout(chosen, positions, merged, alternative)
 
 
 def _allowed(name: str, date_format: str) -> bool:
@@ -173,7 +176,7 @@ def _allowed(name: str, date_format: str) -> bool:
 
 
 def _stamps(name: str, runs: Sequence[Sequence[str]]) -> dict[TimestampPosition, _Stamps]:
-    """All stamps of a format, by their places."""
+    """All stamps of a format, by their positions."""
     pattern = re.compile(timestamp_regex(name, ", "))
     found: dict[TimestampPosition, _Stamps] = defaultdict(lambda: _Stamps([], [], [], Counter()))
     for number, run in enumerate(runs):
@@ -204,11 +207,11 @@ def _position(before: str) -> tuple[TimestampPosition, str] | None:
     return TimestampPosition(len(breaks), "I" if prefix in ("I", "W", "E", "F", "D") else prefix), word
 
 
-def _candidate(name: str, place: TimestampPosition, seen: _Stamps, heads: int) -> _Candidate:
+def _candidate(name: str, position: TimestampPosition, seen: _Stamps, heads: int) -> _Candidate:
     times_s = seen.times_s if FORMATS[name].named else list(map(YearRollover(), seen.times_s))
     rises, ordered = _order(seen.at, times_s)
     seen = replace(seen, times_s=times_s)
-    return _Candidate(name, place, seen, len(times_s) / max(heads, len(times_s), 1), rises, ordered)
+    return _Candidate(name, position, seen, len(times_s) / max(heads, len(times_s), 1), rises, ordered)
 
 
 def _order(at: Sequence[tuple[int, int]], times_s: Sequence[float]) -> tuple[float, bool]:
@@ -225,7 +228,7 @@ def _order(at: Sequence[tuple[int, int]], times_s: Sequence[float]) -> tuple[flo
 
 
 def _eligible(item: _Candidate) -> bool:
-    opens = item.place.word == 0
+    opens = item.position.word == 0
     if item.known.scale:
         return item.share >= MIN_SHARE and item.ordered and (opens or not _named(item)) and _bare(item)
     if item.share >= MIN_SHARE:
@@ -245,9 +248,9 @@ def _named(item: _Candidate) -> bool:
 
 def _bare(item: _Candidate) -> bool:
     """Whether nothing but brackets, or a name of time, stands directly before the number: no `card=` and no `T1`."""
-    prefix = item.place.prefix
+    prefix = item.position.prefix
     if item.name == "uptime":
-        return item.place.word == 0 and re.fullmatch(r"(?:<0>)?", prefix) is not None
+        return item.position.word == 0 and re.fullmatch(r"(?:<0>)?", prefix) is not None
     return _OPENING.match(prefix) is not None or _NAMES_TIME.fullmatch(prefix.rpartition(" ")[2]) is not None
 
 
@@ -266,7 +269,7 @@ def _resolve_family(chosen: _Candidate, near: Sequence[_Candidate]) -> tuple[_Ca
     """Of the formats that look alike the one that reads most lines, and then the one in which time moves least."""
     if not chosen.known.family:
         return chosen, ""
-    family = [item for item in near if item.known.family == chosen.known.family and item.place == chosen.place]
+    family = [item for item in near if item.known.family == chosen.known.family and item.position == chosen.position]
     most = max(len(item.seen.at) for item in family)
     family = [item for item in family if len(item.seen.at) == most]
     moves = {item.name: sum(abs(b - a) for a, b in pairwise(item.seen.times_s)) for item in family}
@@ -279,22 +282,22 @@ def _resolve_family(chosen: _Candidate, near: Sequence[_Candidate]) -> tuple[_Ca
 
 
 def _further_positions(
-    chosen: _Candidate, places: dict[TimestampPosition, _Stamps], heads: int
+    chosen: _Candidate, positions: dict[TimestampPosition, _Stamps], heads: int
 ) -> tuple[list[TimestampPosition], _Stamps]:
-    """Other places at which other lines have stamps of this format that fit in time between their neighbours'."""
-    found, merged = [chosen.place], replace(chosen.seen)
+    """Other positions at which other lines have stamps of this format that fit in time between their neighbours'."""
+    found, merged = [chosen.position], replace(chosen.seen)
     if chosen.rises < NEARLY_ALL:
         return found, merged
-    by_count = sorted(places.items(), key=lambda item: -len(item[1].at))
-    for place, seen in by_count:
+    by_count = sorted(positions.items(), key=lambda item: -len(item[1].at))
+    for position, seen in by_count:
         taken = set(merged.at)
         stamped = zip(seen.at, seen.times_s, seen.stamps, strict=True)
         new = [row for row in stamped if row[0] not in taken]
-        if place in found or len(found) >= MAX_POSITIONS or len(new) < max(3, 0.01 * heads):
+        if position in found or len(found) >= MAX_POSITIONS or len(new) < max(3, 0.01 * heads):
             continue
         if sum(_fits(merged, at, time_s, chosen.known) for at, time_s, _ in new) < NEARLY_ALL * len(new):
             continue
-        found.append(place)
+        found.append(position)
         rows = sorted([*zip(merged.at, merged.times_s, merged.stamps, strict=True), *new], key=lambda row: row[0])
         merged = _Stamps([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], merged.before)
     return found, merged
@@ -313,7 +316,9 @@ def _fits(seen: _Stamps, at: tuple[int, int], time_s: float, known: Format) -> b
     return (before is None or before - SLACK_S <= time_s) and (after is None or time_s <= after + SLACK_S)
 
 
-def _layout(chosen: _Candidate, places: Sequence[TimestampPosition], seen: _Stamps, doubt: str) -> TimestampLayout:
+def _layout(
+    chosen: _Candidate, positions: Sequence[TimestampPosition], seen: _Stamps, alternative: str
+) -> TimestampLayout:
     count = len(seen.stamps)
     groups = [stamp.groupdict() for stamp in seen.stamps] if chosen.known.tail else []
     tail = "".join(
@@ -324,9 +329,9 @@ def _layout(chosen: _Candidate, places: Sequence[TimestampPosition], seen: _Stam
     example = re.match(timestamp_regex(chosen.name, tail), seen.stamps[0].string[seen.stamps[0].start() :])
     return TimestampLayout(
         format=chosen.name,
-        places=tuple(places),
+        positions=tuple(positions),
         tail=tail,
         example=example[0] if example else seen.stamps[0][0],
-        doubt=doubt,
+        alternative=alternative,
         falling=chosen.rises < NEARLY_ALL,
     )

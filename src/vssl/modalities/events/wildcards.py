@@ -20,7 +20,7 @@ _RUN = re.compile(r"<\*>(?:<\*>)+")
 
 
 def merge_words(words: Sequence[str]) -> str:
-    """The pattern of several words: the pieces that all have in the same place, and `ANY` for what differs."""
+    """The pattern of several words: the pieces that all have in the same position, and `ANY` for what differs."""
     distinct = sorted(set(words))
     if len(distinct) == 1:
         return distinct[0]
@@ -109,22 +109,22 @@ class PatternIndex:
 
 
 class _Node:
-    """Rows of patterns, divided by the word at the place where they have most different ones without a wild card."""
+    """Rows of patterns, divided by the word at the position where they have most different ones without a wild card."""
 
-    __slots__ = ("_by_word", "_others", "_place", "_rows")
+    __slots__ = ("_by_word", "_others", "_position", "_rows")
 
-    def __init__(self, rows: Sequence[int], patterns: Sequence[Words], places: frozenset[int]) -> None:
-        kinds = {place: {patterns[row][place] for row in rows} for place in places}
-        constant = {place: sum(ANY not in word for word in kinds[place]) for place in places}
-        self._place = max(sorted(places), key=lambda place: constant[place], default=-1)
+    def __init__(self, rows: Sequence[int], patterns: Sequence[Words], positions: frozenset[int]) -> None:
+        kinds = {position: {patterns[row][position] for row in rows} for position in positions}
+        constant = {position: sum(ANY not in word for word in kinds[position]) for position in positions}
+        self._position = max(sorted(positions), key=lambda position: constant[position], default=-1)
         self._rows, self._by_word, self._others = rows, {}, None
-        if len(rows) <= MAX_LEAF or constant.get(self._place, 0) < 2:
+        if len(rows) <= MAX_LEAF or constant.get(self._position, 0) < 2:
             return
         apart: dict[str, list[int]] = defaultdict(list)
         for row in rows:
-            word = patterns[row][self._place]
+            word = patterns[row][self._position]
             apart[ANY if ANY in word else word].append(row)
-        self._rows, rest = (), places - {self._place}
+        self._rows, rest = (), positions - {self._position}
         others = apart.pop(ANY, None)
         self._others = _Node(others, patterns, rest) if others else None
         self._by_word = {word: _Node(own, patterns, rest) for word, own in apart.items()}
@@ -132,7 +132,7 @@ class _Node:
     def rows_for(self, words: Words) -> Iterator[int]:
         """The rows of patterns that the words may fit."""
         yield from self._rows
-        if (own := self._by_word.get(words[self._place])) is not None:
+        if (own := self._by_word.get(words[self._position])) is not None:
             yield from own.rows_for(words)
         if self._others is not None:
             yield from self._others.rows_for(words)
