@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from vssl.files import COMPRESSED, opened
 from vssl.modalities.events import files as logs
 from vssl.modalities.images import archives, index
+from vssl.modalities.images.names import SUFFIXES
 from vssl.modalities.sensors import tables
 
 KIND_NAMES = {"images": "images", "sensors": "series of numbers", "events": "event logs"}
@@ -69,7 +70,7 @@ def _files(source: Path) -> Iterator[Path]:
 def _by_name(path: Path) -> str | None:
     """The kind; "" where the content decides, None where neither says anything."""
     name = path.name.lower()
-    if name.endswith(index.SUFFIXES) or archives.is_archive(path):
+    if name.endswith(SUFFIXES) or archives.is_archive(path):
         return "images"
     if name.endswith((*tables.PARQUET_SUFFIXES, *tables.CSV_SUFFIXES)) or logs.is_log(name) or not path.suffix:
         return ""

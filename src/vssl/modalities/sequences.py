@@ -254,7 +254,7 @@ class SequenceCopyDetector:
         return chain_roots(parent)
 
     def _telling(self, runs: Shingles) -> Bool[np.ndarray, " n"]:
-        return ~runs.still & ~_is_in(runs.hashes, self._common) & self._tells
+        return np.asarray(~runs.still & ~_is_in(runs.hashes, self._common) & self._tells)
 
     def _beyond_repeating(self, known: Bool[np.ndarray, " N"], of: Bool[np.ndarray, " N"]) -> bool:
         """Whether more are known as a whole than where data repeat themselves as the training data do."""
@@ -283,7 +283,7 @@ def _is_in(hashes: Hashes, known: Hashes) -> Bool[np.ndarray, " n"]:
     """Which are among the known ones, which are in order."""
     if not len(known):
         return np.zeros(len(hashes), bool)
-    return known[np.minimum(np.searchsorted(known, hashes), len(known) - 1)] == hashes
+    return np.asarray(known[np.minimum(np.searchsorted(known, hashes), len(known) - 1)] == hashes)
 
 
 def _overlap(
@@ -294,4 +294,4 @@ def _overlap(
         return np.zeros(len(first), bool)
     names, starts, ends = (np.array(column) for column in zip(*spans, strict=True))
     same = names[first] == names[second]
-    return same & (starts[first] < ends[second]) & (starts[second] < ends[first])
+    return np.asarray(same & (starts[first] < ends[second]) & (starts[second] < ends[first]))

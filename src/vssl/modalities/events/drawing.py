@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+import torch
 from jaxtyping import Int
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -63,7 +64,7 @@ def sheet(
     strips = [("original", tokens)] + [
         (f"view {number}", draw) for number, column in enumerate(views, 1) for draw in column
     ]
-    shown = [token for token in tokens.unique().tolist() if token > TRUNCATED][:NAMED]
+    shown = [token for token in torch.unique(tokens).tolist() if token > TRUNCATED][:NAMED]
     named = [UNKNOWN, TRUNCATED, *shown]
     block = LINE_PX + 4 + len(strips) * STRIP_PX
     width = 80 + CELLS * CELL_PX + 420

@@ -55,7 +55,7 @@ class SessionTokeniser:
                 collector.add(self._tokens(line.message), line)
         if not collector.events:
             raise BrokenFileError(name, "it has no line that is not empty")
-        return pad_samples([collector.sample(name)], self._spec.length)[0]
+        return np.asarray(pad_samples([collector.sample(name)], self._spec.length)[0])
 
     def known(self, lines: Sequence[str]) -> list[bool]:
         """For each line whether the training had its kind; an empty one counts as known."""

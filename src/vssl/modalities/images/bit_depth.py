@@ -136,7 +136,7 @@ def combine_bytes(high: Image.Image, low: Image.Image, raw: str) -> np.ndarray:
     transparent = high.info.get("transparency")
     if isinstance(transparent, tuple):
         values[(values == np.array(transparent, np.uint16)).all(-1)] = 0
-    return values[..., 0] if values.shape[-1] == 1 else values
+    return np.asarray(values[..., 0] if values.shape[-1] == 1 else values)
 
 
 def single_values(image: Image.Image, layout: PixelLayout) -> np.ndarray:

@@ -98,7 +98,7 @@ class PictureCopyDetector:
         links = np.array([*pairs, *enumerate(same.tolist())]).T
         graph = csr_array((np.ones(links.shape[1]), links), (count, count))
         cluster = connected_components(graph, directed=False)[1]
-        return np.unique(cluster, return_index=True)[1][cluster]
+        return np.asarray(np.unique(cluster, return_index=True)[1][cluster])
 
     def _of(self, marks: SampleMarks) -> UInt8[np.ndarray, "N h w"]:
         flat = np.frombuffer(b"".join(marks.signatures), np.uint8)
@@ -189,7 +189,8 @@ def _standard(values: Float[Tensor, "... h w"]) -> Float[Tensor, "... d"]:
     """Without mean and of length 1, so that products are correlations; of what is flat nearly 0."""
     flat = values.flatten(-2)
     flat = flat - flat.mean(-1, keepdim=True)
-    return flat / (flat.norm(dim=-1, keepdim=True) + 1e-3)
+    length: Tensor = flat.norm(dim=-1, keepdim=True)
+    return flat / (length + 1e-3)
 
 
 def _jpeg_residual(pictures: UInt8[np.ndarray, "N h w"]) -> Float[np.ndarray, " N"]:
@@ -269,7 +270,7 @@ def _unexplained(values: Small, terms: Sequence[Small], kept: Tensor) -> Float[T
     # Terms that are nearly the same, or nothing, must not spoil the solution.
     ridge = 1e-6 * (1 + square.diagonal(dim1=1, dim2=2).mean(1))
     square = square + ridge[:, None, None] * torch.eye(square.shape[1], dtype=torch.float64)
-    factors = torch.linalg.solve(square, columns.mT @ target[..., None])
+    factors: Tensor = torch.linalg.solve(square, columns.mT @ target[..., None])
     rest = target - (columns @ factors)[..., 0]
     freedom = (weight.sum(1) - columns.shape[2]).clamp(min=1)
     return (rest.square().sum(1) / freedom).sqrt()

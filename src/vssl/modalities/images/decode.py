@@ -247,7 +247,7 @@ def _levels(low: float, high: float) -> np.ndarray:
 
 def _scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
     scaled = (values.astype(np.float64) - low) * (255.0 / (high - low))
-    return np.rint(scaled.clip(0.0, 255.0)).astype(np.uint8)
+    return np.asarray(np.rint(scaled.clip(0.0, 255.0)).astype(np.uint8))
 
 
 def _fit(image: Image.Image, canvas: Canvas) -> np.ndarray:

@@ -62,7 +62,7 @@ def _days(parts: Mapping[str, pa.Array], good: np.ndarray) -> Times:
     first = (np.where(good, (year - 1970) * 12 + month - 1, 0)).astype("datetime64[M]")
     length = ((first + 1).astype("datetime64[D]") - first.astype("datetime64[D]")).astype(np.int64)
     good &= day <= length
-    return first.astype("datetime64[D]").astype(np.int64) + day - 1
+    return np.asarray(first.astype("datetime64[D]").astype(np.int64) + day - 1)
 
 
 def _months(names: pa.Array) -> np.ndarray:
@@ -86,7 +86,7 @@ def _fraction(parts: Mapping[str, pa.Array], count: int) -> np.ndarray:
     if "f" not in parts:
         return np.zeros(count, np.int64)
     texts = pc.utf8_rpad(parts["f"].fill_null(""), 9, "0")
-    return pc.cast(texts, pa.int64()).to_numpy(zero_copy_only=False)
+    return np.asarray(pc.cast(texts, pa.int64()).to_numpy(zero_copy_only=False))
 
 
 def _zone(zones: pa.Array, good: np.ndarray) -> np.ndarray:

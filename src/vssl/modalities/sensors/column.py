@@ -138,17 +138,17 @@ def merge_date_and_time(columns: list[Column], midnight: Callable[[Column], bool
 
 def is_time_of_day(column: Column) -> bool:
     """Whether a column holds times of day without a date."""
-    return pa.types.is_time(column.type)
+    return bool(pa.types.is_time(column.type))
 
 
 def _is_date(column: Column) -> bool:
     if column.datetime_format is not None:
         return column.datetime_format.has_date and not column.datetime_format.has_clock
-    return pa.types.is_date(column.type)
+    return bool(pa.types.is_date(column.type))
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _of_text(name: str, column: pa.ChunkedArray, file: FileContext) -> Column:

@@ -16,7 +16,7 @@ Scale = Float[Tensor, "C 1"]
 
 def noise(raw: Raw, spread: Scale, level: int, generator: torch.Generator) -> Raw:
     """White noise with a standard deviation of 0.5, 1 or 2 spreads of the channel."""
-    return raw + 0.25 * 2**level * spread * torch.randn(raw.shape, generator=generator, device=raw.device)
+    return raw + 0.25 * 2.0**level * spread * torch.randn(raw.shape, generator=generator, device=raw.device)
 
 
 def dropout(raw: Raw, spread: Scale, level: int, generator: torch.Generator) -> Raw:
@@ -36,7 +36,7 @@ def offset(raw: Raw, spread: Scale, level: int, generator: torch.Generator) -> R
     channel = torch.randint(raw.shape[1], (len(raw),), generator=generator, device=raw.device)
     sign = 2 * torch.randint(2, (len(raw), 1, 1), generator=generator, device=raw.device) - 1
     chosen = torch.arange(raw.shape[1], device=raw.device)[None, :, None] == channel[:, None, None]
-    return raw + chosen * sign * 2**level * spread
+    return raw + chosen * sign * 2.0**level * spread
 
 
 KINDS: dict[str, Callable[[Raw, Scale, int, torch.Generator], Raw]] = {

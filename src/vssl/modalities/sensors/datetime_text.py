@@ -185,11 +185,11 @@ def _ordered(form: DatetimeFormat, cells: pa.Array, usual_order: str) -> Datetim
 
 
 def _group_index(parts: pa.StructArray, name: str) -> int:
-    return parts.type.get_field_index(name)
+    return int(parts.type.get_field_index(name))
 
 
 def _numbers(column: pa.Array) -> np.ndarray:
-    return pc.cast(column.drop_null(), pa.int64()).to_numpy()
+    return np.asarray(pc.cast(column.drop_null(), pa.int64()).to_numpy())
 
 
 def _longest(column: pa.Array) -> int:

@@ -109,7 +109,7 @@ def _arrow(labels: np.ndarray) -> pa.Array:
 def _missing(labels: np.ndarray) -> Bool[np.ndarray, " k"]:
     """Which labels are missing, as `Rows` says; a text may be "" on purpose."""
     none = {"u": 0, "i": MISSING_INT}.get(labels.dtype.kind)
-    return labels != labels if none is None else labels == none
+    return np.asarray(labels != labels if none is None else labels == none)
 
 
 @dataclass(frozen=True, eq=False)

@@ -146,4 +146,4 @@ def _selected(values: pa.Array, mask: np.ndarray) -> list[tuple[int, str]]:
 
 
 def _row_of(column: pa.Array | pa.ChunkedArray, value: str) -> int:
-    return pc.index(clean_cells(column), value).as_py()
+    return int(pc.index(clean_cells(column), value).as_py())

@@ -171,8 +171,8 @@ def parse(column: pa.Array | pa.ChunkedArray, form: NumericTime) -> Times:
         return np.rint(seconds * 1e3).astype(np.int64) * 1_000_000
     if pa.types.is_integer(column.type):
         # 64 bits of floating point hold no nanoseconds since 1970.
-        return column.cast(pa.int64()).to_numpy(zero_copy_only=False) * RELATIVE_UNITS_NS[form.unit]
-    return np.rint(values * RELATIVE_UNITS_NS[form.unit]).astype(np.int64)
+        return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False) * RELATIVE_UNITS_NS[form.unit])
+    return np.asarray(np.rint(values * RELATIVE_UNITS_NS[form.unit]).astype(np.int64))
 
 
 def _seconds(values: np.ndarray, unit: str) -> np.ndarray:

@@ -68,7 +68,7 @@ def _without_stuck(column: Column) -> Column:
     one = values[counts.argmax()]
     if counts.max() < STUCK_SHARES[0] * far.sum() or len(np.unique(column[~far])) < MIN_DISTINCT:
         return column
-    return column[column != one]
+    return np.asarray(column[column != one])
 
 
 def _deviation(usual: Column, moving: Column) -> float:
@@ -79,7 +79,7 @@ def _deviation(usual: Column, moving: Column) -> float:
     quantiles = np.quantile(usual, np.linspace(*LIMIT_QUANTILES, 16))
     limit = np.exp(np.log(quantiles.clip(min=np.quantile(moving, 0.1))).mean())
     squares = float(np.square(usual.clip(max=limit) / limit).mean())
-    return float(limit) * max(squares, GLITCH_SHARE) ** 0.5
+    return float(limit * max(squares, GLITCH_SHARE) ** 0.5)
 
 
 def is_counter(parts: Sequence[Column], every: int = 1) -> bool:

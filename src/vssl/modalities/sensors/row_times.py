@@ -28,7 +28,7 @@ def row_times(table: pa.Table, column: Column, name: str, row: int) -> Times:
     if column.parts:
         date, of_day = column.parts
         whole = _column_times(table[date.name], date, name, row)
-        return whole - whole % datetime_text.DAY_NS + _column_times(table[of_day.name], of_day, name, row)
+        return np.asarray(whole - whole % datetime_text.DAY_NS + _column_times(table[of_day.name], of_day, name, row))
     return _column_times(table[column.name], column, name, row)
 
 

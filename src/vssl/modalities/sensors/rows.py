@@ -248,11 +248,11 @@ def _number(kind: pa.DataType) -> pa.DataType:
 
 def _label(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_boolean(column.type):
-        return (column.cast(pa.int8()).fill_null(-1).to_numpy() + 1).astype(np.uint8)
+        return np.asarray((column.cast(pa.int8()).fill_null(-1).to_numpy() + 1).astype(np.uint8))
     if pa.types.is_integer(column.type):
-        return column.fill_null(MISSING_INT).to_numpy()
+        return np.asarray(column.fill_null(MISSING_INT).to_numpy())
     if pa.types.is_floating(column.type) or pa.types.is_null(column.type):
-        return column.cast(NUMBER).fill_null(np.nan).to_numpy()
+        return np.asarray(column.cast(NUMBER).fill_null(np.nan).to_numpy())
     return np.array([value or "" for value in column.cast(pa.string()).to_pylist()])
 
 

@@ -75,4 +75,4 @@ def _is_one_of(sizes: Float64[np.ndarray, " k"], values: Column) -> Bool[np.ndar
     """Which values, with either sign, are among sorted sizes."""
     size = np.abs(values)
     at = np.searchsorted(sizes, size * (1 - ROUNDING)).clip(max=len(sizes) - 1)
-    return np.abs(sizes[at] - size) <= ROUNDING * size
+    return np.asarray(np.abs(sizes[at] - size) <= ROUNDING * size)

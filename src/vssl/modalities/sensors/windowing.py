@@ -142,4 +142,4 @@ def _window_max(values: np.ndarray, starts: np.ndarray, window: int) -> np.ndarr
         return values[:0]
     order, codes = factorise(values)
     views = np.lib.stride_tricks.sliding_window_view(codes, window)
-    return order[views[starts].max(1)]
+    return np.asarray(order[views[starts].max(1)])
