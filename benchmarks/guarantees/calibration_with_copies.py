@@ -38,9 +38,9 @@ from vssl.decisions.guarantee import Guarantee
 from vssl.decisions.policy import EVERYTHING
 from vssl.decisions.thresholds import REJECT
 from vssl.modalities import sequences
-from vssl.modalities.copies import content, short
+from vssl.modalities.copies import content_hashes, hash_prefixes
 from vssl.modalities.images import copies as pictures
-from vssl.modalities.sensors import copies as rows
+from vssl.modalities.sensors import row_hashes as rows
 from vssl.scores import knn
 from vssl.types import Embeddings
 
@@ -107,14 +107,14 @@ def cut_series(rng: np.random.Generator, drawn: np.ndarray, copies: bool) -> tor
 
 def series_table(raw: torch.Tensor) -> Embeddings:
     scale, steps = raw.std(2), raw.diff(dim=2).std(2)
-    traces = [hashes.tobytes() for hashes in rows.rows(raw.numpy(), np.ones(2))]
-    return table(torch.cat([raw.mean(2), scale.log(), steps.log()], 1), raw, traces)
+    signatures = [hashes.tobytes() for hashes in rows.hash_rows(raw.numpy(), np.ones(2))]
+    return table(torch.cat([raw.mean(2), scale.log(), steps.log()], 1), raw, signatures)
 
 
 def series_finder(raw: torch.Tensor) -> Finder:
-    traces = [hashes.tobytes() for hashes in rows.rows(raw.numpy(), np.ones(2))]
-    memory = {"contents": short(content(raw)), **sequences.remember(traces, None, rows.SHORTEST)}
-    return Finder(sequences.SequenceCopies(memory), memory)
+    signatures = [hashes.tobytes() for hashes in rows.hash_rows(raw.numpy(), np.ones(2))]
+    memory = {"contents": hash_prefixes(content_hashes(raw)), **sequences.remember(signatures, None, rows.MIN_RUN_ROWS)}
+    return Finder(sequences.SequenceCopyDetector(memory), memory)
 
 
 def draw_pictures(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -148,17 +148,17 @@ def _again(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
 
 def picture_table(raw: torch.Tensor) -> Embeddings:
     fields = torch.nn.functional.avg_pool2d(raw.float(), 8).flatten(1)
-    return table(fields, raw, [picture.tobytes() for picture in pictures.small(raw)])
+    return table(fields, raw, [picture.tobytes() for picture in pictures.thumbnails(raw)])
 
 
 def picture_finder(raw: torch.Tensor) -> Finder:
-    memory = {"contents": short(content(raw)), "pictures": pictures.small(raw)}
-    return Finder(pictures.PictureCopies(memory), memory)
+    memory = {"contents": hash_prefixes(content_hashes(raw)), "pictures": pictures.thumbnails(raw)}
+    return Finder(pictures.PictureCopyDetector(memory), memory)
 
 
-def table(features: torch.Tensor, raw: torch.Tensor, traces: list[bytes]) -> Embeddings:
-    columns = {"features": features.numpy(), "mean": features.numpy(), "content": pa.array(content(raw))}
-    columns["trace"] = pa.array(traces, pa.binary())
+def table(features: torch.Tensor, raw: torch.Tensor, signatures: list[bytes]) -> Embeddings:
+    columns = {"features": features.numpy(), "mean": features.numpy(), "content": pa.array(content_hashes(raw))}
+    columns["signature"] = pa.array(signatures, pa.binary())
     return Embeddings.from_columns([str(row) for row in range(len(raw))], columns)
 
 

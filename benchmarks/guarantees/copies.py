@@ -33,7 +33,7 @@ from PIL import Image
 from benchmarks import tables
 from benchmarks.common.record import RESULTS, Record
 from vssl.modalities import events, images, sensors
-from vssl.modalities.copies import Copies, Marks, content, short, spans_of
+from vssl.modalities.copies import CopyDetector, SampleMarks, content_hashes, hash_prefixes, window_spans
 
 PLANTED, TRAINING, LATER = 150, 2000, 500
 Picture = Image.Image
@@ -88,32 +88,32 @@ PLANTS: dict[str, Callable[[Picture], Picture]] = {
 }
 
 
-def marks(modality: Any, source: Path) -> Marks:
+def marks(modality: Any, source: Path) -> SampleMarks:
     contents: list[str] = []
-    traces: list[bytes] = []
+    signatures: list[bytes] = []
     tables = []
     for chunk in modality.stream(source):
-        contents += content(chunk.raw)
-        traces += modality.traces(chunk)
+        contents += content_hashes(chunk.raw)
+        signatures += modality.signatures(chunk)
         tables.append(chunk.metadata)
-    return Marks(contents, traces, spans_of(pa.concat_tables(tables, promote_options="permissive")))
+    return SampleMarks(contents, signatures, window_spans(pa.concat_tables(tables, promote_options="permissive")))
 
 
-def trained(kind: ModuleType, source: Path, config: Any) -> tuple[Any, Copies]:
+def trained(kind: ModuleType, source: Path, config: Any) -> tuple[Any, CopyDetector]:
     """The modality and the search for copies, as a training stores them."""
     modality = kind.build(config, kind.measure(source, config))
     dataset = modality.load(source)
-    contents = short(content(dataset.batch(np.arange(len(dataset)))))
+    contents = hash_prefixes(content_hashes(dataset.batch(np.arange(len(dataset)))))
     return modality, modality.copies({"contents": contents, **modality.remember(dataset)})
 
 
-def share_called(copies: Copies, of: Marks) -> float:
+def share_called(copies: CopyDetector, of: SampleMarks) -> float:
     """The share of the samples that are taken for copies of training samples."""
     seen = copies.seen(of)
     return float((seen.exact | seen.near).mean())
 
 
-def share_within(copies: Copies, of: Marks) -> float:
+def share_within(copies: CopyDetector, of: SampleMarks) -> float:
     """The share of the samples that are taken for copies of each other."""
     return 1 - len(set(copies.first(of).tolist())) / len(of)
 
@@ -133,7 +133,7 @@ def picture_row(name: str, training: Sequence[Path], different: Sequence[Path]) 
         return about | {"recall": recall} | _false_positives(copies, of)
 
 
-def _false_positives(copies: Copies, of: Marks) -> dict[str, float]:
+def _false_positives(copies: CopyDetector, of: SampleMarks) -> dict[str, float]:
     return {"false_positive_rate": share_called(copies, of), "false_positive_rate_within": share_within(copies, of)}
 
 

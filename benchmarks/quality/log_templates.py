@@ -33,9 +33,9 @@ import tyro
 from benchmarks import tables
 from benchmarks.common.record import RESULTS, Record
 from vssl.modalities import events
-from vssl.modalities.events.files import find, rows
-from vssl.modalities.events.reading import parser
-from vssl.modalities.events.templates import Matcher, Miner
+from vssl.modalities.events.files import find_logs, read_lines
+from vssl.modalities.events.reading import make_parser
+from vssl.modalities.events.templates import TemplateMatcher, TemplateMiner
 
 LINES = 200_000
 DRAIN3_VERSION = "0.9.11"
@@ -135,17 +135,17 @@ def read(raw: Sequence[str]) -> tuple[list[str], str]:
         path = Path(folder) / "a.log"
         path.write_text("\n".join(raw) + "\n", encoding="utf-8")
         reading = events.measure(path, events.Config()).reading
-        line = parser(reading)
-        return [line(row).message for row in rows(find(path)[0])], reading.clock
+        line = make_parser(reading)
+        return [line(row).message for row in read_lines(find_logs(path)[0])], reading.timestamp_format
 
 
 def grouped(lines: Sequence[str]) -> tuple[list[int], int]:
     """The token of each line, by templates found in all of them, and how many templates these are."""
-    miner = Miner(events.Config().similarity)
+    miner = TemplateMiner(events.Config().similarity)
     for line in lines:
         miner.add(line)
     templates, _ = miner.templates(len(lines))
-    return list(map(Matcher(templates, 0, -1), lines)), len(templates)
+    return list(map(TemplateMatcher(templates, 0, -1), lines)), len(templates)
 
 
 def accuracy(found: Sequence[Hashable], true: Sequence[Hashable]) -> float:
@@ -173,12 +173,12 @@ def _speeds(samples: Sequence[Labelled]) -> Iterator[dict[str, Any]]:
     names = ["".join(draw.choices("abcdefghij", k=8)) for _ in range(2 * LINES)]
     unseen = [f"user {one} from {other} was let in" for one, other in zip(names[::2], names[1::2], strict=True)]
     for name, lines in (("messages with fresh digits", mixed), ("messages", again), ("two names never seen", unseen)):
-        miner, start = Miner(events.Config().similarity), time.process_time()
+        miner, start = TemplateMiner(events.Config().similarity), time.process_time()
         for line in lines:
             miner.add(line)
         templates, _ = miner.templates(1000)
         mined_s, start = time.process_time() - start, time.process_time()
-        list(map(Matcher(templates, 3, 1), lines))
+        list(map(TemplateMatcher(templates, 3, 1), lines))
         matched_s = time.process_time() - start
         rates = {"mined_lines_per_s": round(LINES / mined_s), "matched_lines_per_s": round(LINES / matched_s)}
         yield {"kind": "speed", "lines": LINES, "of": name, **rates, "templates": len(templates)}

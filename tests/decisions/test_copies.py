@@ -13,12 +13,12 @@ from vssl.decisions.copies import Finder, Given, check, marks, merged
 from vssl.decisions.samples import divide
 from vssl.errors import DataError, NotEnoughDataError
 from vssl.modalities import events, sensors
-from vssl.modalities.copies import ExactCopies, Found
+from vssl.modalities.copies import CopyMatches, ExactCopyDetector
 
 
-def found(total: int, exact: int = 0, near: int = 0) -> Found:
+def found(total: int, exact: int = 0, near: int = 0) -> CopyMatches:
     rows = np.arange(total)
-    return Found(rows < exact, (rows >= exact) & (rows < exact + near))
+    return CopyMatches(rows < exact, (rows >= exact) & (rows < exact + near))
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ def test_many_are_refused_with_their_names(exact: int, near: int, message: str):
 
 
 def test_what_is_left_out_is_counted_and_said(hundred):
-    class Copies(ExactCopies):
+    class Copies(ExactCopyDetector):
         def seen(self, marks):
             return found(len(marks), 1, 7)
 
     caveats: list[str] = []
-    table = hundred.table.append_column("trace", pa.array([b""] * 100, pa.binary()))
+    table = hundred.table.append_column("signature", pa.array([b""] * 100, pa.binary()))
     finder = Finder(Copies(None), None)
     left = finder.unseen(finder.given(type(hundred)(table)), None, "defects", caveats)
     assert left.samples.ids == hundred.ids[8:]

@@ -84,10 +84,10 @@ def test_the_table_has_the_promised_columns_and_types(trained: Run, photos: Path
         "patch_features",
         "raw_descriptor",
         "content",
-        "trace",
+        "signature",
     ]
     assert schema.names == names
-    assert schema.field("trace").type == pa.binary()
+    assert schema.field("signature").type == pa.binary()
     assert schema.field("id").type == pa.string()
     assert schema.field("features").type == pa.list_(pa.float32(), 128)
     assert schema.field("mean").type == pa.list_(pa.float32(), 16)
@@ -119,7 +119,7 @@ def test_a_deterministic_method_has_no_variance_at_all(
         "patch_features",
         "raw_descriptor",
         "content",
-        "trace",
+        "signature",
     ]
     assert not table.has_variance
 

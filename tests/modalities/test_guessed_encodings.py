@@ -74,7 +74,7 @@ SAVED = [
 @pytest.mark.parametrize(("text", "encoding"), SAVED)
 def test_text_is_read_as_it_was_written_whether_there_is_much_of_it_or_a_word(text: str, encoding: str):
     data = "".join(f"2024-05-06 08:00:{row:02d},{line}\n" for row, line in enumerate(text.split("|"))).encode(encoding)
-    found = encodings.recognise(data)
+    found = encodings.detect(data)
     assert found is not None
     assert data.decode(found[0]) == data.decode(encoding)
 
@@ -82,16 +82,16 @@ def test_text_is_read_as_it_was_written_whether_there_is_much_of_it_or_a_word(te
 @pytest.mark.parametrize(("text", "language"), [(text, key) for key in IN_ZIP for text in NAMES[key]])
 def test_names_in_a_zip_file_are_read_as_they_were_written(text: str, language: str):
     names = [name.encode(IN_ZIP[language]) for name in text.split("|")]
-    assert "|".join(name.decode(encodings.guess(names, encodings.ZIP)) for name in names) == text
+    assert "|".join(name.decode(encodings.guess(names, encodings.ZIP_ENCODINGS)) for name in names) == text
 
 
-@pytest.mark.parametrize("encoding", [name for _, name in encodings.MARKS])
+@pytest.mark.parametrize("encoding", [name for _, name in encodings.BYTE_ORDER_MARKS])
 @pytest.mark.parametrize("language", list(LOGS))
 def test_unicode_is_known_by_its_mark_or_without_one(language: str, encoding: str):
     text = "".join(f"2024-05-06 08:00:00 {line}\r\n" for line in LOGS[language])
-    start = next(start for start, name in encodings.MARKS if name == encoding)
-    assert encodings.recognise(start + text.encode(encoding)) == (encoding, len(start))
-    assert encodings.recognise(text.encode(encoding)) == (encoding, 0)
+    start = next(start for start, name in encodings.BYTE_ORDER_MARKS if name == encoding)
+    assert encodings.detect(start + text.encode(encoding)) == (encoding, len(start))
+    assert encodings.detect(text.encode(encoding)) == (encoding, 0)
 
 
 def test_a_few_damaged_texts_among_many_do_not_change_the_guess():
@@ -103,8 +103,8 @@ def test_a_few_damaged_texts_among_many_do_not_change_the_guess():
 
 @pytest.mark.parametrize("data", [b"a,\x98\x81\xff\n", codecs.BOM_UTF8[:1] + b"\x81\n"])
 def test_bytes_of_no_encoding_are_not_guessed(data: bytes):
-    assert encodings.recognise(data) is None
+    assert encodings.detect(data) is None
 
 
 def test_a_last_accented_letter_without_a_line_end_is_no_cut_utf_8():
-    assert encodings.recognise("path,label\na.png,rayé".encode("cp1252")) == ("cp1252", 0)
+    assert encodings.detect("path,label\na.png,rayé".encode("cp1252")) == ("cp1252", 0)

@@ -9,25 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vssl.modalities.copies import Marks
-from vssl.modalities.sensors import copies as rows
-from vssl.modalities.sequences import SequenceCopies, disjoint, remember
+from vssl.modalities.copies import SampleMarks
+from vssl.modalities.sensors import row_hashes as rows
+from vssl.modalities.sequences import SequenceCopyDetector, non_overlapping, remember
 
 WINDOW = 32
 
 
-def windows(values: np.ndarray, series: str, stride: int = WINDOW) -> Marks:
+def windows(values: np.ndarray, series: str, stride: int = WINDOW) -> SampleMarks:
     """Windows of [rows, C] as marks."""
     starts = range(0, len(values) - WINDOW + 1, stride)
     raw = np.stack([values[start : start + WINDOW].T for start in starts]).astype(np.float32)
-    traces = [hashes.tobytes() for hashes in rows.rows(raw, np.ones(values.shape[1]))]
-    contents = [blake2b(trace).hexdigest() for trace in traces]
-    return Marks(contents, traces, [(series, start, start + WINDOW) for start in starts])
+    signatures = [hashes.tobytes() for hashes in rows.hash_rows(raw, np.ones(values.shape[1]))]
+    contents = [blake2b(signature).hexdigest() for signature in signatures]
+    return SampleMarks(contents, signatures, [(series, start, start + WINDOW) for start in starts])
 
 
-def finder(marks: Marks) -> SequenceCopies:
+def finder(marks: SampleMarks) -> SequenceCopyDetector:
     contents = np.array([int(content[:16], 16) for content in marks.contents], np.uint64)
-    return SequenceCopies({"contents": contents, **remember(marks.traces, marks.spans, rows.SHORTEST)})
+    return SequenceCopyDetector({"contents": contents, **remember(marks.signatures, marks.spans, rows.MIN_RUN_ROWS)})
 
 
 def noise(seed: int, count: int = 2000) -> np.ndarray:
@@ -88,7 +88,9 @@ def test_other_bits_of_the_same_numbers_and_missing_values_are_the_same_rows():
 def test_a_stretch_that_was_written_twice_counts_once_and_windows_that_overlap_do_not(stride: int):
     values = noise(1)
     once, again = windows(values, "a", stride), windows(values[5:], "b", stride)
-    both = Marks([*once.contents, *again.contents], [*once.traces, *again.traces], [*once.spans, *again.spans])
+    both = SampleMarks(
+        [*once.contents, *again.contents], [*once.signatures, *again.signatures], [*once.spans, *again.spans]
+    )
     first = finder(windows(noise(0), "t")).first(both)
     np.testing.assert_array_equal(first[: len(once)], np.arange(len(once)))
     # The last ones may hold rows of which no window but overlapping ones is there.
@@ -98,7 +100,9 @@ def test_a_stretch_that_was_written_twice_counts_once_and_windows_that_overlap_d
 def test_a_training_file_that_is_there_twice_is_known_all_the_same():
     values = noise(0)
     once, twice = windows(values, "a"), windows(values[3:], "b")
-    both = Marks([*once.contents, *twice.contents], [*once.traces, *twice.traces], [*once.spans, *twice.spans])
+    both = SampleMarks(
+        [*once.contents, *twice.contents], [*once.signatures, *twice.signatures], [*once.spans, *twice.spans]
+    )
     assert finder(both).seen(windows(values[17:], "c")).near[:-1].all()
 
 
@@ -139,13 +143,17 @@ def test_a_file_of_slow_signals_that_is_there_twice_counts_once():
     rng = np.random.default_rng(0)
     slow = np.repeat(rng.integers(20, 30, 300), 40)[:, None].astype(float)
     once, again = windows(slow, "a", 8), windows(slow, "b", 8)
-    both = Marks([*once.contents, *again.contents], [*once.traces, *again.traces], [*once.spans, *again.spans])
+    both = SampleMarks(
+        [*once.contents, *again.contents], [*once.signatures, *again.signatures], [*once.spans, *again.spans]
+    )
     copies = finder(windows(np.repeat(rng.integers(20, 30, 300), 40)[:, None].astype(float), "t", 8))
-    changes = np.array([len(set(trace[at : at + 8] for at in range(0, len(trace), 8))) > 1 for trace in once.traces])
+    changes = np.array(
+        [len(set(signature[at : at + 8] for at in range(0, len(signature), 8))) > 1 for signature in once.signatures]
+    )
     assert (copies.first(both)[len(once) :][changes] < len(once)).all()
     np.testing.assert_array_equal(copies.first(once), np.arange(len(once)))
 
 
 def test_of_windows_that_overlap_those_are_taken_that_do_not():
     spans = [("a", 0, 8), ("a", 4, 12), ("a", 8, 16), ("b", 4, 12)]
-    np.testing.assert_array_equal(disjoint(spans, 4), [True, False, True, True])
+    np.testing.assert_array_equal(non_overlapping(spans, 4), [True, False, True, True])

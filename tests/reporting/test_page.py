@@ -10,7 +10,7 @@ import pytest
 from made_up_runs import VALUES, no_pictures, noise_pictures, table
 from vssl.config import to_dict
 from vssl.errors import RunVersionError
-from vssl.modalities.events import Lines, Reading, Spec, Template
+from vssl.modalities.events import LineCounts, ParserSpec, Spec, Template
 from vssl.reporting import build
 from vssl.run import Run
 
@@ -58,11 +58,11 @@ def test_a_full_run_fills_every_section(make_run: MakeRun) -> None:
 
 def test_what_was_measured_on_the_data_can_be_read(make_run: MakeRun) -> None:
     spec = Spec(
-        reading=Reading("lines", "iso", "", "20", "20", "", "", ""),
+        reading=ParserSpec("lines", "iso"),
         templates=(Template("door <*> opened", 1200), Template("<script>alert(1)</script>", 3)),
         unlisted=7,
         length=64,
-        lines=Lines(1210, 0, 0, 0),
+        lines=LineCounts(1210, 0, 0, 0),
     )
     text = section(page(make_run(settings={"seed": 0, "modality": {"name": "events"}}, spec=to_dict(spec))), "data")
     assert "2 kinds in 1,210 lines. 7 lines of rarer kinds count as unknown." in text

@@ -14,7 +14,7 @@ from serving import HERE, log_lines, service_of
 from vssl import api
 from vssl.errors import BrokenFileError
 from vssl.modalities import events
-from vssl.modalities.events.encoding import Encoder
+from vssl.modalities.events.tokenise import SessionTokeniser
 from vssl.run import Run
 from vssl.serving.app import build
 from vssl.serving.limits import Limits
@@ -81,7 +81,7 @@ def test_logs_come_back_as_logs(log_export: Path, tmp_path: Path):
     found = gather(*place, tmp_path / "out")
     normal, defects = (model.modality.load(data) for data in (found.normal, found.defects))
     assert (len(normal), len(defects)) == (5, 1)
-    encoder = Encoder(model.modality.spec)
+    encoder = SessionTokeniser(model.modality.spec)
     np.testing.assert_array_equal(defects.batch(np.array([0]))[0], encoder(WINDOWS[5], "w/5"))
 
 
@@ -91,12 +91,12 @@ def test_ready_sessions_are_sent_as_their_events(tmp_path: Path):
     spec = events.measure(tmp_path / "sessions.csv", config)
     raw = events.build(config, spec).load(tmp_path / "sessions.csv").batch(np.array([4]))[0].numpy()
     # The stamp is of the line's text, which a list of events has not.
-    np.testing.assert_array_equal(Encoder(spec)(["1", "2", "1", "7"], "s4")[:, 2:], raw[:, 2:])
-    assert Encoder(spec).known(["1", "x", ""]) == [True, False, True]
+    np.testing.assert_array_equal(SessionTokeniser(spec)(["1", "2", "1", "7"], "s4")[:, 2:], raw[:, 2:])
+    assert SessionTokeniser(spec).known(["1", "x", ""]) == [True, False, True]
 
 
 def test_a_line_that_is_no_json_is_named(tmp_path: Path):
     (tmp_path / "log.jsonl").write_text("\n".join(f'{{"msg": "door {row} opened"}}' for row in range(40)) + "\n")
     spec = events.measure(tmp_path / "log.jsonl", events.Config())
     with pytest.raises(BrokenFileError, match="line 2: no JSON"):
-        Encoder(spec)(['{"msg": "door 3 opened"}', "door 4 opened"], "w")
+        SessionTokeniser(spec)(['{"msg": "door 3 opened"}', "door 4 opened"], "w")

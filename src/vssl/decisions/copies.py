@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from vssl.errors import DataError, RunError
-from vssl.modalities.copies import Copies, ExactCopies, Found, Marks, Memory, spans_of
+from vssl.modalities.copies import CopyDetector, CopyMatches, ExactCopyDetector, Memory, SampleMarks, window_spans
 from vssl.training.model import Model
 from vssl.training.training_index import read_training_index
 from vssl.types import Embeddings
@@ -50,7 +50,7 @@ class Finder:
         doubts: What could not be checked, in sentences.
     """
 
-    copies: Copies
+    copies: CopyDetector
     memory: Memory | None
     doubts: Sequence[str] = ()
 
@@ -62,8 +62,8 @@ class Finder:
             memory, reason = None, str(error)
         if memory is None:
             doubt = f"Whether samples were seen in the training could not be checked: {reason}"
-            return cls(ExactCopies(None), None, [f"{doubt.removesuffix('.')}."])
-        copies = model.modality.copies(memory) or ExactCopies(memory)
+            return cls(ExactCopyDetector(None), None, [f"{doubt.removesuffix('.')}."])
+        copies = model.modality.copies(memory) or ExactCopyDetector(memory)
         return cls(copies, memory, copies.doubts)
 
     def given(self, samples: Embeddings) -> Given:
@@ -92,19 +92,19 @@ class Finder:
             )
         return given.where(~(found.exact | found.near))
 
-    def _for(self, *tables: Embeddings | None) -> Copies:
-        """What can be found with what the tables hold: those of samples that came otherwise have no traces."""
-        whole = all(table is None or "trace" in table for table in tables)
-        return self.copies if whole else ExactCopies(self.memory)
+    def _for(self, *tables: Embeddings | None) -> CopyDetector:
+        """What can be found with what the tables hold: those of samples that came otherwise have no signatures."""
+        whole = all(table is None or "signature" in table for table in tables)
+        return self.copies if whole else ExactCopyDetector(self.memory)
 
 
-def marks(samples: Embeddings) -> Marks:
+def marks(samples: Embeddings) -> SampleMarks:
     """What stored samples are known again by."""
-    traces = samples.table["trace"].to_pylist() if "trace" in samples else [b""] * len(samples)
-    return Marks(samples.table["content"].to_pylist(), traces, spans_of(samples.table))
+    signatures = samples.table["signature"].to_pylist() if "signature" in samples else [b""] * len(samples)
+    return SampleMarks(samples.table["content"].to_pylist(), signatures, window_spans(samples.table))
 
 
-def check(ids: Sequence[str], found: Found, what: str, where: str) -> None:
+def check(ids: Sequence[str], found: CopyMatches, what: str, where: str) -> None:
     """Refuse samples of which too many are known.
 
     A sample that the encoder or the bank has seen looks more familiar than a new one, so its score guarantees nothing.

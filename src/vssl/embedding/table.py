@@ -20,7 +20,7 @@ from vssl.embedding.header import Identity, default_name, read_header
 from vssl.errors import ConfigError, DataError, TooManyBrokenError
 from vssl.files import atomic, write_json
 from vssl.modalities.base import Chunk
-from vssl.modalities.copies import content
+from vssl.modalities.copies import content_hashes
 from vssl.training.model import Model
 from vssl.training.progress import print_notes, progress_bar
 from vssl.types import Embeddings, to_arrow
@@ -116,8 +116,8 @@ def _table(model: Model, chunk: Chunk, pairs: int) -> pa.Table:
         raise DataError(f"The metadata column {clash[0]!r} has a name that embeddings need themselves: rename it.")
     columns = {name: to_arrow(values) for name, values in embed_raw(model, chunk.raw, pairs).items()}
     columns["id"] = pa.array(chunk.ids, pa.string())
-    columns["content"] = pa.array(content(chunk.raw), pa.string())
-    columns["trace"] = pa.array(model.modality.traces(chunk), pa.binary())
+    columns["content"] = pa.array(content_hashes(chunk.raw), pa.string())
+    columns["signature"] = pa.array(model.modality.signatures(chunk), pa.binary())
     ordered = {name: columns[name] for name in Embeddings.COLUMNS if name in columns}
     return pa.table(ordered | {name: chunk.metadata[name] for name in chunk.metadata.column_names})
 

@@ -10,7 +10,7 @@ import onnx
 import torch
 from jaxtyping import Shaped
 
-from vssl.modalities.copies import content
+from vssl.modalities.copies import content_hashes
 from vssl.runtime.sessions import outputs, session
 from vssl.types import Embeddings
 
@@ -36,6 +36,6 @@ class OnnxEncoder:
         stacked = torch.stack(raw)
         values = self(stacked.numpy())
         columns: dict[str, Any] = {name: values.pop(name) for name in Embeddings.COLUMNS if name in values}
-        columns["content"] = content(stacked)
+        columns["content"] = content_hashes(stacked)
         columns |= {name: [row[name] for row in rows] for name in metadata}
         return Embeddings.from_columns(ids, columns), values

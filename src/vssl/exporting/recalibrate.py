@@ -19,7 +19,7 @@ from vssl.decisions.policy import BANK, DEFECT, NORMAL, Binding, Policy, Referen
 from vssl.errors import ExportError
 from vssl.exporting.encoded import OnnxEncoder, Sample
 from vssl.modalities.base import Modality
-from vssl.modalities.copies import content
+from vssl.modalities.copies import content_hashes
 from vssl.scores.base import pairs_of
 from vssl.types import Embeddings
 
@@ -60,7 +60,7 @@ def _raw_samples(modality: Modality, samples: Embeddings) -> Iterator[Sample]:
     for source in dict.fromkeys(sources):
         wanted = {name for name, origin in zip(samples.ids, sources, strict=True) if origin == source}
         for name, raw, metadata in modality.find(source, wanted):
-            if content(raw[None])[0] == missing[name]:
+            if content_hashes(raw[None])[0] == missing[name]:
                 del missing[name]
                 yield name, raw, metadata
     if missing:

@@ -28,7 +28,7 @@ from torch import Tensor
 from vssl.config import name_of
 from vssl.encoders.base import Decoder
 from vssl.errors import ConfigError
-from vssl.modalities.copies import Copies, Memory
+from vssl.modalities.copies import CopyDetector, Memory
 from vssl.modalities.unreadable import Unreadable
 from vssl.types import View
 
@@ -67,14 +67,15 @@ class Chunk:
         metadata: One row per sample.
         raw: The samples, batch first.
         broken: The samples or files that could not be read.
-        traces: What identifies each sample, where that does not follow from the raw sample; see `Modality.traces`.
+        signatures: What identifies each sample, where that does not follow from the raw sample; see
+            `Modality.signatures`.
     """
 
     ids: Sequence[str]
     metadata: pa.Table
     raw: Tensor
     broken: Sequence[Unreadable]
-    traces: Sequence[bytes] = ()
+    signatures: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ class Modality(ABC):
         """Sentences for a person on how `source` is read: the format that was recognised, and what is left out."""
         return []
 
-    def traces(self, chunk: Chunk) -> Sequence[bytes]:
+    def signatures(self, chunk: Chunk) -> Sequence[bytes]:
         """What identifies each sample, wherever it was cut and however it was saved; empty where its content does."""
         return [b""] * len(chunk.ids)
 
@@ -205,7 +206,7 @@ class Modality(ABC):
         """What is stored with a run to recognise its training samples: a few bytes each."""
         return {}
 
-    def copies(self, memory: Memory) -> Copies | None:
+    def copies(self, memory: Memory) -> CopyDetector | None:
         """Recognises samples by what `remember` stored; None where only the same content is the same sample."""
         return None
 

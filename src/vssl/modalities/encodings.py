@@ -7,28 +7,28 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-TEXT = ("cp932", "gb18030", "euc_jp", "cp949", "big5", "cp1252", "cp1250", "cp1251", "latin_1")
+TEXT_ENCODINGS = ("cp932", "gb18030", "euc_jp", "cp949", "big5", "cp1252", "cp1250", "cp1251", "latin_1")
 """What text is saved in, by the country of the computer; the last one reads any bytes, so it says that none fits."""
 
-ZIP = ("cp932", "gb18030", "cp949", "big5", "cp866", "cp437")
+ZIP_ENCODINGS = ("cp932", "gb18030", "cp949", "big5", "cp866", "cp437")
 """What tools write into zip files without saying so; the last is what the format asks for, and reads any bytes."""
 
-MARKS = (
+BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-WIDE = tuple(name for _, name in MARKS[1:])
+UTF_16_AND_32 = tuple(name for _, name in BYTE_ORDER_MARKS[1:])
 FEW_ZEROS = 0.05
 """Share of zero bytes that a damaged text may hold; half of a digit or a line end is one in UTF-16."""
-LOOKED_AT = 500
+MAX_WORDS = 500
 """Words of a text, each once, that decide for all of it."""
-ALIKE = 0.005
+TIE = 0.005
 """Scores that differ by less do so by a few rare words."""
 
-EVERYDAY = {
+COMMON_LEAD_BYTES = {
     "euc_jp": (0xB0, 0xCF),
     "cp932": (0x88, 0x97),
     "gb18030": (0xB0, 0xD7),
@@ -63,7 +63,7 @@ _KOREAN = (
 )
 _RUSSIAN = "оеаинтсрвлкмдпуя"
 _RARE = re.compile("[^а-яёіїєґў]")
-FREQUENT = {
+FREQUENT_CHARACTERS = {
     "euc_jp": _JAPANESE,
     "cp932": _JAPANESE,
     "gb18030": _CHINESE,
@@ -97,7 +97,7 @@ UNMISTAKABLE = re.compile(r"(?<=m)[²³](?![^\W\d_])|°(?=[CFK]?(?!\w))|µ(?=[AF
 DOS = re.compile(rb"[A-Za-z][\x81\x82\x84\x87\x88\x94](?=[a-z])")
 """Letters of cp850, as DOS and its heirs write them, within words; in cp1252 these are quotation marks and daggers."""
 
-BEHIND = "²³±·½¼£×ªº"
+NEVER_BEFORE_LETTERS = "²³±·½¼£×ªº"
 """Those behind which no letter stands."""
 
 
@@ -110,26 +110,26 @@ def is_known(name: str) -> bool:
     return codecs.lookup(name)._is_text_encoding
 
 
-def recognise(data: bytes) -> tuple[str, int] | None:
+def detect(data: bytes) -> tuple[str, int] | None:
     """The encoding of a text by its first bytes, and how many of them are a byte order mark; None if it is unknown."""
-    if found := mark(data):
+    if found := byte_order_mark(data):
         return found
-    if wide := without_mark(data[:4096]):
+    if wide := detect_wide(data[:4096]):
         return wide, 0
     name = guess(data.splitlines()) if _decoded(data, "utf-8") is None else "utf-8"
-    return None if name == TEXT[-1] else (name, 0)
+    return None if name == TEXT_ENCODINGS[-1] else (name, 0)
 
 
-def mark(data: bytes) -> tuple[str, int] | None:
+def byte_order_mark(data: bytes) -> tuple[str, int] | None:
     """The encoding that a byte order mark names, and the mark's length; None where there is no mark."""
-    return next(((name, len(start)) for start, name in MARKS if data.startswith(start)), None)
+    return next(((name, len(start)) for start, name in BYTE_ORDER_MARKS if data.startswith(start)), None)
 
 
-def without_mark(head: bytes) -> str | None:
+def detect_wide(head: bytes) -> str | None:
     """UTF-16 or UTF-32 that has no mark, told from zero bytes; None for any other text, and for what is no text."""
     if head.count(0) <= FEW_ZEROS * len(head):
         return None
-    texts = {name: _decoded(head, name, cut=True) or "\0" for name in WIDE}
+    texts = {name: _decoded(head, name, cut=True) or "\0" for name in UTF_16_AND_32}
     plain = {
         name: sum(character.isascii() for character in text)
         for name, text in texts.items()
@@ -146,12 +146,12 @@ def not_utf_8(texts: Sequence[bytes]) -> list[bytes]:
     return wrong if 2 * len(wrong) > len(foreign) else []
 
 
-def readable(texts: Sequence[bytes], encoding: str) -> float:
+def readable_share(texts: Sequence[bytes], encoding: str) -> float:
     """The share of texts that can be read in an encoding, 0..1; 1 if there are none."""
     return sum(_decoded(text, encoding) is not None for text in texts) / len(texts) if texts else 1.0
 
 
-def guess(texts: Sequence[bytes], candidates: Sequence[str] = TEXT) -> str:
+def guess(texts: Sequence[bytes], candidates: Sequence[str] = TEXT_ENCODINGS) -> str:
     """The encoding in which texts can be read and most of their characters are everyday ones of one script.
 
     UTF-8 wins where it can be: other text is hardly ever valid UTF-8. Of those alike the earlier candidate wins.
@@ -160,13 +160,13 @@ def guess(texts: Sequence[bytes], candidates: Sequence[str] = TEXT) -> str:
         candidates: Python's names of encodings. The last should read any bytes.
     """
     words = dict.fromkeys(word for text in not_utf_8(texts) for word in re.split(rb'[,;\s"]+', text))
-    foreign = [word for word in words if not word.isascii()][:LOOKED_AT]
+    foreign = [word for word in words if not word.isascii()][:MAX_WORDS]
     if not foreign:
         return "utf-8"
-    if candidates is TEXT and 2 * sum(DOS.search(word) is not None for word in foreign) > len(foreign):
+    if candidates is TEXT_ENCODINGS and 2 * sum(DOS.search(word) is not None for word in foreign) > len(foreign):
         return "cp850"  # as one of the candidates it would read any bytes
     scores = {name: sum(_score(word, name) for word in foreign) / len(foreign) for name in candidates}
-    return next(name for name in candidates if scores[name] >= max(scores.values()) - ALIKE)
+    return next(name for name in candidates if scores[name] >= max(scores.values()) - TIE)
 
 
 def _decoded(text: bytes, encoding: str, cut: bool = False) -> str | None:
@@ -182,7 +182,7 @@ def _score(word: bytes, encoding: str) -> float:
     text = _decoded(word, encoding)
     if text is None:
         return -1.0
-    judge = _asian if encoding in EVERYDAY else _cyrillic if encoding in ("cp866", "cp1251") else _western
+    judge = _asian if encoding in COMMON_LEAD_BYTES else _cyrillic if encoding in ("cp866", "cp1251") else _western
     values = [judge(text, place, encoding) for place, character in enumerate(text) if not character.isascii()]
     return sum(values) / len(values) if values else -1.0
 
@@ -195,15 +195,15 @@ def _asian(text: str, place: int, encoding: str) -> float:
     beside = text[max(0, place - 1) : place] + text[place + 1 : place + 2]
     if beside.isascii() and re.search("[A-Za-z]", beside):
         # An accented letter that was read wrongly, rather than a single character.
-        return 0.65 if character in FREQUENT[encoding] else 0.35
+        return 0.65 if character in FREQUENT_CHARACTERS[encoding] else 0.35
     if "\uff66" <= character <= "\uff9f":
         return _half_width(text, place)
     if unicodedata.category(character) != "Lo":
         return 0.5 if data[0] in (0x81, 0x82, *range(0xA1, 0xA4)) and len(data) == 2 else 0.1
-    low, high = EVERYDAY[encoding]
+    low, high = COMMON_LEAD_BYTES[encoding]
     if len(data) != 2 or not low <= data[0] <= high or (encoding in NARROW and data[1] < 0xA1):
         return 0.3
-    if character in FREQUENT[encoding]:
+    if character in FREQUENT_CHARACTERS[encoding]:
         return 1.0
     # The same bytes may be everyday Chinese, which then are any syllables and not the simple ones of most words.
     return 0.8 if encoding != "cp949" else 0.9 if _is_simple(character) else 0.7
@@ -231,7 +231,7 @@ def _cyrillic(text: str, place: int, encoding: str) -> float:
     if len(letters) < 3:
         return 0.45
     letter = text[place].lower()
-    return 1.0 if letter in FREQUENT[encoding] else 0.6 if _RARE.match(letter) else 0.85
+    return 1.0 if letter in FREQUENT_CHARACTERS[encoding] else 0.6 if _RARE.match(letter) else 0.85
 
 
 def _western(text: str, place: int, encoding: str) -> float:
@@ -239,8 +239,10 @@ def _western(text: str, place: int, encoding: str) -> float:
     if UNMISTAKABLE.match(text, place):
         return 1.0
     if "LATIN" not in unicodedata.name(character, ""):
-        return 0.6 if character in SYMBOLS or (character in BEHIND and not after.isalpha()) else 0.0
+        return 0.6 if character in SYMBOLS or (character in NEVER_BEFORE_LETTERS and not after.isalpha()) else 0.0
     letters = [character for character in text if character.isalpha()]
-    is_usual = character.lower() in FREQUENT[encoding] and (encoding == "cp1250" or LATIN.match(text.lower(), place))
+    is_usual = character.lower() in FREQUENT_CHARACTERS[encoding] and (
+        encoding == "cp1250" or LATIN.match(text.lower(), place)
+    )
     is_dense = 3 * sum(not character.isascii() for character in letters) > len(letters)
     return (1.0 if is_usual else 0.7) * (0.65 if is_dense else 1.0)

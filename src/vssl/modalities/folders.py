@@ -17,12 +17,12 @@ FileState = tuple[int, int]  # size in bytes, time of change in ns
 DANGLING: FileState = (0, 0)
 """Of a file that cannot be looked at, such as a link that points nowhere."""
 
-LITTER = frozenset({"__MACOSX", ".DS_Store", ".git", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini"})
+SYSTEM_FILES = frozenset({"__MACOSX", ".DS_Store", ".git", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini"})
 """What systems leave everywhere: hidden, and nobody needs to hear of it."""
 
 
 @dataclass
-class Found:
+class FolderContents:
     """What lies below a folder.
 
     Attributes:
@@ -41,12 +41,12 @@ class Found:
 
 
 def scan(root: Path, is_wanted: Callable[[str], bool]) -> tuple[list[str], list[FileState], Counter[str]]:
-    """Names and states of the wanted files below root, and the others' suffixes, counted; see `survey`."""
-    found = survey(root, is_wanted)
+    """Names and states of the wanted files below root, and the others' suffixes, counted; see `list_files`."""
+    found = list_files(root, is_wanted)
     return found.names, found.states, found.ignored
 
 
-def survey(root: Path, is_wanted: Callable[[str], bool]) -> Found:
+def list_files(root: Path, is_wanted: Callable[[str], bool]) -> FolderContents:
     """Find the wanted files below a folder.
 
     Hidden files and folders are passed over. Links are followed where they lead to something that is not found under
@@ -59,7 +59,7 @@ def survey(root: Path, is_wanted: Callable[[str], bool]) -> Found:
     Raises:
         DataError: A folder cannot be listed, a link not be followed, or a wanted name is not UTF-8.
     """
-    found, seen = Found(), set()
+    found, seen = FolderContents(), set()
     pending, linked_folders, linked_files = [""], list[str](), list[os.DirEntry[str]]()
     while pending or linked_folders:
         # Real folders first, so that a link to one of them is known as such.
@@ -72,7 +72,7 @@ def survey(root: Path, is_wanted: Callable[[str], bool]) -> Found:
         seen.add(identity)
         folders_below: list[str] = []
         for item in items:
-            if item.name.startswith(".") or item.name in LITTER:
+            if item.name.startswith(".") or item.name in SYSTEM_FILES:
                 _note_hidden(found, folder, item, is_wanted)
             elif _is_folder(item):
                 (folders_below if item.is_symlink() else pending).append(f"{folder}{item.name}/")
@@ -81,25 +81,27 @@ def survey(root: Path, is_wanted: Callable[[str], bool]) -> Found:
             elif item.is_symlink():
                 linked_files.append(item)
             else:
-                _keep(found, root, folder + item.name, _item_state(item))
+                _add(found, root, folder + item.name, _item_state(item))
         linked_folders = sorted([*linked_folders, *folders_below], reverse=True)
-    _keep_links(found, root, linked_files, is_wanted)
+    _add_links(found, root, linked_files, is_wanted)
     return found
 
 
-def _note_hidden(found: Found, folder: str, item: os.DirEntry[str], is_wanted: Callable[[str], bool]) -> None:
-    if not is_litter(item.name) and (is_wanted(item.name) or _is_folder(item)):
+def _note_hidden(found: FolderContents, folder: str, item: os.DirEntry[str], is_wanted: Callable[[str], bool]) -> None:
+    if not is_system_file(item.name) and (is_wanted(item.name) or _is_folder(item)):
         found.hidden.append(folder + item.name)
 
 
-def _keep(found: Found, root: Path, name: str, own: FileState | None) -> None:
+def _add(found: FolderContents, root: Path, name: str, own: FileState | None) -> None:
     if own is not None:
         check_name(root, name)
         found.names.append(name)
         found.states.append(own)
 
 
-def _keep_links(found: Found, root: Path, links: list[os.DirEntry[str]], is_wanted: Callable[[str], bool]) -> None:
+def _add_links(
+    found: FolderContents, root: Path, links: list[os.DirEntry[str]], is_wanted: Callable[[str], bool]
+) -> None:
     """Keep the linked files that are not found under a name of their own."""
     top, targets = os.path.realpath(root), set[str]()
     for link in sorted(links, key=lambda link: link.path):
@@ -111,10 +113,10 @@ def _keep_links(found: Found, root: Path, links: list[os.DirEntry[str]], is_want
             found.links.append(name)
         else:
             targets.add(target)
-            _keep(found, root, name, own)
+            _add(found, root, name, own)
 
 
-def state(status: os.stat_result) -> FileState:
+def file_state(status: os.stat_result) -> FileState:
     """What tells one content of a file from the next."""
     return status.st_size, status.st_mtime_ns
 
@@ -138,12 +140,12 @@ def suffix(name: str) -> str:
     return f".{end.lower()}" if stem else ""
 
 
-def others(ignored: Mapping[str, int]) -> str:
+def describe_others(ignored: Mapping[str, int]) -> str:
     """What there is where nothing wanted was found, for a message."""
-    return f"there are other files: {counted(ignored)}" if ignored else "it holds no file"
+    return f"there are other files: {count_text(ignored)}" if ignored else "it holds no file"
 
 
-def counted(ignored: Mapping[str, int]) -> str:
+def count_text(ignored: Mapping[str, int]) -> str:
     """The most frequent suffixes with their counts, for a message."""
     kinds = Counter(ignored).most_common()
     text = ", ".join(f"{count} {kind or 'without a suffix'}" for kind, count in kinds[:10])
@@ -152,13 +154,13 @@ def counted(ignored: Mapping[str, int]) -> str:
 
 def is_hidden(path: str) -> bool:
     """Whether a part of the path starts with a dot or is what macOS adds to archives; `.` and `..` are no names."""
-    return any((part.startswith(".") and part not in (".", "..")) or part in LITTER for part in path.split("/"))
+    return any((part.startswith(".") and part not in (".", "..")) or part in SYSTEM_FILES for part in path.split("/"))
 
 
-def is_litter(path: str) -> bool:
+def is_system_file(path: str) -> bool:
     """Whether a hidden path is what operating systems leave everywhere, and no word is to be lost on it."""
     parts = path.split("/")
-    return any(part in LITTER for part in parts) or parts[-1].startswith("._")
+    return any(part in SYSTEM_FILES for part in parts) or parts[-1].startswith("._")
 
 
 def natural_order(names: list[str]) -> list[int]:
@@ -190,4 +192,4 @@ def _item_state(item: os.DirEntry[str]) -> FileState | None:
         status = item.stat()
     except OSError:  # what it was is said when it is read
         return DANGLING
-    return state(status) if stat.S_ISREG(status.st_mode) else None
+    return file_state(status) if stat.S_ISREG(status.st_mode) else None

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from vssl.config import find, from_dict, name_of, to_dict
 from vssl.errors import DataError, EmptyDataError
-from vssl.modalities import recognise
+from vssl.modalities import detect_modality
 from vssl.modalities.base import Modality
 from vssl.objectives.base import Objective
 from vssl.run import Run
@@ -51,7 +51,7 @@ def suggest_modality(source: str | Path, config: Any) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        if not (advice := recognise.advice(source, name_of(config))):
+        if not (advice := detect_modality.advice(source, name_of(config))):
             raise
         error_class = EmptyDataError if isinstance(error, EmptyDataError) else DataError
         raise error_class(f"{error} {advice}") from error

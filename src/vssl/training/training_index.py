@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 from vssl.errors import RunError
 from vssl.files import atomic
 from vssl.modalities.base import Dataset, Modality
-from vssl.modalities.copies import Memory, content, short
+from vssl.modalities.copies import Memory, content_hashes, hash_prefixes
 from vssl.run import Run
 
 FILE = "training_index.safetensors"
@@ -34,7 +34,7 @@ def write_training_index(run: Run, modality: Modality, dataset: Dataset) -> None
     contents = [np.empty(0, np.uint64)]
     for first in range(0, len(dataset), BATCH):
         raw: torch.Tensor = dataset.batch(np.arange(first, min(first + BATCH, len(dataset))))
-        contents.append(short(content(raw.cpu())))
+        contents.append(hash_prefixes(content_hashes(raw.cpu())))
     data = save({"contents": np.unique(np.concatenate(contents)), **modality.remember(dataset)})
     with atomic(path) as file:
         file.write(data)

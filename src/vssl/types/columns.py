@@ -122,7 +122,7 @@ COLUMNS = (
     ),
     Column("content", "text", "hash of what the encoder was given: the same sample under another name has the same"),
     Column(
-        "trace",
+        "signature",
         "bytes",
         "identifies the sample where it was cut at another place or saved again: a small grey picture, or a hash of "
         "each row or line",

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from stamped_lines import WRITTEN, written
 from vssl.errors import DataError
 from vssl.modalities import events
-from vssl.modalities.events import encodings
-from vssl.modalities.events.encoding import Encoder
-from vssl.modalities.events.files import find, rows
-from vssl.modalities.events.reading import parser, recognise
-from vssl.modalities.events.times import FORMATS
+from vssl.modalities.events import file_encodings
+from vssl.modalities.events.files import find_logs, read_lines
+from vssl.modalities.events.reading import detect_parser, make_parser
+from vssl.modalities.events.timestamp_formats import FORMATS
+from vssl.modalities.events.tokenise import SessionTokeniser
 
 FORMS = [(name, form) for name, forms in WRITTEN.items() for form in forms]
 TEXTS = {
@@ -87,15 +87,19 @@ def test_a_random_log_is_read_to_what_was_written(made: Made, packed: bool):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / ("made.log.gz" if packed else "made.log")
         path.write_bytes(gzip.compress(made.data) if packed else made.data)
-        reading = recognise(find(path), events.Config())
-        if reading.doubt:
-            assert {FORMATS[made.name].family} == {FORMATS[reading.clock].family} == {FORMATS[reading.doubt].family}
+        reading = detect_parser(find_logs(path), events.Config())
+        if reading.alternative:
+            assert (
+                {FORMATS[made.name].family}
+                == {FORMATS[reading.timestamp_format].family}
+                == {FORMATS[reading.alternative].family}
+            )
             order = {"dmy": "dmy", "mdy": "mdy", "yy md": "ymd", "dm yy": "dmy"}[made.name]
-            reading = recognise(find(path), events.Config(date_format=order))
-        assert (reading.format, reading.clock) == ("lines", made.name)
-        read = parser(reading)
-        encoding = encodings.of(path, "", reading.encodings)
-        found = [read(row) for row in rows(find(path)[0], encoding=encoding)]
+            reading = detect_parser(find_logs(path), events.Config(date_format=order))
+        assert (reading.format, reading.timestamp_format) == ("lines", made.name)
+        read = make_parser(reading)
+        encoding = file_encodings.file_encoding(path, "", reading.encodings)
+        found = [read(row) for row in read_lines(find_logs(path)[0], encoding=encoding)]
     assert [line.text for line in found] == made.lines
     for line, moment, text in zip(found, made.moments, made.texts, strict=True):
         assert text in line.message
@@ -129,7 +133,7 @@ def test_its_samples_hold_every_line_once_and_are_those_of_a_service(made: Made,
         )
     else:
         assert sum(table["events"].to_pylist()) == len(made.lines)
-    encoder = Encoder(modality.spec)
+    encoder = SessionTokeniser(modality.spec)
     for row, (first, last) in enumerate(spans):
         assert (encoder(made.lines[first - 1 : last], "x") == data.raw[row].numpy()).all()
 

@@ -130,7 +130,7 @@ def test_a_broken_json_line_is_named_by_file_and_row(tmp_path: Path):
 def test_half_a_character_of_json_is_replaced_and_counted(tmp_path: Path):
     row = {"msg": "bad \ud800 text", "job": "j\udfff", "level": "\ud83d", "host": {"na\ud800me": 1}}
     path = write(tmp_path / "a.jsonl", json.dumps(row) + "\n" + json.dumps({"msg": "good \U0001f600", "job": "k"}))
-    config = replace(CONFIG, session="job", line_label="level", keep=("host",))
+    config = replace(CONFIG, session="job", line_label="level", metadata_fields=("host",))
     data = modality(path, config).load(path)
     assert list(data.ids) == ["j\ufffd", "k"]
     assert data.metadata["damaged"].to_pylist() == [1, 0]

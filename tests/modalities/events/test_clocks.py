@@ -139,7 +139,7 @@ def test_the_unit_of_epochs_in_json_is_decided_once(tmp_path: Path, scale: int, 
     objects = [{"ts": kind(int(at(row).timestamp()) * scale), "msg": f"job {row}"} for row in range(600)]
     objects[70]["ts"] = kind(int(at(70).timestamp()) * scale * 1000)
     modality, data = read(write(tmp_path / "a.jsonl", [json.dumps(item) for item in objects]))
-    assert modality.spec.reading.clock == clock
+    assert modality.spec.reading.timestamp_format == clock
     assert sizes(data) == [60] * 10
     assert begins(data) == [at(60 * row) for row in range(10)]
 
@@ -173,7 +173,7 @@ def test_the_clock_is_sought_in_all_files_and_the_first_lines_may_be_others(tmp_
     for number in range(10):
         write(tmp_path / f"b{number}.log", log(60, 60 * number))
     modality, _ = read(tmp_path, events.Config())
-    assert modality.spec.reading.clock == "iso"
+    assert modality.spec.reading.timestamp_format == "iso"
 
 
 def test_the_day_of_the_week_and_the_month_are_in_no_template(tmp_path: Path):

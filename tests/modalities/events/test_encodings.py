@@ -9,7 +9,7 @@ import pytest
 
 from vssl.errors import BrokenFileError, ConfigError
 from vssl.modalities import events
-from vssl.modalities.events import encodings
+from vssl.modalities.events import file_encodings
 
 JAPANESE = ("装置の温度が高い", "ポンプを停止しました", "認証に失敗しました", "認証に成功しました")
 CHINESE = ("认证 失败", "认证 成功", "温度过高 停止")
@@ -67,7 +67,7 @@ def test_later_files_with_little_evidence_are_read_as_the_training_was(tmp_path:
     modality, _ = read(tmp_path / "a.log")
     assert modality.spec.reading.encodings == ("euc_jp",)
     assert modality.load(tmp_path / "b.log").metadata["unknown"].to_pylist() == [0]
-    assert encodings.of(tmp_path / "b.log", "", ("euc_jp",)) == "euc_jp"
+    assert file_encodings.file_encoding(tmp_path / "b.log", "", ("euc_jp",)) == "euc_jp"
 
 
 def test_lines_that_cannot_be_decoded_are_refused_by_file_and_line(tmp_path: Path):

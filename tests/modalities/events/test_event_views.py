@@ -9,7 +9,7 @@ from torch import Tensor
 from vssl.errors import ConfigError
 from vssl.modalities.base import CORRUPTION_LEVELS
 from vssl.modalities.events import Template, corruptions, views
-from vssl.modalities.events.collect import HIDDEN, PADDING, STAMP, UNKNOWN
+from vssl.modalities.events.collector import CONTENT_HASH_COLUMNS, PADDING, TRUNCATED, UNKNOWN
 from vssl.modalities.events.explaining import MOST_PARTS, parts
 
 ROWS, LENGTH = 200, 40
@@ -41,7 +41,7 @@ def test_padding_stands_behind_all_events_and_every_session_keeps_one(raw: Tenso
 
 def test_a_view_adds_no_kind_of_event_and_repeats_none(raw: Tensor):
     for before, after in zip(raw[:, 0], view(raw)[:, 0], strict=True):
-        shown = after[after > HIDDEN].tolist()
+        shown = after[after > TRUNCATED].tolist()
         assert len(shown) == len(set(shown))
         assert set(shown) <= set(before.tolist())
 
@@ -51,14 +51,14 @@ def test_at_most_the_stated_shares_are_cut_off_and_hidden(raw: Tensor):
     long = lengths(raw) >= 20
     kept = lengths(codes)[long] / lengths(raw)[long]
     assert 1 - views.CROP - 0.05 <= kept.min() < 1 - 0.8 * views.CROP
-    hidden = ((codes[:, 0] == HIDDEN).sum(1) / lengths(codes))[long]
+    hidden = ((codes[:, 0] == TRUNCATED).sum(1) / lengths(codes))[long]
     assert views.HIDE * 0.8 < hidden.mean() < views.HIDE + views.SPAN
 
 
 def test_events_change_places_with_near_ones_only_and_in_every_second_session(raw: Tensor):
     changed = []
     for row in view(raw)[lengths(raw) >= 20, 0]:
-        shown = row[row > HIDDEN]
+        shown = row[row > TRUNCATED]
         # Hidden events stand between some, but neighbours in time differ by the shuffle's reach at most.
         assert (shown.cummax(0).values - shown).max() <= views.SHUFFLE
         changed.append(bool((shown.diff() < 0).any()))
@@ -67,7 +67,7 @@ def test_events_change_places_with_near_ones_only_and_in_every_second_session(ra
 
 def test_gaps_are_jittered_where_there_are_any(raw: Tensor):
     gaps = view(raw)[:, 1]
-    known = gaps[(view(raw)[:, 0] > HIDDEN)].float()
+    known = gaps[(view(raw)[:, 0] > TRUNCATED)].float()
     assert known.std() == pytest.approx(views.JITTER, rel=0.1)
     without_times = raw.clone()
     without_times[:, 1] = 0
@@ -95,7 +95,7 @@ def test_an_unknown_corruption_is_named(raw: Tensor):
 
 def stamped(tokens: list[int]) -> Tensor:
     codes = torch.tensor([tokens, [5 * (token > 0) for token in tokens]], dtype=torch.int16)
-    return torch.cat([torch.full((2, STAMP), 9, dtype=torch.int16), codes], 1)
+    return torch.cat([torch.full((2, CONTENT_HASH_COLUMNS), 9, dtype=torch.int16), codes], 1)
 
 
 def test_each_kind_of_event_is_a_part_in_the_words_of_the_log():

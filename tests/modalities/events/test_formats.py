@@ -10,7 +10,7 @@ import pytest
 
 from vssl.errors import BrokenFileError, DataError
 from vssl.modalities import events
-from vssl.modalities.events.grouping import is_unique
+from vssl.modalities.events.grouping import is_globally_unique
 from vssl.modalities.events.modality import EventModality, Sessions
 
 
@@ -109,8 +109,10 @@ def test_names_that_no_two_machines_give_bring_lines_of_several_logs_together(tm
 
 def test_which_names_are_unique():
     unique = ("blk_-1608999687919862906", "8a6e0804-2bd0-4672-b79d-d97027f9071a", "application_1445144423722_0021")
-    assert all(map(is_unique, unique))
-    assert not any(map(is_unique, ("job-1", "20240506", "lot-20240506080000-0001", "deadbeef", "session-of-machine")))
+    assert all(map(is_globally_unique, unique))
+    assert not any(
+        map(is_globally_unique, ("job-1", "20240506", "lot-20240506080000-0001", "deadbeef", "session-of-machine"))
+    )
 
 
 def test_files_that_are_left_aside_are_counted(tmp_path: Path):

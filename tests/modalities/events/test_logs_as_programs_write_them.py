@@ -12,8 +12,8 @@ import pytest
 
 from vssl.errors import BrokenFileError, DataError
 from vssl.modalities import events
-from vssl.modalities.events.encoding import Encoder
 from vssl.modalities.events.modality import EventModality, Sessions
+from vssl.modalities.events.tokenise import SessionTokeniser
 
 TIMES = [datetime(2024, 5, 6, 8, tzinfo=UTC) + timedelta(seconds=10 * row) for row in range(600)]
 PLAIN = [f"{time:%Y-%m-%d %H:%M:%S} pump {row} started" for row, time in enumerate(TIMES)]
@@ -119,7 +119,7 @@ def test_columns_hold_no_words_together_and_quotes_are_taken_off(tmp_path: Path,
     check(data)
     assert sorted(texts(modality)) == ["INFO; pump <number> on; ok", "WARN; pump <number> on; ok"]
     # A service is sent the same lines, perhaps with the header.
-    encoder = Encoder(modality.spec)
+    encoder = SessionTokeniser(modality.spec)
     assert (encoder([header, *lines[:60]], "x") == data.raw[0].numpy()).all()
 
 

@@ -18,9 +18,9 @@ import pytest
 from vssl.decisions import calibrate
 from vssl.decisions.episodes import SPAN
 from vssl.modalities import events
-from vssl.modalities.events.collect import FIRST, HIDDEN, STAMP, code
-from vssl.modalities.events.files import Row
-from vssl.modalities.events.lines import JsonLines, TextLines
+from vssl.modalities.events.collector import CONTENT_HASH_COLUMNS, FIRST_TEMPLATE, TRUNCATED, log_code
+from vssl.modalities.events.files import RawLine
+from vssl.modalities.events.lines import JsonLineParser, TextLineParser
 from vssl.modalities.events.modality import EventModality, Sessions
 from vssl.types import Embeddings
 
@@ -55,7 +55,12 @@ def test_the_time_leaves_the_message_and_becomes_a_gap(tmp_path: Path):
     path = write(tmp_path / "a.log", [f"2024-01-01 10:00:{row:02d} INFO tick" for row in (0, 1, 3, 11)])
     modality, data = read(path)
     assert [template.text for template in modality.spec.templates] == ["INFO tick"]
-    assert data.raw[0, 1, STAMP : STAMP + 4].tolist() == [0, code(1000), code(2000), code(8000)]
+    assert data.raw[0, 1, CONTENT_HASH_COLUMNS : CONTENT_HASH_COLUMNS + 4].tolist() == [
+        0,
+        log_code(1000),
+        log_code(2000),
+        log_code(8000),
+    ]
     assert modality.eval_view(data.raw).gaps[0, 1].item() == pytest.approx(1.0, abs=0.02)
     assert data.metadata["time"].to_pylist()[0].isoformat() == "2024-01-01T10:00:00+00:00"
 
@@ -63,7 +68,7 @@ def test_the_time_leaves_the_message_and_becomes_a_gap(tmp_path: Path):
 def test_a_clock_without_a_year_passes_new_years_eve(tmp_path: Path):
     path = write(tmp_path / "a.log", ["Dec 31 23:59:59 host tick", "Jan  1 00:00:01 host tick"])
     _, data = read(path, replace(CONFIG, window="1h"))
-    assert data.raw[0, 1, STAMP + 1].item() == code(2000)
+    assert data.raw[0, 1, CONTENT_HASH_COLUMNS + 1].item() == log_code(2000)
 
 
 @pytest.mark.parametrize("lines", [1, 7, 8, 9, 12, 13])
@@ -116,7 +121,7 @@ def test_a_session_goes_on_in_the_younger_of_two_rotated_files(tmp_path: Path):
             (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     _, found = read(tmp_path, replace(CONFIG, session="blk_[abc]"))
     assert found.metadata["source"].to_pylist() == ["a.log.2.gz", "b.log-20250130", dated[0]]
-    assert (found.raw[:, 1, STAMP + 1 : STAMP + 3] == code(1000)).all()
+    assert (found.raw[:, 1, CONTENT_HASH_COLUMNS + 1 : CONTENT_HASH_COLUMNS + 3] == log_code(1000)).all()
 
 
 def test_a_session_key_brings_lines_together_wherever_they_stand(tmp_path: Path):
@@ -142,14 +147,14 @@ def test_a_session_key_brings_lines_together_wherever_they_stand(tmp_path: Path)
     ],
 )  # fmt: skip
 def test_a_sessions_name_is_no_part_of_other_words_and_numbers(name: str, text: str, left: str):
-    reading = events.Reading("jsonl", "", "id", "20", "20", "", "", "")
-    line = JsonLines(reading)(Row(1, json.dumps({"id": name, "text": text}), False, False))
+    reading = events.ParserSpec("jsonl", settings=events.Config(session="id"))
+    line = JsonLineParser(reading)(RawLine(1, json.dumps({"id": name, "text": text}), False, False))
     assert (line.session, line.message) == (name, left)
 
 
 def test_where_the_expression_found_the_session_its_name_may_be_part_of_a_word():
-    reading = events.Reading("lines", "", r"job(\w+)", "20", "20", r"INFO: (.*)", "", "")
-    line = TextLines(reading)(Row(1, "a INFO: jobab by abba", False, False))
+    reading = events.ParserSpec("lines", settings=events.Config(session=r"job(\w+)", message=r"INFO: (.*)"))
+    line = TextLineParser(reading)(RawLine(1, "a INFO: jobab by abba", False, False))
     assert (line.session, line.message) == ("ab", "job<session> by abba")
 
 
@@ -160,9 +165,9 @@ def test_json_fields_give_message_session_time_label_and_metadata(tmp_path: Path
         {"ts": "2015-10-18T18:01:47Z", "msg": "start", "job": {"id": 8}, "host": "c", "level": "ok"},
     ]
     path = write(tmp_path / "a.jsonl", [json.dumps(row) for row in rows])
-    _, data = read(path, replace(CONFIG, session="job.id", line_label="level", keep=("host",)))
+    _, data = read(path, replace(CONFIG, session="job.id", line_label="level", metadata_fields=("host",)))
     assert list(data.ids) == ["7", "8"]
-    assert data.raw[0, 1, STAMP + 1].item() == code(2000)
+    assert data.raw[0, 1, CONTENT_HASH_COLUMNS + 1].item() == log_code(2000)
     assert data.metadata["host"].to_pylist() == ["a", "c"]
     assert data.metadata["time"].to_pylist()[0].isoformat() == "2015-10-18T18:01:47+00:00"
     assert data.metadata["label"].to_pylist() == ["ALARM", "ok"]
@@ -200,9 +205,9 @@ def test_compressed_logs_are_read_as_plain_ones(tmp_path: Path, suffix: str, pac
 def test_of_a_session_that_is_too_long_the_head_the_tail_and_the_number_between_are_kept(tmp_path: Path):
     path = write(tmp_path / "s.txt", ["a,x x x", f"b,{' '.join(['x'] * 20 + ['y'] * 30)}"])
     _, data = read(path, replace(CONFIG, length=16))
-    tokens, numbers = data.raw[1, :, STAMP:].tolist()
-    assert tokens == [FIRST + 1] * 8 + [HIDDEN] + [FIRST] * 7
-    assert numbers[8] == code(50 - 15)
+    tokens, numbers = data.raw[1, :, CONTENT_HASH_COLUMNS:].tolist()
+    assert tokens == [FIRST_TEMPLATE + 1] * 8 + [TRUNCATED] + [FIRST_TEMPLATE] * 7
+    assert numbers[8] == log_code(50 - 15)
     assert data.metadata["events"].to_pylist() == [3, 50]
 
 
@@ -210,8 +215,8 @@ def test_the_same_session_elsewhere_is_the_same_sample_and_one_of_the_same_event
     _, first = read(write(tmp_path / "s.txt", ["a,x y", "b,x y"]))
     _, again = read(write(tmp_path / "t.txt", ["c,y", "a,x y"]))
     assert not first.raw[0].equal(first.raw[1])
-    assert first.raw[0, :, STAMP:].equal(first.raw[1, :, STAMP:])
-    assert first.raw[0, :, :STAMP].equal(again.raw[1, :, :STAMP])
+    assert first.raw[0, :, CONTENT_HASH_COLUMNS:].equal(first.raw[1, :, CONTENT_HASH_COLUMNS:])
+    assert first.raw[0, :, :CONTENT_HASH_COLUMNS].equal(again.raw[1, :, :CONTENT_HASH_COLUMNS])
 
 
 def test_a_stream_of_many_lines_holds_only_a_chunk_of_them(tmp_path: Path):

@@ -208,7 +208,9 @@ def test_an_archive_that_vanished_is_no_broken_image(tmp_path, make):
 
 def fill(number):
     """An entry of 100 bytes."""
-    return cache.entry(f"pixels-{number:032x}", lambda folder: (folder / "data").write_bytes(bytes(100)) and None)
+    return cache.cached_entry(
+        f"pixels-{number:032x}", lambda folder: (folder / "data").write_bytes(bytes(100)) and None
+    )
 
 
 def test_the_cache_drops_what_was_used_longest_ago_and_never_what_is_in_use(tmp_path, monkeypatch):

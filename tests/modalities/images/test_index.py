@@ -13,7 +13,7 @@ from PIL import Image
 
 from vssl.errors import BrokenFileError, ConfigError, DataError, EmptyDataError, StorageError, TooManyBrokenError
 from vssl.modalities import folders
-from vssl.modalities.images.index import measure, open_index
+from vssl.modalities.images.index import choose_canvas, open_index
 
 
 @pytest.fixture(autouse=True)
@@ -374,7 +374,7 @@ def test_a_file_of_too_many_bytes_is_refused_unread(data, monkeypatch):
 )
 def test_the_canvas_keeps_the_aspect_and_never_scales_up(data, width, height, size, expected):
     put(data / "1.png", width, height, "L")
-    canvas = measure(open_index(data), size)
+    canvas = choose_canvas(open_index(data), size)
     assert (canvas.height, canvas.width) == expected
     assert (canvas.channels, canvas.low, canvas.high) == (1, 0.0, 255.0)
 
@@ -382,9 +382,9 @@ def test_the_canvas_keeps_the_aspect_and_never_scales_up(data, width, height, si
 def test_mixed_sizes_give_the_median_and_one_colour_image_makes_the_canvas_colour(data):
     for number, side in enumerate((10, 20, 90)):
         put(data / f"{number}.png", side, side, "L")
-    assert measure(open_index(data)).channels == 1
+    assert choose_canvas(open_index(data)).channels == 1
     put(data / "3.png", 20, 20, "RGB")
-    canvas = measure(open_index(data))
+    canvas = choose_canvas(open_index(data))
     assert (canvas.height, canvas.width, canvas.channels) == (20, 20, 3)
 
 
@@ -395,7 +395,7 @@ def test_the_range_of_16_bit_images_is_measured_and_broken_files_passed_over(dat
         Image.fromarray(values).save(data / f"{number}.png")
     (data / "broken.png").write_text("text")
     put(data / "rgb.png")
-    canvas = measure(open_index(data))
+    canvas = choose_canvas(open_index(data))
     assert canvas.channels == 1
     assert canvas.low == pytest.approx(1002, abs=2)
     assert canvas.high == pytest.approx(2998, abs=2)
@@ -405,7 +405,7 @@ def test_the_range_of_16_bit_images_is_measured_and_broken_files_passed_over(dat
 def test_wide_images_of_any_range_give_a_wide_canvas(data, values):
     data.mkdir()
     Image.fromarray(np.repeat(np.array([values], np.int32), 2000, axis=0)).save(data / "1.tif")
-    assert measure(open_index(data)).wide
+    assert choose_canvas(open_index(data)).wide
 
 
 def test_the_sample_is_random_bounded_and_repeatable(data, monkeypatch):
@@ -414,7 +414,7 @@ def test_the_sample_is_random_bounded_and_repeatable(data, monkeypatch):
     index, seen = open_index(data), []
     read = type(index).read
     monkeypatch.setattr(type(index), "read", lambda self, row: seen.append(row) or read(self, row))
-    assert measure(index, sample=10, seed=3) == measure(index, sample=10, seed=3)
+    assert choose_canvas(index, sample=10, seed=3) == choose_canvas(index, sample=10, seed=3)
     assert seen[:10] == seen[10:]
     assert len(set(seen)) == 10
     assert seen[:10] != sorted(seen[:10])
@@ -423,14 +423,14 @@ def test_the_sample_is_random_bounded_and_repeatable(data, monkeypatch):
 def test_a_size_that_is_too_small_is_refused(data):
     put(data / "1.png")
     with pytest.raises(ConfigError, match="at least 8"):
-        measure(open_index(data), size=4)
+        choose_canvas(open_index(data), size=4)
 
 
 def test_nothing_readable_in_the_sample_is_refused_with_a_name(data):
     data.mkdir()
     (data / "1.png").write_text("text")
     with pytest.raises(TooManyBrokenError, match=r"1\.png: it is not an image"):
-        measure(open_index(data))
+        choose_canvas(open_index(data))
 
 
 def test_natural_order_is_the_same_for_any_order_of_listing():

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from vssl.modalities.copies import Marks
+from vssl.modalities.copies import SampleMarks
 from vssl.modalities.images import copies
 
 SIDE = 48
@@ -44,9 +44,11 @@ CHANGES = {
 }
 
 
-def marks(pixels: np.ndarray) -> Marks:
+def marks(pixels: np.ndarray) -> SampleMarks:
     contents = [f"{hash(picture.tobytes()) & (2**64 - 1):032x}" for picture in pixels]
-    return Marks(contents, [picture.tobytes() for picture in copies.small(torch.from_numpy(pixels)[:, None])])
+    return SampleMarks(
+        contents, [picture.tobytes() for picture in copies.thumbnails(torch.from_numpy(pixels)[:, None])]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +57,13 @@ def training() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def finder(training: np.ndarray) -> copies.PictureCopies:
+def finder(training: np.ndarray) -> copies.PictureCopyDetector:
     return _finder(training)
 
 
-def _finder(training: np.ndarray) -> copies.PictureCopies:
-    pictures = copies.small(torch.from_numpy(training)[:, None])
-    return copies.PictureCopies({"pictures": pictures, "contents": np.empty(0, np.uint64)})
+def _finder(training: np.ndarray) -> copies.PictureCopyDetector:
+    pictures = copies.thumbnails(torch.from_numpy(training)[:, None])
+    return copies.PictureCopyDetector({"pictures": pictures, "contents": np.empty(0, np.uint64)})
 
 
 @pytest.mark.parametrize("change", list(CHANGES))
@@ -108,5 +110,5 @@ def test_pictures_of_any_shape_and_without_any_contrast_do(height: int, width: i
 
 
 def test_the_small_pictures_of_a_large_one_have_its_proportions():
-    assert copies.small(torch.zeros(2, 3, 40, 96, dtype=torch.uint8)).shape == (2, 20, 49)
-    assert copies.small(torch.zeros(2, 1, 40, 24, dtype=torch.uint8)).shape == (2, 40, 24)
+    assert copies.thumbnails(torch.zeros(2, 3, 40, 96, dtype=torch.uint8)).shape == (2, 20, 49)
+    assert copies.thumbnails(torch.zeros(2, 1, 40, 24, dtype=torch.uint8)).shape == (2, 40, 24)

@@ -8,7 +8,7 @@ from test_decode import encode
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.images.decode import Canvas, decode, is_drawing, preview, read_header, wide_values
-from vssl.modalities.images.index import measure, open_index
+from vssl.modalities.images.index import choose_canvas, open_index
 
 RAMP = np.linspace(900, 3900, 16 * 24).reshape(16, 24).astype(np.uint16)
 """12 bits in 16, as cameras write them."""
@@ -23,7 +23,7 @@ def test_colour_of_12_bits_in_16_keeps_its_grey_levels(tmp_path, write):
     for number in range(3):
         (tmp_path / f"{number}.{'tif' if write is picture_files.tiff else 'png'}").write_bytes(write(colours()))
     index = open_index(tmp_path)
-    canvas = measure(index)
+    canvas = choose_canvas(index)
     assert (canvas.height, canvas.width, canvas.channels) == (16, 24, 3)
     assert 890 < canvas.low < 950
     assert 3850 < canvas.high < 3910
@@ -86,7 +86,7 @@ def test_packed_values_of_either_byte_order_are_the_same(order, dtype):
 def test_float_values_from_0_to_1_fill_the_range(tmp_path):
     values = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(100, 100)
     (tmp_path / "a.tif").write_bytes(picture_files.tiff(values))
-    canvas = measure(open_index(tmp_path))
+    canvas = choose_canvas(open_index(tmp_path))
     assert (canvas.low, canvas.high) == pytest.approx((0.001, 0.999), abs=1e-4)
     assert decode((tmp_path / "a.tif").read_bytes(), "a", Canvas(100, 100, 1, 0.0, 1.0)).mean() == pytest.approx(
         127.5, abs=1

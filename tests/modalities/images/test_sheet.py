@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from vssl.modalities.images.sheet import CAPTION_PX, contact_sheet
+from vssl.modalities.images.contact_sheet import CAPTION_PX, contact_sheet
 
 
 def test_images_and_views_stand_side_by_side_in_their_own_colours() -> None:

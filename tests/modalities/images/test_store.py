@@ -14,7 +14,7 @@ from PIL import Image
 from vssl.errors import BrokenFileError, DataError, StorageError, TooManyBrokenError
 from vssl.modalities.images import cache, store
 from vssl.modalities.images.decode import Canvas
-from vssl.modalities.images.index import Files, measure, open_index
+from vssl.modalities.images.index import FileReader, choose_canvas, open_index
 from vssl.modalities.images.store import Unreadable, load, stream
 
 CANVAS = Canvas(4, 4, 1)
@@ -141,17 +141,17 @@ def test_another_canvas_or_a_file_replaced_in_place_is_decoded_anew(folder):
 
 
 def test_a_file_that_could_not_be_read_is_tried_again_at_the_next_start(folder, monkeypatch):
-    index, read = open_index(folder), Files.read
+    index, read = open_index(folder), FileReader.read
 
     def denied(files, name, offset, size):
         if name in ("5.png", "7.png"):
             raise BrokenFileError(name, "Permission denied")
         return read(files, name, offset, size)
 
-    monkeypatch.setattr(Files, "read", denied)
+    monkeypatch.setattr(FileReader, "read", denied)
     for _ in range(2):
         assert [item.id for item in load(index, CANVAS, 0.2).broken] == ["3.png", "5.png", "7.png", "11.png"]
-    monkeypatch.setattr(Files, "read", read)
+    monkeypatch.setattr(FileReader, "read", read)
     assert load(index, CANVAS, 0.2).pixels[:, 0, 0, 0].tolist() == GOOD
     monkeypatch.setattr(store, "stream", lambda *_, **__: pytest.fail("it was decoded again"))
     assert len(load(index, CANVAS, 0.2)) == 18
@@ -224,7 +224,7 @@ def test_two_that_build_the_same_entry_at_once_both_get_it_whole(folder):
 @pytest.mark.skipif(not INFRARED.exists(), reason="the infrared archive is not in ../shared/data")
 def test_the_infrared_modules_are_read_as_they_are():
     index = open_index(INFRARED)
-    canvas = measure(index)
+    canvas = choose_canvas(index)
     assert (len(index), index.ignored) == (20_000, {".json": 1, ".md": 1, "": 1})
     assert canvas == Canvas(40, 24, 1)
     data = load(index, canvas, workers=2)

@@ -10,7 +10,7 @@ from PIL import Image
 from vssl.errors import DataError
 from vssl.modalities.images import store, tiff
 from vssl.modalities.images.decode import Canvas, decode
-from vssl.modalities.images.index import measure, open_index
+from vssl.modalities.images.index import choose_canvas, open_index
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ def test_thumbnails_and_reduced_copies_are_left_out_and_said(tmp_path, first_is_
     picture_with_copies(tmp_path / "a.tif", first_is_small)
     index = open_index(tmp_path)
     assert index.ids == ["a.tif"]
-    canvas = measure(index, size=300)
+    canvas = choose_canvas(index, size=300)
     assert (canvas.height, canvas.width) == (200, 300)
     left = "a.tif#page=1, a.tif#page=2" if first_is_small else "a.tif#page=2, a.tif#page=3"
     assert index.remarks == (
@@ -137,7 +137,7 @@ def page(number=1, width=100, height=80, aside=0):
     ],
 )
 def test_a_page_is_a_copy_if_it_says_so_or_is_much_smaller(pages, expected):
-    assert [kept.number for kept in tiff.wanted(pages)] == expected
+    assert [kept.number for kept in tiff.own_pages(pages)] == expected
 
 
 def test_damaged_directories_end_the_pages_without_an_error(tmp_path):

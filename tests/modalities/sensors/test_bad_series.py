@@ -133,7 +133,7 @@ def test_in_a_stream_a_broken_file_stands_where_it_lies(tmp_path: Path):
         ({"window": "10s"}, ConfigError, r"--window 10s is less than a row"),
         ({"resample": "2"}, ConfigError, r"--resample '2': add the unit of the time, such as 2s"),
         ({"time_column": "when"}, DataError, r"no column 'when'; it has: time, x, y"),
-        ({"long": "sensor"}, ConfigError, r"name two columns"),
+        ({"long_format": "sensor"}, ConfigError, r"name two columns"),
         ({"max_broken": 2.0}, ConfigError, r"0 to 1"),
     ],
     ids=["window", "row", "unit", "time", "long", "broken"],
@@ -220,7 +220,7 @@ def test_a_file_with_one_value_a_row_and_no_rows_or_times_is_named(tmp_path: Pat
     (tmp_path / "a.csv").write_text("\n".join(["time,sensor,value", *rows]))
     (tmp_path / "b.csv").write_text(content)
     with pytest.raises(TooManyBrokenError, match=r"b\.csv: (it has no column 'time'|it has no rows)"):
-        load(tmp_path, long="sensor:value", labels=("fault",))
+        load(tmp_path, long_format="sensor:value", labels=("fault",))
 
 
 def every(seconds: int, rows: int = 40) -> str:

@@ -14,7 +14,7 @@ from small_series import built
 from vssl.modalities import sensors
 from vssl.modalities.sensors import channel_notes
 from vssl.modalities.sensors.modality import SensorModality
-from vssl.modalities.sensors.plots import shown
+from vssl.modalities.sensors.plots import scaled_window
 
 ROWS = 2000
 
@@ -116,7 +116,7 @@ def test_a_picture_of_a_window_shows_what_the_model_sees(tmp_path: Path):
     window = np.stack([meter()[:16], column[:16]])
     window[0, 9] = np.nan
     values, known = plain(modality, window[None])
-    drawn = shown(window, modality.spec)
+    drawn = scaled_window(window, modality.spec)
     np.testing.assert_array_equal(np.isfinite(drawn), known[0] > 0)
     seen = (known[0] > 0) & (np.abs(values[0]) < 4)
     np.testing.assert_allclose(drawn[seen], values[0][seen], atol=1e-5)
@@ -134,14 +134,14 @@ def test_steps_of_a_long_counter_are_those_from_row_to_row(tmp_path: Path, monke
     whole = built(path).spec
     monkeypatch.setattr("vssl.modalities.sensors.sampling.SAMPLED_ROWS", 500)
     thinned = built(path).spec
-    assert (whole.thinned, thinned.thinned) == (False, True)
+    assert (whole.subsampled, thinned.subsampled) == (False, True)
     assert thinned.counters == ("energy",)
     assert thinned.centre == pytest.approx(whole.centre, rel=0.1)
     assert thinned.scale == pytest.approx(whole.scale, rel=0.15)
 
 
 def notes(modality: SensorModality) -> str:
-    return "\n".join(channel_notes.notes(modality.spec))
+    return "\n".join(channel_notes.training_notes(modality.spec))
 
 
 def test_tidy_channels_need_no_words(tmp_path: Path):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vssl.modalities.sensors.scaling import centre_and_scale, is_counter, steps
-from vssl.modalities.sensors.sentinels import find, known
+from vssl.modalities.sensors.robust_scale import centre_and_scale, counter_steps, is_counter
+from vssl.modalities.sensors.sentinels import find_sentinels, mask_sentinels
 
 ROWS = 8000
 FACTOR = 4.0
@@ -105,16 +105,16 @@ def test_a_typical_number_that_is_repeated_far_outside_is_a_sentinel(code: float
     column = rng().normal(20, 1, ROWS)
     column[rng().random(ROWS) < share] = code
     column[5] = 1e7
-    assert find(column) == (code,)
-    clean = known(column[:, None], ((code,),))[:, 0]
+    assert find_sentinels(column) == (code,)
+    clean = mask_sentinels(column[:, None], ((code,),))[:, 0]
     assert centre_and_scale(clean[np.isfinite(clean)])[1] == pytest.approx(1, rel=0.05)
 
 
 def test_a_sentinel_of_32_bits_is_the_same_in_64():
     column = rng().normal(20, 1, ROWS).astype(np.float32)
     column[:9] = 1e30
-    found = find(column.astype(np.float64))
-    assert np.isnan(known(np.array([[1e30], [float(np.float32(1e30))], [1e29]]), (found,)))[:, 0].tolist() == [
+    found = find_sentinels(column.astype(np.float64))
+    assert np.isnan(mask_sentinels(np.array([[1e30], [float(np.float32(1e30))], [1e29]]), (found,)))[:, 0].tolist() == [
         True,
         True,
         False,
@@ -124,8 +124,8 @@ def test_a_sentinel_of_32_bits_is_the_same_in_64():
 def test_two_sentinels_are_both_found_and_a_channel_without_other_values_has_none_left():
     column = rng().normal(20, 1, ROWS)
     column[:3000], column[3000:3100] = -9999, 65535
-    assert find(column) == (-9999, 65535)
-    assert find(np.full(100, -9999.0)) == (-9999,)
+    assert find_sentinels(column) == (-9999, 65535)
+    assert find_sentinels(np.full(100, -9999.0)) == (-9999,)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_two_sentinels_are_both_found_and_a_channel_without_other_values_has_non
     ids=["two states", "three states", "off", "idle", "saturated", "of ten bits", "near 999"],
 )
 def test_states_saturation_and_what_lies_among_other_values_are_no_sentinels(column: np.ndarray):
-    assert find(column) == ()
+    assert find_sentinels(column) == ()
 
 
 def meter(seed: int = 0) -> np.ndarray:
@@ -197,5 +197,5 @@ def test_drifts_with_noise_setpoints_and_saw_teeth_are_no_counters(column: np.nd
 
 def test_steps_are_those_from_the_last_known_value_per_row_and_a_fall_is_none():
     column = np.array([[5.0], [7], [np.nan], [np.nan], [13], [2], [3]])
-    found, _, _ = steps(column, np.arange(7.0)[:, None])
+    found, _, _ = counter_steps(column, np.arange(7.0)[:, None])
     np.testing.assert_array_equal(found[:, 0], [np.nan, 2, np.nan, np.nan, 2, np.nan, 1])

@@ -65,7 +65,7 @@ def test_what_is_measured_does_not_hang_on_the_pieces_that_a_file_is_read_in(
     rng = np.random.default_rng(0)
     (tmp_path / "a.csv").write_text("x\n" + "\n".join(f"{value:.4f}" for value in rng.normal(size=4000)))
     whole = built(tmp_path).spec
-    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 1024)
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK_BYTES", 1024)
     assert built(tmp_path).spec == whole
     monkeypatch.setattr("vssl.modalities.sensors.sampling.SAMPLED_ROWS", 500)
     assert built(tmp_path).spec.centre[0] == pytest.approx(whole.centre[0], abs=0.15)
@@ -76,24 +76,24 @@ def test_a_long_file_is_thinned_out_evenly_while_it_is_read(tmp_path: Path, monk
         tent = np.abs(2 * np.arange(rows) - rows)
         (tmp_path / f"{name}.csv").write_text("x\n" + "\n".join(map(str, tent)))
     whole = built(tmp_path).spec
-    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 1024)
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK_BYTES", 1024)
     monkeypatch.setattr("vssl.modalities.sensors.sampling.SAMPLED_ROWS", 500)
     thinned = built(tmp_path).spec
     assert (thinned.centre[0], thinned.scale[0]) == pytest.approx((whole.centre[0], whole.scale[0]), abs=16)
-    assert (thinned.about[0].low, thinned.about[0].high) == (0, 9000)
+    assert (thinned.channel_stats[0].low, thinned.channel_stats[0].high) == (0, 9000)
 
 
 def test_a_channel_with_a_value_in_few_rows_is_one_in_a_long_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     tent = np.abs(2 * np.arange(9000) - 9000)
     rows = [f"{x},{x if row % 2 else ''},{x if row in (4001, 7003) else ''},," for row, x in enumerate(tent)]
     (tmp_path / "a.csv").write_text("x,odd,rare,none,\n" + "\n".join(rows))
-    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 1024)
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK_BYTES", 1024)
     monkeypatch.setattr("vssl.modalities.sensors.sampling.SAMPLED_ROWS", 500)
     spec = built(tmp_path).spec
     assert spec.channels == ("x", "odd", "rare")
     assert spec.centre == pytest.approx((4500, 4500, 3002), abs=16)
     assert spec.scale[1] == pytest.approx(spec.scale[0], abs=16)
-    assert [channel.missing for channel in spec.about] == pytest.approx([0, 0.5, 8998 / 9000])
+    assert [channel.missing for channel in spec.channel_stats] == pytest.approx([0, 0.5, 8998 / 9000])
 
 
 def test_an_infinite_value_does_not_set_the_scale_of_its_channel(tmp_path: Path):

@@ -18,8 +18,8 @@ import torch
 from small_series import built, table
 from vssl.modalities.sensors import index as module
 from vssl.modalities.sensors import profiles, tables
-from vssl.modalities.sensors.rows import read
-from vssl.modalities.sensors.times import text
+from vssl.modalities.sensors.rows import read_rows
+from vssl.modalities.sensors.times import iso_text
 from vssl.types import Series
 
 
@@ -120,7 +120,7 @@ def test_one_value_a_row_is_brought_to_one_row_a_time(tmp_path: Path):
     ]
     del rows[3]
     (tmp_path / "long.csv").write_text("time,sensor,value\n" + "\n".join(rows))
-    modality = built(tmp_path, long="sensor:value")
+    modality = built(tmp_path, long_format="sensor:value")
     assert modality.spec.channels == ("heat", "speed")
     first = modality.load(tmp_path).batch(np.array([0]))[0]
     np.testing.assert_allclose(first[0], wide["heat"].to_numpy()[:4], rtol=1e-5)
@@ -136,7 +136,7 @@ def long(rows: int, *sensors: str, fault: int) -> str:
 def test_one_value_a_row_may_have_labels_and_a_channel_only_in_a_later_file(tmp_path: Path):
     (tmp_path / "a.csv").write_text(long(8, "heat", fault=0))
     (tmp_path / "b.csv").write_text(long(8, "speed", "heat", fault=1))
-    modality = built(tmp_path, long="sensor:value", labels=("fault",), stride="4")
+    modality = built(tmp_path, long_format="sensor:value", labels=("fault",), stride="4")
     assert modality.spec.channels == ("heat", "speed")
     dataset = modality.load(tmp_path)
     assert dataset.metadata["fault"].to_pylist() == [0, 0, 3, 7]
@@ -146,7 +146,7 @@ def test_one_value_a_row_may_have_labels_and_a_channel_only_in_a_later_file(tmp_
 def test_a_column_that_is_empty_at_first_is_a_channel_or_a_label_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 64)
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK_BYTES", 64)
     late = [",,," if row < 20 else f"{row / 2},{row // 30},true,kim" for row in range(40)]
     rows = [f"{2 * row},{more}" for row, more in enumerate(late)]
     (tmp_path / "a.csv").write_text("x,y,fault,on,who\n" + "\n".join(rows))
@@ -203,7 +203,7 @@ def test_rows_are_averaged_in_bins_only_when_asked(tmp_path: Path):
 
 
 def test_a_long_file_is_streamed_as_it_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 4096)
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK_BYTES", 4096)
     rng = np.random.default_rng(0)
     rows = "\n".join(f"{a:.3f},{b:.3f}" for a, b in rng.normal(size=(5000, 2)))
     (tmp_path / "a.csv").write_text("x,y\n" + rows)
@@ -218,7 +218,7 @@ def test_a_sample_is_taken_in_one_pass_over_each_file(tmp_path: Path, monkeypatc
         pq.write_table(table(60, step=60 + number), tmp_path / f"{number}.parquet")
     modality = built(tmp_path)
     dataset, reads = modality.load(tmp_path), []
-    monkeypatch.setattr(module, "read", lambda *given: reads.append(given) or read(*given))
+    monkeypatch.setattr(module, "read_rows", lambda *given: reads.append(given) or read_rows(*given))
     chunk = modality.sample(tmp_path, 40, seed=0)
     place = {name: row for row, name in enumerate(dataset.ids)}
     np.testing.assert_array_equal(chunk.raw, dataset.batch(np.array([place[name] for name in chunk.ids])))
@@ -232,15 +232,15 @@ def test_a_column_that_stays_empty_is_looked_through_once(tmp_path: Path, monkey
     opened = []
     monkeypatch.setattr(tables, "opened", lambda file: opened.append(file) or file.open("rb"))
     for _ in range(3):
-        assert profiles.schema_of(tmp_path / "a.csv", "a.csv").names == ["x", "y"]
+        assert profiles.profile(tmp_path / "a.csv", "a.csv").schema.names == ["x", "y"]
     assert len(opened) == 3
     (tmp_path / "a.csv").write_text("x,z,\n")
-    assert profiles.schema_of(tmp_path / "a.csv", "a.csv").names == ["x", "z", ""]
+    assert profiles.profile(tmp_path / "a.csv", "a.csv").schema.names == ["x", "z", ""]
 
 
 def test_times_are_written_without_what_says_nothing():
-    assert text(0) == "1970-01-01T00:00:00"
-    assert text(1_500_000_000) == "1970-01-01T00:00:01.5"
+    assert iso_text(0) == "1970-01-01T00:00:00"
+    assert iso_text(1_500_000_000) == "1970-01-01T00:00:01.5"
 
 
 def test_the_outline_of_a_window_are_its_values_and_a_channel_that_stands_still_has_no_spread(tmp_path: Path):

@@ -189,7 +189,7 @@ def test_a_row_without_a_series_or_a_file_without_the_column_is_named(tmp_path: 
 def test_several_series_with_one_value_a_row_are_told_apart_too(tmp_path: Path):
     rows = [f"{at(row)},{machine},{name},{X[row]}" for row in ROWS for machine in "AB" for name in ("p", "q")]
     path = written(tmp_path / "a.csv", "time,machine,sensor,value", rows)
-    modality = built(path, series_by="machine", long="sensor:value", stride="4")
+    modality = built(path, series_by="machine", long_format="sensor:value", stride="4")
     assert modality.spec.channels == ("p", "q")
     assert len(modality.load(path)) == 30
 

@@ -145,7 +145,7 @@ def test_another_column_or_the_training_tells_what_a_number_is(tmp_path: Path):
 
 
 def test_a_thousand_that_comes_late_is_read_or_refused_with_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 512)
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK_BYTES", 512)
     small = [f"{row % 7},{900.5 + row}" for row in range(99)]
     path = written(tmp_path / "a.csv", ["x,y", *small, '"1",1001.5', '"1","1,002.5"'])
     assert values(path)["y"][-2:] == [1001.5, 1002.5]

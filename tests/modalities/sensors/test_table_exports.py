@@ -211,9 +211,9 @@ def test_another_word_among_two_states_is_refused_also_far_down(tmp_path: Path):
 def test_values_of_several_channels_below_each_other_are_asked_about_with_the_way_to_read_them(tmp_path: Path):
     rows = [f"{at(row)},{name},{value}" for row in ROWS for name, value in (("x", X[row]), ("y", row))]
     path = written(tmp_path / "a.csv", "time,sensor,value", rows)
-    with pytest.raises(DataError, match=r"If each is a channel of its own, --long sensor:value does so"):
+    with pytest.raises(DataError, match=r"If each is a channel of its own, --long-format sensor:value does so"):
         built(path)
-    assert first(built(path, long="sensor:value"), path) == [X[:2], [0, 1]]
+    assert first(built(path, long_format="sensor:value"), path) == [X[:2], [0, 1]]
 
 
 def test_a_date_in_several_columns_is_refused_with_what_to_do(tmp_path: Path):

@@ -174,12 +174,12 @@ def test_rows_out_of_order_are_put_in_order_and_it_is_said(tmp_path: Path, suffi
 
 
 def test_a_long_file_is_sorted_as_a_short_one_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 4096)
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK_BYTES", 4096)
     rows = [*range(3000), *range(3001, 4000), 3000]
     path = written(tmp_path / "a.csv", "time", [str(at(row)) for row in rows])
     assert begins(path) == [at(row).isoformat() for row in range(4000)]
-    monkeypatch.setattr("vssl.modalities.sensors.rows.SORTED_ROWS", 3000)
-    with pytest.raises(DataError, match=r"a\.csv: .* too many to be sorted here \(3,000\)"):
+    monkeypatch.setattr("vssl.modalities.sensors.rows.MAX_SORTED_ROWS", 3000)
+    with pytest.raises(DataError, match=r"a\.csv: .* too many to sort here \(3,000\)"):
         begins(path, window="2")
 
 
@@ -223,7 +223,7 @@ def test_a_column_that_is_named_is_taken_or_its_absence_is_said(tmp_path: Path):
 
 
 def test_whole_seconds_and_parts_of_them_in_one_column_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK", 512)
+    monkeypatch.setattr("vssl.modalities.sensors.tables.BLOCK_BYTES", 512)
     times = [str(at(row)) + (".25" if row > 70 else "") for row in range(90)]
     assert begins(written(tmp_path / "a.csv", "time", times))[-1] == at(89).isoformat() + ".25"
 

@@ -1,20 +1,20 @@
-"""Event logs: raw lines, JSON lines or ready sessions, the templates of their events, and views of them in batches.
+"""Event logs: raw lines, JSON lines or presplit sessions; the templates of their events; views of them in batches.
 
-A newcomer adds a mask of what varies within a line to `masks.MASKS`, or a format of time stamps to `times.FORMATS` (and
-an example of it to `tests/stamped_lines.py`). Which places of lines hold values is decided in `kinds`.
+A newcomer adds a mask of what varies within a line to `masks.MASKS`, or a timestamp format to
+`timestamp_formats.FORMATS` (and an example of it to `tests/stamped_lines.py`). `clusters` finds the templates.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
-from vssl.modalities import spans
+from vssl.modalities import lengths
 from vssl.modalities.data_summary import DataSummary
 from vssl.modalities.encodings import is_known
-from vssl.modalities.events.patterns import compiled
+from vssl.modalities.events.regexes import compile_setting
 
 if TYPE_CHECKING:
     from vssl.modalities.events.modality import EventModality
@@ -27,26 +27,32 @@ class Config:
     """Event logs.
 
     Attributes:
-        format: lines (raw text), jsonl (a JSON object a line), sessions (id,event event ...), or auto: recognised.
-        session: What keeps the lines of a session together: a regular expression such as blk_-?[0-9]+ (its first
-            group, if it has one, is the session's name), or a field of JSON lines. Without it, windows are cut.
-        window: Length of a window where there is no session: lines (20) or time (30s, 5min, 2h, 1d).
-        stride: Step from window to window, as window; by default its length, so that windows do not overlap. If they
-            do, stretches of 8 windows are the column `block`: vssl calibrate --block block.
-        message: Field of JSON lines that holds the text; or, in raw lines, a regular expression whose first group does.
-        time_field: Field of JSON lines that holds the time.
-        date_format: Order of day, month and year in dates such as 05/06/2024: dmy, mdy, ymd; auto: as the values of
-            many lines have it.
-        encoding: Of the files that are not UTF-8, such as cp932 or euc_jp; auto: recognised for each file.
-        line_label: A regular expression whose first group is a line's label, or a field of JSON lines. It is taken out
-            of the line, and training never sees it.
-        keep: Fields of JSON lines that are kept as metadata, those of the first line of each sample.
-        label_from: Take the name of each file (file) or of its folder (folder) as its label, or neither (none).
-        length: Most events of a sample that are looked at; of longer ones the middle is left out, and its size shown.
-        vocabulary: Most kinds of events that are told apart, the most frequent ones; all others are unknown.
-        similarity: Share of the words of a template, 0..1, that must be the same in all its lines; places that hold
-            numbers alone do not count.
-        max_broken: Share of samples that may be broken, 0..1; more, and the data are refused.
+        format: Format of the files: lines (raw text), jsonl (one JSON object per line), sessions (one presplit session
+            per line: id,event event ...), or auto (detected).
+        session: What keeps the lines of a session together: a regular expression such as blk_-?[0-9]+, whose first
+            group, if it has one, is the session's name; or a field of JSON lines. By default there are no sessions,
+            and samples are windows.
+        window: Length of a window, in lines (20) or as a time (30s, 5min, 2h, 1d); ignored with sessions.
+        stride: Distance from the start of one window to the next, in lines or as a time like the window. By default
+            the length of the window. If windows overlap, stretches of 8 windows become the column `block`, for vssl
+            calibrate --block block.
+        message: Field of JSON lines that holds the text; or, for raw lines, a regular expression whose first group
+            is the text. By default the usual fields, or all of the line but its timestamp.
+        time_field: Field of JSON lines that holds the time. By default the usual fields are tried.
+        date_format: Order of day, month and year in dates such as 05/06/2024: dmy, mdy or ymd; auto: the order that
+            fits most lines.
+        encoding: Encoding of the files that are not UTF-8, such as cp932 or euc_jp; auto: detected per file.
+        line_label: Label of a line: a regular expression whose first group is the label, or a field of JSON lines.
+            It is removed from the line, and training never sees it.
+        metadata_fields: Fields of JSON lines that become metadata columns, taken from the first line of each sample.
+        label_from: Label of a sample: the name of its file (file), of the folder of its file (folder), or no label
+            (none).
+        length: Largest number of events per sample; of longer samples the middle is replaced by one event that holds
+            its size.
+        vocabulary: Largest number of event templates, the most frequent ones; all other events are unknown.
+        similarity: Smallest share of a template's words, 0 to 1, that must be equal in all its lines; words of digits
+            alone do not count.
+        max_broken: Largest allowed share of unreadable samples, 0 to 1. With more, the data are refused.
     """
 
     format: Literal["auto", "lines", "jsonl", "sessions"] = "auto"
@@ -58,7 +64,7 @@ class Config:
     date_format: Literal["auto", "dmy", "mdy", "ymd"] = "auto"
     encoding: str = "auto"
     line_label: str = ""
-    keep: tuple[str, ...] = ()
+    metadata_fields: tuple[str, ...] = ()
     label_from: Literal["none", "file", "folder"] = "none"
     length: int = 256
     vocabulary: int = 1000
@@ -66,8 +72,8 @@ class Config:
     max_broken: float = 0.01
 
     def __post_init__(self) -> None:
-        window, stride = spans.parse(self.window, "window"), spans.parse(self.stride or self.window, "stride")
-        if window.seconds != stride.seconds:
+        window, stride = lengths.parse(self.window, "window"), lengths.parse(self.stride or self.window, "stride")
+        if window.is_time != stride.is_time:
             raise ConfigError(f"--window {self.window} and --stride {self.stride} must both be lines, or both time.")
         if stride.size > window.size:
             raise ConfigError(f"--stride {self.stride} is longer than --window {self.window}: lines would be lost.")
@@ -82,20 +88,29 @@ class Config:
             )
         if self.format != "jsonl":
             for name in ("session", "message", "line_label"):
-                compiled(getattr(self, name), name)
+                compile_setting(getattr(self, name), name)
+
+    @property
+    def forced_encoding(self) -> str:
+        """The encoding of files that are not UTF-8; empty where it is detected."""
+        return "" if self.encoding == "auto" else self.encoding
 
 
-SHOWN = 200
+MAX_LISTED = 200
 """Kinds of events that a page lists."""
 
 
+PARSER_SETTINGS = ("format", "session", "window", "stride", "message", "encoding", "line_label")
+"""The settings of `Config` that say how lines become samples."""
+
+
 @dataclass(frozen=True)
-class Place:
-    """Where a time stamp stands in its line.
+class TimestampPosition:
+    """Where a timestamp is in its line.
 
     Attributes:
-        word: How many words are before it; blanks and the signs , ; | divide words.
-        prefix: What is before it in its own word, such as [ or time=; 0 is any number.
+        word: Number of words before it; blanks and the signs , ; | divide words.
+        prefix: What precedes it in its own word, such as [ or time=; 0 stands for any number.
     """
 
     word: int
@@ -103,55 +118,59 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How lines become samples: the settings that matter for it, with what was recognised in the training data.
+class ParserSpec:
+    """How lines become samples: the settings for it, and what was detected in the training data.
 
     Attributes:
         format: lines, jsonl or sessions.
-        clock: Name of the format of the time stamps, of `times.FORMATS`; empty where none was recognised.
-        session, window, stride, message: As in `Config`.
-        time_field: Field of JSON lines in which the time was recognised.
-        line_label: As in `Config`: what is taken out of a line changes its template.
-        places: Where in a line the time stamp may stand, and nowhere else.
-        tail: "," where a comma stands before the fractions of a second, " " where a blank stands before the zone.
-        example: A time stamp of the training data.
-        doubt: Another format that fits the time stamps as well.
-        like_sessions: Whether lines that are read as text have the form of ready sessions.
+        timestamp_format: A key of `timestamp_formats.FORMATS`; empty where no timestamp was detected.
+        time_field: Field of JSON lines in which the time was detected.
+        settings: The settings named in `PARSER_SETTINGS`; all others have their defaults.
+        positions: Where in a line the timestamp may be, and nowhere else.
+        tail: "," where a comma precedes the fractions of a second, " " where a blank precedes the zone.
+        example: A timestamp of the training data.
+        alternative: Another format that fits the timestamps as well.
+        resembles_sessions: Whether lines that are read as text have the form of presplit sessions.
         header: A first line that names columns and is no event.
-        delimiter: What divides the columns that the header names.
-        encoding: As in `Config`; empty where it is recognised.
-        encodings: The ones other than UTF-8 that were recognised in the training data.
+        delimiter: Sign between the columns that the header names.
+        encodings: Encodings other than UTF-8 that were detected in the training data.
     """
 
     format: Literal["lines", "jsonl", "sessions"]
-    clock: str
-    session: str
-    window: str
-    stride: str
-    message: str
-    time_field: str
-    line_label: str
-    places: tuple[Place, ...] = (Place(0, ""),)
+    timestamp_format: str = ""
+    time_field: str = ""
+    settings: Config = field(default_factory=Config)
+    positions: tuple[TimestampPosition, ...] = (TimestampPosition(0, ""),)
     tail: str = ""
     example: str = ""
-    doubt: str = ""
-    like_sessions: bool = False
+    alternative: str = ""
+    resembles_sessions: bool = False
     header: str = ""
     delimiter: str = ""
-    encoding: str = ""
     encodings: tuple[str, ...] = ()
+
+    @property
+    def window_and_stride(self) -> tuple[lengths.Length, lengths.Length]:
+        """Length and stride of the windows."""
+        window, stride = self.settings.window, self.settings.stride or self.settings.window
+        return lengths.parse(window, "window"), lengths.parse(stride, "stride")
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether samples are windows, and no sessions."""
+        return self.format != "sessions" and not self.settings.session
 
 
 @dataclass(frozen=True)
 class Template:
-    """A kind of event: its text, with masks such as <number> and <*> where it varies, and how often training had it."""
+    """An event template: its text, with masks such as <number> and <*> where lines vary, and its count in training."""
 
     text: str
     count: int
 
 
 @dataclass(frozen=True)
-class Lines:
+class LineCounts:
     """Lines of the training data, and of them empty ones, ones cut as too long, and ones that cannot be decoded."""
 
     read: int
@@ -162,21 +181,21 @@ class Lines:
 
 @dataclass(frozen=True)
 class Spec:
-    """What was measured on the training data, and holds for every sample that the run sees from then on.
+    """What was measured on the training data; it holds for every sample that the run sees later.
 
     Attributes:
         reading: How lines become samples.
-        templates: The known kinds of events, most frequent first: token 3 is the first of them.
+        templates: The event templates, most frequent first: token 3 is the first of them.
         unlisted: Events of the training data that are unknown because the vocabulary was full.
-        length: L, the most events of a sample that are looked at.
-        lines: What was read for it.
+        length: L, the largest number of events per sample.
+        lines: Counts of the lines read.
     """
 
-    reading: Reading
+    reading: ParserSpec
     templates: tuple[Template, ...]
     unlisted: int
     length: int
-    lines: Lines
+    lines: LineCounts
 
 
 # `modality` and `measuring` are imported late: they need the classes above.
@@ -193,9 +212,9 @@ def measure(source: str | Path, config: Config) -> Spec:
 
 def describe(spec: Spec) -> DataSummary:
     """The kinds of events that were found, the most frequent first."""
-    kinds, shown = len(spec.templates), spec.templates[:SHOWN]
+    kinds, shown = len(spec.templates), spec.templates[:MAX_LISTED]
     rare = f" {spec.unlisted:,} lines of rarer kinds count as unknown." if spec.unlisted else ""
-    cut = f" These are the first {SHOWN}; run.json lists them all." if kinds > SHOWN else ""
+    cut = f" These are the first {MAX_LISTED}; run.json lists them all." if kinds > MAX_LISTED else ""
     note = f"{kinds:,} kinds in {spec.lines.read:,} lines.{rare}{cut} What varies stands in angle brackets."
     return DataSummary("Kinds of events", ("Events", "Kind"), [(f"{item.count:,}", item.text) for item in shown], note)
 

@@ -9,8 +9,8 @@ from jaxtyping import Int16
 from torch import Tensor
 
 from vssl.modalities.base import check_corruption
-from vssl.modalities.events.collect import PADDING, UNKNOWN
-from vssl.modalities.events.views import without
+from vssl.modalities.events.collector import PADDING, UNKNOWN
+from vssl.modalities.events.views import remove_events
 
 Raw = Int16[Tensor, "B 2 L"]
 
@@ -19,14 +19,14 @@ def missing(raw: Raw, level: int, generator: torch.Generator) -> Raw:
     """5, 10 or 20 % of the events are gone; the first event always stays."""
     gone = _some(raw, 0.025 * 2**level, generator)
     gone[:, 0] = False
-    return without(raw, gone)
+    return remove_events(raw, gone)
 
 
 def disorder(raw: Raw, level: int, generator: torch.Generator) -> Raw:
-    """Each event is late by up to 2, 4 or 8 places."""
-    place = torch.arange(raw.shape[2], device=raw.device)
+    """Each event is late by up to 2, 4 or 8 positions."""
+    position = torch.arange(raw.shape[2], device=raw.device)
     late = torch.rand(raw[:, 0].shape, generator=generator, device=raw.device) * 2**level
-    order = (place + late).masked_fill(raw[:, 0] == PADDING, torch.inf).argsort(dim=1, stable=True)
+    order = (position + late).masked_fill(raw[:, 0] == PADDING, torch.inf).argsort(dim=1, stable=True)
     return raw.gather(2, order[:, None].expand_as(raw))
 
 

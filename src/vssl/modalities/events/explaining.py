@@ -11,8 +11,8 @@ from torch import Tensor
 
 from vssl.modalities.base import Ablation
 from vssl.modalities.events import Template
-from vssl.modalities.events.collect import FIRST, HIDDEN, PADDING, STAMP, UNKNOWN
-from vssl.modalities.events.views import without
+from vssl.modalities.events.collector import CONTENT_HASH_COLUMNS, FIRST_TEMPLATE, PADDING, TRUNCATED, UNKNOWN
+from vssl.modalities.events.views import remove_events
 
 MAX_ABLATIONS = 32
 
@@ -24,15 +24,15 @@ def ablations(
 
     At most `MAX_ABLATIONS`; the kinds that are most frequent in the training data are left out then.
     """
-    stamp, codes = raw[:, :STAMP], raw[:, STAMP:]
+    stamp, codes = raw[:, :CONTENT_HASH_COLUMNS], raw[:, CONTENT_HASH_COLUMNS:]
     tokens, counts = torch.unique(codes[0], return_counts=True)
     # The templates are sorted by how often training had them, so the highest token is the rarest.
     known = sorted(zip(tokens.tolist(), counts.tolist(), strict=True), key=lambda item: (item[0] != UNKNOWN, -item[0]))
-    shown = [(token, count) for token, count in known if token not in (PADDING, HIDDEN)]
+    shown = [(token, count) for token, count in known if token not in (PADDING, TRUNCATED)]
     return [
         Ablation(
             f"{count} x {text_of(token, templates, metadata)}",
-            torch.cat([stamp, without(codes[None], (codes[0] == token)[None])[0]], dim=1),
+            torch.cat([stamp, remove_events(codes[None], (codes[0] == token)[None])[0]], dim=1),
         )
         for token, count in shown[:MAX_ABLATIONS]
     ]
@@ -40,8 +40,8 @@ def ablations(
 
 def text_of(token: int, templates: Sequence[Template], metadata: Mapping[str, Any]) -> str:
     """What a token stands for, in the words of the log."""
-    if token >= FIRST:
-        return templates[token - FIRST].text
+    if token >= FIRST_TEMPLATE:
+        return templates[token - FIRST_TEMPLATE].text
     if token == UNKNOWN:
         text = metadata.get("unknown_text")
         return f"unknown: {text}" if text else "unknown"

@@ -19,7 +19,7 @@ from vssl.modalities import folders
 
 SUFFIXES = (".log", ".txt", ".jsonl", ".ndjson", ".json", ".csv", ".out")
 LONGEST_LINE = 2**16
-MOST_UNDECODABLE = 0.01
+MAX_UNDECODABLE_SHARE = 0.01
 """Share of a file's lines with bytes that its encoding does not have; with more, the file is refused."""
 # What logrotate and Python's TimedRotatingFileHandler leave behind: app.log.1, app.log-20250131, app.log.2025-01-31.
 _ROTATED = re.compile(r"[.-](\d{4}-\d\d-\d\d(?:[_-]\d\d)*|\d+)$")
@@ -36,7 +36,7 @@ class LogFile:
 
 
 @dataclass(frozen=True)
-class Row:
+class RawLine:
     """A line that is not empty: its number from 1 on, its text without the end, and what had to be done to it."""
 
     number: int
@@ -45,7 +45,7 @@ class Row:
     undecodable: bool
 
 
-def find(source: str | Path) -> list[LogFile]:
+def find_logs(source: str | Path) -> list[LogFile]:
     """The log files of a folder (any depth, the oldest first), or the one file; hidden ones are left aside.
 
     Raises:
@@ -61,11 +61,11 @@ def find(source: str | Path) -> list[LogFile]:
     names, _, ignored = folders.scan(path, is_log)
     if not names:
         known = " ".join((*SUFFIXES, *COMPRESSED))
-        raise EmptyDataError(f"There is no log file in {path}: looked for {known}; {folders.others(ignored)}.")
-    return [LogFile(name, path / name) for name in sorted(names, key=_in_time)]
+        raise EmptyDataError(f"There is no log file in {path}: looked for {known}; {folders.describe_others(ignored)}.")
+    return [LogFile(name, path / name) for name in sorted(names, key=_rotation_order)]
 
 
-def left_aside(source: str | Path) -> Counter[str]:
+def skipped_files(source: str | Path) -> Counter[str]:
     """Suffixes of the files of a folder that are not read, counted; those of hidden files are not."""
     path = Path(source).expanduser().absolute()
     return folders.scan(path, is_log)[2] if path.is_dir() else Counter()
@@ -83,13 +83,13 @@ def _unpacked(name: str) -> str:
     return plain
 
 
-def log_of(name: str) -> str:
+def log_name(name: str) -> str:
     """What the parts of one log have in common: the name without what a rotation adds, and without a date in it."""
     plain = _unpacked(name)
     return _DATED.sub("", _ROTATED.sub("", plain))
 
 
-def _in_time(name: str) -> tuple[str, bool, int, str]:
+def _rotation_order(name: str) -> tuple[str, bool, int, str]:
     """Sorts names in natural order, and what a rotation left behind from the oldest on, so that sessions go on.
 
     app.log.10, app.log.2, app.log: numbers are ages. app.log-20250130, app.log-20250131, app.log: long ones are dates.
@@ -150,14 +150,14 @@ class Tally:
     shared: int = 0
 
 
-def rows(file: LogFile, tally: Tally | None = None, encoding: str = "utf-8") -> Iterator[Row]:
+def read_lines(file: LogFile, tally: Tally | None = None, encoding: str = "utf-8") -> Iterator[RawLine]:
     """The lines of a file that are not empty, in constant memory; \\n, \\r\\n and \\r end a line.
 
     A line is cut behind `LONGEST_LINE` characters, and bytes that the encoding does not have become U+FFFD.
 
     Raises:
         BrokenFileError: It cannot be read, ends too early (a compressed file that is cut off), or more than
-            `MOST_UNDECODABLE` of its lines cannot be decoded.
+            `MAX_UNDECODABLE_SHARE` of its lines cannot be decoded.
     """
     number = 0
     tally = Tally() if tally is None else tally
@@ -169,7 +169,7 @@ def rows(file: LogFile, tally: Tally | None = None, encoding: str = "utf-8") -> 
             _opened(file.path) as binary,
             io.TextIOWrapper(binary, encoding=encoding, errors="replace", newline=None) as lines,
         ):
-            for text, cut in _cut(lines):
+            for text, cut in _split_lines(lines):
                 text = text if number else text.removeprefix("\ufeff")
                 number += 1
                 if row := _row(number, text, cut, tally):
@@ -182,7 +182,7 @@ def rows(file: LogFile, tally: Tally | None = None, encoding: str = "utf-8") -> 
         raise BrokenFileError(
             str(file.path), f"it cannot be read {where}: {error or type(error).__name__}. Repair it or take it away."
         ) from error
-    if len(wrong) > max(1, MOST_UNDECODABLE * number):
+    if len(wrong) > max(1, MAX_UNDECODABLE_SHARE * number):
         raise BrokenFileError(
             str(file.path),
             f"{len(wrong):,} of {number:,} lines, the first of them line {wrong[0]}, hold bytes that cannot be decoded "
@@ -191,7 +191,7 @@ def rows(file: LogFile, tally: Tally | None = None, encoding: str = "utf-8") -> 
         )
 
 
-def _row(number: int, text: str, cut: bool, tally: Tally) -> Row | None:
+def _row(number: int, text: str, cut: bool, tally: Tally) -> RawLine | None:
     tally.read += 1
     tally.cut += cut
     undecodable = "\ufffd" in text
@@ -199,14 +199,14 @@ def _row(number: int, text: str, cut: bool, tally: Tally) -> Row | None:
     if "\0" in text:
         cut = True
         tally.zeros += 1
-    text = cleaned(text)
+    text = clean_text(text)
     if not text or text.isspace():
         tally.empty += 1
         return None
-    return Row(number, text, cut, undecodable)
+    return RawLine(number, text, cut, undecodable)
 
 
-def cleaned(text: str) -> str:
+def clean_text(text: str) -> str:
     """A line without zero bytes, and without the mark of an encoding, which stands where files were put together."""
     return text.removeprefix("\ufeff").replace("\0", "")
 
@@ -216,7 +216,7 @@ def _opened(path: Path) -> io.BufferedReader:
     return plain if isinstance(plain, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, plain))
 
 
-def _cut(lines: io.TextIOWrapper) -> Iterator[tuple[str, bool]]:
+def _split_lines(lines: io.TextIOWrapper) -> Iterator[tuple[str, bool]]:
     while text := lines.readline(LONGEST_LINE):
         cut = False
         if not text.endswith("\n"):

@@ -9,24 +9,26 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from vssl.errors import BrokenFileError, DataError
-from vssl.modalities.events.samples import Stretch
-from vssl.modalities.events.stamps import recognise
+from vssl.modalities.events.line_sampling import Stretch
+from vssl.modalities.events.timestamps import detect
 
-Kind = Literal["lines", "jsonl", "sessions"]
-MOST = 0.5
-LOOKED_AT = 200
+LineFormat = Literal["lines", "jsonl", "sessions"]
+MIN_SHARE = 0.5
+MAX_OTHER_LINES = 200
 DISTINCT_IDS = 0.9
-FEW = 20
+FEW_SESSIONS = 20
 """Sessions of which the ids need not show that they are distinct nearly all."""
-SINGLE = 0.05
+MAX_SINGLE_SHARE = 0.05
 """Share of events that occur only once: those of sessions come again and again, numbers in messages do not."""
 
 # Each word behind a blank of its own: otherwise a long word can be divided in too many ways to be tried.
 _SESSION = re.compile(r"[^\s,]+,\s*(?:[^\s,]+(?:\s+[^\s,]+)*\s*)?")
 _NAME = re.compile(r"[\"']?[^\W\d][\w .#()/-]{0,40}[\"']?")
 _DELIMITERS = ",;\t|"
-MESSAGES = frozenset({"message", "msg", "text", "log", "description", "details", "meldung", "meldetext", "nachricht"})
-COLUMNS = frozenset(
+MESSAGE_NAMES = frozenset(
+    {"message", "msg", "text", "log", "description", "details", "meldung", "meldetext", "nachricht"}
+)
+COLUMN_NAMES = frozenset(
     {"time", "timestamp", "date", "datetime", "ts", "level", "severity", "loglevel", "priority", "event", "events"}
     | {"eventid", "eventsequence", "sequence", "session", "sessionid", "blockid", "id", "host", "hostname", "source"}
     | {
@@ -49,7 +51,7 @@ COLUMNS = frozenset(
 """Usual names of columns, in small letters and without blanks and underscores."""
 
 
-def recognise_format(stretches: Sequence[Stretch]) -> Kind:
+def detect_format(stretches: Sequence[Stretch]) -> LineFormat:
     """What the lines of most files are.
 
     Raises:
@@ -61,7 +63,7 @@ def recognise_format(stretches: Sequence[Stretch]) -> Kind:
         if stretch.first:
             refuse_whole_json(stretch)
         of_files.setdefault(stretch.file.name, []).extend(stretch.texts)
-    kinds = {name: "jsonl" if _share(texts, _is_object) > MOST else "text" for name, texts in of_files.items()}
+    kinds = {name: "jsonl" if _share(texts, _is_object) > MIN_SHARE else "text" for name, texts in of_files.items()}
     objects = [name for name, kind in kinds.items() if kind == "jsonl"]
     others = [name for name, kind in kinds.items() if kind != "jsonl"]
     if objects and others:
@@ -72,14 +74,14 @@ def recognise_format(stretches: Sequence[Stretch]) -> Kind:
     if objects:
         return "jsonl"
     firsts = [stretch.texts[0] for stretch in stretches if stretch.first]
-    if any(_plain(text.partition(",")[2]) in MESSAGES for text in firsts):
+    if any(_normal_name(text.partition(",")[2]) in MESSAGE_NAMES for text in firsts):
         return "lines"
     return "sessions" if _are_sessions([text for texts in of_files.values() for text in texts]) else "lines"
 
 
 def resembles_sessions(stretches: Sequence[Stretch]) -> bool:
     """Whether most lines could be `id,event event ...` by their form."""
-    return _share([text for stretch in stretches for text in stretch.texts], _has_a_sessions_form) > MOST
+    return _share([text for stretch in stretches for text in stretch.texts], _has_a_sessions_form) > MIN_SHARE
 
 
 def _has_a_sessions_form(text: str) -> bool:
@@ -102,35 +104,35 @@ def refuse_whole_json(stretch: Stretch) -> None:
         )
 
 
-def header(stretches: Sequence[Stretch], kind: Kind) -> tuple[str, str]:
+def detect_header(stretches: Sequence[Stretch], kind: LineFormat) -> tuple[str, str]:
     """The first line of the files where it only names columns, and what divides these; empty where it does not."""
     firsts = Counter(stretch.texts[0] for stretch in stretches if stretch.first)
-    others = [text for stretch in stretches for text in stretch.texts if text not in firsts][:LOOKED_AT]
+    others = [text for stretch in stretches for text in stretch.texts if text not in firsts][:MAX_OTHER_LINES]
     for text, count in firsts.most_common(1):
-        if kind != "jsonl" and 2 * count >= sum(firsts.values()) and (delimiter := _names_columns(text, others)):
+        if kind != "jsonl" and 2 * count >= sum(firsts.values()) and (delimiter := _column_delimiter(text, others)):
             return text, delimiter
     return "", ""
 
 
-def _names_columns(text: str, others: Sequence[str]) -> str:
+def _column_delimiter(text: str, others: Sequence[str]) -> str:
     """The delimiter of a line that holds usual names of columns, or names where other lines have numbers."""
     for delimiter in _DELIMITERS:
         names = text.strip().split(delimiter)
         if len(names) < 2 or not all(_NAME.fullmatch(name.strip()) for name in names):
             continue
-        if {_plain(name) for name in names} & (COLUMNS | MESSAGES):
+        if {_normal_name(name) for name in names} & (COLUMN_NAMES | MESSAGE_NAMES):
             return delimiter
         rows = [row for other in others if len(row := other.split(delimiter)) >= len(names)]
-        has_numbers = [sum(any(map(str.isdigit, row[place])) for row in rows) for place in range(len(names))]
-        free = [place for place, name in enumerate(names) if not any(map(str.isdigit, name))]
+        has_numbers = [sum(any(map(str.isdigit, row[position])) for row in rows) for position in range(len(names))]
+        free = [position for position, name in enumerate(names) if not any(map(str.isdigit, name))]
         if len(rows) >= DISTINCT_IDS * max(1, len(others)) and any(
-            has_numbers[place] >= DISTINCT_IDS * max(1, len(rows)) for place in free
+            has_numbers[position] >= DISTINCT_IDS * max(1, len(rows)) for position in free
         ):
             return delimiter
     return ""
 
 
-def _plain(name: str) -> str:
+def _normal_name(name: str) -> str:
     return re.sub(r"[\"' _]", "", name).lower()
 
 
@@ -151,14 +153,14 @@ def _is_object(text: str) -> bool:
 def _are_sessions(texts: Sequence[str]) -> bool:
     """Whether nearly all lines are `id,event event ...`, the ids distinct and the events of few kinds."""
     found = [text for text in texts if _SESSION.fullmatch(text)]
-    if len(found) <= (MOST if len(texts) < FEW else DISTINCT_IDS) * len(texts):
+    if len(found) <= (MIN_SHARE if len(texts) < FEW_SESSIONS else DISTINCT_IDS) * len(texts):
         return False
     # 2015-10-18T18:01:47,978 INFO has no blank before its comma either.
-    if recognise([[text.partition(",")[0] for text in found]]).format:
+    if detect([[text.partition(",")[0] for text in found]]).format:
         return False
     ids = {text.partition(",")[0].strip() for text in found}
-    if len(found) < FEW:
+    if len(found) < FEW_SESSIONS:
         return 2 * len(ids) >= len(found)
     events = Counter(event for text in found for event in text.partition(",")[2].split())
     single = sum(count == 1 for count in events.values())
-    return single <= SINGLE * sum(events.values()) and len(ids) >= DISTINCT_IDS * len(found)
+    return single <= MAX_SINGLE_SHARE * sum(events.values()) and len(ids) >= DISTINCT_IDS * len(found)

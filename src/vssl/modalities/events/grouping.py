@@ -1,4 +1,4 @@
-"""From lines to samples: ready sessions, sessions by a key, or windows of lines; those of time are in `windows`."""
+"""From lines to samples: presplit sessions, sessions by a key, and windows of lines (of time: `time_windows`)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from vssl.modalities.events.collect import Collector, Sample
-from vssl.modalities.events.files import LogFile, Tally, log_of
+from vssl.modalities.events.collector import Collector, Sample
+from vssl.modalities.events.files import LogFile, Tally, log_name
 from vssl.modalities.events.lines import Line
-from vssl.modalities.spans import Span
+from vssl.modalities.lengths import Length
 from vssl.modalities.unreadable import Unreadable
 
 UNIQUE_DIGITS = 16
@@ -17,15 +17,15 @@ _LONG_NUMBER = re.compile(r"(?=[a-f]*\d)[0-9a-f]{4,}")
 _DATE = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d\d*")
 
 Tokens = Callable[[str], int]
-Source = tuple[LogFile, Iterator[Line]]
+LogLines = tuple[LogFile, Iterator[Line]]
 
 
 Item = Sample | Unreadable
 
 
-def ready(sources: Iterator[Source], tokens: Tokens, length: int) -> Iterator[Item]:
+def presplit(sources: Iterator[LogLines], tokens: Tokens, length: int) -> Iterator[Item]:
     """Each line is a session: its name, a comma, its events with blanks between them."""
-    names = Names()
+    names = UniqueNames()
     for file, lines in sources:
         for line in lines:
             name, comma, events = line.message.partition(",")
@@ -35,14 +35,14 @@ def ready(sources: Iterator[Source], tokens: Tokens, length: int) -> Iterator[It
                 yield Unreadable(f"{file.name}@{line.number}", f"the session {name.strip()!r} has no event")
             else:
                 collector = Collector(file.name, length)
-                for place, event in enumerate(events.split()):
+                for position, event in enumerate(events.split()):
                     # What the sample is recognised by is the whole line, its name included: once.
-                    text = "" if place else line.text
-                    collector.add(tokens(event), Line(line.number, text, event, damaged=line.damaged and not place))
+                    text = "" if position else line.text
+                    collector.add(tokens(event), Line(line.number, text, event, damaged=line.damaged and not position))
                 yield collector.sample(names.unique(name.strip(), file, line.number))
 
 
-def by_key(sources: Iterator[Source], tokens: Tokens, length: int, tally: Tally) -> Iterator[Item]:
+def by_key(sources: Iterator[LogLines], tokens: Tokens, length: int, tally: Tally) -> Iterator[Item]:
     """Lines of one key are a session, in the order of the sessions' first lines.
 
     The parts of one rotated log go on with each other's sessions. In another log an equal name is another session,
@@ -53,12 +53,12 @@ def by_key(sources: Iterator[Source], tokens: Tokens, length: int, tally: Tally)
     """
     found: dict[tuple[str, str], tuple[str, Collector]] = {}
     for file, lines in sources:
-        log = log_of(file.name)
+        log = log_name(file.name)
         for line in lines:
             if line.broken:
                 yield Unreadable(f"{file.name}@{line.number}", line.message)
             elif line.session:
-                key = ("", line.session) if is_unique(line.session) else (log, line.session)
+                key = ("", line.session) if is_globally_unique(line.session) else (log, line.session)
                 if key not in found:
                     found[key] = file.name, Collector(file.name, length)
                 found[key][1].add(tokens(line.message), line)
@@ -72,13 +72,15 @@ def by_key(sources: Iterator[Source], tokens: Tokens, length: int, tally: Tally)
         yield collector.sample(name)
 
 
-def is_unique(name: str) -> bool:
+def is_globally_unique(name: str) -> bool:
     """Whether two machines do not give this name to two things, as it has many digits that are no date: a UUID."""
     numbers = _LONG_NUMBER.findall(name.lower())
     return sum(len(number) for number in numbers if not _DATE.fullmatch(number)) >= UNIQUE_DIGITS
 
 
-def by_lines(sources: Iterator[Source], tokens: Tokens, length: int, window: Span, stride: Span) -> Iterator[Item]:
+def by_lines(
+    sources: Iterator[LogLines], tokens: Tokens, length: int, window: Length, stride: Length
+) -> Iterator[Item]:
     """Windows of so many lines, none across the border of two files; the last one ends where its file ends."""
     size, step = int(window.size), int(stride.size)
     for file, lines in sources:
@@ -109,8 +111,8 @@ def window_name(file: LogFile, first: int, last: int) -> str:
     return f"{file.name}@{first}-{last}"
 
 
-class Names:
-    """Sees to it that no two sessions have one name: a name that was there before gets its place added.
+class UniqueNames:
+    """Sees to it that no two sessions have one name: a name that was there before gets its position added.
 
     8 bytes of a hash are kept of each name, as they may be many millions.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-LONG = 64
+MAX_CACHED_CHARS = 64
 """Characters of a word that is not remembered."""
 
 _WEEKDAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
@@ -22,7 +22,7 @@ _UNIT = (
     "|h(?:ou)?rs?|h|days?|weeks?)"
 )
 
-# The first that fits at a place counts: a UUID is no number, and an address is neither a path nor several numbers.
+# The first that fits at a position counts: a UUID is no number, and an address is neither a path nor several numbers.
 MASKS: dict[str, str] = {
     # A date in words, or what a recognised time stamp has left of one: a weekday, a zone, a year.
     "time": rf"\b(?:{_WEEKDAY}\b(?:,? +{_DAY})?|{_DAY})(?:{_YEAR})?(?:{_CLOCK})?(?:{_ZONE})?(?:{_YEAR})?",
@@ -38,7 +38,7 @@ MASKS: dict[str, str] = {
 }
 """Name and regular expression of each mask; in a template it stands as <name>."""
 
-MASKED = rf"<(?:{'|'.join(MASKS)}|session)>"
+MASK = rf"<(?:{'|'.join(MASKS)}|session)>"
 """Regular expression of a mask in a template; the name of a session is masked where lines are read."""
 
 _TIME = re.compile(MASKS["time"])
@@ -50,17 +50,20 @@ _MAY_VARY = re.compile(r"[\d/\\]")
 _BRACKETED = re.compile(r"(?:[^\s\[]+|\[[^\[\]]*\]|\[)+")
 
 
-def mask(text: str) -> str:
+def mask_text(text: str) -> str:
     """The text with all that the masks recognise replaced by the masks' names; blanks between words become one."""
-    return " ".join(words(text))
+    return " ".join(masked_words(text))
 
 
-def words(text: str) -> list[str]:
+def masked_words(text: str) -> list[str]:
     """The words of a text, masked."""
     if _MAY_BE_TIME.search(text):
         text = _TIME.sub("<time>", text)
     # Of the other masks none reaches across a blank.
-    return [_masked(word) if len(word) < LONG else _mask(word) for word in split(_BEFORE_A_UNIT.sub("", text))]
+    return [
+        _masked(word) if len(word) < MAX_CACHED_CHARS else _mask(word)
+        for word in split_words(_BEFORE_A_UNIT.sub("", text))
+    ]
 
 
 def _mask(word: str) -> str:
@@ -73,7 +76,7 @@ def _mask(word: str) -> str:
 _masked = lru_cache(maxsize=50_000)(_mask)
 
 
-def split(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The words of a text: what stands between blanks, and all of [...] as a part of one word."""
     if "[" not in text:
         return text.split()

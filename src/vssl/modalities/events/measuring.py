@@ -6,16 +6,16 @@ from collections import Counter
 from pathlib import Path
 
 from vssl.errors import EmptyDataError
-from vssl.modalities.events import Config, Lines, Spec, Template
-from vssl.modalities.events.collect import FIRST, Sample
-from vssl.modalities.events.files import Tally, find
-from vssl.modalities.events.reading import items, recognise
-from vssl.modalities.events.templates import Miner
+from vssl.modalities.events import Config, LineCounts, Spec, Template
+from vssl.modalities.events.collector import FIRST_TEMPLATE, Sample
+from vssl.modalities.events.files import Tally, find_logs
+from vssl.modalities.events.reading import detect_parser, read_samples
+from vssl.modalities.events.templates import TemplateMiner
 
 ROUND = 8
 
 
-class Kinds:
+class Vocabulary:
     """The kinds of events of ready sessions: what stands between the blanks."""
 
     def __init__(self) -> None:
@@ -33,26 +33,26 @@ class Kinds:
 
 def measure(source: str | Path, config: Config) -> Spec:
     """Read all of `source` once, and find its templates; see `events.measure`."""
-    files = find(source)
-    reading = recognise(files, config)
-    miner = Kinds() if reading.format == "sessions" else Miner(config.similarity)
+    files = find_logs(source)
+    reading = detect_parser(files, config)
+    miner = Vocabulary() if reading.format == "sessions" else TemplateMiner(config.similarity)
     tally = Tally()
     longest, reason = 0, ""
 
     def learn(message: str) -> int:
         miner.add(message)
-        return FIRST
+        return FIRST_TEMPLATE
 
-    for item in items(files, reading, learn, config.length, tally=tally):
+    for item in read_samples(files, reading, learn, config.length, tally=tally):
         if isinstance(item, Sample):
             longest = max(longest, item.metadata["events"])
         else:
             reason = reason or f" The first problem: {item.id}: {item.reason}."
     if not longest:
-        asked = f" --session {reading.session} fits no line." if reading.session else ""
-        raise EmptyDataError(f"{source}: there is no session in it.{asked}{reason}")
+        hint = f" --session {config.session} fits no line." if config.session else ""
+        raise EmptyDataError(f"{source}: there is no session in it.{hint}{reason}")
     templates, left_out = miner.templates(config.vocabulary)
-    lines = Lines(tally.read, tally.empty, tally.cut, tally.undecodable)
+    lines = LineCounts(tally.read, tally.empty, tally.cut, tally.undecodable)
     return Spec(reading, templates, left_out, _length(longest, config.length), lines)
 
 

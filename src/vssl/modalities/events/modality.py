@@ -22,27 +22,27 @@ from vssl.errors import DataError
 from vssl.files import atomic
 from vssl.modalities import sequences
 from vssl.modalities.base import Ablation, Chunk, Contents, Dataset, LabelledSample, Modality, OnProgress
-from vssl.modalities.copies import Memory, spans_of
-from vssl.modalities.events import Config, Reading, Spec, corruptions, drawing, explaining, noting, views
-from vssl.modalities.events.collect import FIRST, STAMP, STEPS, UNKNOWN, Sample
-from vssl.modalities.events.encoding import padded, tokens_of
-from vssl.modalities.events.files import LogFile, Row, Tally, find, fingerprint, left_aside
+from vssl.modalities.copies import Memory, window_spans
+from vssl.modalities.events import Config, ParserSpec, Spec, corruptions, drawing, explaining, notes, views
+from vssl.modalities.events.collector import CODES_PER_DOUBLING, CONTENT_HASH_COLUMNS, FIRST_TEMPLATE, UNKNOWN, Sample
+from vssl.modalities.events.files import LogFile, RawLine, Tally, find_logs, fingerprint, skipped_files
 from vssl.modalities.events.grouping import Item, Tokens
-from vssl.modalities.events.reading import items, overlap, parser
-from vssl.modalities.events.table import label_column, metadata
-from vssl.modalities.events.times import FORMATS
+from vssl.modalities.events.reading import make_parser, overlapping_window, read_samples
+from vssl.modalities.events.sample_metadata import label_column, metadata_table
+from vssl.modalities.events.timestamp_formats import FORMATS
+from vssl.modalities.events.tokenise import make_tokeniser, pad_samples
 from vssl.modalities.unreadable import Unreadable, check_share
 from vssl.types import Events
 
 # Ten doublings of a millisecond: a gap of a second is 1.
-ONE_SECOND = 10 * STEPS
+ONE_SECOND = 10 * CODES_PER_DOUBLING
 CHUNK = 1024
 
 
 class EventModality(Modality):
     """Sessions and windows of event logs as numbers, and views of them.
 
-    A raw batch is int16 [B, 2, STAMP + L]: tokens, and codes of the gaps before them, behind the stamp; see `collect`.
+    A raw batch is int16 [B, 2, S + L]: the content hash (S columns), then tokens and codes of the gaps before them.
     """
 
     shape: tuple[int, int]
@@ -54,12 +54,12 @@ class EventModality(Modality):
         self.config = config
         self.spec = spec
         self.max_broken = config.max_broken
-        self.shape = (FIRST + len(spec.templates), spec.length)
+        self.shape = (FIRST_TEMPLATE + len(spec.templates), spec.length)
         self._samples: dict[str, int] = {}
         self._tallies: dict[str, Tally] = {}
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Sessions:
-        files = find(source)
+        files = find_logs(source)
         tally = Tally()
         chunks = [self._chunk([], files)]
         done = 0
@@ -74,61 +74,67 @@ class EventModality(Modality):
         ids = [name for chunk in chunks for name in chunk.ids]
         state = fingerprint(files)
         self._samples[state], self._tallies[state] = done, tally
-        traces = [trace for chunk in chunks for trace in chunk.traces]
+        signatures = [signature for chunk in chunks for signature in chunk.signatures]
         about = pa.concat_tables([chunk.metadata for chunk in chunks])
-        return Sessions(raw, ids, about, state, broken, traces)
+        return Sessions(raw, ids, about, state, broken, signatures)
 
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
-        return self._chunks(find(source), start, size)
+        return self._chunks(find_logs(source), start, size)
 
     def sample(self, source: str | Path, count: int, seed: int) -> Chunk:
-        files = find(source)
+        files = find_logs(source)
         total = self.contents(source).samples
         drawn = set(np.random.default_rng(seed).permutation(total)[:count].tolist())
-        found = (item for row, item in enumerate(self._items(files, tokens_of(self.spec))) if row in drawn)
+        found = (item for row, item in enumerate(self._items(files, make_tokeniser(self.spec))) if row in drawn)
         return self._chunk(list(found), files)
 
     def contents(self, source: str | Path) -> Contents:
-        files = find(source)
+        files = find_logs(source)
         state = fingerprint(files)
         if state not in self._samples:
             tally = Tally()
             self._samples[state] = sum(1 for _ in self._items(files, lambda _: UNKNOWN, tally))
             self._tallies[state] = tally
-        settings = repr((state, self.config.label_from, self.config.keep))
+        settings = repr((state, self.config.label_from, self.config.metadata_fields))
         return Contents(self._samples[state], state, hashlib.sha256(settings.encode()).hexdigest())
 
     def notes(self, source: str | Path) -> list[str]:
         self.contents(source)  # read once, if it was not yet
-        return noting.sentences(self.spec.reading, self._tallies[fingerprint(find(source))], left_aside(source))
+        return notes.notes(self.spec.reading, self._tallies[fingerprint(find_logs(source))], skipped_files(source))
 
-    def traces(self, chunk: Chunk) -> Sequence[bytes]:
-        return chunk.traces
+    def signatures(self, chunk: Chunk) -> Sequence[bytes]:
+        return chunk.signatures
 
     def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
         sessions, reading = cast(Sessions, dataset), self.spec.reading
-        spans = spans_of(sessions.metadata)
-        if spans is None and reading.format != "sessions" and not reading.session:
+        spans = window_spans(sessions.metadata)
+        if spans is None and reading.has_windows:
             source, first, last = (sessions.metadata[name].to_pylist() for name in ("source", "first", "last"))
             spans = [(name, row, stop + 1) for name, row, stop in zip(source, first, last, strict=True)]
-        return sequences.remember(sessions.traces, spans, 1)
+        return sequences.remember(sessions.signatures, spans, 1)
 
-    def copies(self, memory: Memory) -> sequences.SequenceCopies:
-        return sequences.SequenceCopies(memory)
+    def copies(self, memory: Memory) -> sequences.SequenceCopyDetector:
+        return sequences.SequenceCopyDetector(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Events]:
         drawn = [views.draw(len(raw), self.spec.length, generator) for _ in range(2)]
-        codes = raw[part, :, STAMP:]
+        codes = raw[part, :, CONTENT_HASH_COLUMNS:]
         return [_events(views.apply(codes, parameters[part])) for parameters in drawn]
 
     def eval_view(self, raw: Tensor) -> Events:
-        return _events(raw[:, :, STAMP:])
+        return _events(raw[:, :, CONTENT_HASH_COLUMNS:])
 
     def size_classes(self, raw: Tensor) -> Int[Tensor, " B"]:
-        return padded_length((raw[:, 0, STAMP:] != 0).sum(1))
+        return padded_length((raw[:, 0, CONTENT_HASH_COLUMNS:] != 0).sum(1))
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
-        return torch.cat([raw[:, :, :STAMP], corruptions.corrupt(raw[:, :, STAMP:], kind, level, generator)], 2)
+        return torch.cat(
+            [
+                raw[:, :, :CONTENT_HASH_COLUMNS],
+                corruptions.corrupt(raw[:, :, CONTENT_HASH_COLUMNS:], kind, level, generator),
+            ],
+            2,
+        )
 
     def ablations(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Ablation]:
         return explaining.ablations(raw, metadata, self.spec.templates)
@@ -137,7 +143,7 @@ class EventModality(Modality):
         wanted, found = set(ids), {}
         # Data that are gone, or can no longer be read, have no pictures from there on.
         with suppress(DataError):
-            for item in self._items(find(source), tokens_of(self.spec)):
+            for item in self._items(find_logs(source), make_tokeniser(self.spec)):
                 if item.id in wanted and isinstance(item, Sample):
                     found[item.id] = drawing.picture(item, self.spec.templates)
                 if len(found) == len(wanted):
@@ -156,7 +162,7 @@ class EventModality(Modality):
     def select_labelled(self, samples: Sequence[LabelledSample]) -> tuple[list[LabelledSample], str]:
         """The first of each session: lines of one session are read as one sample, wherever they are."""
         reading = self.spec.reading
-        if reading.format == "sessions" or not reading.session:
+        if reading.format == "sessions" or not reading.settings.session:
             return list(samples), ""
         first: dict[str, LabelledSample] = {}
         for sample in samples:
@@ -182,11 +188,11 @@ class EventModality(Modality):
         return CountDecoder(latent, self.shape)
 
     def _items(self, files: Sequence[LogFile], tokens: Tokens, tally: Tally | None = None) -> Iterator[Item]:
-        return items(files, self.spec.reading, tokens, self.spec.length, self.config.keep, tally)
+        return read_samples(files, self.spec.reading, tokens, self.spec.length, self.config.metadata_fields, tally)
 
     def _chunks(self, files: Sequence[LogFile], start: int, size: int, tally: Tally | None = None) -> Iterator[Chunk]:
         held: list[Item] = []
-        for item in islice(self._items(files, tokens_of(self.spec), tally), start, None):
+        for item in islice(self._items(files, make_tokeniser(self.spec), tally), start, None):
             held.append(item)
             if len(held) == size:
                 yield self._chunk(held, files)
@@ -197,30 +203,32 @@ class EventModality(Modality):
     def _chunk(self, held: Sequence[Item], files: Sequence[LogFile]) -> Chunk:
         samples = [item for item in held if isinstance(item, Sample)]
         broken = [item for item in held if isinstance(item, Unreadable)]
-        raw = torch.from_numpy(padded(samples, self.spec.length))
-        ids, traces = [item.id for item in samples], [item.trace for item in samples]
-        return Chunk(ids, self._metadata(samples, files), raw, broken, traces)
+        raw = torch.from_numpy(pad_samples(samples, self.spec.length))
+        ids, signatures = [item.id for item in samples], [item.signature for item in samples]
+        return Chunk(ids, self._metadata(samples, files), raw, broken, signatures)
 
     def _metadata(self, samples: Sequence[Sample], files: Sequence[LogFile]) -> pa.Table:
-        clock = self.spec.reading.clock
+        clock = self.spec.reading.timestamp_format
         timed = bool(clock) and FORMATS[clock].since_1970
-        labels = label_column(samples, files, self.config.label_from, bool(self.spec.reading.line_label))
-        return metadata(samples, labels, self.config.keep, timed, overlap(self.spec.reading))
+        labels = label_column(samples, files, self.config.label_from, bool(self.config.line_label))
+        return metadata_table(
+            samples, labels, self.config.metadata_fields, timed, overlapping_window(self.spec.reading)
+        )
 
 
 def _events(codes: Int16[Tensor, "B 2 L"]) -> Events:
     return Events(codes[:, 0].long(), codes[:, 1].float() / ONE_SECOND)
 
 
-def _sessions_of(content: bytes, reading: Reading) -> set[str]:
+def _sessions_of(content: bytes, reading: ParserSpec) -> set[str]:
     """The sessions that the lines of a content name."""
-    read = parser(reading)
-    rows = (Row(number, text, False, False) for number, text in enumerate(content.decode().split("\n"), 1))
+    read = make_parser(reading)
+    rows = (RawLine(number, text, False, False) for number, text in enumerate(content.decode().split("\n"), 1))
     return {line.session for line in map(read, rows) if line.session}
 
 
 class Sessions:
-    """Sessions for training: int16 [N, 2, STAMP + L], in memory."""
+    """Sessions for training: int16 [N, 2, S + L], in memory."""
 
     def __init__(
         self,
@@ -229,14 +237,14 @@ class Sessions:
         metadata: pa.Table,
         fingerprint: str,
         broken: Sequence[Unreadable],
-        traces: Sequence[bytes],
+        signatures: Sequence[bytes],
     ) -> None:
         self.raw = raw
         self.ids = ids
         self.metadata = metadata
         self.fingerprint = fingerprint
         self.broken: Sequence[Unreadable] = broken
-        self.traces = traces
+        self.signatures = signatures
 
     def __len__(self) -> int:
         return len(self.raw)
@@ -245,4 +253,4 @@ class Sessions:
         return self.raw[torch.from_numpy(rows).to(self.raw.device)]
 
     def to(self, device: torch.device) -> Sessions:
-        return Sessions(self.raw.to(device), self.ids, self.metadata, self.fingerprint, self.broken, self.traces)
+        return Sessions(self.raw.to(device), self.ids, self.metadata, self.fingerprint, self.broken, self.signatures)

@@ -6,106 +6,107 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from vssl.errors import DataError, EmptyDataError
-from vssl.modalities import spans
-from vssl.modalities.events import Config, Reading, encodings, formats, grouping, windows
-from vssl.modalities.events.fields import TIMES, recognise_time
-from vssl.modalities.events.files import LogFile, Row, Tally, log_of, rows
-from vssl.modalities.events.grouping import Item, Source, Tokens
-from vssl.modalities.events.lines import JsonLines, Line, TextLines, unlabelled
-from vssl.modalities.events.patterns import compiled
-from vssl.modalities.events.samples import Stretch, stretches
-from vssl.modalities.events.stamps import Clock
-from vssl.modalities.events.stamps import recognise as recognise_clock
-from vssl.modalities.events.watching import watched
+from vssl.modalities import lengths
+from vssl.modalities.events import PARSER_SETTINGS, Config, ParserSpec, file_encodings, formats, grouping, time_windows
+from vssl.modalities.events.files import LogFile, RawLine, Tally, log_name, read_lines
+from vssl.modalities.events.grouping import Item, LogLines, Tokens
+from vssl.modalities.events.json_fields import TIME_FIELDS, detect_time
+from vssl.modalities.events.line_counts import count_lines
+from vssl.modalities.events.line_sampling import Stretch, sample_stretches
+from vssl.modalities.events.lines import JsonLineParser, Line, TextLineParser, split_label
+from vssl.modalities.events.regexes import compile_setting
+from vssl.modalities.events.timestamps import TimestampLayout
+from vssl.modalities.events.timestamps import detect as detect_timestamps
 
-LOOKED_AT = 200
+MAX_FIRST_LINES = 200
 
-Parser = Callable[[Row], Line]
+Parser = Callable[[RawLine], Line]
 
 
-def recognise(files: Sequence[LogFile], config: Config) -> Reading:
-    """How the lines of these files are to be read, from lines all over them.
+def detect_parser(files: Sequence[LogFile], config: Config) -> ParserSpec:
+    """Detect how the lines of these files are to be read, from lines sampled all over them.
 
     Raises:
         EmptyDataError: No file has a line that is not empty.
         DataError: There are windows of time but no time stamps in order, or files of several formats.
     """
-    forced = "" if config.encoding == "auto" else config.encoding
-    known = encodings.other_than_utf_8([file.path for file in files], forced)
-    found = stretches(files, forced, known) or _first_lines(files, forced, known)
+    forced = config.forced_encoding
+    known = file_encodings.detect_encodings([file.path for file in files], forced)
+    found = sample_stretches(files, forced, known) or _first_lines(files, forced, known)
     if not found:
         names = ", ".join(file.name for file in files[:5])
         raise EmptyDataError(f"There is no line in {names}: every file is empty, or has empty lines only.")
-    kind = formats.recognise_format(found) if config.format == "auto" else config.format
-    header, delimiter = formats.header(found, kind)
-    field, clock = _clock(found, kind, header, config)
-    reading = Reading(
+    kind = formats.detect_format(found) if config.format == "auto" else config.format
+    header, delimiter = formats.detect_header(found, kind)
+    field, clock = _detect_timestamps(found, kind, header, config)
+    reading = ParserSpec(
         format=kind,
-        clock=clock.format,
-        session=config.session,
-        window=config.window,
-        stride=config.stride or config.window,
-        message=config.message,
+        timestamp_format=clock.format,
         time_field=field,
-        line_label=config.line_label,
-        places=clock.places,
+        settings=Config(**{name: getattr(config, name) for name in PARSER_SETTINGS}),
+        positions=clock.positions,
         tail=clock.tail,
         example=clock.example,
-        doubt=clock.doubt,
-        like_sessions=kind == "lines" and not clock.format and formats.resembles_sessions(found),
+        alternative=clock.alternative,
+        resembles_sessions=kind == "lines" and not clock.format and formats.resembles_sessions(found),
         header=header,
         delimiter=delimiter if kind == "lines" and not config.message else "",
-        encoding=forced,
         encodings=known,
     )
-    _check_clock(reading, found, config, clock)
+    _check_timestamps(reading, found, config, clock)
     return reading
 
 
 def _first_lines(files: Sequence[LogFile], forced: str, known: Sequence[str]) -> list[Stretch]:
     """Where no sample can be taken: what is wrong with a file is raised here."""
-    read = [(file, rows(file, encoding=encodings.of(file.path, forced, known))) for file in files]
-    return [Stretch(file, texts, True) for file, lines in read if (texts := [r.text for r in islice(lines, LOOKED_AT)])]
+    read = [(file, read_lines(file, encoding=file_encodings.file_encoding(file.path, forced, known))) for file in files]
+    return [
+        Stretch(file, texts, True)
+        for file, lines in read
+        if (texts := [r.text for r in islice(lines, MAX_FIRST_LINES)])
+    ]
 
 
-def _clock(found: Sequence[Stretch], kind: formats.Kind, header: str, config: Config) -> tuple[str, Clock]:
+def _detect_timestamps(
+    found: Sequence[Stretch], kind: formats.LineFormat, header: str, config: Config
+) -> tuple[str, TimestampLayout]:
     if kind == "sessions":
-        return "", Clock()
+        return "", TimestampLayout()
     if kind == "jsonl":
-        return recognise_time([stretch.texts for stretch in found], config.time_field, config.date_format)
-    label = compiled(config.line_label, "line_label")
-    runs = [[unlabelled(text, label)[1] for text in stretch.texts if text != header] for stretch in found]
-    return "", recognise_clock(runs, config.date_format)
+        return detect_time([stretch.texts for stretch in found], config.time_field, config.date_format)
+    label = compile_setting(config.line_label, "line_label")
+    runs = [[split_label(text, label)[1] for text in stretch.texts if text != header] for stretch in found]
+    return "", detect_timestamps(runs, config.date_format)
 
 
-def _check_clock(reading: Reading, found: Sequence[Stretch], config: Config, clock: Clock) -> None:
-    by_time = spans.parse(reading.window, "window").seconds and not reading.session and reading.format != "sessions"
+def _check_timestamps(reading: ParserSpec, found: Sequence[Stretch], config: Config, clock: TimestampLayout) -> None:
+    by_time = reading.has_windows and reading.window_and_stride[0].is_time
     first = found[0]
     if config.time_field and reading.format == "jsonl" and not clock.format:
         raise DataError(
             f"{first.file.name}: no time is recognised in the field {config.time_field} (--time-field). The first "
-            f"lines are: {windows.shown(first.texts)}."
+            f"lines are: {time_windows.quote_lines(first.texts)}."
         )
     if by_time and not clock.format:
-        fields = f" in any of the fields {', '.join(TIMES)}" if reading.format == "jsonl" else ""
+        fields = f" in any of the fields {', '.join(TIME_FIELDS)}" if reading.format == "jsonl" else ""
         raise DataError(
-            f"{first.file.name}: --window {reading.window} needs the time of the lines, and no time stamp is recognised"
-            f"{fields}. The lines that were tried begin with: {windows.shown(first.texts)}. {windows.REMEDY}"
+            f"{first.file.name}: --window {config.window} needs the time of the lines, and no time stamp is recognised"
+            f"{fields}. The lines tried begin with: {time_windows.quote_lines(first.texts)}. {time_windows.REMEDY}"
         )
     if by_time and clock.falling:
         raise DataError(
-            f"{first.file.name}: --window {reading.window} needs lines in the order of time, and those of this log, "
+            f"{first.file.name}: --window {config.window} needs lines in the order of time, and those of this log, "
             f"such as {clock.example!r}, run backwards or in no order. Sort them from the oldest to the newest, or "
             "take a window of lines, such as --window 20."
         )
 
 
-def items(
+def read_samples(
     files: Sequence[LogFile],
-    reading: Reading,
+    reading: ParserSpec,
     tokens: Tokens,
     length: int,
-    keep: tuple[str, ...] = (),
+    fields: tuple[str, ...] = (),
     tally: Tally | None = None,
 ) -> Iterator[Item]:
     """The samples of these files, and what is broken between them, in their order.
@@ -113,54 +114,55 @@ def items(
     Args:
         tokens: The number that stands for an event's message.
         length: L, the most events of a sample that are looked at.
-        keep: Fields of JSON lines that are kept as metadata.
+        fields: Fields of JSON lines that are kept as metadata.
         tally: Counts what is read.
     """
     tally = Tally() if tally is None else tally
-    sources = _sources(files, reading, keep, tally)
+    sources = _sources(files, reading, fields, tally)
     if reading.format == "sessions":
-        return grouping.ready(sources, tokens, length)
-    if reading.session:
+        return grouping.presplit(sources, tokens, length)
+    if not reading.has_windows:
         return grouping.by_key(sources, tokens, length, tally)
-    window, stride = _steps(reading)
-    if window.seconds:
-        return windows.by_time(sources, tokens, length, window, stride)
+    window, stride = reading.window_and_stride
+    if window.is_time:
+        return time_windows.by_time(sources, tokens, length, window, stride)
     return grouping.by_lines(sources, tokens, length, window, stride)
 
 
-def _sources(files: Sequence[LogFile], reading: Reading, keep: tuple[str, ...], tally: Tally) -> Iterator[Source]:
-    log, parse = None, parser(reading, keep)
+def _sources(
+    files: Sequence[LogFile], reading: ParserSpec, fields: tuple[str, ...], tally: Tally
+) -> Iterator[LogLines]:
+    log, parse = None, make_parser(reading, fields)
     for file in files:
         # The parts of a rotated log go on from year to year; another log begins anew.
-        if log_of(file.name) != log:
-            log, parse = log_of(file.name), parser(reading, keep)
-        encoding = encodings.of(file.path, reading.encoding, reading.encodings)
-        yield file, watched(file, map(parse, _without_header(rows(file, tally, encoding), reading.header)), tally)
+        if log_name(file.name) != log:
+            log, parse = log_name(file.name), make_parser(reading, fields)
+        encoding = file_encodings.file_encoding(file.path, reading.settings.forced_encoding, reading.encodings)
+        yield (
+            file,
+            count_lines(file, map(parse, _without_header(read_lines(file, tally, encoding), reading.header)), tally),
+        )
 
 
-def _without_header(read: Iterator[Row], header: str) -> Iterator[Row]:
+def _without_header(read: Iterator[RawLine], header: str) -> Iterator[RawLine]:
     first = next(read, None)
     if first is not None and not (header and first.text == header):
         yield first
     yield from read
 
 
-def overlap(reading: Reading) -> spans.Span | None:
+def overlapping_window(reading: ParserSpec) -> lengths.Length | None:
     """The length of the windows where they overlap, and None where they do not, or where there are sessions."""
-    window, stride = _steps(reading)
-    return None if reading.format == "sessions" or reading.session or stride.size >= window.size else window
+    window, stride = reading.window_and_stride
+    return window if reading.has_windows and stride.size < window.size else None
 
 
-def _steps(reading: Reading) -> tuple[spans.Span, spans.Span]:
-    return spans.parse(reading.window, "window"), spans.parse(reading.stride, "stride")
-
-
-def parser(reading: Reading, keep: tuple[str, ...] = ()) -> Parser:
+def make_parser(reading: ParserSpec, fields: tuple[str, ...] = ()) -> Parser:
     """What makes lines of rows; it remembers the time of the last one, so each log gets one of its own."""
     if reading.format == "jsonl":
-        return JsonLines(reading, keep)
-    return TextLines(reading) if reading.format == "lines" else _whole
+        return JsonLineParser(reading, fields)
+    return TextLineParser(reading) if reading.format == "lines" else _parse_whole
 
 
-def _whole(row: Row) -> Line:
+def _parse_whole(row: RawLine) -> Line:
     return Line(row.number, row.text, row.text, damaged=row.cut or row.undecodable)

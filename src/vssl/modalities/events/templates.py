@@ -2,7 +2,7 @@
 
 A line is read as its words, masked, and held as its shape: what is left when all pieces with a mask or a digit are
 thought away. Shapes are few however many lines there are; which of them are of one kind is found from them at the end
-(`kinds`), and before that whenever there are too many.
+(`clusters`), and before that whenever there are too many.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from collections import Counter
 from collections.abc import Sequence
 
 from vssl.modalities.events import Template, masks
-from vssl.modalities.events.kinds import Kind, Kinds, Wide, generalised, shape_of, together
-from vssl.modalities.events.wildcards import ANY, Patterns, Words, merged
+from vssl.modalities.events.clusters import Cluster, Clusters, WildcardClusters, generalise, merge, shape_of
+from vssl.modalities.events.wildcards import ANY, PatternIndex, Words, merge_words
 
-MOST_SHAPES = 10_000
-MOST_WORDS = 200
-REMEMBERED = 20_000
+MAX_SHAPES = 10_000
+MAX_WORDS = 200
+MAX_CACHED = 20_000
 EMPTY = "<empty>"
 
 
-def words_of(message: str) -> Words:
+def message_words(message: str) -> Words:
     """The words of a message, masked; of equal masked words in a row one is left, so that a list may have any length.
 
-    Behind `MOST_WORDS` all are one word that varies.
+    Behind `MAX_WORDS` all are one word that varies.
     """
-    words = masks.words(message)
+    words = masks.masked_words(message)
     kept = [word for at, word in enumerate(words) if not at or word != words[at - 1] or "<" not in word]
-    return (*kept[:MOST_WORDS], ANY) if len(kept) > MOST_WORDS else tuple(kept) or (EMPTY,)
+    return (*kept[:MAX_WORDS], ANY) if len(kept) > MAX_WORDS else tuple(kept) or (EMPTY,)
 
 
-class Miner:
+class TemplateMiner:
     """Finds templates while it reads.
 
     Args:
@@ -40,27 +40,27 @@ class Miner:
     def __init__(self, similarity: float) -> None:
         self._similarity = similarity
         self._held: dict[Words, int] = {}
-        self._kinds: Kinds = {}
-        self._wide: Wide | None = None
+        self._kinds: Clusters = {}
+        self._wide: WildcardClusters | None = None
         self.refused = 0
 
     def add(self, message: str) -> None:
         """Learn from one message."""
-        words = words_of(message)
+        words = message_words(message)
         self._held[words] = self._held.get(words, 0) + 1
-        if len(self._held) >= REMEMBERED:
+        if len(self._held) >= MAX_CACHED:
             self._fold(self._kinds)
             self._held = {}
-            if len(self._kinds) >= MOST_SHAPES:
+            if len(self._kinds) >= MAX_SHAPES:
                 self._condense()
 
     def templates(self, most: int) -> tuple[tuple[Template, ...], int]:
         """The most frequent templates, in a fixed order, and how many messages all others stood for."""
-        kinds = {shape: Kind(kind.words, kind.count, kind.varied) for shape, kind in self._kinds.items()}
+        kinds = {shape: Cluster(kind.words, kind.count, kind.varied) for shape, kind in self._kinds.items()}
         self._fold(kinds)
-        texts = [kind.words for kind in generalised(kinds, self._similarity)]
+        texts = [kind.words for kind in generalise(kinds, self._similarity)]
         # Where a line fits two templates, it counts for the one that the Matcher gives it.
-        find, counts = Patterns(texts), Counter[Words]()
+        find, counts = PatternIndex(texts), Counter[Words]()
         for words, count in [*((kind.words, kind.count) for kind in self._kinds.values()), *self._held.items()]:
             row = find(words)
             assert row is not None
@@ -71,44 +71,46 @@ class Miner:
         left_out = sum(count for _, count in ranked[most:]) + self.refused
         return tuple(Template(text, count) for text, count in ranked[:most]), left_out
 
-    def _fold(self, kinds: Kinds) -> None:
+    def _fold(self, kinds: Clusters) -> None:
         """Add the lines that are held to the kinds that have their shapes."""
         for words, count in self._held.items():
             shape = shape_of(words)
             if shape not in kinds and self._wide:
                 shape = self._wide(shape) or shape
-            kind = kinds.setdefault(shape, Kind(words, 0))
+            kind = kinds.setdefault(shape, Cluster(words, 0))
             kind.count += count
             if kind.words != words:
-                kind.words = tuple([a if a == b else merged((a, b)) for a, b in zip(kind.words, words, strict=True)])
+                kind.words = tuple(
+                    [a if a == b else merge_words((a, b)) for a, b in zip(kind.words, words, strict=True)]
+                )
 
     def _condense(self) -> None:
         """Keep kinds in place of shapes; if they are still too many, then the more frequent half."""
-        kinds = sorted(generalised(self._kinds, self._similarity), key=lambda kind: (-kind.count, kind.words))
-        self.refused += sum(kind.count for kind in kinds[MOST_SHAPES // 2 :])
+        kinds = sorted(generalise(self._kinds, self._similarity), key=lambda kind: (-kind.count, kind.words))
+        self.refused += sum(kind.count for kind in kinds[MAX_SHAPES // 2 :])
         self._kinds = {}
-        for kind in kinds[: MOST_SHAPES // 2]:
+        for kind in kinds[: MAX_SHAPES // 2]:
             shape = shape_of(kind.words)
             own = self._kinds.get(shape)
-            self._kinds[shape] = together([own, kind]) if own else kind
-        self._wide = Wide(self._kinds)
+            self._kinds[shape] = merge([own, kind]) if own else kind
+        self._wide = WildcardClusters(self._kinds)
 
 
-class Matcher:
-    """The frozen templates: a line is of a known kind if every constant word of the template is in its place."""
+class TemplateMatcher:
+    """The frozen templates: a line is of a known kind if every constant word of the template is in its position."""
 
     def __init__(self, templates: Sequence[Template], first: int, unknown: int) -> None:
         self._first, self._unknown = first, unknown
         self._known: dict[Words, int] = {}
-        self._find = Patterns([tuple(masks.split(item.text)) for item in templates])
+        self._find = PatternIndex([tuple(masks.split_words(item.text)) for item in templates])
 
     def __call__(self, message: str) -> int:
-        words = words_of(message)
+        words = message_words(message)
         token = self._known.get(words)
         if token is None:
             row = self._find(words)
             token = self._unknown if row is None else self._first + row
-            if len(self._known) >= REMEMBERED:
+            if len(self._known) >= MAX_CACHED:
                 self._known.clear()
             self._known[words] = token
         return token

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vssl.modalities.events import Spec
-from vssl.modalities.events.encoding import Encoder
+from vssl.modalities.events.tokenise import SessionTokeniser
 from vssl.modalities.wire import JsonSample, JsonWire
 
 
@@ -30,7 +30,7 @@ class LogWire(JsonWire[Log]):
     request_help = "Decide on sessions or windows of an event log. One with a line that cannot be used is reviewed."
 
     def __init__(self, spec: Spec) -> None:
-        self._encoder = Encoder(spec)
+        self._tokeniser = SessionTokeniser(spec)
 
     def size(self, sample: Log) -> int:
         # JSON may hold half a pair of surrogates.
@@ -41,11 +41,11 @@ class LogWire(JsonWire[Log]):
         return "\n".join(lines).encode("utf-8", "replace").replace(b"\0", b"?")
 
     def decode(self, content: bytes, name: str) -> np.ndarray:
-        return self._encoder(content.decode().split("\n"), name)
+        return self._tokeniser(content.decode().split("\n"), name)
 
     def lines(self, content: bytes) -> list[tuple[str, bool]]:
         texts = content.decode().split("\n")
-        return list(zip(texts, self._encoder.known(texts), strict=True))
+        return list(zip(texts, self._tokeniser.known(texts), strict=True))
 
 
 def build(spec: Spec) -> LogWire:

@@ -67,7 +67,7 @@ def measure(source: str | Path, config: Config) -> Spec:
     """
     from vssl.modalities.images import modality
 
-    return modality.measure(source, config)
+    return modality.summarise_channels(source, config)
 
 
 def describe(spec: Spec) -> DataSummary:

@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vssl.errors import BrokenFileError, DataError
-from vssl.modalities.images import tiff, zipnames
-from vssl.modalities.images.cache import entry
+from vssl.modalities.images import tiff, zip_names
+from vssl.modalities.images.cache import cached_entry
 
 MAX_UNPACKED_BYTES = 32 * 2**30
 COMPRESSED: dict[tuple[str, ...], Callable[..., Any]] = {
@@ -33,7 +33,7 @@ COMPRESSED: dict[tuple[str, ...], Callable[..., Any]] = {
 }
 SUFFIXES = (".zip", ".tar", *(suffix for suffixes in COMPRESSED for suffix in suffixes))
 
-LAYOUT = 2  # counts up when tables of contents hold something else for the same archive
+CONTENTS_VERSION = 2  # counts up when tables of contents hold something else for the same archive
 
 MAX_BYTES = 256 * 2**20
 """Of a file whose pages are looked for; decoding refuses larger ones."""
@@ -109,9 +109,9 @@ def open_archive(path: Path, refresh: bool = False) -> tuple[Reader, pa.Table]:
         StorageError: The cache cannot be written.
     """
     status = path.stat()
-    identity = f"{path}|{status.st_size}|{status.st_mtime_ns}|{LAYOUT}"
+    identity = f"{path}|{status.st_size}|{status.st_mtime_ns}|{CONTENTS_VERSION}"
     version = hashlib.sha256(identity.encode()).hexdigest()[:32]
-    folder = entry(f"archive-{version}", partial(_build, path), refresh)
+    folder = cached_entry(f"archive-{version}", partial(_build, path), refresh)
     table = pq.read_table(folder / "members.parquet")
     return _reader(path, version, folder), table
 
@@ -172,7 +172,7 @@ def _zip_members(path: Path) -> tuple[list[Member], str | None]:
         infos = archive.infolist()
     if any(info.flag_bits & 1 for info in infos):
         raise DataError(f"The archive {path} is encrypted. Unpack it with its password and give the folder instead.")
-    names, encoding = zipnames.names(infos)
+    names, encoding = zip_names.names(infos)
     # Some tools divide folders by backslashes, and then end their names so too.
     plain = [
         not name.endswith("/") and not stat.S_ISLNK(info.external_attr >> 16)

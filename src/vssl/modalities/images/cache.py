@@ -40,7 +40,7 @@ def cache_folder() -> Path:
     return folder
 
 
-def entry(name: str, build: Callable[[Path], None], refresh: bool = False) -> Path:
+def cached_entry(name: str, build: Callable[[Path], None], refresh: bool = False) -> Path:
     """The folder of a finished entry; made first, where it is missing, by `build(folder)`.
 
     An entry appears whole or not at all, also when two processes build it at once. The entries used longest ago go

@@ -23,40 +23,40 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from vssl.modalities.base import Dataset
-from vssl.modalities.copies import ExactCopies, Found, Marks, Memory
+from vssl.modalities.copies import CopyMatches, ExactCopyDetector, Memory, SampleMarks
 
-PIXELS = 1024
+THUMBNAIL_PIXELS = 1024
 """Of the small pictures, at most."""
-COARSE = 16
+COARSE_SIDE = 16
 CANDIDATES = 16
-STRANGERS = 8
+LOOKALIKES = 8
 """The last so many of the candidates are different pictures: nobody copies one so often."""
-REACH = 2
+MAX_SHIFT = 2
 """Pixels of the small picture by which one may be shifted."""
-BRIGHT, BRIGHTENED = 235, 188
+SATURATED, NEARLY_SATURATED = 235, 188
 """Above the first, brightening by a quarter cuts off what was above the second: there two pictures are not compared."""
-QUALITY = 70
-MOST = 1.25
+JPEG_QUALITY = 70
+MAX_JPEG_RATIO = 1.25
 """What is left of a copy is never more than so many times what a JPEG of that quality leaves."""
-LIKE_OTHERS = 0.65
+MAX_LOOKALIKE_SHARE = 0.65
 """And never more than this share of what the others leave."""
-FALSE_CALLS = 0.003
+FALSE_MATCH_SHARE = 0.003
 """Share of the training pictures that may pass for copies of one another."""
-LOOKED_AT = 1000
+THRESHOLD_SAMPLE = 1000
 """Training pictures that the threshold is taken from."""
-SLACK = 0.5
+NEAREST_TO_FIFTH = 0.5
 """The nearest picture leaves this share of what the fifth nearest does, at least, where it is no copy."""
-FEW = 0.85
+FEW_TRAINING_FACTOR = 0.85
 """By this the threshold is lowered where there are too few training pictures to see how alike different ones may be."""
 BATCH, BLOCK = 256, 2**14
 
 Small = Float[Tensor, "N h w"]
 
 
-def small(raw: UInt8[Tensor, "B C H W"]) -> UInt8[np.ndarray, "B h w"]:
-    """Grey pictures of at most `PIXELS` pixels, in the same proportions."""
+def thumbnails(raw: UInt8[Tensor, "B C H W"]) -> UInt8[np.ndarray, "B h w"]:
+    """Grey pictures of at most `THUMBNAIL_PIXELS` pixels, in the same proportions."""
     grey = raw.float().mean(1, keepdim=True)
-    factor = min(1.0, (PIXELS / (grey.shape[2] * grey.shape[3])) ** 0.5)
+    factor = min(1.0, (THUMBNAIL_PIXELS / (grey.shape[2] * grey.shape[3])) ** 0.5)
     height, width = (max(1, int(side * factor)) for side in grey.shape[2:])
     return F.adaptive_avg_pool2d(grey, (height, width))[:, 0].round().to(torch.uint8).numpy()
 
@@ -65,30 +65,30 @@ def remember(dataset: Dataset) -> dict[str, np.ndarray]:
     """What is kept of training pictures: small ones."""
     parts = []
     for first in range(0, len(dataset), BATCH):
-        parts.append(small(dataset.batch(np.arange(first, min(first + BATCH, len(dataset)))).cpu()))
+        parts.append(thumbnails(dataset.batch(np.arange(first, min(first + BATCH, len(dataset)))).cpu()))
     return {"pictures": np.concatenate(parts)}
 
 
-class PictureCopies:
+class PictureCopyDetector:
     """Knows pictures again by what `remember` kept of the training."""
 
     doubts: Sequence[str] = ()
 
     def __init__(self, memory: Memory) -> None:
-        self._exact = ExactCopies(memory)
+        self._exact = ExactCopyDetector(memory)
         self._training = memory["pictures"]
 
-    def seen(self, marks: Marks) -> Found:
+    def seen(self, marks: SampleMarks) -> CopyMatches:
         exact = self._exact.seen(marks).exact
-        near = _some(self._matches(self._of(marks), self._training))
-        return Found(exact, near & ~exact)
+        near = _has_match(self._matches(self._of(marks), self._training))
+        return CopyMatches(exact, near & ~exact)
 
-    def among(self, marks: Marks, others: Marks) -> Found:
+    def among(self, marks: SampleMarks, others: SampleMarks) -> CopyMatches:
         exact = self._exact.among(marks, others).exact
-        near = _some(self._matches(self._of(marks), self._of(others)))
-        return Found(exact, near & ~exact)
+        near = _has_match(self._matches(self._of(marks), self._of(others)))
+        return CopyMatches(exact, near & ~exact)
 
-    def first(self, marks: Marks) -> Int[np.ndarray, " N"]:
+    def first(self, marks: SampleMarks) -> Int[np.ndarray, " N"]:
         pictures, count = self._of(marks), len(marks)
         if not count:
             return np.empty(0, int)
@@ -98,10 +98,10 @@ class PictureCopies:
         links = np.array([*pairs, *enumerate(same.tolist())]).T
         graph = csr_array((np.ones(links.shape[1]), links), (count, count))
         cluster = connected_components(graph, directed=False)[1]
-        return np.unique(cluster, return_index=True)[1][cluster]
+        return np.asarray(np.unique(cluster, return_index=True)[1][cluster])
 
-    def _of(self, marks: Marks) -> UInt8[np.ndarray, "N h w"]:
-        flat = np.frombuffer(b"".join(marks.traces), np.uint8)
+    def _of(self, marks: SampleMarks) -> UInt8[np.ndarray, "N h w"]:
+        flat = np.frombuffer(b"".join(marks.signatures), np.uint8)
         # A copy, as torch warns of arrays that are read-only.
         return flat.copy().reshape(len(marks), *self._training.shape[1:])
 
@@ -112,23 +112,25 @@ class PictureCopies:
         own: Int[np.ndarray, " N"] | None = None,
     ) -> list[Int[np.ndarray, " k"]]:
         """Of each picture the rows of the others that are copies of it; `own` is its own row among them."""
-        rows, times = _compared(pictures, others, own, _left_by_strangers(pictures, self._training))
+        rows, times = _compared(pictures, others, own, _lookalike_residual(pictures, self._training))
         return [each[of < self._limit] for each, of in zip(rows, times, strict=True)]
 
     @cached_property
     def _limit(self) -> float:
         """So many times what a JPEG leaves may be left of a copy: so little that hardly a training picture is one."""
-        own = np.sort(np.random.default_rng(0).permutation(len(self._training))[:LOOKED_AT])
+        own = np.sort(np.random.default_rng(0).permutation(len(self._training))[:THRESHOLD_SAMPLE])
         pictures = self._training[own]
-        strangers = _left_by_strangers(pictures, self._training, own)
+        strangers = _lookalike_residual(pictures, self._training, own)
         times = np.sort(_compared(pictures, self._training, own, strangers)[1], axis=1)
-        allowed = int(FALSE_CALLS * len(own))
+        allowed = int(FALSE_MATCH_SHARE * len(own))
         nearest, fifth = (np.sort(times[:, rank:].min(axis=1, initial=np.inf))[allowed] for rank in (0, 4))
         # Where the training holds copies itself, the nearest are those, and the fifth still are different pictures.
-        return float(min(MOST, max(nearest, SLACK * fifth)) * (1.0 if allowed else FEW))
+        return float(
+            min(MAX_JPEG_RATIO, max(nearest, NEAREST_TO_FIFTH * fifth)) * (1.0 if allowed else FEW_TRAINING_FACTOR)
+        )
 
 
-def _some(matches: list[Int[np.ndarray, " k"]]) -> Bool[np.ndarray, " N"]:
+def _has_match(matches: list[Int[np.ndarray, " k"]]) -> Bool[np.ndarray, " N"]:
     return np.array([len(rows) > 0 for rows in matches], bool)
 
 
@@ -148,13 +150,13 @@ def _compared(
         part = slice(first, first + BATCH)
         mine = torch.from_numpy(pictures[part]).float()
         for rank in range(rows.shape[1]):
-            left[part, rank] = left_over(mine, torch.from_numpy(others[rows[part, rank]]).float())
-    alike = left < LIKE_OTHERS * strangers[:, None]
+            left[part, rank] = residual(mine, torch.from_numpy(others[rows[part, rank]]).float())
+    alike = left < MAX_LOOKALIKE_SHARE * strangers[:, None]
     # Of two pictures, one may have been saved already, and a second time leaves nothing.
     known, place = np.unique(rows[alike], return_inverse=True)
-    theirs = _left_by_jpeg(others[known])[place]
+    theirs = _jpeg_residual(others[known])[place]
     times = np.full(rows.shape, np.inf)
-    times[alike] = left[alike] / np.maximum(theirs, _left_by_jpeg(pictures)[np.nonzero(alike)[0]])
+    times[alike] = left[alike] / np.maximum(theirs, _jpeg_residual(pictures)[np.nonzero(alike)[0]])
     return rows, times
 
 
@@ -179,7 +181,7 @@ def _candidates(
 
 def _coarse(pictures: UInt8[np.ndarray, "N h w"]) -> Float[Tensor, "N d"]:
     whole = torch.from_numpy(pictures).float()[:, None]
-    parts = F.adaptive_avg_pool2d(whole, (min(COARSE, whole.shape[2]), min(COARSE, whole.shape[3])))
+    parts = F.adaptive_avg_pool2d(whole, (min(COARSE_SIDE, whole.shape[2]), min(COARSE_SIDE, whole.shape[3])))
     return _standard(parts[:, 0])
 
 
@@ -187,57 +189,56 @@ def _standard(values: Float[Tensor, "... h w"]) -> Float[Tensor, "... d"]:
     """Without mean and of length 1, so that products are correlations; of what is flat nearly 0."""
     flat = values.flatten(-2)
     flat = flat - flat.mean(-1, keepdim=True)
-    return flat / (flat.norm(dim=-1, keepdim=True) + 1e-3)
+    length: Tensor = flat.norm(dim=-1, keepdim=True)
+    return flat / (length + 1e-3)
 
 
-def _left_by_jpeg(pictures: UInt8[np.ndarray, "N h w"]) -> Float[np.ndarray, " N"]:
+def _jpeg_residual(pictures: UInt8[np.ndarray, "N h w"]) -> Float[np.ndarray, " N"]:
     saved = np.empty_like(pictures)
     for row, picture in enumerate(pictures):
         buffer = BytesIO()
-        Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY)
+        Image.fromarray(picture).save(buffer, "JPEG", quality=JPEG_QUALITY)
         saved[row] = np.asarray(Image.open(buffer))
     parts = (slice(first, first + BATCH) for first in range(0, len(pictures), BATCH))
-    left = [
-        left_over(torch.from_numpy(pictures[part]).float(), torch.from_numpy(saved[part]).float()) for part in parts
-    ]
+    left = [residual(torch.from_numpy(pictures[part]).float(), torch.from_numpy(saved[part]).float()) for part in parts]
     # Rounding to whole grey levels leaves that much of anything.
     return np.concatenate([*(part.numpy() for part in left), np.empty(0)]).clip(min=12**-0.5)
 
 
-def _left_by_strangers(
+def _lookalike_residual(
     pictures: UInt8[np.ndarray, "N h w"],
     training: UInt8[np.ndarray, "M h w"],
     own: Int[np.ndarray, " N"] | None = None,
 ) -> Float[np.ndarray, " N"]:
     """What other pictures of the training, which look like a picture, leave of it all together."""
     rows = _candidates(pictures, training, own)
-    rows = rows[:, -min(STRANGERS, rows.shape[1] // 2) :]
+    rows = rows[:, -min(LOOKALIKES, rows.shape[1] // 2) :]
     left = [np.empty(0)]
     for first in range(0, len(rows), BATCH):
         mine = torch.from_numpy(pictures[first : first + BATCH]).float()
-        laid = [_laid(mine, torch.from_numpy(training[column]).float())[0] for column in rows[first : first + BATCH].T]
-        left.append(_rest(_inner(mine), laid, _inner(mine) < BRIGHT).numpy())
+        laid = [_align(mine, torch.from_numpy(training[column]).float())[0] for column in rows[first : first + BATCH].T]
+        left.append(_unexplained(_inner(mine), laid, _inner(mine) < SATURATED).numpy())
     return np.concatenate(left)
 
 
-def left_over(pictures: Small, others: Small) -> Float[Tensor, " N"]:
+def residual(pictures: Small, others: Small) -> Float[Tensor, " N"]:
     """What is left of each picture, in grey levels, when the other is laid over it as well as it can be.
 
     Shifted by whole pixels where they correlate most, and then fitted: brightness, contrast, a part of a pixel and a
     change of size in either direction (to first order, by the slopes), and sharpness.
     """
-    middle, up, down, left, right = _laid(pictures, others)
+    middle, up, down, left, right = _align(pictures, others)
     across, along = (right - left) / 2, (down - up) / 2
     height, width = middle.shape[1:]
     vertical, horizontal = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)
     terms = [middle, along, across, vertical * along, horizontal * across, up + down + left + right - 4 * middle]
     inner = _inner(pictures)
-    cut_off = (torch.maximum(inner, middle) >= BRIGHT) & (torch.minimum(inner, middle) >= BRIGHTENED)
-    return _rest(inner, terms, ~cut_off)
+    cut_off = (torch.maximum(inner, middle) >= SATURATED) & (torch.minimum(inner, middle) >= NEARLY_SATURATED)
+    return _unexplained(inner, terms, ~cut_off)
 
 
 def _reach(pictures: Small) -> list[int]:
-    return [min(REACH, (side - 1) // 4) for side in pictures.shape[1:]]
+    return [min(MAX_SHIFT, (side - 1) // 4) for side in pictures.shape[1:]]
 
 
 def _inner(pictures: Small) -> Small:
@@ -246,7 +247,7 @@ def _inner(pictures: Small) -> Small:
     return pictures[:, rows : pictures.shape[1] - rows, columns : pictures.shape[2] - columns]
 
 
-def _laid(pictures: Small, others: Small) -> list[Small]:
+def _align(pictures: Small, others: Small) -> list[Small]:
     """The others, shifted to where they correlate most with the pictures; and a pixel up, down, left, right of it."""
     inner = _inner(pictures)
     height, width = inner.shape[1:]
@@ -259,7 +260,7 @@ def _laid(pictures: Small, others: Small) -> list[Small]:
     return [wide[each, row + 1 + down, column + 1 + right] for down, right in steps]
 
 
-def _rest(values: Small, terms: Sequence[Small], kept: Tensor) -> Float[Tensor, " N"]:
+def _unexplained(values: Small, terms: Sequence[Small], kept: Tensor) -> Float[Tensor, " N"]:
     """Root mean square of the values that a constant and the terms do not explain, where they are kept."""
     kept = kept | (kept.float().mean((1, 2), keepdim=True) < 0.25)
     weight = kept.flatten(1).double()
@@ -269,7 +270,7 @@ def _rest(values: Small, terms: Sequence[Small], kept: Tensor) -> Float[Tensor, 
     # Terms that are nearly the same, or nothing, must not spoil the solution.
     ridge = 1e-6 * (1 + square.diagonal(dim1=1, dim2=2).mean(1))
     square = square + ridge[:, None, None] * torch.eye(square.shape[1], dtype=torch.float64)
-    factors = torch.linalg.solve(square, columns.mT @ target[..., None])
+    factors: Tensor = torch.linalg.solve(square, columns.mT @ target[..., None])
     rest = target - (columns @ factors)[..., 0]
     freedom = (weight.sum(1) - columns.shape[2]).clamp(min=1)
     return (rest.square().sum(1) / freedom).sqrt()

@@ -17,7 +17,7 @@ Pixels = Float[Tensor, "B C H W"]
 def noise(pixels: Pixels, level: int, generator: torch.Generator) -> Pixels:
     """Gaussian noise with a standard deviation of 0.05, 0.1 or 0.2 of white."""
     drawn = torch.randn(pixels.shape, generator=generator, device=pixels.device)
-    return pixels + 0.025 * 2**level * drawn
+    return pixels + 0.025 * 2.0**level * drawn
 
 
 def blur(pixels: Pixels, level: int, generator: torch.Generator) -> Pixels:
@@ -40,7 +40,7 @@ def colour(pixels: Pixels, level: int, generator: torch.Generator) -> Pixels:
     """Each channel 0.1, 0.2 or 0.4 of white brighter or darker, by chance; a grey picture as a whole."""
     shape = (len(pixels), pixels.shape[1], 1, 1)
     sign = 2 * torch.randint(2, shape, generator=generator, device=pixels.device) - 1
-    return pixels + 0.05 * 2**level * sign
+    return pixels + 0.05 * 2.0**level * sign
 
 
 KINDS: dict[str, Callable[[Pixels, int, torch.Generator], Pixels]] = {

@@ -13,14 +13,14 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from vssl.errors import BrokenFileError, ConfigError, VsslError
-from vssl.modalities.images import depth, signatures, tiff
-from vssl.modalities.images.depth import Layout
+from vssl.modalities.images import bit_depth, magic_bytes, tiff
+from vssl.modalities.images.bit_depth import PixelLayout
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 256 * 2**20
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 ANIMATED = ("PNG", "WEBP")
-FEW = 8
+MAX_DRAWING_VALUES = 8
 """Values of a drawing, at most."""
 
 
@@ -73,7 +73,7 @@ def read_header(data: bytes, name: str) -> Header:
         BrokenFileError: It is not an image, of a format that is not in `FORMATS`, empty or too large.
     """
     with _opened(data, name) as image:
-        return _header(image, name, depth.layout(image, name))
+        return _header(image, name, bit_depth.pixel_layout(image, name))
 
 
 def decode(data: bytes, name: str, canvas: Canvas) -> np.ndarray:
@@ -88,7 +88,7 @@ def decode(data: bytes, name: str, canvas: Canvas) -> np.ndarray:
         ConfigError: Pillow was told to fill truncated images.
     """
     with _opened(data, name) as image:
-        layout = depth.layout(image, name)
+        layout = bit_depth.pixel_layout(image, name)
         header = _header(image, name, layout)
         if header.wide != canvas.wide:
             expected = f"values in {canvas.low:g}..{canvas.high:g}" if canvas.wide else "8-bit values"
@@ -107,7 +107,7 @@ def wide_values(data: bytes, name: str) -> np.ndarray:
         BrokenFileError: The file is refused by its header, truncated or damaged.
     """
     with _opened(data, name) as image:
-        layout = depth.layout(image, name)
+        layout = bit_depth.pixel_layout(image, name)
         _header(image, name, layout)
         values = _values(data, image, layout, name).astype(np.float64).ravel()
         return values[np.isfinite(values)]
@@ -120,7 +120,7 @@ def preview(data: bytes, name: str, side: int) -> Image.Image:
         BrokenFileError: The file is refused by its header, truncated or damaged.
     """
     with _opened(data, name) as image:
-        layout = depth.layout(image, name)
+        layout = bit_depth.pixel_layout(image, name)
         if _header(image, name, layout).wide:
             values = _values(data, image, layout, name)
             finite = values[np.isfinite(values)].astype(np.float64)
@@ -142,14 +142,17 @@ def is_drawing(data: bytes, name: str) -> bool:
         BrokenFileError: The file is refused by its header, truncated or damaged.
     """
     with _opened(data, name) as image:
-        layout = depth.layout(image, name)
+        layout = bit_depth.pixel_layout(image, name)
         if _header(image, name, layout).wide:
-            return len(np.unique(_values(data, image, layout, name))) <= FEW
+            return len(np.unique(_values(data, image, layout, name))) <= MAX_DRAWING_VALUES
         image.draft(image.mode, (256, 256))
         counts = np.bincount(np.asarray(_upright(image)).astype(np.uint8).ravel(), minlength=256)
         # Compression blurs the edge between black and white a little.
         extreme = counts[:16].sum() + counts[-16:].sum()
-        return bool(np.count_nonzero(counts) <= FEW or (counts[0] and counts[-1] and extreme >= 0.98 * counts.sum()))
+        return bool(
+            np.count_nonzero(counts) <= MAX_DRAWING_VALUES
+            or (counts[0] and counts[-1] and extreme >= 0.98 * counts.sum())
+        )
 
 
 @contextmanager
@@ -158,8 +161,8 @@ def _opened(data: bytes, name: str) -> Iterator[ImageFile.ImageFile]:
         raise BrokenFileError(name, "it is empty")
     if len(data) > MAX_BYTES:
         raise BrokenFileError(name, f"it has more than {MAX_BYTES:,} bytes")
-    if data.startswith(signatures.TIFF):
-        tiff.silence()
+    if data.startswith(magic_bytes.TIFF):
+        tiff.silence_libtiff()
         data = tiff.only_page(data, name)
     try:
         with warnings.catch_warnings():
@@ -167,12 +170,12 @@ def _opened(data: bytes, name: str) -> Iterator[ImageFile.ImageFile]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.format == "PNG" and "exif" not in image.info:
-                    image.info.update(signatures.late_exif(data))
+                    image.info.update(magic_bytes.late_exif(data))
                 yield image
     except (VsslError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise BrokenFileError(name, signatures.unknown(data, FORMATS)) from error
+        raise BrokenFileError(name, magic_bytes.unknown_format_message(data, FORMATS)) from error
     except Image.DecompressionBombError as error:
         raise BrokenFileError(name, f"it has more than {MAX_PIXELS:,} pixels") from error
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
@@ -181,7 +184,7 @@ def _opened(data: bytes, name: str) -> Iterator[ImageFile.ImageFile]:
         raise BrokenFileError(name, f"{str(error) or type(error).__name__}{remedy}") from error
 
 
-def _header(image: Image.Image, name: str, layout: Layout) -> Header:
+def _header(image: Image.Image, name: str, layout: PixelLayout) -> Header:
     width, height = _turned(image, *image.size)
     if width < 1 or height < 1:
         raise BrokenFileError(name, f"its size is {width} x {height} pixels")
@@ -214,18 +217,18 @@ def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image) if turned else image
 
 
-def _values(data: bytes, image: ImageFile.ImageFile, layout: Layout, name: str) -> np.ndarray:
+def _values(data: bytes, image: ImageFile.ImageFile, layout: PixelLayout, name: str) -> np.ndarray:
     """The values of an opened image of more than 8 bits, [H, W] or [H, W, 3], upright and laid over black."""
     if not layout.raw:
-        depth.native_order(image)
-        return depth.single_values(_upright(image), layout)
-    depth.pair_of_bytes(image, layout.raw, high=True)
+        bit_depth.native_order(image)
+        return bit_depth.single_values(_upright(image), layout)
+    bit_depth.select_bytes(image, layout.raw, high=True)
     high = _upright(image)
     if layout.raw.startswith("LA"):
-        return depth.combine(high, high, layout.raw)
+        return bit_depth.combine_bytes(high, high, layout.raw)
     with _opened(data, name) as again:
-        depth.pair_of_bytes(again, layout.raw, high=False)
-        return depth.combine(high, _upright(again), layout.raw)
+        bit_depth.select_bytes(again, layout.raw, high=False)
+        return bit_depth.combine_bytes(high, _upright(again), layout.raw)
 
 
 def _to_8_bits(values: np.ndarray, canvas: Canvas, name: str) -> Image.Image:
@@ -244,7 +247,7 @@ def _levels(low: float, high: float) -> np.ndarray:
 
 def _scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
     scaled = (values.astype(np.float64) - low) * (255.0 / (high - low))
-    return np.rint(scaled.clip(0.0, 255.0)).astype(np.uint8)
+    return np.asarray(np.rint(scaled.clip(0.0, 255.0)).astype(np.uint8))
 
 
 def _fit(image: Image.Image, canvas: Canvas) -> np.ndarray:

@@ -16,24 +16,24 @@ import pyarrow as pa
 from vssl.errors import BrokenFileError, ConfigError, DataError, EmptyDataError, TooManyBrokenError
 from vssl.modalities import folders
 from vssl.modalities.folders import FileState
-from vssl.modalities.images import archives, below, decode, lists, masks, stacks, tiff
+from vssl.modalities.images import archives, decode, folder_listing, lists, masks, multipage, tiff
 from vssl.modalities.images.decode import Canvas, Header
-from vssl.modalities.images.names import SUFFIXES, examples, is_image, passed_over
+from vssl.modalities.images.names import SUFFIXES, first_names, hidden_notes, is_image
 
-LISTS = (".csv", ".parquet")
+LIST_SUFFIXES = (".csv", ".parquet")
 DEFAULT_SIZE = 96
 SMALLEST_SIDE = 8
-WIDE_SAMPLE = 50
+RANGE_SAMPLE = 50
 
 
 @dataclass(frozen=True)
-class Files:
+class FileReader:
     """Single files on disk, named by their path relative to `root`."""
 
     root: Path
 
     def read(self, name: str, offset: int, size: int) -> bytes:
-        return below.read(self.root, name)
+        return folder_listing.read(self.root, name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +88,12 @@ class Index:
             raise BrokenFileError(name, f"it has {size:,} bytes, more than {decode.MAX_BYTES:,}{remedy}")
         if not offset:
             return self.reader.read(name, int(self.offsets[row]), size)
-        file, place, changed = name.rpartition(tiff.MARK)[0], int(self.offsets[row]), int(self.mtimes[row])
+        file, place, changed = name.rpartition(tiff.PAGE_MARK)[0], int(self.offsets[row]), int(self.mtimes[row])
         try:
-            data = _stack(self.reader, file, place, size, changed)
+            data = _cached_read(self.reader, file, place, size, changed)
         except BrokenFileError as error:
             raise BrokenFileError(name, error.reason) from error
-        return tiff.alone(data, offset, next_at)
+        return tiff.extract_page(data, offset, next_at)
 
     def select(self, rows: np.ndarray | Sequence[int]) -> Index:
         """The index of some rows, in the order given; light enough to be sent to another process."""
@@ -112,7 +112,7 @@ class Index:
 
 
 @lru_cache(maxsize=1)
-def _stack(reader: Any, name: str, offset: int, size: int, _mtime: int) -> Any:
+def _cached_read(reader: Any, name: str, offset: int, size: int, _mtime: int) -> Any:
     # The pages of a file come one behind the other.
     return reader.read(name, offset, size)
 
@@ -148,20 +148,20 @@ def open_index(source: str | Path, label_from: Literal["none", "folder"] = "none
         raise DataError(f"{path} does not exist. Give a folder of images, a list, an archive, or one image.")
     elif archives.is_archive(path):
         index = _from_archive(path, refresh)
-    elif path.suffix.lower() in LISTS:
+    elif path.suffix.lower() in LIST_SUFFIXES:
         index = _from_list(path)
     elif path.suffix.lower() in SUFFIXES:
         folders.check_name(path.parent, path.name)
-        index = stacks.divide(
-            _on_disk(path, path.parent, [path.name], [folders.state(path.stat())], {}), _pages_on_disk
+        index = multipage.split_pages(
+            _on_disk(path, path.parent, [path.name], [folders.file_state(path.stat())], {}), _pages_on_disk
         )
     else:
-        known = " ".join((*SUFFIXES, *LISTS, *archives.SUFFIXES))
+        known = " ".join((*SUFFIXES, *LIST_SUFFIXES, *archives.SUFFIXES))
         raise DataError(f"{path} is neither a folder nor a file of a known kind ({known}).")
     return _labelled(index) if label_from == "folder" else index
 
 
-def measure(index: Index, size: int | None = None, seed: int = 0, sample: int = 500) -> Canvas:
+def choose_canvas(index: Index, size: int | None = None, seed: int = 0, sample: int = 500) -> Canvas:
     """The canvas that fits a data set, from the headers of up to `sample` random images.
 
     The median height and width, scaled down (never up) until the longer side is at most `size` pixels (default 96),
@@ -183,7 +183,7 @@ def measure(index: Index, size: int | None = None, seed: int = 0, sample: int = 
     scale = min(1.0, longest / max(height, width))
     sides = [max(SMALLEST_SIDE, round(side * scale)) for side in (height, width)]
     channels = max(header.channels for header in headers.values())
-    low, high = _value_range(index, list(headers)[:WIDE_SAMPLE]) if wide else (0.0, 255.0)
+    low, high = _value_range(index, list(headers)[:RANGE_SAMPLE]) if wide else (0.0, 255.0)
     return Canvas(sides[0], sides[1], channels, low, high)
 
 
@@ -218,8 +218,10 @@ def _some_values(index: Index, row: int) -> np.ndarray:
 
 
 def _from_folder(root: Path) -> Index:
-    found = below.pictures_below(root)
-    return stacks.divide(_on_disk(root, root, found.names, found.states, found.ignored, found.remarks), _pages_on_disk)
+    found = folder_listing.list_pictures(root)
+    return multipage.split_pages(
+        _on_disk(root, root, found.names, found.states, found.ignored, found.remarks), _pages_on_disk
+    )
 
 
 def _from_archive(path: Path, refresh: bool, folder: str = "") -> Index:
@@ -236,13 +238,13 @@ def _from_archive(path: Path, refresh: bool, folder: str = "") -> Index:
     mtimes = np.full(len(sizes), path.stat().st_mtime_ns)
     source = path / folder if folder else path
     ids = table["name"].to_pylist()
-    below.check_any(source, ids, ignored)
+    folder_listing.check_not_empty(source, ids, ignored)
     remarks = _archive_remarks(path, table, [names[row] for row in inside])
     pages = dict(zip(ids, table["pages"].to_pylist(), strict=True))
     index = Index(
         source, ids, sizes, mtimes, offsets, _no_metadata(len(ids)), reader, dict(ignored), _no_pages(ids), remarks
     )
-    return stacks.divide(_without_masks(index), lambda _index, row, name: tiff.listed(pages[name]))
+    return multipage.split_pages(_without_masks(index), lambda _index, row, name: tiff.pages_from_values(pages[name]))
 
 
 def _plain(name: str) -> str:
@@ -262,17 +264,19 @@ def _check_below(path: Path, folder: str, inside: list[str], names: list[str]) -
 
 
 def _archive_remarks(path: Path, table: pa.Table, names: list[str]) -> tuple[str, ...]:
-    hidden = [name for name in names if is_image(name) and folders.is_hidden(name) and not folders.is_litter(name)]
+    hidden = [name for name in names if is_image(name) and folders.is_hidden(name) and not folders.is_system_file(name)]
     encoding = (table.schema.metadata or {}).get(b"encoding", b"").decode()
     if not encoding or encoding == "cp437":
-        return tuple(passed_over(hidden, []))
+        return tuple(hidden_notes(hidden, []))
     foreign = [name for name in names if not name.isascii()]
-    word = f"Names in {path.name} do not say their encoding and were read as {encoding.upper()}: {examples(foreign)}."
-    return (word, *passed_over(hidden, []))
+    word = (
+        f"Names in {path.name} do not say their encoding and were read as {encoding.upper()}: {first_names(foreign)}."
+    )
+    return (word, *hidden_notes(hidden, []))
 
 
 def _without_masks(index: Index) -> Index:
-    rows, notes = masks.find(index.ids, index.read)
+    rows, notes = masks.find_masks(index.ids, index.read)
     kept = [row for row in range(len(index)) if row not in rows]
     return replace(index.select(kept) if rows else index, remarks=(*index.remarks, *notes))
 
@@ -282,11 +286,11 @@ def _from_list(path: Path) -> Index:
     names = table["path"].to_pylist()
     metadata = table.drop_columns("path") if table.num_columns > 1 else _no_metadata(len(names))
     index = _on_disk(path, path.parent, names, lists.file_states(path, names), {}, remarks)
-    return stacks.divide(replace(index, metadata=metadata), _pages_on_disk)
+    return multipage.split_pages(replace(index, metadata=metadata), _pages_on_disk)
 
 
 def _pages_on_disk(index: Index, row: int, name: str) -> Sequence[tiff.Page]:
-    assert isinstance(index.reader, Files)
+    assert isinstance(index.reader, FileReader)
     return tiff.pages_of_file(index.reader.root / name, int(index.sizes[row]), int(index.mtimes[row]))
 
 
@@ -299,8 +303,8 @@ def _on_disk(
     remarks: Sequence[str] = (),
 ) -> Index:
     sizes, mtimes = np.array(states, dtype=np.int64).reshape(-1, 2).T.copy()
-    below.check_any(source, names, ignored)
-    reader, offsets, metadata = Files(root), np.zeros_like(sizes), _no_metadata(len(names))
+    folder_listing.check_not_empty(source, names, ignored)
+    reader, offsets, metadata = FileReader(root), np.zeros_like(sizes), _no_metadata(len(names))
     return Index(
         source, names, sizes, mtimes, offsets, metadata, reader, dict(ignored), _no_pages(names), tuple(remarks)
     )

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vssl.errors import DataError
-from vssl.modalities.folders import FileState, state
-from vssl.modalities.images import cells, tiff
+from vssl.modalities.folders import FileState, file_state
+from vssl.modalities.images import csv_cells, tiff
 
 
 def read_list(path: Path) -> tuple[pa.Table, list[str]]:
@@ -29,7 +29,7 @@ def read_list(path: Path) -> tuple[pa.Table, list[str]]:
             infinite numbers.
     """
     is_csv = path.suffix.lower() == ".csv"
-    table, remarks = cells.read_cells(path) if is_csv else (_read_parquet(path), [])
+    table, remarks = csv_cells.read_cells(path) if is_csv else (_read_parquet(path), [])
     names = enumerate(table.column_names)
     table = table.select([place for place, name in names if name or not _is_empty(table.column(place))])
     if table.column_names.count("path") != 1:
@@ -42,7 +42,7 @@ def read_list(path: Path) -> tuple[pa.Table, list[str]]:
     for column in table.column_names if is_csv else ():
         if column != "path":
             place = table.column_names.index(column)
-            table = table.set_column(place, column, cells.typed(table[column]))
+            table = table.set_column(place, column, csv_cells.infer_type(table[column]))
     for column in table.column_names:
         _check_numbers(path, column, table[column])
     paths = [_as_here(path.parent, name) for name in table["path"].to_pylist()]
@@ -101,13 +101,13 @@ def file_states(source: Path, names: list[str]) -> list[FileState]:
     states, missing = [], []
     for row, name in enumerate(names, start=1):
         try:
-            status = _status(source.parent / name) or _status(source.parent / tiff.split(name)[0])
+            status = _status(source.parent / name) or _status(source.parent / tiff.split_page_id(name)[0])
         except (OSError, ValueError) as error:
             raise DataError(f"{source}, row {row}: {name!r} cannot be looked up: {error}.") from error
         if status is None or not stat.S_ISREG(status.st_mode):
             missing.append(f"row {row}: {name}")
         else:
-            states.append(state(status))
+            states.append(file_state(status))
     if missing:
         raise DataError(
             f"{source}: {len(missing)} of {len(names)} files are missing: {'; '.join(missing[:5])}. "

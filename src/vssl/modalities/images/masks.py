@@ -8,17 +8,17 @@ from collections.abc import Callable, Sequence
 
 from vssl.errors import BrokenFileError, DataError
 from vssl.modalities.images import decode
-from vssl.modalities.images.names import examples
+from vssl.modalities.images.names import first_names
 
-FOLDERS = {"ground_truth", "ground-truth", "groundtruth", "gt", "mask", "masks", "segmentation", "segmentations"}
-ENDING = re.compile(r"(.+)[_\-. ](masks?|gt|ground_?truth|seg|segmentation|labels?)", re.IGNORECASE)
+MASK_FOLDERS = {"ground_truth", "ground-truth", "groundtruth", "gt", "mask", "masks", "segmentation", "segmentations"}
+MASK_ENDING = re.compile(r"(.+)[_\-. ](masks?|gt|ground_?truth|seg|segmentation|labels?)", re.IGNORECASE)
 HINTS = ("mask", "gt", "ground", "seg", "label")
 """One is in every name like a mask's; a quick look for millions of names."""
 
-LOOKED_AT = 5
+SAMPLE = 5
 
 
-def find(names: Sequence[str], read: Callable[[int], bytes]) -> tuple[set[int], list[str]]:
+def find_masks(names: Sequence[str], read: Callable[[int], bytes]) -> tuple[set[int], list[str]]:
     """Rows of the pictures that are masks of others by their names and by what they show, and a word on them.
 
     Nothing is opened where no name is like a mask's, and nothing is left aside if all names are.
@@ -34,8 +34,8 @@ def find(names: Sequence[str], read: Callable[[int], bytes]) -> tuple[set[int], 
     rows: set[int] = set()
     notes = []
     for where, members in sorted(groups.items()):
-        shown = examples([names[row] for row in members])
-        step = -(-len(members) // LOOKED_AT)
+        shown = first_names([names[row] for row in members])
+        step = -(-len(members) // SAMPLE)
         if all(_is_drawing(names[row], read, row) for row in members[::step]):
             rows.update(members)
             notes.append(
@@ -58,10 +58,10 @@ def _by_name(names: Sequence[str]) -> dict[str, list[int]]:
     for row, name in enumerate(names):
         parent, _, last = name.rpartition("/")
         stem = last.rpartition(".")[0]
-        folder = next((part for part in parent.split("/") if part.lower() in FOLDERS), None)
+        folder = next((part for part in parent.split("/") if part.lower() in MASK_FOLDERS), None)
         if folder is not None:
             groups[f"in {folder}"].append(row)
-        elif match := ENDING.fullmatch(stem):
+        elif match := MASK_ENDING.fullmatch(stem):
             ended[row] = match[1]
         else:
             stems.add(stem)

@@ -22,12 +22,12 @@ from vssl.files import atomic
 from vssl.modalities.base import Chunk, Contents, Dataset, LabelledSample, Modality, OnProgress
 from vssl.modalities.copies import Memory
 from vssl.modalities.images import Config, Spec, copies, corruptions, store
+from vssl.modalities.images.contact_sheet import contact_sheet
 from vssl.modalities.images.decode import Canvas, preview, read_header
 from vssl.modalities.images.index import Index, open_index
-from vssl.modalities.images.index import measure as measure_canvas
+from vssl.modalities.images.index import choose_canvas as measure_canvas
 from vssl.modalities.images.notes import notes
 from vssl.modalities.images.presets import preset
-from vssl.modalities.images.sheet import contact_sheet
 from vssl.modalities.images.views import apply, draw, make_view, normalise
 from vssl.modalities.unreadable import Unreadable
 from vssl.types import Images
@@ -43,7 +43,7 @@ FAINT, BLANK = 0.1, 1e-6
 flat, but a picture without any contrast at all is none."""
 
 
-def measure(source: str | Path, config: Config) -> Spec:
+def summarise_channels(source: str | Path, config: Config) -> Spec:
     """Mean and spread of the channels, from a sample of the images; see `images.measure`."""
     index = open_index(source, config.label_from)
     canvas = measure_canvas(index, config.size)
@@ -109,14 +109,14 @@ class ImageModality(Modality):
     def notes(self, source: str | Path) -> list[str]:
         return notes(self._index(source), self.spec.canvas)
 
-    def traces(self, chunk: Chunk) -> list[bytes]:
-        return [picture.tobytes() for picture in copies.small(chunk.raw)]
+    def signatures(self, chunk: Chunk) -> list[bytes]:
+        return [picture.tobytes() for picture in copies.thumbnails(chunk.raw)]
 
     def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
         return copies.remember(dataset)
 
-    def copies(self, memory: Memory) -> copies.PictureCopies:
-        return copies.PictureCopies(memory)
+    def copies(self, memory: Memory) -> copies.PictureCopyDetector:
+        return copies.PictureCopyDetector(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Images]:
         views = []

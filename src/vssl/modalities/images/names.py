@@ -10,7 +10,21 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jif", ".jfif"),
     *(".webp", ".bmp", ".dib", ".tif", ".tiff"),
 )
-FOREIGN = (".gif", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".psd", ".dng", ".cr2", ".nef", ".exr", ".svg")
+UNSUPPORTED = (
+    ".gif",
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jp2",
+    ".j2k",
+    ".jxl",
+    ".psd",
+    ".dng",
+    ".cr2",
+    ".nef",
+    ".exr",
+    ".svg",
+)
 """Pictures too, but of formats that are not read."""
 
 
@@ -19,29 +33,29 @@ def is_image(name: str) -> bool:
     return folders.suffix(name) in SUFFIXES
 
 
-def left_aside(ignored: Mapping[str, int]) -> list[str]:
+def skipped_notes(ignored: Mapping[str, int]) -> list[str]:
     """What a person is told of the files of other suffixes: nothing where there is none."""
     if not ignored:
         return []
-    foreign = [kind for kind in ignored if kind in FOREIGN]
+    foreign = [kind for kind in ignored if kind in UNSUPPORTED]
     advice = f" Save pictures such as {foreign[0]} as PNG or JPEG to have them read." if foreign else ""
-    return [f"Files left aside because of their suffix: {folders.counted(ignored)}.{advice}"]
+    return [f"Files left aside because of their suffix: {folders.count_text(ignored)}.{advice}"]
 
 
-def passed_over(hidden: list[str], links: list[str]) -> list[str]:
+def hidden_notes(hidden: list[str], links: list[str]) -> list[str]:
     """What a person is told of hidden pictures and folders, and of links to what was found anyway."""
     notes = []
     if hidden:
-        notes.append(f"Hidden files and folders left aside: {len(hidden)} ({examples(hidden)}).")
+        notes.append(f"Hidden files and folders left aside: {len(hidden)} ({first_names(hidden)}).")
     if links:
         notes.append(
             f"Links passed over, as the files they point at are read under their own names: {len(links)} "
-            f"({examples(links)})."
+            f"({first_names(links)})."
         )
     return notes
 
 
-def examples(names: list[str], most: int = 3) -> str:
+def first_names(names: list[str], most: int = 3) -> str:
     """The first of some names, in their order as text."""
     first = sorted(names)[:most]
     return ", ".join(first) + (", ..." if len(names) > most else "")

@@ -11,23 +11,23 @@ from vssl.errors import BrokenFileError
 from vssl.modalities.images import decode
 from vssl.modalities.images.decode import Canvas, Header
 from vssl.modalities.images.index import Index
-from vssl.modalities.images.names import examples, left_aside
+from vssl.modalities.images.names import first_names, skipped_notes
 
-SAMPLE, LEAST, SAMPLE_BYTES = 300, 20, 500_000_000
+SAMPLE, MIN_SAMPLE, SAMPLE_BYTES = 300, 20, 500_000_000
 """Pictures that are looked at: as many as this, or as have so many bytes together, but a few at least."""
 
-SHRUNK = 4.0
+MAX_SHRINK = 4.0
 """How many pixels, across or down, one pixel may stand for without a word."""
 
 FEW_SIZES = 4
-UNLIKE = 1.5
+UNLIKE_RATIO = 1.5
 """Ratio of two sides that a few cameras or settings explain, and one does not."""
 
 DRAWING_BYTES = 0.1
 """A pixel of a compressed file; photographs have more, and drawings less."""
 
-LOOKED_INTO = 60
-LOOKED_INTO_PIXELS = 100_000_000
+DECODED_SAMPLE = 60
+DECODED_PIXELS = 100_000_000
 """Pictures and pixels at most that are decoded for a word on drawings."""
 
 
@@ -36,7 +36,7 @@ def notes(index: Index, canvas: Canvas) -> list[str]:
     headers = _headers(index)
     return [
         *index.remarks,
-        *left_aside(index.ignored),
+        *skipped_notes(index.ignored),
         *_shrinking(list(headers.values()), canvas),
         *_unlike_canvas(list(headers.values()), canvas),
         *_kinds(list(headers.values())),
@@ -49,7 +49,7 @@ def _headers(index: Index) -> dict[int, Header]:
     found = {}
     rows = np.random.default_rng(0).permutation(len(index))[:SAMPLE]
     few_enough = np.cumsum(index.sizes[rows]) <= SAMPLE_BYTES
-    few_enough[:LEAST] = True
+    few_enough[:MIN_SAMPLE] = True
     for row in np.sort(rows[few_enough]).tolist():
         try:
             found[row] = decode.read_header(index.read(row), index.ids[row])
@@ -63,7 +63,7 @@ def _shrinking(headers: Sequence[Header], canvas: Canvas) -> list[str]:
         return []
     height, width = np.median([(header.height, header.width) for header in headers], axis=0)
     across, down = width / canvas.width, height / canvas.height
-    if max(across, down) <= SHRUNK:
+    if max(across, down) <= MAX_SHRINK:
         return []
     return [
         f"Pictures of {width:,.0f} x {height:,.0f} pixels (width x height) are shrunk to {canvas.width} x "
@@ -85,7 +85,7 @@ def _unlike_canvas(headers: Sequence[Header], canvas: Canvas) -> list[str]:
     shapes = np.array([header.width / header.height for header in headers]) * canvas.height / canvas.width
     stretched = np.maximum(shapes, 1 / shapes)
     # Side effects of the smallest canvas are part of the word on shrinking.
-    if len(shapes) and np.median(stretched) > UNLIKE and min(canvas.width, canvas.height) > 8:
+    if len(shapes) and np.median(stretched) > UNLIKE_RATIO and min(canvas.width, canvas.height) > 8:
         found.append(
             f"Pictures of another shape than those of the training are stretched to {canvas.width} x {canvas.height}: "
             f"most by a factor of {np.median(stretched):.2g} or more."
@@ -119,15 +119,15 @@ def _sizes(headers: Sequence[Header]) -> Counter[str]:
     if not 2 <= len(sizes) <= FEW_SIZES:
         return Counter()
     sides = np.array(list(sizes), dtype=float)
-    if (sides.max(axis=0) / sides.min(axis=0)).max() < UNLIKE:
+    if (sides.max(axis=0) / sides.min(axis=0)).max() < UNLIKE_RATIO:
         return Counter()
     return Counter({f"{width} x {height} pixels": count for (width, height), count in sizes.items()})
 
 
 def _drawings(index: Index, headers: dict[int, Header]) -> list[str]:
     """A word on pictures of a few values, such as masks, beside photographs."""
-    rows = list(headers)[:: -(-len(headers) // LOOKED_INTO) or 1]
-    left, found = LOOKED_INTO_PIXELS, []
+    rows = list(headers)[:: -(-len(headers) // DECODED_SAMPLE) or 1]
+    left, found = DECODED_PIXELS, []
     for row in rows:
         header = headers[row]
         pixels = header.height * header.width
@@ -138,7 +138,7 @@ def _drawings(index: Index, headers: dict[int, Header]) -> list[str]:
         return []
     return [
         f"Of {len(rows)} pictures looked into, {len(found)} have a few values only, as masks do, and the others many "
-        f"({examples([index.ids[row] for row in found])}). If they are masks, give a folder or list without them."
+        f"({first_names([index.ids[row] for row in found])}). If they are masks, give a folder or list without them."
     ]
 
 

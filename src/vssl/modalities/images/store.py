@@ -22,17 +22,17 @@ import numpy as np
 import pyarrow as pa
 
 from vssl.errors import BrokenFileError, DataError
-from vssl.modalities.images.cache import entry
+from vssl.modalities.images.cache import cached_entry
 from vssl.modalities.images.decode import Canvas, decode
 from vssl.modalities.images.index import Index
 from vssl.modalities.unreadable import Unreadable, check_share
 
-DECODER = 2  # counts up when `decode` gives other pixels for the same bytes, so that old entries are not used
+DECODER_VERSION = 2  # counts up when `decode` gives other pixels for the same bytes, so that old entries are not used
 SECONDS_THAT_PAY = 4.0
 
 
 @dataclass(frozen=True, eq=False)
-class Chunk:
+class DecodedChunk:
     """Some decoded images: `rows` int64 [B] of the index, `pixels` uint8 [B, C, H, W], and the broken ones between."""
 
     rows: np.ndarray
@@ -54,7 +54,7 @@ class PixelData:
         return len(self.ids)
 
 
-def stream(index: Index, canvas: Canvas, batch: int = 1024, workers: int | None = None) -> Iterator[Chunk]:
+def stream(index: Index, canvas: Canvas, batch: int = 1024, workers: int | None = None) -> Iterator[DecodedChunk]:
     """Decode all images in the order of the index, `batch` files a chunk, in constant memory.
 
     Args:
@@ -96,12 +96,12 @@ def load(
     def build(folder: Path) -> None:
         _write(folder, index, canvas, stream(index, canvas, workers=workers), on_progress)
 
-    identity = f"{index.fingerprint} {index.source} {dataclasses.astuple(canvas)} {DECODER}"
+    identity = f"{index.fingerprint} {index.source} {dataclasses.astuple(canvas)} {DECODER_VERSION}"
     name = f"pixels-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
-    folder = entry(name, build)
+    folder = cached_entry(name, build)
     broken = _broken(folder)
     if _readable_now(index, {item.id for item in broken if item.transient}):
-        folder = entry(name, build, refresh=True)
+        folder = cached_entry(name, build, refresh=True)
         broken = _broken(folder)
     check_share(broken, len(index), max_broken)
     kept = index.select(np.load(folder / "rows.npy"))
@@ -111,7 +111,11 @@ def load(
 
 
 def _write(
-    folder: Path, index: Index, canvas: Canvas, chunks: Iterator[Chunk], on_progress: Callable[[int, int], None] | None
+    folder: Path,
+    index: Index,
+    canvas: Canvas,
+    chunks: Iterator[DecodedChunk],
+    on_progress: Callable[[int, int], None] | None,
 ) -> None:
     rows: list[np.ndarray] = []
     broken: list[Unreadable] = []
@@ -150,7 +154,7 @@ def _write_header(file: BinaryIO, images: int, canvas: Canvas) -> None:
     np.lib.format.write_array_header_1_0(file, {"shape": shape, "fortran_order": False, "descr": "|u1"})
 
 
-def _decode_rows(part: Index, rows: np.ndarray, canvas: Canvas) -> Chunk:
+def _decode_rows(part: Index, rows: np.ndarray, canvas: Canvas) -> DecodedChunk:
     pixels = np.empty((len(part), canvas.channels, canvas.height, canvas.width), dtype=np.uint8)
     kept: list[int] = []
     broken: list[Unreadable] = []
@@ -162,7 +166,7 @@ def _decode_rows(part: Index, rows: np.ndarray, canvas: Canvas) -> Chunk:
             kept.append(position)
         except BrokenFileError as error:
             broken.append(Unreadable(error.name, error.reason, transient=data is None))
-    return Chunk(rows[kept], pixels[: len(kept)], broken)
+    return DecodedChunk(rows[kept], pixels[: len(kept)], broken)
 
 
 def _processes(index: Index) -> int:
@@ -171,10 +175,10 @@ def _processes(index: Index) -> int:
     return (os.cpu_count() or 1) if seconds > SECONDS_THAT_PAY else 1
 
 
-def _in_parallel(index: Index, canvas: Canvas, rows: Iterator[np.ndarray], processes: int) -> Iterator[Chunk]:
+def _in_parallel(index: Index, canvas: Canvas, rows: Iterator[np.ndarray], processes: int) -> Iterator[DecodedChunk]:
     # Not forked: a fork copies the locks of torch's threads, and a worker then waits for them for ever.
     pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=exec, initargs=_bootstrap())
-    pending: deque[Future[Chunk]] = deque()
+    pending: deque[Future[DecodedChunk]] = deque()
     bare = replace(index, metadata=index.metadata.select([]), ignored={}, remarks=())
     try:
         for part in rows:

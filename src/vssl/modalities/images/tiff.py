@@ -16,7 +16,7 @@ from PIL import _imaging
 from vssl.errors import BrokenFileError
 
 SUFFIXES = (".tif", ".tiff")
-MARK = "#page="
+PAGE_MARK = "#page="
 """Between the name of a file and the number of its page, counted from 1, in the id of a sample."""
 
 SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT = 254, 255, 256, 257
@@ -53,7 +53,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class _Form:
+class _ByteLayout:
     """How the integers of a file lie: byte order, and formats of an offset and of a number of entries."""
 
     order: str
@@ -71,7 +71,7 @@ def pages(read: Read) -> list[Page]:
     A chain of directories that leads out of the file or back to itself ends there.
     """
     head = read(0, 16)
-    form = _form(head)
+    form = _byte_layout(head)
     if form is None or len(head) < 16:
         return []
     found: list[Page] = []
@@ -87,7 +87,7 @@ def pages(read: Read) -> list[Page]:
     return found
 
 
-def wanted(found: Sequence[Page]) -> list[Page]:
+def own_pages(found: Sequence[Page]) -> list[Page]:
     """The pages that are pictures of their own: no reduced copies, thumbnails or masks of others."""
     own = [page for page in found if not page.aside] or list(found)
     if not own:
@@ -96,27 +96,27 @@ def wanted(found: Sequence[Page]) -> list[Page]:
     return [page for page in own if page is largest or not _is_copy(page, largest)]
 
 
-def split(name: str) -> tuple[str, int]:
+def split_page_id(name: str) -> tuple[str, int]:
     """The name of the file of a sample, and the number of its page; 0 where the sample is the whole file."""
-    file, mark, number = name.rpartition(MARK)
+    file, mark, number = name.rpartition(PAGE_MARK)
     return (file, int(number)) if mark and number.isdecimal() and file.lower().endswith(SUFFIXES) else (name, 0)
 
 
 def page_id(file: str, page: Page) -> str:
     """The name of a page as a sample."""
-    return f"{file}{MARK}{page.number}"
+    return f"{file}{PAGE_MARK}{page.number}"
 
 
-def listed(values: Sequence[int]) -> list[Page]:
+def pages_from_values(values: Sequence[int]) -> list[Page]:
     """Pages whose fields were written one behind the other."""
     fields = len(dataclasses.fields(Page))
     starts = range(0, len(values), fields)
     return [Page(*values[start : start + fields]) for start in starts]
 
 
-def alone(data: bytes, offset: int, next_at: int) -> bytes:
+def extract_page(data: bytes, offset: int, next_at: int) -> bytes:
     """The file with one page only: its header points there, and no page follows."""
-    form = _form(data)
+    form = _byte_layout(data)
     assert form is not None
     place = 8 if form.entry == 20 else 4
     size = struct.calcsize(form.order + form.offset)
@@ -131,11 +131,11 @@ def alone(data: bytes, offset: int, next_at: int) -> bytes:
 
 def each_page(data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
     """The samples of a file, by their names: its pages if it has several, else itself."""
-    own = wanted(pages(lambda offset, size: data[offset : offset + size]))
+    own = own_pages(pages(lambda offset, size: data[offset : offset + size]))
     if len(own) < 2:
         yield name, data
     else:
-        yield from ((page_id(name, page), alone(data, page.offset, page.next_at)) for page in own)
+        yield from ((page_id(name, page), extract_page(data, page.offset, page.next_at)) for page in own)
 
 
 def only_page(data: bytes, name: str) -> bytes:
@@ -147,12 +147,12 @@ def only_page(data: bytes, name: str) -> bytes:
     found = pages(lambda offset, size: data[offset : offset + size])
     if len(found) < 2:
         return data
-    own = wanted(found)
+    own = own_pages(found)
     if len(own) > 1:
         raise BrokenFileError(
             name, f"it has {len(own)} pages where one picture is expected; save each as a file of its own"
         )
-    return alone(data, own[0].offset, own[0].next_at)
+    return extract_page(data, own[0].offset, own[0].next_at)
 
 
 @lru_cache(maxsize=100_000)
@@ -171,7 +171,7 @@ def pages_of_file(path: Path, _size: int, _mtime: int) -> tuple[Page, ...]:
 
 
 @cache
-def silence() -> None:
+def silence_libtiff() -> None:
     """Stop libtiff from writing to standard error: its lines name no file, and ours do.
 
     Where Pillow holds libtiff in itself, as on Windows, it cannot be reached, and the lines are only noise.
@@ -180,17 +180,17 @@ def silence() -> None:
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
-def _form(head: bytes) -> _Form | None:
+def _byte_layout(head: bytes) -> _ByteLayout | None:
     kinds = {
-        b"II*\0": _Form("<", "I", "H", 12),
-        b"MM\0*": _Form(">", "I", "H", 12),
-        b"II+\0": _Form("<", "Q", "Q", 20),
-        b"MM\0+": _Form(">", "Q", "Q", 20),
+        b"II*\0": _ByteLayout("<", "I", "H", 12),
+        b"MM\0*": _ByteLayout(">", "I", "H", 12),
+        b"II+\0": _ByteLayout("<", "Q", "Q", 20),
+        b"MM\0+": _ByteLayout(">", "Q", "Q", 20),
     }
     return kinds.get(head[:4])
 
 
-def _page(read: Read, form: _Form, offset: int, number: int) -> tuple[Page, int]:
+def _page(read: Read, form: _ByteLayout, offset: int, number: int) -> tuple[Page, int]:
     data = read(offset, GUESS_BYTES)
     start = struct.calcsize(form.order + form.count)
     entries = form.unpack(form.count, data)

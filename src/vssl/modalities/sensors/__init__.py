@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
 from vssl.modalities.data_summary import DataSummary
-from vssl.modalities.sensors.channel import Channel
+from vssl.modalities.sensors.channel_stats import ChannelStats
 
 if TYPE_CHECKING:
     from vssl.modalities.sensors.modality import SensorModality
@@ -24,24 +24,28 @@ class Config:
     """Sensor series.
 
     Attributes:
-        views: Preset of views: process (slow signals, whose level and size mean something) or vibration (fast ones,
-            whose phase means nothing).
-        window: Length of a sample, as rows (64) or as a time (10min); s, min, h and d are known.
-        stride: From the start of one window to the next, likewise; by default a quarter of the window.
-        block: Length of the stretches that belong together, likewise; by default 8 windows. They are the column
-            `block`: vssl calibrate --block block.
-        time_column: Column with the times; by default the first one that rises. Without one, rows are counted.
-        series_by: Column that tells the series of one file apart, such as machine; each has windows of its own.
-        labels: Columns about the samples, no channels: a window gets the largest value in it.
+        views: Preset of the augmented views: process (slow signals, whose level and amplitude carry meaning) or
+            vibration (fast signals, whose phase carries none).
+        window: Length of a sample, in rows (64) or as a time (10min); the units are ms, s, min, h and d.
+        stride: Distance from the start of one window to the next, in rows or as a time. By default a quarter of the
+            window.
+        block: Length of the stretches that count as one unit of evidence, in rows or as a time; they become the column
+            `block`, for vssl calibrate --block block. By default 8 windows.
+        time_column: Name of the column with the times. By default the first column whose times rise; without one, rows
+            are counted.
+        series_by: Column whose values tell the series of one file apart, such as machine. Each series gets windows of
+            its own.
+        labels: Columns with labels, which are no channels. The label of a window is the largest value in it.
         channels: Columns that are channels although they look like row numbers, labels or times.
-        long: For files with one value a row, the columns with the channel's name and the value: sensor:value.
-        resample: Mean over bins of this length, such as 10s; by default rows are taken as they are.
-        delimiter: Between the values of a text file: ; or tab, for example; by default each file tells.
-        decimal: Decimal sign of numbers, . or a comma; by default each file tells.
-        encoding: Encoding of text files, such as cp932; by default each file tells.
-        date_format: Form of the times as in strptime, such as %d.%m.%Y %H:%M, or the unit of numbers: s, ms, us, ns,
-            excel or datenum (MATLAB); by default each file tells.
-        max_broken: Share of files that may be broken, 0..1; more, and the data are refused.
+        long_format: For files with one value per row: the columns with the channel's name and with the value, such as
+            sensor:value.
+        resample: Length of the bins that rows are averaged in, such as 10s. By default rows are used as they are.
+        delimiter: Character between the values of a text file, such as ; or tab. By default it is detected per file.
+        decimal: Decimal sign of numbers, . or a comma. By default it is detected per file.
+        encoding: Encoding of text files, such as cp932. By default it is detected per file.
+        date_format: Format of the times in the directives of strptime, such as %d.%m.%Y %H:%M, or the unit of times
+            that are numbers: s, ms, us, ns, excel or datenum (MATLAB). By default it is detected per file.
+        max_broken: Largest allowed share of unreadable files, 0 to 1. With more, the data are refused.
     """
 
     views: Literal["process", "vibration"] = "process"
@@ -52,7 +56,7 @@ class Config:
     series_by: str = ""
     labels: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
-    long: str = ""
+    long_format: str = ""
     resample: str = ""
     delimiter: str = ""
     decimal: str = ""
@@ -61,41 +65,41 @@ class Config:
     max_broken: float = 0.01
 
     def __post_init__(self) -> None:
-        if self.long and self.long.count(":") != 1:
-            raise ConfigError(f"--long {self.long!r}: name two columns, such as sensor:value.")
+        if self.long_format and self.long_format.count(":") != 1:
+            raise ConfigError(f"--long-format {self.long_format!r}: name two columns, such as sensor:value.")
         from vssl.modalities.sensors import dialect
 
-        dialect.check(self)
+        dialect.check_settings(self)
         if not 0 <= self.max_broken <= 1:
             raise ConfigError(f"sensors.max_broken is {self.max_broken}; it is a share, 0 to 1.")
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What was measured on the training series, and holds for every series the run sees from then on.
+    """What was measured on the training series; it holds for every series that the run sees later.
 
     Attributes:
-        channels: Names of the columns that are channels, in their order.
-        left_out: Columns that are none, each with the reason.
-        time: The column with the times; None where rows are counted.
-        long: Columns with the channel's name and the value, in files with one value a row; else None.
-        resample_s: Length of the bins that rows are averaged in, in seconds; None where they are taken as they are.
-        step_s: From one row to the next, in seconds; None without times.
+        channels: Names of the channels, in the order of the columns.
+        left_out: Columns that are no channels, each with the reason.
+        time: Name of the column with the times; None where rows are counted.
+        long_format: The columns with the channel's name and the value, in files with one value per row; else None.
+        resample_s: Length of the bins that rows are averaged in, in seconds; None without resampling.
+        step_s: Usual time from one row to the next, in seconds; None without times.
         window, stride, block: In rows.
-        usual_decimal, usual_order: Decimal sign and order of day, month and year (dmy) in the training files, for files
-            that do not tell; empty where the training files do not either.
-        centre, scale: Of each channel: the median and a robust standard deviation; of a counter those of its steps.
-        sentinels: Of each channel the values that say that there is none, such as -9999.
-        units: Of each channel what stands behind its numbers, such as %; empty where nothing does.
-        counters: Names of the channels that only rise: their steps from row to row count.
-        about: What the training values of each channel look like.
-        thinned: Whether `about` was counted in a part of the rows.
+        centre, scale: Median and robust standard deviation of each channel; of a counter, those of its increments.
+        usual_decimal, usual_order: Decimal sign, and order of day, month and year (dmy), of the training files: they
+            decide where a file alone is ambiguous. Empty where the training files do not show them.
+        sentinels: Values of each channel that stand for a missing measurement, such as -9999.
+        units: Unit that follows the numbers of each channel in the files, such as %; empty without one.
+        counters: Names of the channels that only rise; the model sees their increments per row.
+        channel_stats: Statistics of the training values of each channel, for reports.
+        subsampled: Whether `channel_stats` were computed on a part of the rows.
     """
 
     channels: tuple[str, ...]
     left_out: tuple[str, ...]
     time: str | None
-    long: tuple[str, str] | None
+    long_format: tuple[str, str] | None
     resample_s: float | None
     step_s: float | None
     window: int
@@ -108,17 +112,17 @@ class Spec:
     sentinels: tuple[tuple[float, ...], ...] = ()
     units: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
-    about: tuple[Channel, ...] = ()
-    thinned: bool = False
+    channel_stats: tuple[ChannelStats, ...] = ()
+    subsampled: bool = False
 
 
-# Imported late: both need the two classes above.
+# Imported late, as both need the two classes above.
 def measure(source: str | Path, config: Config) -> Spec:
     """Measure the series of `source`.
 
     Raises:
-        ConfigError: A length is no number or time, or less than a row.
-        DataError: There are no files of series, no rows that can be used or no numeric column, or a label is misspelt.
+        ConfigError: A length is neither a number nor a time, or less than one row.
+        DataError: There are no series files, no usable rows or no numeric column, or a label is misspelt.
     """
     from vssl.modalities.sensors import measuring
 
@@ -126,18 +130,18 @@ def measure(source: str | Path, config: Config) -> Spec:
 
 
 def describe(spec: Spec) -> DataSummary:
-    """The channels with their range, middle and scale, what is missing and far away, and how rows became windows."""
-    values = zip(spec.channels, spec.centre, spec.scale, spec.about, strict=True)
+    """The channels with their range, median, scale, missing values and outliers; and how rows became windows."""
+    values = zip(spec.channels, spec.centre, spec.scale, spec.channel_stats, strict=True)
     rows = [
         (
             f"{name} (steps of a counter)" if name in spec.counters else name,
-            f"{about.low:.6g} to {about.high:.6g}",
+            f"{stats.low:.6g} to {stats.high:.6g}",
             f"{centre:.6g}",
             f"{scale:.4g}",
-            f"{about.missing:.1%}" if about.missing else "0",
-            f"{about.far:,}",
+            f"{stats.missing:.1%}" if stats.missing else "0",
+            f"{stats.outliers:,}",
         )
-        for name, centre, scale, about in values
+        for name, centre, scale, stats in values
     ]
     step = f", one every {spec.step_s:g} s" if spec.step_s is not None else ""
     left_out = f" Left out: {'; '.join(spec.left_out)}." if spec.left_out else ""

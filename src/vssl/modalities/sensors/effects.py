@@ -39,7 +39,8 @@ def frequency_noise(values: Values, strength: float, generator: torch.Generator)
     """Each frequency of each channel times 1 + strength N(0, 1), its phase kept."""
     spectrum = torch.fft.rfft(values.float())
     factor = 1 + strength * _normal(spectrum.shape, values, generator)
-    return torch.fft.irfft(spectrum * factor, n=values.shape[2])
+    changed: Values = torch.fft.irfft(spectrum * factor, n=values.shape[2])
+    return changed
 
 
 def drop_channels(known: Values, share: float, generator: torch.Generator) -> Values:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from vssl.errors import BrokenFileError
-from vssl.modalities.sensors.words import kind
+from vssl.modalities.sensors.cell_types import cell_type
 
-ALIKE = 5
+SIMILAR_LINES = 5
 """So many lines that look like rows begin the table."""
-UNITS = re.compile(
+UNIT = re.compile(
     r"[\[(<{].*[\])>}]|%|°.{0,2}|deg.?.?|[µumkKMGc]?(?:s|m|g|A|V|W|Wh|Hz|Pa|bar|N|Nm|l|J|F|Ω|Ohm|T|K|VA|var)|C|F|min|h|d|rpm|"
     r"(?:1|U|l|m|mm|km|m3|m³|kg|g|Nm3|imp)/(?:s|min|h|m3|m³|l|kg)|m/s[2²]|mm/s|g/cm3|m[2²3³]|ppm|ppb|pH|-|TS|RN|Smp|Avg|"
     r"Min|Max|Tot|dB.?|[yYmMdDhHsSaAtTjJ:./, -]{4,}|Text|Real|Bool|Float|Double|Int|Date|Time|String|℃"
@@ -31,7 +31,7 @@ class Heading:
 
     Attributes:
         names: Of the columns; column_1 and so on where the file gives none.
-        kinds: What is in each column, as `words.kind` says: n, s or t; - where it is empty.
+        kinds: What is in each column, as `cell_types.cell_type` says: n, s or t; - where it is empty.
         lines: Before the first row.
         preamble: Of them, those before the names.
         units: Of them, those between the names and the rows.
@@ -56,10 +56,10 @@ class Heading:
         """Whether a line has another number of values, a word such as mean before them, or a text instead of a time."""
         if len(row) != len(self.kinds) or SUMMARY.fullmatch(next(filter(None, map(str.strip, row)), "")):
             return True
-        return any(wanted == "s" and kind(cell) not in "s-" for cell, wanted in zip(row, self.kinds, strict=True))
+        return any(wanted == "s" and cell_type(cell) not in "s-" for cell, wanted in zip(row, self.kinds, strict=True))
 
 
-def heading(table: Sequence[Sequence[str]], delimiter: str, name: str) -> Heading:
+def parse_heading(table: Sequence[Sequence[str]], delimiter: str, name: str) -> Heading:
     """Where the rows begin in the first lines of a file, and what stands before them.
 
     Raises:
@@ -71,19 +71,19 @@ def heading(table: Sequence[Sequence[str]], delimiter: str, name: str) -> Headin
     if begin is None:
         # Of text alone, or no rows at all: the first line with as many values has the names.
         begin = next(at for at, row in enumerate(table) if len(row) == len(kinds)) + 1
-        names = _bare(table[begin - 1], len(kinds))
+        names = _clean_names(table[begin - 1], len(kinds))
         return Heading(tuple(names), kinds, begin, begin - 1, 0, True)
     above = [at for at in range(begin) if table[at]]
     if not above:
-        return _without(table, kinds)
-    at, units = _named_in(table, above, kinds)
-    names = _bare(table[at], len(kinds))
+        return _unnamed_columns(table, kinds)
+    at, units = _find_names(table, above, kinds)
+    names = _clean_names(table[at], len(kinds))
     if len(names) == len(kinds) + 1 and names[-1] == "Comment":
         # LabVIEW writes comments in the first row of each part alone.
         names.pop()
     _check_no_row(names, kinds, at, name)
     if len(names) != len(kinds):
-        names = _fitted(names, table, at, begin, kinds, delimiter, name)
+        names = _pad_names(names, table, at, begin, kinds, delimiter, name)
     return Heading(tuple(names), kinds, begin, at, units, True)
 
 
@@ -106,7 +106,7 @@ def _kinds(table: Sequence[Sequence[str]]) -> tuple[str, ...]:
     # The names are among them in a short file.
     found = []
     for cells in zip(*rows, strict=True):
-        counts = Counter(kind(cell) for cell in cells)
+        counts = Counter(cell_type(cell) for cell in cells)
         del counts["-"]
         most = max(counts, key=lambda one: (counts[one], one), default="-")
         found.append(most if most == "-" or counts[most] >= 0.5 * counts.total() else "t")
@@ -117,7 +117,7 @@ def _is_row(row: Sequence[str], kinds: Sequence[str]) -> bool:
     """Whether a line has as many values as a row, times where they belong, and mostly numbers."""
     if len(row) != len(kinds):
         return False
-    pairs = [(kind(cell), wanted) for cell, wanted in zip(row, kinds, strict=True) if wanted in "ns"]
+    pairs = [(cell_type(cell), wanted) for cell, wanted in zip(row, kinds, strict=True) if wanted in "ns"]
     if any(wanted == "s" and found not in "s-" for found, wanted in pairs):
         return False
     good, known = sum(found == wanted for found, wanted in pairs), [found for found, _ in pairs if found != "-"]
@@ -135,19 +135,19 @@ def _first_row(table: Sequence[Sequence[str]], kinds: Sequence[str]) -> int | No
 
     filled = [at for at, row in enumerate(table) if row]
     for number, at in enumerate(filled):
-        following = filled[number : number + ALIKE]
+        following = filled[number : number + SIMILAR_LINES]
         # One bad line among the first is an error of its own, not the end of what stands before the table.
         if is_good(at) and sum(map(is_good, following)) >= 0.6 * len(following):
             return at
     return None
 
 
-def _named_in(table: Sequence[Sequence[str]], above: list[int], kinds: Sequence[str]) -> tuple[int, int]:
+def _find_names(table: Sequence[Sequence[str]], above: list[int], kinds: Sequence[str]) -> tuple[int, int]:
     """The line with the names: the last one above the rows that holds no units; and the lines of units below it."""
     at, units = above[-1], 0
     while units < 3 and len(above) > units + 1:
         line, before = table[above[-1 - units]], table[above[-2 - units]]
-        if not _are_units(line) or len(_bare(before, len(kinds))) != len(kinds):
+        if not _are_units(line) or len(_clean_names(before, len(kinds))) != len(kinds):
             break
         units += 1
         at = above[-1 - units]
@@ -156,7 +156,7 @@ def _named_in(table: Sequence[Sequence[str]], above: list[int], kinds: Sequence[
 
 def _are_units(row: Sequence[str]) -> bool:
     filled = [cell.strip() for cell in row if cell.strip()]
-    return sum(bool(UNITS.fullmatch(cell)) for cell in filled) >= 0.5 * len(filled)
+    return sum(bool(UNIT.fullmatch(cell)) for cell in filled) >= 0.5 * len(filled)
 
 
 def _check_no_row(names: Sequence[str], kinds: Sequence[str], at: int, name: str) -> None:
@@ -165,14 +165,14 @@ def _check_no_row(names: Sequence[str], kinds: Sequence[str], at: int, name: str
     Raises:
         BrokenFileError: It is.
     """
-    decimals = sum(kind(cell) == "n" and ("." in cell or "," in cell) for cell in names)
-    if names and kind(names[0]) in "ns" and 2 * decimals >= len(kinds):
+    decimals = sum(cell_type(cell) == "n" and ("." in cell or "," in cell) for cell in names)
+    if names and cell_type(names[0]) in "ns" and 2 * decimals >= len(kinds):
         raise BrokenFileError(
             name, f"line {at + 1} stands where the names of columns do, and holds numbers: correct or remove it"
         )
 
 
-def _without(table: Sequence[Sequence[str]], kinds: Sequence[str]) -> Heading:
+def _unnamed_columns(table: Sequence[Sequence[str]], kinds: Sequence[str]) -> Heading:
     """Rows from the first line on: the columns have numbers, or the first line has, from 0 or 1 on."""
     first = list(table[0])
     whole = len(first) > 1 and first in ([str(n) for n in range(len(first))], [str(n + 1) for n in range(len(first))])
@@ -181,7 +181,7 @@ def _without(table: Sequence[Sequence[str]], kinds: Sequence[str]) -> Heading:
     return Heading(tuple(f"column_{number + 1}" for number in range(len(kinds))), tuple(kinds), 0, 0, 0, False)
 
 
-def _bare(row: Sequence[str], width: int) -> list[str]:
+def _clean_names(row: Sequence[str], width: int) -> list[str]:
     """The names of a line: without the mark of a comment, and without empty ones behind the last column."""
     names = [" ".join(cell.replace("\0", "").split()) for cell in row]
     if names and names[0].startswith("#") and len(names[0]) > 1:
@@ -193,7 +193,7 @@ def _bare(row: Sequence[str], width: int) -> list[str]:
     return names
 
 
-def _fitted(
+def _pad_names(
     names: list[str],
     table: Sequence[Sequence[str]],
     at: int,
@@ -208,7 +208,7 @@ def _fitted(
     more = len(kinds) - len(names)
     if more > 0 and all(one == "-" for one in kinds[-more:]):
         return names + [""] * more
-    numbers = [row[0].strip() for row in table[begin : begin + ALIKE] if row]
+    numbers = [row[0].strip() for row in table[begin : begin + SIMILAR_LINES] if row]
     if more == 1 and delimiter in " \t" and numbers == [str(number + 1) for number in range(len(numbers))]:
         return ["", *names]
     advice = " (a decimal comma without quotes?)" if delimiter == "," and more > 0 else ""

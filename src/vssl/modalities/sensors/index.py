@@ -16,26 +16,26 @@ from jaxtyping import Bool, Int64
 
 from vssl.errors import BrokenFileError, DataError
 from vssl.modalities.sensors import tables
-from vssl.modalities.sensors.choice import several
-from vssl.modalities.sensors.cutting import Cut, Cuts, Cutter
-from vssl.modalities.sensors.order import in_order
+from vssl.modalities.sensors.column_roles import mixed_series_problem
 from vssl.modalities.sensors.profiles import profile
-from vssl.modalities.sensors.rows import NONE, Layout, Rows, read, series_in
-from vssl.modalities.sensors.times import text
+from vssl.modalities.sensors.row_order import read_in_order
+from vssl.modalities.sensors.rows import MISSING_INT, Layout, Rows, list_series, read_rows
+from vssl.modalities.sensors.times import iso_text
+from vssl.modalities.sensors.windowing import Windower, WindowIndex, WindowSpec
 
-Picked = slice | Int64[np.ndarray, " k"] | Sequence[int]
-EVERY = slice(None)
-KINDS = {"u": "true and false", "i": "numbers", "f": "numbers", "U": "texts"}
+RowSelection = slice | Int64[np.ndarray, " k"] | Sequence[int]
+ALL = slice(None)
+LABEL_KINDS = {"u": "true and false", "i": "numbers", "f": "numbers", "U": "texts"}
 
 
 @dataclass(frozen=True, eq=False)
-class File:
+class SeriesFile:
     """The windows of one file.
 
     Attributes:
         path: Where it lies.
         name: Within the source.
-        cuts: Where they begin and end, and their labels.
+        windows: Where they begin and end, and their labels.
         block: Rows of a block.
         layout: How its rows are read.
         broken: Why it cannot be used; None if it can.
@@ -47,7 +47,7 @@ class File:
 
     path: Path
     name: str
-    cuts: Cuts
+    windows: WindowIndex
     block: int
     layout: Layout
     broken: str | None = None
@@ -59,16 +59,16 @@ class File:
     @property
     def starts(self) -> Int64[np.ndarray, " k"]:
         """Row of the first row of each window."""
-        return self.cuts.starts
+        return self.windows.starts
 
     @property
     def samples(self) -> int:
         """How many windows, or one for a file that cannot be used."""
         return len(self.starts) if self.broken is None else 1
 
-    def ids(self, rows: Picked = EVERY) -> list[str]:
+    def ids(self, rows: RowSelection = ALL) -> list[str]:
         """Names of some windows: that of the file, and where they begin."""
-        return [f"{self.name}@{begin}" for begin in self._shown(self.cuts.begins[rows])]
+        return [f"{self.name}@{begin}" for begin in self._shown(self.windows.begins[rows])]
 
     def row_of(self, identity: str) -> int | None:
         """Number of the window with this name, or None."""
@@ -76,28 +76,28 @@ class File:
         if name != self.name:
             return None
         try:
-            place = int(np.datetime64(begin, "ns").astype(np.int64)) if self.cuts.timed else int(begin)
+            begin_at = int(np.datetime64(begin, "ns").astype(np.int64)) if self.windows.timed else int(begin)
         except ValueError:
             return None
-        at = int(np.searchsorted(self.cuts.begins, place))
-        return at if at < len(self.starts) and self.cuts.begins[at] == place else None
+        at = int(np.searchsorted(self.windows.begins, begin_at))
+        return at if at < len(self.starts) and self.windows.begins[at] == begin_at else None
 
-    def metadata(self, rows: Picked = EVERY) -> pa.Table:
+    def metadata(self, rows: RowSelection = ALL) -> pa.Table:
         """One row for each of some windows: series, start, end, block, the series' value, and the labels."""
-        begins = self.cuts.begins[rows]
+        begins = self.windows.begins[rows]
         columns = {
             "series": pa.array([self.name] * len(begins), pa.string()),
             "start": pa.array(self._shown(begins)),
-            "end": pa.array(self._shown(self.cuts.ends[rows])),
+            "end": pa.array(self._shown(self.windows.ends[rows])),
             "block": pa.array([f"{self.name}#{start // self.block}" for start in self.starts[rows]], pa.string()),
         }
         by, group = self.layout.series_by, self.layout.group
         if by is not None and group is not None and by not in columns:
             columns[by] = pa.array([group] * len(begins), pa.string())
-        return pa.table(columns | {column: _arrow(values[rows]) for column, values in self.cuts.labels.items()})
+        return pa.table(columns | {column: _arrow(values[rows]) for column, values in self.windows.labels.items()})
 
-    def _shown(self, places: Int64[np.ndarray, " k"]) -> list[str] | list[int]:
-        return [text(time) for time in places] if self.cuts.timed else places.tolist()
+    def _shown(self, positions: Int64[np.ndarray, " k"]) -> list[str] | list[int]:
+        return [iso_text(time) for time in positions] if self.windows.timed else positions.tolist()
 
 
 def _arrow(labels: np.ndarray) -> pa.Array:
@@ -108,42 +108,42 @@ def _arrow(labels: np.ndarray) -> pa.Array:
 
 def _missing(labels: np.ndarray) -> Bool[np.ndarray, " k"]:
     """Which labels are missing, as `Rows` says; a text may be "" on purpose."""
-    none = {"u": 0, "i": NONE}.get(labels.dtype.kind)
-    return labels != labels if none is None else labels == none
+    none = {"u": 0, "i": MISSING_INT}.get(labels.dtype.kind)
+    return np.asarray(labels != labels if none is None else labels == none)
 
 
 @dataclass(frozen=True, eq=False)
 class Index:
     """The windows of a source."""
 
-    files: list[File]
+    files: list[SeriesFile]
     fingerprint: str
 
     def __len__(self) -> int:
         return sum(file.samples for file in self.files)
 
 
-def index(source: str | Path, layout: Layout, cut: Cut) -> Index:
+def build_index(source: str | Path, layout: Layout, spec: WindowSpec) -> Index:
     """Look through all files of a source.
 
     Raises:
         DataError: There are no files, or a column of labels is not of one kind in all of them.
     """
     paths = tables.files_of(source)
-    series = [one for path in paths for one in series_in(path, tables.name_in(source, path), layout)]
-    files = [_file(tables.state(path), name, own, cut) for path, name, own in series]
+    series = [one for path in paths for one in list_series(path, tables.name_in(source, path), layout)]
+    files = [_file(tables.file_state(path), name, own, spec) for path, name, own in series]
     _check_labels(files)
-    identity = repr(([(file.name, *tables.state(file.path)[1:]) for file in files], layout, cut))
+    identity = repr(([(file.name, *tables.file_state(file.path)[1:]) for file in files], layout, spec))
     return Index(files, hashlib.sha256(identity.encode()).hexdigest())
 
 
-def _check_labels(files: list[File]) -> None:
+def _check_labels(files: list[SeriesFile]) -> None:
     first: dict[str, tuple[str, str]] = {}
     for file in files:
-        for column, values in file.cuts.labels.items():
+        for column, values in file.windows.labels.items():
             if _missing(values).all():
                 continue
-            kind = KINDS[values.dtype.kind]
+            kind = LABEL_KINDS[values.dtype.kind]
             known, name = first.setdefault(column, (kind, file.name))
             if kind != known:
                 raise DataError(
@@ -153,26 +153,28 @@ def _check_labels(files: list[File]) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _file(state: tuple[str, int, int], name: str, layout: Layout, cut: Cut) -> File:
+def _file(state: tuple[str, int, int], name: str, layout: Layout, spec: WindowSpec) -> SeriesFile:
     path = Path(state[0])
     try:
         _check_one_series(path, name, layout)
-        (cutter, found), layout = in_order(lambda own: _cut(path, name, own, cut), layout)
+        (windower, found), layout = read_in_order(lambda own: _window_file(path, name, own, spec), layout)
     except BrokenFileError as error:
-        return File(path, name, Cutter(name, cut).cuts(), cut.block, layout, error.reason)
+        return SeriesFile(path, name, Windower(name, spec).index(), spec.block, layout, error.reason)
     known = tuple(found.known.tolist())
-    return File(path, name, cutter.cuts(), cut.block, layout, None, found.words, found.order, found.rows, known)
+    return SeriesFile(
+        path, name, windower.index(), spec.block, layout, None, found.words, found.order, found.rows, known
+    )
 
 
 def _check_one_series(path: Path, name: str, layout: Layout) -> None:
-    if layout.series_by is None and layout.long is None:
-        problem = several(profile(path, name, layout.reading), (*layout.labels, *layout.channels))
+    if layout.series_by is None and layout.long_format is None:
+        problem = mixed_series_problem(profile(path, name, layout.options), (*layout.labels, *layout.channels))
         if problem:
             raise BrokenFileError(name, problem)
 
 
-class _Found:
-    """What is counted in the rows of a file while they are cut."""
+class _Totals:
+    """What is counted in the rows of a file while they are windowed."""
 
     def __init__(self, channels: int) -> None:
         self.words, self.order, self.rows = Counter[str](), "", 0
@@ -185,29 +187,29 @@ class _Found:
         self.known += np.isfinite(rows.values).sum(0)
 
 
-def _cut(path: Path, name: str, layout: Layout, cut: Cut) -> tuple[Cutter, _Found]:
-    cutter, found = Cutter(name, cut), _Found(len(layout.channels))
-    with closing(read(path, name, layout)) as pieces:
+def _window_file(path: Path, name: str, layout: Layout, spec: WindowSpec) -> tuple[Windower, _Totals]:
+    windower, found = Windower(name, spec), _Totals(len(layout.channels))
+    with closing(read_rows(path, name, layout)) as pieces:
         for rows in pieces:
-            cutter.add(rows)
+            windower.add(rows)
             found.add(rows)
-    cutter.check()
-    return cutter, found
+    windower.check()
+    return windower, found
 
 
-def rows_of(file: File) -> Generator[Rows, None, None]:
-    """The rows of a file that can be used; see `rows.read`."""
-    return read(file.path, file.name, file.layout)
+def read_file(file: SeriesFile) -> Generator[Rows, None, None]:
+    """The rows of a file that can be used; see `rows.read_rows`."""
+    return read_rows(file.path, file.name, file.layout)
 
 
-def windows(file: File, window: int, rows: Int64[np.ndarray, " k"]) -> Iterator[np.ndarray]:
+def read_windows(file: SeriesFile, window: int, rows: Int64[np.ndarray, " k"]) -> Iterator[np.ndarray]:
     """The windows [C, T] of a file with these numbers, which rise, in float64; it is read once, in constant memory."""
     starts = file.starts[rows]
     if not len(starts):
         return
     kept = np.empty((0, len(file.layout.channels)))
     offset, at = 0, 0
-    with closing(rows_of(file)) as pieces:
+    with closing(read_file(file)) as pieces:
         for piece in pieces:
             kept = np.concatenate([kept, piece.values])
             while at < len(starts) and starts[at] + window <= offset + len(kept):

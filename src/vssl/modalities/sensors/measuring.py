@@ -11,14 +11,20 @@ import pyarrow as pa
 
 from vssl.errors import BrokenFileError, DataError, EmptyDataError
 from vssl.modalities.sensors import Config, Spec, tables
-from vssl.modalities.sensors.channels import measured
-from vssl.modalities.sensors.choice import check_one_series, choose, time_column, usual_decimal, usual_order
+from vssl.modalities.sensors.channels import measure_channels
 from vssl.modalities.sensors.column import Column
-from vssl.modalities.sensors.dialect import Reading, reading_of
+from vssl.modalities.sensors.column_roles import (
+    check_one_series,
+    choose_channels,
+    choose_time_column,
+    common_date_order,
+    common_decimal,
+)
+from vssl.modalities.sensors.dialect import ReadOptions
 from vssl.modalities.sensors.profiles import Profile, profile
 from vssl.modalities.sensors.rows import Layout
-from vssl.modalities.sensors.times import duration_s, rows
-from vssl.modalities.sensors.values import pieces
+from vssl.modalities.sensors.times import duration_s, length_in_rows
+from vssl.modalities.sensors.values import read_pieces
 
 Described = tuple[Path, str, Profile]
 """A file, its name within the source, and what it is."""
@@ -28,20 +34,20 @@ def measure(source: str | Path, config: Config) -> Spec:
     """Look at the columns and at rows of all files that can be read; see `sensors.measure`."""
     named = [(file, tables.name_in(source, file)) for file in tables.files_of(source)]
     layout, left_out = _layout(named, config)
-    found = measured(named, layout)
+    found = measure_channels(named, layout)
     left_out += tuple(f"{channel}: no value at all" for channel in layout.channels if channel not in found.names)
     if not found.names:
         name = named[0][1]
         raise DataError(f"{name} has no numeric column with values. Left out: {'; '.join(left_out) or 'none'}.")
     step_s = found.step_s
-    window = rows(config.window, "window", step_s)
-    stride = rows(config.stride, "stride", step_s) if config.stride else max(1, window // 4)
-    block = rows(config.block, "block", step_s) if config.block else 8 * window
+    window = length_in_rows(config.window, "window", step_s)
+    stride = length_in_rows(config.stride, "stride", step_s) if config.stride else max(1, window // 4)
+    block = length_in_rows(config.block, "block", step_s) if config.block else 8 * window
     return Spec(
         found.names,
         left_out,
         layout.time,
-        layout.long,
+        layout.long_format,
         layout.resample_s,
         step_s,
         window,
@@ -49,27 +55,29 @@ def measure(source: str | Path, config: Config) -> Spec:
         block,
         found.centre,
         found.scale,
-        usual_decimal=layout.reading.usual_decimal,
-        usual_order=layout.reading.usual_order,
+        usual_decimal=layout.options.usual_decimal,
+        usual_order=layout.options.usual_order,
         sentinels=found.sentinels,
         units=tuple(layout.units[layout.channels.index(one)] for one in found.names) if layout.units else (),
         counters=found.counters,
-        about=found.about,
-        thinned=found.thinned,
+        channel_stats=found.stats,
+        subsampled=found.subsampled,
     )
 
 
 def _layout(named: list[tuple[Path, str]], config: Config) -> tuple[Layout, tuple[str, ...]]:
     """How the files are read, and the columns that are left out, each with the reason."""
-    known = _profiles(named, reading_of(config))
-    reading = reading_of(config, usual_decimal(known), usual_order(known))
+    known = _profiles(named, ReadOptions.of(config))
+    options = ReadOptions.of(config, common_decimal(known), common_date_order(known))
     if any(one.problem for _, _, file in known for one in file.columns):
         # What one file leaves open another one may tell.
-        known = _profiles(named, reading)
+        known = _profiles(named, options)
     columns = _columns(known)
-    time, other_times = time_column(known, columns, config)
+    time, other_times = choose_time_column(known, columns, config)
     long = _long(config)
-    channels, others = choose(known, columns, config, time) if long is None else (_names(named, long[0], reading), ())
+    channels, others = (
+        choose_channels(known, columns, config, time) if long is None else (_channel_names(named, long[0], options), ())
+    )
     left_out = (*others, *other_times, *_labels_not_there(columns, config, known[0][1]))
     if long is None:
         check_one_series(known, config)
@@ -78,22 +86,22 @@ def _layout(named: list[tuple[Path, str]], config: Config) -> tuple[Layout, tupl
     resample_s = duration_s(config.resample, "resample") if config.resample else None
     units = tuple(columns[one].unit for one in channels) if long is None else ()
     by = config.series_by or None
-    return Layout(channels, time, config.labels, long, resample_s, by, reading, units=units), left_out
+    return Layout(channels, time, config.labels, long, resample_s, by, options, units=units), left_out
 
 
 def _long(config: Config) -> tuple[str, str] | None:
-    if not config.long:
+    if not config.long_format:
         return None
-    sensor, value = config.long.split(":")
+    sensor, value = config.long_format.split(":")
     return sensor, value
 
 
-def _profiles(named: list[tuple[Path, str]], reading: Reading) -> list[Described]:
+def _profiles(named: list[tuple[Path, str]], options: ReadOptions) -> list[Described]:
     """The files that can be read and have rows: a header alone says nothing about the kinds of its columns."""
     found, broken = [], None
     for file, name in named:
         try:
-            if (known := profile(file, name, reading)).has_rows:
+            if (known := profile(file, name, options)).has_rows:
                 found.append((file, name, known))
         except BrokenFileError as error:
             broken = broken or error
@@ -142,11 +150,11 @@ def _nearly_the_same(one: str, other: str) -> bool:
     return alike == longest or (alike == longest - 1 and alike >= 4)
 
 
-def _names(named: list[tuple[Path, str]], sensor: str, reading: Reading) -> tuple[str, ...]:
+def _channel_names(named: list[tuple[Path, str]], sensor: str, options: ReadOptions) -> tuple[str, ...]:
     """The channels of files with one value a row."""
     found: set[str] = set()
     for file, name in named:
         with suppress(BrokenFileError):
-            for piece in pieces(file, name, {sensor: pa.string()}, None, reading):
+            for piece in read_pieces(file, name, {sensor: pa.string()}, None, options):
                 found |= set(piece.table[sensor].unique().to_pylist())
     return tuple(sorted(found - {None, ""}))

@@ -22,15 +22,15 @@ from vssl.files import atomic
 from vssl.modalities import sequences
 from vssl.modalities.base import Ablation, Chunk, Contents, Dataset, LabelledSample, Modality, OnProgress
 from vssl.modalities.copies import Memory
-from vssl.modalities.sensors import Config, Spec, blind, channel_notes, copies, corruptions, notes
-from vssl.modalities.sensors.cutting import Cut
-from vssl.modalities.sensors.dialect import reading_of
-from vssl.modalities.sensors.index import File, Index, index, rows_of, windows
-from vssl.modalities.sensors.plots import plot, sheet
+from vssl.modalities.sensors import Config, Spec, channel_notes, corruptions, notes, row_hashes
+from vssl.modalities.sensors.dialect import ReadOptions
+from vssl.modalities.sensors.index import Index, SeriesFile, build_index, read_file, read_windows
+from vssl.modalities.sensors.plots import plot, view_sheet
 from vssl.modalities.sensors.presets import PRESETS
-from vssl.modalities.sensors.rows import Layout, joined
-from vssl.modalities.sensors.units import Scaling
+from vssl.modalities.sensors.rows import Layout, concat_rows
+from vssl.modalities.sensors.standardise import Standardiser
 from vssl.modalities.sensors.views import make_view
+from vssl.modalities.sensors.windowing import WindowSpec
 from vssl.modalities.sensors.wire import WindowWire
 from vssl.modalities.unreadable import Unreadable, check_share
 from vssl.types import Series
@@ -47,7 +47,7 @@ MOST_CHANNELS = 16
 """With more channels than this, each is left out as a whole only."""
 
 
-Item = tuple[File, int, np.ndarray] | Unreadable
+Item = tuple[SeriesFile, int, np.ndarray] | Unreadable
 """A window: its file, its number in it, and its values; or a file that cannot be used."""
 
 
@@ -64,15 +64,15 @@ class SensorModality(Modality):
         self.spec = spec
         self.max_broken = config.max_broken
         self.shape = (len(spec.channels), spec.window)
-        self._scaling = Scaling(spec)
+        self._scaling = Standardiser(spec)
         self._layout = Layout(
             spec.channels,
             spec.time,
             config.labels,
-            spec.long,
+            spec.long_format,
             spec.resample_s,
             series_by=config.series_by or None,
-            reading=reading_of(config, spec.usual_decimal, spec.usual_order),
+            options=ReadOptions.of(config, spec.usual_decimal, spec.usual_order),
             sentinels=spec.sentinels,
             units=spec.units,
         )
@@ -84,7 +84,7 @@ class SensorModality(Modality):
         usable = [file for file in found.files if file.broken is None]
         values, starts, rows = [], [], 0
         for number, file in enumerate(usable, 1):
-            part = joined(list(rows_of(file)), len(self.spec.channels)).values
+            part = concat_rows(list(read_file(file)), len(self.spec.channels)).values
             values.append(part)
             starts.append(file.starts + rows)
             rows += len(part)
@@ -118,17 +118,17 @@ class SensorModality(Modality):
 
     def notes(self, source: str | Path) -> list[str]:
         found = self._index(source)
-        about_tables = notes.of_tables(source, self.spec, self._layout, found)
-        return [*about_tables, *blind.notes(self.spec, found), *channel_notes.notes(self.spec)]
+        about_tables = notes.table_notes(source, self.spec, self._layout, found)
+        return [*about_tables, *channel_notes.missing_notes(self.spec, found), *channel_notes.training_notes(self.spec)]
 
-    def traces(self, chunk: Chunk) -> list[bytes]:
-        return [rows.tobytes() for rows in copies.rows(chunk.raw.numpy(), np.array(self.spec.scale))]
+    def signatures(self, chunk: Chunk) -> list[bytes]:
+        return [rows.tobytes() for rows in row_hashes.hash_rows(chunk.raw.numpy(), np.array(self.spec.scale))]
 
     def remember(self, dataset: Dataset) -> dict[str, np.ndarray]:
-        return copies.remember(dataset, np.array(self.spec.scale))
+        return row_hashes.remember(dataset, np.array(self.spec.scale))
 
-    def copies(self, memory: Memory) -> sequences.SequenceCopies:
-        return sequences.SequenceCopies(memory)
+    def copies(self, memory: Memory) -> sequences.SequenceCopyDetector:
+        return sequences.SequenceCopyDetector(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Series]:
         plain, strengths = self.eval_view(raw), PRESETS[self.config.views]()
@@ -197,11 +197,11 @@ class SensorModality(Modality):
         for number in range(1, DRAWS + 1):
             columns.append((f"view {number}", _with_gaps(self.views(raw, generator)[0])))
         with atomic(path) as file:
-            sheet(columns).save(file, "PNG")
+            view_sheet(columns).save(file, "PNG")
         return path
 
     def write_labelled(self, folder: Path, samples: Sequence[LabelledSample], group: str | None) -> tuple[str, str]:
-        if self.spec.long is not None:
+        if self.spec.long_format is not None:
             raise ConfigError(
                 "--from-reviews is not there for series with one value per row: calibrate with --normal DATA."
             )
@@ -223,7 +223,7 @@ class SensorModality(Modality):
 
     def _index(self, source: str | Path) -> Index:
         step = None if self.spec.step_s is None else self.spec.step_s * 1e9
-        return index(source, self._layout, Cut(self.spec.window, self.spec.stride, self.spec.block, step))
+        return build_index(source, self._layout, WindowSpec(self.spec.window, self.spec.stride, self.spec.block, step))
 
     def _samples(self, found: Index, start: int) -> Iterator[Item]:
         for file in found.files:
@@ -235,9 +235,9 @@ class SensorModality(Modality):
                 first, start = start, 0
                 yield from self._windows(file, np.arange(first, len(file.starts)))
 
-    def _windows(self, file: File, rows: Int64[np.ndarray, " k"]) -> Iterator[tuple[File, int, np.ndarray]]:
+    def _windows(self, file: SeriesFile, rows: Int64[np.ndarray, " k"]) -> Iterator[tuple[SeriesFile, int, np.ndarray]]:
         """Some windows of a file, in their order; it is read once."""
-        for row, window in zip(rows, windows(file, self.spec.window, rows), strict=True):
+        for row, window in zip(rows, read_windows(file, self.spec.window, rows), strict=True):
             yield file, int(row), window
 
     def _chunk(self, items: Sequence[Item]) -> Chunk:

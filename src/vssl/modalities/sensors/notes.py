@@ -11,24 +11,24 @@ import pyarrow as pa
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import Spec, tables
-from vssl.modalities.sensors.choice import NAMELESS
-from vssl.modalities.sensors.column import STATES, Column
+from vssl.modalities.sensors.column import STATE_WORDS, Column
+from vssl.modalities.sensors.column_roles import UNNAMED_COLUMN
 from vssl.modalities.sensors.dialect import DELIMITERS
 from vssl.modalities.sensors.index import Index
 from vssl.modalities.sensors.profiles import Profile, profile
 from vssl.modalities.sensors.rows import Layout
 
-SHOWN = 8
+MAX_SHOWN = 8
 """So many columns, words or kinds are named; of more the number is."""
 
 
-def of_tables(source: str | Path, spec: Spec, layout: Layout, found: Index) -> list[str]:
+def table_notes(source: str | Path, spec: Spec, layout: Layout, found: Index) -> list[str]:
     """Sentences on how the files of a source are read; none where all are plain and nothing is left out."""
     paths = list(dict.fromkeys(file.path for file in found.files))
     known: list[tuple[Path, Profile]] = []
     for path in paths:
         with suppress(BrokenFileError):
-            known.append((path, profile(path, tables.name_in(source, path), layout.reading)))
+            known.append((path, profile(path, tables.name_in(source, path), layout.options)))
     return [
         *_dialects(known),
         *_units(known, layout),
@@ -43,7 +43,7 @@ def of_tables(source: str | Path, spec: Spec, layout: Layout, found: Index) -> l
 
 def _dialects(known: Sequence[tuple[Path, Profile]]) -> list[str]:
     count = Counter(text for _, file in known if (text := _dialect(file)))
-    return [f"{_files(number, len(known))} read with {text}." for text, number in count.most_common(SHOWN)]
+    return [f"{_files(number, len(known))} read with {text}." for text, number in count.most_common(MAX_SHOWN)]
 
 
 def _dialect(file: Profile) -> str:
@@ -55,7 +55,7 @@ def _dialect(file: Profile) -> str:
         parts.append(f"{DELIMITERS.get(file.dialect.delimiter, repr(file.dialect.delimiter))} between values")
     commas = [one.name for one in file.columns if one.decimal == ","]
     if file.decimal == "," or commas:
-        parts.append("decimal commas" if file.decimal == "," else f"decimal commas in {_listed(commas)}")
+        parts.append("decimal commas" if file.decimal == "," else f"decimal commas in {_join(commas)}")
     if file.dialect.encoding != "utf-8":
         parts.append(f"the encoding {file.dialect.encoding}")
     if not heading.given:
@@ -68,18 +68,18 @@ def _dialect(file: Profile) -> str:
 
 
 def _units(known: Sequence[tuple[Path, Profile]], layout: Layout) -> list[str]:
-    used = {*layout.channels, *(layout.long or ())}
+    used = {*layout.channels, *(layout.long_format or ())}
     units = {(one.name, one.unit): 1 for _, file in known for one in file.columns if one.unit and one.name in used}
     told = [f"{unit} in {name!r}" for name, unit in units]
     states = {
         f"{one.states[0]} and {one.states[1]} in {one.name!r}": 1
         for _, file in known
         for one in file.columns
-        if one.states != STATES[0] and one.name in used
+        if one.states != STATE_WORDS[0] and one.name in used
     }
     return [
-        *([f"Units behind the numbers are taken off: {_listed(told, plain=True)}."] if told else []),
-        *([f"Words for two states are read as 1 and 0: {_listed(list(states), plain=True)}."] if states else []),
+        *([f"Units behind the numbers are taken off: {_join(told, plain=True)}."] if told else []),
+        *([f"Words for two states are read as 1 and 0: {_join(list(states), plain=True)}."] if states else []),
     ]
 
 
@@ -90,7 +90,7 @@ def _times(known: Sequence[tuple[Path, Profile]], layout: Layout) -> list[str]:
     for _, file in known:
         with suppress(KeyError):
             texts.update(filter(None, [_shown(file.column(layout.time))]))
-    return [f"Times are read from {text}." for text in list(texts)[:SHOWN]]
+    return [f"Times are read from {text}." for text in list(texts)[:MAX_SHOWN]]
 
 
 def _shown(column: Column) -> str:
@@ -98,11 +98,11 @@ def _shown(column: Column) -> str:
     if column.parts:
         parts = [_shown(part) or repr(part.name) for part in column.parts]
         return f"two columns, {parts[0]} and {parts[1]}"
-    if column.stamp is not None:
+    if column.datetime_format is not None:
         # Two files differ in their examples, and not in their form.
-        return f"{column.name!r}, {column.stamp.shown}"
-    if column.clock is not None:
-        return f"{column.name!r}, {column.clock.shown}"
+        return f"{column.name!r}, {column.datetime_format.shown}"
+    if column.numeric_time is not None:
+        return f"{column.name!r}, {column.numeric_time.shown}"
     if pa.types.is_time(column.type):
         return f"{column.name!r}, which holds the time of day without a date"
     return ""
@@ -117,21 +117,23 @@ def _orders(found: Index) -> list[str]:
 def _left_out(known: Sequence[tuple[Path, Profile]], spec: Spec, layout: Layout) -> list[str]:
     """The columns that are neither channel nor time nor label, each with the reason."""
     names = {part.name for _, file in known for one in file.columns for part in (one, *one.parts)}
-    used = {*layout.channels, *layout.labels, layout.time, layout.series_by, *(layout.long or ())}
+    used = {*layout.channels, *layout.labels, layout.time, layout.series_by, *(layout.long_format or ())}
     parts = {part.name for _, file in known for one in file.columns if one.name == layout.time for part in one.parts}
     reasons = {}
     for text in spec.left_out:
-        name = max((one for one in (*names, NAMELESS) if one and text.startswith(f"{one}: ")), key=len, default="")
+        name = max(
+            (one for one in (*names, UNNAMED_COLUMN) if one and text.startswith(f"{one}: ")), key=len, default=""
+        )
         reasons[name] = text.removeprefix(f"{name}: ")
     others = [name for name in names - used - parts if name not in reasons]
     empty = {one.name for _, file in known for one in file.columns if pa.types.is_null(one.type)}
     filled = {one.name for _, file in known for one in file.columns if not pa.types.is_null(one.type)}
     others = [name for name in others if name or "" in filled]
     told = [f"{name!r} ({why})" for name, why in reasons.items() if name and name in names]
-    told += [f"{NAMELESS} ({reasons[NAMELESS]})"] if NAMELESS in reasons and "" in names else []
+    told += [f"{UNNAMED_COLUMN} ({reasons[UNNAMED_COLUMN]})"] if UNNAMED_COLUMN in reasons and "" in names else []
     told += [f"{name!r} (not in the training files)" for name in sorted(others) if name not in empty and name]
-    told += [f"{NAMELESS} (not in the training files)"] if "" in others and NAMELESS not in reasons else []
-    return [f"Columns that are not used as channels: {_listed(told, plain=True)}."] if told else []
+    told += [f"{UNNAMED_COLUMN} (not in the training files)"] if "" in others and UNNAMED_COLUMN not in reasons else []
+    return [f"Columns that are not used as channels: {_join(told, plain=True)}."] if told else []
 
 
 def _missing(found: Index) -> list[str]:
@@ -140,24 +142,24 @@ def _missing(found: Index) -> list[str]:
         words.update(file.words)
     if not words:
         return []
-    told = ", ".join(f"{word!r} ({count:,})" for word, count in words.most_common(SHOWN))
+    told = ", ".join(f"{word!r} ({count:,})" for word, count in words.most_common(MAX_SHOWN))
     return [f"{words.total():,} values are words that stand for a missing number: {told}."]
 
 
 def _trailing(known: Iterable[tuple[Path, Profile]]) -> list[str]:
     lines, first = 0, ""
     for path, file in known:
-        if file.dialect is not None and (own := tables.left_over(path, file.dialect)):
+        if file.dialect is not None and (own := tables.read_footer(path, file.dialect)):
             lines += len(own)
             first = first or f"the first, in {path.name}: {own[0][:60]!r}"
     return [f"{lines} line{'s' * (lines > 1)} at the end of files are no rows and left out; {first}."] if lines else []
 
 
 def _aside(source: str | Path) -> list[str]:
-    ignored = tables.left_aside(source)
+    ignored = tables.skipped_files(source)
     if not ignored:
         return []
-    kinds = ", ".join(f"{count} {kind or 'without a suffix'}" for kind, count in ignored.most_common(SHOWN))
+    kinds = ", ".join(f"{count} {kind or 'without a suffix'}" for kind, count in ignored.most_common(MAX_SHOWN))
     return [f"Files left aside, as they are no tables by their names: {kinds}."]
 
 
@@ -173,6 +175,6 @@ def _series(number: int, first: str) -> str:
     return f"{first} was" if number == 1 else f"{number} series, the first {first}, were"
 
 
-def _listed(names: Sequence[str], plain: bool = False) -> str:
-    shown = ", ".join(name if plain else repr(name) for name in names[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+def _join(names: Sequence[str], plain: bool = False) -> str:
+    shown = ", ".join(name if plain else repr(name) for name in names[:MAX_SHOWN])
+    return shown if len(names) <= MAX_SHOWN else f"{shown} and {len(names) - MAX_SHOWN} more"

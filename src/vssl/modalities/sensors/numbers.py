@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float64
 
-from vssl.modalities.sensors.words import MISSING
+from vssl.modalities.sensors.cell_types import MISSING_WORDS
 
-ENOUGH = 50
+MIN_GROUPED = 50
 """So many values with exactly three digits behind a comma are thousands, where others are whole and below 1000."""
 END = r"(?:[eE][+-]?\d+)?$"
 SHAPES = {
@@ -37,7 +37,7 @@ SHAPES = {
 POINT, COMMA = {"point", "commas point", "commas", "marks point"}, {"comma", "points comma", "points", "marks comma"}
 
 
-class NoNumberError(Exception):
+class NotANumberError(Exception):
     """A value is no number. Holds its row within the column, from 0, the value, and why it is none."""
 
     def __init__(self, row: int, value: str, why: str) -> None:
@@ -46,7 +46,7 @@ class NoNumberError(Exception):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class NumberFormats:
     """How often each way to write a number is seen in a column, and where first; missing ones by their word."""
 
     shapes: Mapping[str, int]
@@ -65,7 +65,7 @@ class Evidence:
         # A comma beside whole numbers of four digits and more does not divide off thousands.
         if "long" in self.shapes and ("comma?" in self.shapes) != ("point?" in self.shapes):
             return "," if "comma?" in self.shapes else "."
-        many = "whole" in self.shapes and "point?" not in self.shapes and self.shapes.get("comma?", 0) >= ENOUGH
+        many = "whole" in self.shapes and "point?" not in self.shapes and self.shapes.get("comma?", 0) >= MIN_GROUPED
         return "." if many else ""
 
     @property
@@ -74,7 +74,7 @@ class Evidence:
         return next((shape for shape in ("comma?", "point?") if shape in self.shapes and not self.decimal), "")
 
 
-def examine(column: pa.Array | pa.ChunkedArray) -> Evidence:
+def number_formats(column: pa.Array | pa.ChunkedArray) -> NumberFormats:
     """How the numbers of a column of texts are written."""
     values, counts = _distinct(column)
     shapes: Counter[str] = Counter()
@@ -87,14 +87,14 @@ def examine(column: pa.Array | pa.ChunkedArray) -> Evidence:
             rest &= ~fits
         if not rest.any():
             break
-    words = Counter({word: int(counts[at]) for at, word in _chosen(values, rest) if word.lower() in MISSING})
+    words = Counter({word: int(counts[at]) for at, word in _selected(values, rest) if word.lower() in MISSING_WORDS})
     rest &= ~np.isin(np.array(values.to_pylist(), object), list(words)) if rest.any() else rest
     firsts = {shape: _row_of(column, values[at].as_py()) for shape, at in rows.items() if "?" in shape}
     odd = _row_of(column, values[int(np.flatnonzero(rest)[0])].as_py()) if rest.any() else None
-    return Evidence(shapes, firsts, words, odd)
+    return NumberFormats(shapes, firsts, words, odd)
 
 
-def convert(column: pa.Array | pa.ChunkedArray, decimal: str) -> tuple[Float64[np.ndarray, " n"], Counter[str]]:
+def parse_numbers(column: pa.Array | pa.ChunkedArray, decimal: str) -> tuple[Float64[np.ndarray, " n"], Counter[str]]:
     """The numbers of a column of texts, NaN where one is missing, and the words that stood there.
 
     Args:
@@ -103,7 +103,7 @@ def convert(column: pa.Array | pa.ChunkedArray, decimal: str) -> tuple[Float64[n
     Raises:
         NoNumberError: A value is neither a number nor a known word for a missing one.
     """
-    cells = trimmed(column)
+    cells = clean_cells(column)
     words: Counter[str] = Counter()
     thousands = "," if decimal == "." else "."
     grouped = rf"^[+-]?\d{{1,3}}(?:[{thousands}'’ \x{{a0}}\x{{202f}}]\d{{3}})+(?:[{decimal}]\d*)?(?:[eE][+-]?\d+)?$"
@@ -117,14 +117,14 @@ def convert(column: pa.Array | pa.ChunkedArray, decimal: str) -> tuple[Float64[n
     wrong = np.flatnonzero(~good.fill_null(True).to_numpy(zero_copy_only=False))
     for row in wrong:
         value = cells[int(row)].as_py()
-        if value and value.lower() not in MISSING:
-            raise NoNumberError(int(row), value, f"no number with the decimal sign {decimal!r}")
+        if value and value.lower() not in MISSING_WORDS:
+            raise NotANumberError(int(row), value, f"no number with the decimal sign {decimal!r}")
         words[value] += bool(value)
     numbers = pc.cast(pc.replace_substring_regex(pc.if_else(good, bare, None), r"^\+", ""), pa.float64())
     return numbers.fill_null(np.nan).to_numpy(zero_copy_only=False), +words
 
 
-def trimmed(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+def clean_cells(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Texts without blanks around them, and with a plain minus sign before the number: some programs write 20,5-."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     plain = pc.replace_substring(pc.utf8_trim_whitespace(whole.cast(pa.string())), "\u2212", "-")
@@ -135,15 +135,15 @@ def trimmed(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def _distinct(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
     """The different values in the order of the first of each, without the missing ones, and how often each stands."""
-    counted = pc.value_counts(trimmed(column).drop_null())
+    counted = pc.value_counts(clean_cells(column).drop_null())
     values, counts = counted.field("values"), counted.field("counts").to_numpy()
     filled = pc.not_equal(values, "").to_numpy(zero_copy_only=False)
     return values.filter(pa.array(filled)), counts[filled]
 
 
-def _chosen(values: pa.Array, mask: np.ndarray) -> list[tuple[int, str]]:
+def _selected(values: pa.Array, mask: np.ndarray) -> list[tuple[int, str]]:
     return [(int(at), values[int(at)].as_py()) for at in np.flatnonzero(mask)]
 
 
 def _row_of(column: pa.Array | pa.ChunkedArray, value: str) -> int:
-    return pc.index(trimmed(column), value).as_py()
+    return int(pc.index(clean_cells(column), value).as_py())

@@ -14,16 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vssl.errors import BrokenFileError
-from vssl.modalities.sensors import column, dialect, facts, moments, tables
-from vssl.modalities.sensors.civil import Times
-from vssl.modalities.sensors.column import Column
-from vssl.modalities.sensors.dialect import Dialect, Reading
-from vssl.modalities.sensors.facts import Fact
-from vssl.modalities.sensors.faults import explained
-from vssl.modalities.sensors.numbers import examine
-from vssl.modalities.sensors.times import of_column
+from vssl.modalities.sensors import column, column_patterns, dialect, row_times, tables
+from vssl.modalities.sensors.calendar_time import Times
+from vssl.modalities.sensors.column import Column, FileContext
+from vssl.modalities.sensors.column_patterns import NumberPattern
+from vssl.modalities.sensors.csv_errors import naming_row
+from vssl.modalities.sensors.dialect import Dialect, ReadOptions
+from vssl.modalities.sensors.numbers import number_formats
+from vssl.modalities.sensors.times import arrow_times
 
-PLAIN = Reading()
+DEFAULT_OPTIONS = ReadOptions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Profile:
     decimal: str
     columns: tuple[Column, ...]
     has_rows: bool
-    facts: Mapping[str, Fact]
+    facts: Mapping[str, NumberPattern]
     filled: frozenset[str]
     rising: frozenset[str]
     moving: frozenset[str]
@@ -69,96 +69,92 @@ class Profile:
         return every[name]
 
 
-def schema_of(file: Path, name: str, reading: Reading = PLAIN) -> pa.Schema:
-    """The columns of a file with the types of their values; see `profile`."""
-    return profile(file, name, reading).schema
-
-
-def profile(file: Path, name: str, reading: Reading = PLAIN) -> Profile:
+def profile(file: Path, name: str, options: ReadOptions = DEFAULT_OPTIONS) -> Profile:
     """What a file is, by its beginning; of columns that are empty there, by their first values.
 
     Raises:
         BrokenFileError: It cannot be read, or two columns have one name.
     """
-    return _profile(tables.state(file), name, reading)
+    return _profile(tables.file_state(file), name, options)
 
 
-def label_type(file: Path, name: str, one: Column, reading: Reading = PLAIN) -> pa.DataType:
+def label_type(file: Path, name: str, one: Column, options: ReadOptions = DEFAULT_OPTIONS) -> pa.DataType:
     """As what a column about the samples is read: text unless all values of the sample are plain numbers.
 
     Raises:
         BrokenFileError: It cannot be read.
     """
     if one.parsed == pa.string():
-        is_plain = pa.types.is_boolean(one.type) and one.states == column.STATES[0]
+        is_plain = pa.types.is_boolean(one.type) and one.states == column.STATE_WORDS[0]
         return one.type if is_plain or pa.types.is_null(one.type) else pa.string()
     is_number = pa.types.is_integer(one.type) or pa.types.is_floating(one.type)
-    is_code = is_number and not tables.is_parquet(file) and _holds_codes(tables.state(file), name, one.name, reading)
+    is_code = (
+        is_number and not tables.is_parquet(file) and _holds_codes(tables.file_state(file), name, one.name, options)
+    )
     return pa.string() if is_code else one.type
 
 
 @lru_cache(maxsize=4096)
-def _holds_codes(state: tuple[str, int, int], name: str, one: str, reading: Reading) -> bool:
+def _holds_codes(state: tuple[str, int, int], name: str, one: str, options: ReadOptions) -> bool:
     """Whether some value is written with zeros before it, or with an exponent, as lots are called."""
     file = Path(state[0])
-    with tables.damage(name):
-        found = profile(file, name, reading).dialect
+    with tables.naming_file(name):
+        found = profile(file, name, options).dialect
         assert found is not None
-        text = tables.parsed(_first(file, name, found), found, ".", {one: pa.string()}, [one])
+        text = tables.parse_csv(_first_block(file, name, found), found, ".", {one: pa.string()}, [one])
     return pc.any(pc.match_substring_regex(text[one], r"^\s*[+-]?(?:0\d|[\d.]+[eE])")).as_py() or False
 
 
 # Each reading asks for it, and where a column is empty to its end that is a reading of its own.
 @lru_cache(maxsize=4096)
-def _profile(state: tuple[str, int, int], name: str, reading: Reading) -> Profile:
+def _profile(state: tuple[str, int, int], name: str, options: ReadOptions) -> Profile:
     file = Path(state[0])
-    with tables.damage(name):
-        return _parquet(file, name, reading) if tables.is_parquet(file) else _text(file, name, reading)
+    with tables.naming_file(name):
+        return _profile_parquet(file, name, options) if tables.is_parquet(file) else _profile_csv(file, name, options)
 
 
-def _parquet(file: Path, name: str, reading: Reading) -> Profile:
+def _profile_parquet(file: Path, name: str, options: ReadOptions) -> Profile:
     schema, rows = tables.parquet_schema(file)
     _check_unique(schema, name)
-    first = next(tables.batches(file, schema.names), schema.empty_table()) if rows else schema.empty_table()
+    first = next(tables.parquet_batches(file, schema.names), schema.empty_table()) if rows else schema.empty_table()
     texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
-    decimal = reading.decimal or _one_sign({examine(first[name]).decimal for name in texts})
-    found = [_column(first, one, partial(_as_text, first[one]), reading, decimal, False) for one in schema.names]
-    return _examined(None, decimal, _joined(found, first, name), first, name)
+    decimal = options.settings.decimal or _one_sign({number_formats(first[name]).decimal for name in texts})
+    context = FileContext(options, decimal, False)
+    found = [column.detect(one, first[one], partial(_as_text, first[one]), context) for one in schema.names]
+    return _profile_values(None, decimal, _merge_dates(found, first, name), first, name)
 
 
-def _text(file: Path, name: str, reading: Reading) -> Profile:
-    begin = tables.head(file, dialect.SAMPLE + 1)
-    found = dialect.recognise(begin[: dialect.SAMPLE], len(begin) <= dialect.SAMPLE, reading, name)
-    text = _first(file, name, found)
-    with explained(name, found.names):
-        typed = tables.parsed(text, found, reading.decimal or ".")
+def _profile_csv(file: Path, name: str, options: ReadOptions) -> Profile:
+    begin = tables.read_head(file, dialect.SAMPLE_BYTES + 1)
+    found = dialect.detect(begin[: dialect.SAMPLE_BYTES], len(begin) <= dialect.SAMPLE_BYTES, options, name)
+    text = _first_block(file, name, found)
+    with naming_row(name, found.names):
+        typed = tables.parse_csv(text, found, options.settings.decimal or ".")
         _check_unique(typed.schema, name)
         as_text: list[pa.Table] = []
 
         def written(one: str) -> pa.ChunkedArray:
             if not as_text:
-                as_text.append(tables.parsed(text, found, ".", dict.fromkeys(typed.column_names, pa.string())))
+                as_text.append(tables.parse_csv(text, found, ".", dict.fromkeys(typed.column_names, pa.string())))
             return as_text[0][one]
 
-        decimal = reading.decimal or _sign(typed, written, found.delimiter != ",")
-        if decimal == "," and not reading.decimal:
-            typed = tables.parsed(text, found, decimal)
-        strict = found.is_unclear
-        known = {
-            one: _column(typed, one, partial(written, one), reading, decimal, strict) for one in typed.column_names
-        }
+        decimal = options.settings.decimal or _decimal_sign(typed, written, found.delimiter != ",")
+        if decimal == "," and not options.settings.decimal:
+            typed = tables.parse_csv(text, found, decimal)
+        context = FileContext(options, decimal, found.is_unclear)
+        known = {one: column.detect(one, typed[one], partial(written, one), context) for one in typed.column_names}
         empty = [one for one, what in known.items() if pa.types.is_null(what.type) and "\0" not in one]
-        known |= _late(file, name, found, empty, reading, decimal)
+        known |= _detect_late_columns(file, name, found, empty, options, decimal)
     columns = [what for one, what in known.items() if "\0" not in one]
-    return _examined(found, decimal, _joined(columns, typed, name), typed, name)
+    return _profile_values(found, decimal, _merge_dates(columns, typed, name), typed, name)
 
 
 def _as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values.cast(pa.string())
 
 
-def _first(file: Path, name: str, found: Dialect) -> bytes:
-    with closing(tables.texts(file, name, found)) as pieces:
+def _first_block(file: Path, name: str, found: Dialect) -> bytes:
+    with closing(tables.text_blocks(file, name, found)) as pieces:
         return next(pieces, b"")
 
 
@@ -170,19 +166,13 @@ def _check_unique(schema: pa.Schema, name: str) -> None:
         raise BrokenFileError(name, f"{count[twice[0]]} columns are called {twice[0]!r}: rename or remove all but one")
 
 
-def _column(
-    table: pa.Table, one: str, text: Callable[[], pa.ChunkedArray], reading: Reading, decimal: str, strict: bool
-) -> Column:
-    return column.recognise(one, table[one], text, reading, decimal, strict)
-
-
-def _sign(typed: pa.Table, written: Callable[[str], pa.ChunkedArray], strict: bool) -> str:
+def _decimal_sign(typed: pa.Table, written: Callable[[str], pa.ChunkedArray], strict: bool) -> str:
     """The decimal sign that the columns of a file show; empty where they show none, or both."""
     texts = [field.name for field in typed.schema if pa.types.is_string(field.type)]
-    signs = {examine(typed[one]).decimal for one in texts}
-    if strict or signs - {""} or any(examine(typed[one]).unclear for one in texts):
+    signs = {number_formats(typed[one]).decimal for one in texts}
+    if strict or signs - {""} or any(number_formats(typed[one]).unclear for one in texts):
         floats = [field.name for field in typed.schema if pa.types.is_floating(field.type)]
-        signs |= {examine(written(one)).decimal for one in floats}
+        signs |= {number_formats(written(one)).decimal for one in floats}
     return _one_sign(signs)
 
 
@@ -191,16 +181,18 @@ def _one_sign(signs: set[str]) -> str:
     return known.pop() if len(known) == 1 and "?" not in known else ""
 
 
-def _late(file: Path, name: str, found: Dialect, empty: list[str], reading: Reading, decimal: str) -> dict[str, Column]:
+def _detect_late_columns(
+    file: Path, name: str, found: Dialect, empty: list[str], options: ReadOptions, decimal: str
+) -> dict[str, Column]:
     """The columns that are empty at first, by their first values."""
     late: dict[str, Column] = {}
-    pieces = tables.texts(file, name, found) if empty else iter(())
+    pieces = tables.text_blocks(file, name, found) if empty else iter(())
     for text in pieces:
-        table = tables.parsed(text, found, ".", dict.fromkeys(empty, pa.string()), empty)
+        table = tables.parse_csv(text, found, ".", dict.fromkeys(empty, pa.string()), empty)
         for one in list(empty):
             if len(values := table[one].drop_null()):
                 typed = values.cast(_type_of(values))
-                late[one] = column.recognise(one, typed, partial(_as_text, values), reading, decimal, False)
+                late[one] = column.detect(one, typed, partial(_as_text, values), FileContext(options, decimal, False))
                 empty.remove(one)
         if not empty:
             break
@@ -215,26 +207,30 @@ def _type_of(values: pa.ChunkedArray) -> pa.DataType:
     return pa.string()
 
 
-def _joined(columns: list[Column], typed: pa.Table, name: str) -> tuple[Column, ...]:
+def _merge_dates(columns: list[Column], typed: pa.Table, name: str) -> tuple[Column, ...]:
     def at_midnight(one: Column) -> bool:
         if not pa.types.is_timestamp(one.parsed):
             return False
-        return column.all_midnight(of_column(typed[one.name].drop_null(), name))
+        return column.all_midnight(arrow_times(typed[one.name].drop_null(), name))
 
-    return tuple(column.joined(columns, at_midnight))
+    return tuple(column.merge_date_and_time(columns, at_midnight))
 
 
-def _examined(found: Dialect | None, decimal: str, columns: tuple[Column, ...], first: pa.Table, name: str) -> Profile:
+def _profile_values(
+    found: Dialect | None, decimal: str, columns: tuple[Column, ...], first: pa.Table, name: str
+) -> Profile:
     """The profile, with what the values of the first rows do."""
     plain = {one.name: first[one.name] for one in columns if not one.parts and one.parsed == first[one.name].type}
     plain |= {
-        one.name: pa.chunked_array([column.bools(first[one.name], one.states)])
+        one.name: pa.chunked_array([column.parse_booleans(first[one.name], one.states)])
         for one in columns
         if pa.types.is_boolean(one.type) and pa.types.is_string(first[one.name].type)
     }
-    known = {one: fact for one, values in plain.items() if (fact := facts.of(values)) is not None}
-    seen = {one.name: taken for one in columns if one.is_time and (taken := _moments(one, first, name)) is not None}
-    rising = frozenset(one for one, taken in seen.items() if facts.rises(taken))
+    known = {one: fact for one, values in plain.items() if (fact := column_patterns.number_pattern(values)) is not None}
+    seen = {
+        one.name: taken for one in columns if one.is_time and (taken := _sample_times(one, first, name)) is not None
+    }
+    rising = frozenset(one for one, taken in seen.items() if column_patterns.is_monotonic(taken))
     moving = frozenset(one for one, taken in seen.items() if len(taken) and taken.min() < taken.max())
     counters = [np.asarray(plain[one].cast(pa.int64())) for one, fact in known.items() if fact.restarts]
     # The first that rises, else the first that moves.
@@ -248,12 +244,12 @@ def _examined(found: Dialect | None, decimal: str, columns: tuple[Column, ...], 
     texts = {one: values.drop_null() for one, values in telling.items() if pa.types.is_string(values.type)}
     examples = {one: values[0].as_py() for one, values in texts.items() if len(values)}
     filled = frozenset(one.name for one in columns if one.parts or first[one.name].null_count < len(first))
-    machines = facts.machines(telling, times)
+    machines = column_patterns.series_columns(telling, times)
     return Profile(found, decimal, columns, len(first) > 0, known, filled, rising, moving, machines, examples)
 
 
-def _moments(one: Column, first: pa.Table, name: str) -> Times | None:
+def _sample_times(one: Column, first: pa.Table, name: str) -> Times | None:
     """The times of the first rows; None where they are none after all."""
     with suppress(BrokenFileError):
-        return moments.read(first, one, name, 0) if len(first) and not one.problem else None
+        return row_times.row_times(first, one, name, 0) if len(first) and not one.problem else None
     return None

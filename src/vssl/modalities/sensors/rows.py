@@ -15,18 +15,18 @@ from jaxtyping import Float64
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import tables
-from vssl.modalities.sensors.civil import Times
-from vssl.modalities.sensors.dialect import Reading
-from vssl.modalities.sensors.order import SORTED_ROWS, arrange, check_not_falling
-from vssl.modalities.sensors.profiles import PLAIN, Profile, label_type, profile
-from vssl.modalities.sensors.sentinels import known as without_sentinels
+from vssl.modalities.sensors.calendar_time import Times
+from vssl.modalities.sensors.dialect import ReadOptions
+from vssl.modalities.sensors.profiles import DEFAULT_OPTIONS, Profile, label_type, profile
+from vssl.modalities.sensors.row_order import MAX_SORTED_ROWS, check_not_falling, sort_rows
+from vssl.modalities.sensors.sentinels import mask_sentinels as without_sentinels
 from vssl.modalities.sensors.times import check_rising
-from vssl.modalities.sensors.values import pieces
+from vssl.modalities.sensors.values import read_pieces
 
 NUMBER = pa.float64()
-NONE = np.iinfo(np.int64).min
+MISSING_INT = np.iinfo(np.int64).min
 """A label that is missing where the others are whole numbers: less than each of them."""
-SENSOR = "\0sensor"
+CHANNEL_LABEL = "\0sensor"
 """The label that holds the channel's name in files with one value a row."""
 DATED_NS = 631_152_000_000_000_000
 """Times from 1990 on have a date; less is counted from a start, or within a day."""
@@ -40,10 +40,10 @@ class Layout:
         channels: Columns that are channels; of files with one value a row, the channels' names.
         time: Column with the times; None where rows are counted.
         labels: Columns about the samples.
-        long: Columns with the channel's name and the value, or None.
+        long_format: Columns with the channel's name and the value, or None.
         resample_s: Length of the bins, or None.
         series_by: Column whose values tell the series of a file apart, or None.
-        reading: How files are written.
+        options: How files are written.
         sort: Whether the rows are put in the order of their times.
         group: Of a file with several series, the one that is read.
         sentinels: Of each channel the values that say that there is none; of no channel any where this is empty.
@@ -53,10 +53,10 @@ class Layout:
     channels: tuple[str, ...]
     time: str | None
     labels: tuple[str, ...] = ()
-    long: tuple[str, str] | None = None
+    long_format: tuple[str, str] | None = None
     resample_s: float | None = None
     series_by: str | None = None
-    reading: Reading = PLAIN
+    options: ReadOptions = DEFAULT_OPTIONS
     sort: bool = False
     group: str | None = None
     sentinels: tuple[tuple[float, ...], ...] = ()
@@ -67,7 +67,7 @@ class Layout:
 class Rows:
     """Some consecutive rows: times in nanoseconds or None, values with NaN where none is known, labels by column.
 
-    Labels are float64, int64, text, or uint8: 1 for false, 2 for true. One that is missing is NaN, `NONE`, "" or 0.
+    Labels are float64, int64, text, or uint8 (1 for false, 2 for true). A missing one is NaN, `MISSING_INT`, "" or 0.
     Besides, how often each word stood for a missing number, and what was done to the order of the rows.
     """
 
@@ -81,7 +81,7 @@ class Rows:
         return len(self.values)
 
 
-def read(file: Path, name: str, layout: Layout) -> Generator[Rows, None, None]:
+def read_rows(file: Path, name: str, layout: Layout) -> Generator[Rows, None, None]:
     """The rows of a file, or of one series in it, in order.
 
     Raises:
@@ -90,24 +90,24 @@ def read(file: Path, name: str, layout: Layout) -> Generator[Rows, None, None]:
     """
     if layout.series_by is not None:
         of_file = name.removesuffix(f"/{layout.group}")
-        found = _groups(tables.state(file), of_file, replace(layout, sort=False, group=None))
+        found = _split_series(tables.file_state(file), of_file, replace(layout, sort=False, group=None))
         if layout.group not in found:
             raise BrokenFileError(name, f"it has no series {layout.group!r}")
-        yield _arranged(found[layout.group], name, layout)
+        yield _sort_and_resample(found[layout.group], name, layout)
         return
-    known = _checked(file, name, layout)
-    if layout.long is not None or layout.sort or layout.resample_s is not None:
-        yield _arranged(_whole(file, name, layout, known), name, layout)
+    known = _check_columns(file, name, layout)
+    if layout.long_format is not None or layout.sort or layout.resample_s is not None:
+        yield _sort_and_resample(_read_all(file, name, layout, known), name, layout)
     else:
-        yield from _rising(_wide(file, name, layout, known), name)
+        yield from _check_order(_read_wide(file, name, layout, known), name)
 
 
-def series_in(file: Path, name: str, layout: Layout) -> list[tuple[Path, str, Layout]]:
+def list_series(file: Path, name: str, layout: Layout) -> list[tuple[Path, str, Layout]]:
     """The series in a file, each with its name and how it is read; one that cannot be read is one series."""
     if layout.series_by is None:
         return [(file, name, layout)]
     try:
-        values = list(_groups(tables.state(file), name, replace(layout, sort=False, group=None)))
+        values = list(_split_series(tables.file_state(file), name, replace(layout, sort=False, group=None)))
     except BrokenFileError:
         # The reason is told when it is read.
         return [(file, name, layout)]
@@ -116,35 +116,35 @@ def series_in(file: Path, name: str, layout: Layout) -> list[tuple[Path, str, La
 
 # A file is asked for each of its series, one after the other.
 @lru_cache(maxsize=1)
-def _groups(state: tuple[str, int, int], name: str, layout: Layout) -> dict[str, Rows]:
+def _split_series(state: tuple[str, int, int], name: str, layout: Layout) -> dict[str, Rows]:
     assert layout.series_by is not None
     by, file = layout.series_by, Path(state[0])
-    known = _checked(file, name, layout)
+    known = _check_columns(file, name, layout)
     if by not in known.schema.names:
         raise BrokenFileError(name, f"it has no column {by!r} for --series-by")
-    whole = _whole(file, name, replace(layout, labels=(*layout.labels, by)), known)
+    whole = _read_all(file, name, replace(layout, labels=(*layout.labels, by)), known)
     values = whole.labels.pop(by) if by not in layout.labels else whole.labels[by]
     texts = np.array([str(value) for value in values.tolist()], object)
-    missing = np.flatnonzero((values == NONE) if values.dtype.kind == "i" else (texts == "") | (texts == "nan"))
+    missing = np.flatnonzero((values == MISSING_INT) if values.dtype.kind == "i" else (texts == "") | (texts == "nan"))
     if len(missing):
         raise BrokenFileError(name, f"row {missing[0] + 1} has no value in {by!r}, the column of --series-by")
     found = {}
     for value in dict.fromkeys(texts.tolist()):
-        found[value] = _taken(whole, np.flatnonzero(texts == value))
+        found[value] = _take(whole, np.flatnonzero(texts == value))
     return found
 
 
-def _checked(file: Path, name: str, layout: Layout) -> Profile:
+def _check_columns(file: Path, name: str, layout: Layout) -> Profile:
     """What a file is.
 
     Raises:
         BrokenFileError: It lacks the times, or a channel.
     """
-    known = profile(file, name, layout.reading)
+    known = profile(file, name, layout.options)
     names = known.schema.names
     if layout.time is not None and layout.time not in names:
         raise BrokenFileError(name, f"it has no column {layout.time!r} with the times")
-    missing = [] if layout.long is not None else [column for column in layout.channels if column not in names]
+    missing = [] if layout.long_format is not None else [column for column in layout.channels if column not in names]
     if missing:
         raise BrokenFileError(name, f"it has no channel {missing[0]!r}")
     for channel, unit in zip(layout.channels, layout.units, strict=False):
@@ -155,7 +155,7 @@ def _checked(file: Path, name: str, layout: Layout) -> Profile:
     return known
 
 
-def _rising(found: Generator[Rows, None, None], name: str) -> Iterator[Rows]:
+def _check_order(found: Generator[Rows, None, None], name: str) -> Iterator[Rows]:
     row, before = 0, None
     with closing(found):
         for rows in found:
@@ -166,49 +166,49 @@ def _rising(found: Generator[Rows, None, None], name: str) -> Iterator[Rows]:
             yield rows
 
 
-def _arranged(rows: Rows, name: str, layout: Layout) -> Rows:
+def _sort_and_resample(rows: Rows, name: str, layout: Layout) -> Rows:
     """Rows in the order of their times, if that was asked for, and their means."""
-    if layout.long is not None:
-        return _binned(_pivoted(rows, layout, name), layout, name)
+    if layout.long_format is not None:
+        return _resample(_pivot(rows, layout, name), layout, name)
     times = rows.times
     if times is not None and len(rows):
         if layout.sort:
-            order, done = arrange(times, name, int(times.min()) >= DATED_NS)
-            rows = replace(_taken(rows, order), order=done) if done else rows
+            order, done = sort_rows(times, name, int(times.min()) >= DATED_NS)
+            rows = replace(_take(rows, order), order=done) if done else rows
         else:
             check_not_falling(times, name, 0, None)
-    return _binned(rows, layout, name)
+    return _resample(rows, layout, name)
 
 
-def _taken(rows: Rows, places: np.ndarray) -> Rows:
+def _take(rows: Rows, places: np.ndarray) -> Rows:
     labels = {column: values[places] for column, values in rows.labels.items()}
     return replace(
         rows, times=None if rows.times is None else rows.times[places], values=rows.values[places], labels=labels
     )
 
 
-def _whole(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
+def _read_all(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
     """All rows of a file.
 
     Raises:
         BrokenFileError: They are to be sorted, and are too many.
     """
-    if layout.long is not None:
-        return _long(file, name, layout, known)
+    if layout.long_format is not None:
+        return _read_long(file, name, layout, known)
     found, count = [], 0
-    with closing(_wide(file, name, layout, known)) as rows:
+    with closing(_read_wide(file, name, layout, known)) as rows:
         for piece in rows:
             found.append(piece)
             count += len(piece)
-            if layout.sort and count > SORTED_ROWS:
+            if layout.sort and count > MAX_SORTED_ROWS:
                 raise BrokenFileError(
                     name,
-                    f"its rows are not in the order of time, and too many to be sorted here ({SORTED_ROWS:,}): sort it",
+                    f"its rows are not in the order of time, and too many to sort here ({MAX_SORTED_ROWS:,}): sort it",
                 )
-    return joined(found, len(layout.channels))
+    return concat_rows(found, len(layout.channels))
 
 
-def joined(pieces: list[Rows], channels: int) -> Rows:
+def concat_rows(pieces: list[Rows], channels: int) -> Rows:
     """Consecutive pieces as one."""
     if not pieces:
         return Rows(None, np.empty((0, channels)), {})
@@ -218,12 +218,12 @@ def joined(pieces: list[Rows], channels: int) -> Rows:
     return Rows(times, np.concatenate([piece.values for piece in pieces]), labels, words)
 
 
-def _wide(file: Path, name: str, layout: Layout, known: Profile) -> Generator[Rows, None, None]:
+def _read_wide(file: Path, name: str, layout: Layout, known: Profile) -> Generator[Rows, None, None]:
     """The rows as they stand; of files with one value a row without any channel."""
     here = _labels_here(file, name, layout, known)
-    channels = layout.channels if layout.long is None else ()
+    channels = layout.channels if layout.long_format is None else ()
     types = {column: _number(known.column(column).type) for column in channels} | here
-    with closing(pieces(file, name, types, layout.time, layout.reading)) as found:
+    with closing(read_pieces(file, name, types, layout.time, layout.options)) as found:
         for piece in found:
             table = piece.table
             columns = [table[column].cast(NUMBER).to_numpy() for column in channels]
@@ -237,7 +237,7 @@ def _wide(file: Path, name: str, layout: Layout, known: Profile) -> Generator[Ro
 def _labels_here(file: Path, name: str, layout: Layout, known: Profile) -> dict[str, pa.DataType]:
     """The labels that a file has, and as what each is read: whole numbers as those that `_label` can hold."""
     here = [column for column in layout.labels if column in known.schema.names]
-    types = {column: label_type(file, name, known.column(column), layout.reading) for column in here}
+    types = {column: label_type(file, name, known.column(column), layout.options) for column in here}
     return {column: pa.int64() if pa.types.is_integer(kind) else kind for column, kind in types.items()}
 
 
@@ -248,39 +248,39 @@ def _number(kind: pa.DataType) -> pa.DataType:
 
 def _label(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_boolean(column.type):
-        return (column.cast(pa.int8()).fill_null(-1).to_numpy() + 1).astype(np.uint8)
+        return np.asarray((column.cast(pa.int8()).fill_null(-1).to_numpy() + 1).astype(np.uint8))
     if pa.types.is_integer(column.type):
-        return column.fill_null(NONE).to_numpy()
+        return np.asarray(column.fill_null(MISSING_INT).to_numpy())
     if pa.types.is_floating(column.type) or pa.types.is_null(column.type):
-        return column.cast(NUMBER).fill_null(np.nan).to_numpy()
+        return np.asarray(column.cast(NUMBER).fill_null(np.nan).to_numpy())
     return np.array([value or "" for value in column.cast(pa.string()).to_pylist()])
 
 
-def _long(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
-    """All rows of a file with one value a row: the values, with the channel as a label `SENSOR`."""
-    assert layout.long is not None
-    sensor, value = layout.long
+def _read_long(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
+    """All rows of a file with one value a row: the values, with the channel as a label `CHANNEL_LABEL`."""
+    assert layout.long_format is not None
+    sensor, value = layout.long_format
     if layout.time is None:
         raise BrokenFileError(name, "files with one value a row need times: name their column with --time-column")
     here = _labels_here(file, name, layout, known)
     types = {sensor: pa.string(), value: NUMBER} | here
     found = []
-    with closing(pieces(file, name, types, layout.time, layout.reading)) as parts:
+    with closing(read_pieces(file, name, types, layout.time, layout.options)) as parts:
         for piece in parts:
             labels = {column: _label(piece.table[column]) for column in here}
-            labels[SENSOR] = np.array(piece.table[sensor].to_pylist(), object)
+            labels[CHANNEL_LABEL] = np.array(piece.table[sensor].to_pylist(), object)
             values = piece.table[value].to_numpy()[:, None]
             found.append(Rows(piece.times, values, labels, piece.words))
-    return joined(found, 1)
+    return concat_rows(found, 1)
 
 
-def _pivoted(rows: Rows, layout: Layout, name: str) -> Rows:
+def _pivot(rows: Rows, layout: Layout, name: str) -> Rows:
     """One row a time from one row a value."""
     if rows.times is None:
         return Rows(None, np.empty((0, len(layout.channels))), {})
     times, row = np.unique(rows.times, return_inverse=True)
     place = {channel: at for at, channel in enumerate(layout.channels)}
-    column = np.array([place.get(channel, -1) for channel in rows.labels[SENSOR].tolist()], int)
+    column = np.array([place.get(channel, -1) for channel in rows.labels[CHANNEL_LABEL].tolist()], int)
     cells = row * (len(place) + 1) + column
     twice = np.flatnonzero(np.bincount(cells[column >= 0], minlength=1) > 1)
     if len(twice):
@@ -292,12 +292,12 @@ def _pivoted(rows: Rows, layout: Layout, name: str) -> Rows:
     values[row[column >= 0], column[column >= 0]] = rows.values[column >= 0, 0]
     order = np.argsort(row, kind="stable")
     starts = np.searchsorted(row[order], np.arange(len(times)))
-    others = {one: held for one, held in rows.labels.items() if one != SENSOR}
-    labels = {one: largest(held[order], starts, len(row)) for one, held in others.items()}
+    others = {one: held for one, held in rows.labels.items() if one != CHANNEL_LABEL}
+    labels = {one: segment_max(held[order], starts, len(row)) for one, held in others.items()}
     return Rows(times, without_sentinels(values, layout.sentinels), labels, rows.words)
 
 
-def _binned(rows: Rows, layout: Layout, name: str) -> Rows:
+def _resample(rows: Rows, layout: Layout, name: str) -> Rows:
     """The mean of each bin that has rows; of labels the largest."""
     if layout.resample_s is None or not len(rows):
         return rows
@@ -311,17 +311,17 @@ def _binned(rows: Rows, layout: Layout, name: str) -> Rows:
     np.add.at(sums, row, np.where(there, rows.values, 0))
     np.add.at(counts, row, there)
     values = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    labels = {column: largest(found, first, len(rows)) for column, found in rows.labels.items()}
+    labels = {column: segment_max(found, first, len(rows)) for column, found in rows.labels.items()}
     return Rows(bins * width, values, labels, rows.words, rows.order)
 
 
-def largest(column: np.ndarray, first: np.ndarray, stop: int) -> np.ndarray:
+def segment_max(column: np.ndarray, first: np.ndarray, stop: int) -> np.ndarray:
     """The largest value of each stretch of rows that begins at `first`; of texts the last in their order."""
-    values, codes = ranked(column[:stop])
+    values, codes = factorise(column[:stop])
     return values[np.maximum.reduceat(codes, first)]
 
 
-def ranked(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def factorise(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The different values in their order, one that is missing as the least, and the place of each in it."""
     values, codes = np.unique(column, return_inverse=True)
     if values.dtype.kind == "f" and len(values) and np.isnan(values[-1]):

@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from vssl.errors import BrokenFileError, EmptyDataError
-from vssl.modalities.sensors.order import in_order
-from vssl.modalities.sensors.rows import Layout, Rows, read, series_in
-from vssl.modalities.sensors.scaling import steps
-from vssl.modalities.sensors.times import ENOUGH_ROWS, check_rising
+from vssl.modalities.sensors.robust_scale import counter_steps
+from vssl.modalities.sensors.row_order import read_in_order
+from vssl.modalities.sensors.rows import Layout, Rows, list_series, read_rows
+from vssl.modalities.sensors.times import STEP_ROWS, check_rising
 
 SAMPLED_ROWS = 200_000
 """Enough for the quarters of every channel."""
@@ -24,7 +24,7 @@ Values = Float64[np.ndarray, "n C"]
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class RowSample:
     """Some of the rows of all files.
 
     Attributes:
@@ -45,7 +45,7 @@ class Sample:
     step_s: float | None
 
 
-class _Seen:
+class _Totals:
     """What is counted in all rows, those too that are thinned out."""
 
     def __init__(self, channels: int) -> None:
@@ -57,7 +57,7 @@ class _Seen:
         self.missing += np.isnan(values).sum(0)
         self._widen(np.fmin.reduce(values, initial=np.nan), np.fmax.reduce(values, initial=np.nan))
 
-    def join(self, other: _Seen) -> None:
+    def join(self, other: _Totals) -> None:
         """Count what was counted in a file too: only one that can be read to its end."""
         self.rows += other.rows
         self.missing += other.missing
@@ -67,57 +67,59 @@ class _Seen:
         self.low, self.high = np.fmin(self.low, low), np.fmax(self.high, high)
 
 
-def sampled(named: list[tuple[Path, str]], layout: Layout, added: bool = False) -> Sample:
+def sample_rows(named: list[tuple[Path, str]], layout: Layout, added: bool = False) -> RowSample:
     """Rows of all files that can be read; or, of each row, what it adds to the one before it.
 
     Raises:
         EmptyDataError: No file can be read.
     """
-    seen = _Seen(len(layout.channels))
+    seen = _Totals(len(layout.channels))
     parts: list[Values] = []
     found: list[float] = []
     every, broken = 1, None
-    for file, name, own in [one for at, called in named for one in series_in(at, called, layout)]:
+    for file, name, own in [one for at, called in named for one in list_series(at, called, layout)]:
         try:
-            (thinned, step_s, coarser, counted), _ = in_order(partial(_thinned, file, name, every, added), own)
+            (thinned, step_s, coarser, counted), _ = read_in_order(partial(_thin_file, file, name, every, added), own)
         except BrokenFileError as error:
             # All of them are named, with the reasons, when the data are loaded.
             broken = broken or error
             continue
         seen.join(counted)
-        parts, every = [_folded(part, 0, coarser // every) for part in parts] + [thinned], coarser
+        parts, every = [_thin(part, 0, coarser // every) for part in parts] + [thinned], coarser
         found += [] if step_s is None else [step_s]
         while sum(map(len, parts)) > 2 * SAMPLED_ROWS:
-            parts, every = [_folded(part, 0, 2) for part in parts], 2 * every
+            parts, every = [_thin(part, 0, 2) for part in parts], 2 * every
     if not sum(map(len, parts)):
         raise EmptyDataError(f"None of {len(named)} files can be used; the first: {broken}") from broken
     # Not the mean of the steps, which no file may have.
     step = median_low(found) if found else None
-    return Sample(parts, every, seen.rows, seen.missing, seen.low, seen.high, step)
+    return RowSample(parts, every, seen.rows, seen.missing, seen.low, seen.high, step)
 
 
-def _thinned(file: Path, name: str, every: int, added: bool, layout: Layout) -> tuple[Values, float | None, int, _Seen]:
+def _thin_file(
+    file: Path, name: str, every: int, added: bool, layout: Layout
+) -> tuple[Values, float | None, int, _Totals]:
     """One row for each so many of a file, its usual step, and how many these became: a long file is thinned more.
 
     Last, what was counted in all of its rows.
     """
     values, times, rows = [np.empty((0, len(layout.channels)))], [], 0
-    own = _Seen(len(layout.channels))
-    for piece in _steps(read(file, name, layout)) if added else read(file, name, layout):
+    own = _Totals(len(layout.channels))
+    for piece in _counter_steps(read_rows(file, name, layout)) if added else read_rows(file, name, layout):
         # An infinite value would be the scale of its channel.
         finite = np.where(np.isfinite(piece.values), piece.values, np.nan)
         own.add(finite)
         begun = rows % every
         if begun:
             values[-1], carried = values[-1][:-1], values[-1][-1:]
-            values.append(_folded(np.concatenate([carried, finite]), begun - 1, every))
+            values.append(_thin(np.concatenate([carried, finite]), begun - 1, every))
         else:
-            values.append(_folded(finite, 0, every))
-        if piece.times is not None and rows < ENOUGH_ROWS:
+            values.append(_thin(finite, 0, every))
+        if piece.times is not None and rows < STEP_ROWS:
             times.append(piece.times)
         rows += len(piece)
         if sum(map(len, values)) > 2 * SAMPLED_ROWS:
-            values, every = [_folded(np.concatenate(values), 0, 2)], 2 * every
+            values, every = [_thin(np.concatenate(values), 0, 2)], 2 * every
     step_s = _step_s(np.concatenate(times), name) if times else None
     return np.concatenate(values), step_s, every, own
 
@@ -128,19 +130,19 @@ def _step_s(times: Int64[np.ndarray, " n"], name: str) -> float | None:
     return float(np.median(np.diff(times))) / 1e9 if len(times) > 1 else None
 
 
-def _steps(pieces: Iterator[Rows]) -> Iterator[Rows]:
-    """What each row adds to the one before it; see `scaling.steps`."""
+def _counter_steps(pieces: Iterator[Rows]) -> Iterator[Rows]:
+    """What each row adds to the one before it; see `robust_scale.counter_steps`."""
     begun, values, places = 0, np.empty((0, 0)), np.empty((0, 0))
     for piece in pieces:
         rows = np.arange(begun, begun + len(piece))[:, None] + 0 * piece.values
         if not begun:
             values, places = np.full((2, 1, rows.shape[1]), np.nan)
-        added, held, since = steps(np.concatenate([values, piece.values]), np.concatenate([places, rows]))
+        added, held, since = counter_steps(np.concatenate([values, piece.values]), np.concatenate([places, rows]))
         values, places, begun = held[-1:], since[-1:], begun + len(piece)
         yield Rows(piece.times, added[1:], piece.labels)
 
 
-def _folded(values: Values, before: int, every: int) -> Values:
+def _thin(values: Values, before: int, every: int) -> Values:
     """The first known value of each channel in each stretch of so many rows; `before` of the first one went before."""
     if every == 1:
         return values

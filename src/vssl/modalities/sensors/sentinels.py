@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from vssl.modalities.sensors.scaling import FAR, FEW, centre_and_scale
+from vssl.modalities.sensors.robust_scale import MIN_DISTINCT, OUTLIER_SCALES, centre_and_scale
 
 Column = Float64[np.ndarray, " n"]
 
@@ -14,9 +14,11 @@ ROUNDING = 1e-7
 HUGE = 1e19
 """No measurement is so large in its unit; netCDF's fill value is 9.97e36."""
 
-DIGITS = tuple(float(digit * count) for digit in "789" for count in range(3 if digit == "9" else 4, 13))
+REPEATED_DIGITS = tuple(float(digit * count) for digit in "789" for count in range(3 if digit == "9" else 4, 13))
 """999, 9999 and so on; also four or more eights or sevens."""
-BITS = tuple(float(2**width - less) for width in (7, 8, 10, 12, 14, 15, 16, 23, 24, 31, 32, 63, 64) for less in (0, 1))
+INTEGER_LIMITS = tuple(
+    float(2**width - less) for width in (7, 8, 10, 12, 14, 15, 16, 23, 24, 31, 32, 63, 64) for less in (0, 1)
+)
 """The largest and smallest numbers of integers and of converters, which stand for a fault."""
 POWERS = tuple(10.0**power for power in range(4, 19))
 OTHERS = (85.0, 6999.0, 7999.0)
@@ -28,11 +30,13 @@ def _tenths(sizes: tuple[float, ...], least: float) -> list[float]:
     return [*sizes, *(size / part for size in sizes if size >= least for part in (10, 100))]
 
 
-NINES = np.sort(_tenths(DIGITS, 999))
-TYPICAL = np.sort([*NINES, *_tenths(BITS, 2**15 - 1), *POWERS, *OTHERS])
+NINES = np.sort(_tenths(REPEATED_DIGITS, 999))
+TYPICAL = np.sort([*NINES, *_tenths(INTEGER_LIMITS, 2**15 - 1), *POWERS, *OTHERS])
 
 
-def known(values: Float64[np.ndarray, "n C"], sentinels: tuple[tuple[float, ...], ...]) -> Float64[np.ndarray, "n C"]:
+def mask_sentinels(
+    values: Float64[np.ndarray, "n C"], sentinels: tuple[tuple[float, ...], ...]
+) -> Float64[np.ndarray, "n C"]:
     """The values with NaN in place of the sentinels of each channel."""
     if not any(sentinels):
         return values
@@ -48,7 +52,7 @@ def is_sentinel(column: Column, sentinel: float) -> Bool[np.ndarray, " n"]:
     return np.abs(column - sentinel) <= ROUNDING * abs(sentinel)
 
 
-def find(column: Column) -> tuple[float, ...]:
+def find_sentinels(column: Column) -> tuple[float, ...]:
     """The sentinels of a channel: typical numbers that are repeated exactly, far outside of all other values."""
     values, counts = np.unique(column[np.isfinite(column)], return_counts=True)
     plain = (np.abs(values) >= HUGE) | ((values < 0) & _is_one_of(NINES, values))
@@ -60,9 +64,9 @@ def find(column: Column) -> tuple[float, ...]:
         return tuple(values[plain & likely].tolist())
     low, high = np.quantile(rest, [0.001, 0.999])
     outside = np.maximum(low - values, values - high)
-    apart = max(FAR * centre_and_scale(rest)[1], high - low)
+    apart = max(OUTLIER_SCALES * centre_and_scale(rest)[1], high - low)
     # Among few values only a number that is no measurement anywhere is told from a state.
-    few = int((~likely).sum()) < FEW
+    few = int((~likely).sum()) < MIN_DISTINCT
     found = likely & (outside > np.maximum(apart, 100 * ROUNDING * np.abs(values))) & (plain | (not few))
     return tuple(values[found].tolist())
 
@@ -71,4 +75,4 @@ def _is_one_of(sizes: Float64[np.ndarray, " k"], values: Column) -> Bool[np.ndar
     """Which values, with either sign, are among sorted sizes."""
     size = np.abs(values)
     at = np.searchsorted(sizes, size * (1 - ROUNDING)).clip(max=len(sizes) - 1)
-    return np.abs(sizes[at] - size) <= ROUNDING * size
+    return np.asarray(np.abs(sizes[at] - size) <= ROUNDING * size)

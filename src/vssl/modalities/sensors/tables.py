@@ -20,13 +20,21 @@ from vssl.files import COMPRESSED, opened
 from vssl.modalities import folders
 from vssl.modalities.sensors.dialect import Dialect, split
 
-CSV, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
-BLOCK = 2**22
+CSV_SUFFIXES, PARQUET_SUFFIXES = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
+BLOCK_BYTES = 2**22
 """Bytes of a CSV file that are parsed at once."""
-HELD, LAST = 2**16, 12
+FOOTER_BYTES, FOOTER_LINES = 2**16, 12
 """So many bytes and lines at the end of a file may be no rows, those aside in which all values are empty."""
 
-DAMAGES = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeError)
+READ_ERRORS = (
+    pa.ArrowInvalid,
+    pa.ArrowNotImplementedError,
+    OSError,
+    EOFError,
+    lzma.LZMAError,
+    zlib.error,
+    UnicodeError,
+)
 
 
 def files_of(source: str | Path) -> list[Path]:
@@ -39,7 +47,7 @@ def files_of(source: str | Path) -> list[Path]:
     source = Path(source)
     if source.is_file():
         if not _is_series(source.name):
-            known = ", ".join((*CSV, *PARQUET))
+            known = ", ".join((*CSV_SUFFIXES, *PARQUET_SUFFIXES))
             raise DataError(
                 f"{source} is no file of series: {known}, the first three also with {', '.join(COMPRESSED)}."
             )
@@ -49,12 +57,14 @@ def files_of(source: str | Path) -> list[Path]:
         raise DataError(f"{source} does not exist.")
     names, _, ignored = folders.scan(source, _is_series)
     if not names:
-        known = " ".join((*CSV, *PARQUET))
-        raise EmptyDataError(f"There are no series in {source}: looked for {known}; {folders.others(ignored)}.")
+        known = " ".join((*CSV_SUFFIXES, *PARQUET_SUFFIXES))
+        raise EmptyDataError(
+            f"There are no series in {source}: looked for {known}; {folders.describe_others(ignored)}."
+        )
     return sorted(source / name for name in names)
 
 
-def left_aside(source: str | Path) -> Counter[str]:
+def skipped_files(source: str | Path) -> Counter[str]:
     """The files in a folder that are no series by their names, counted by their suffixes."""
     return folders.scan(Path(source), _is_series)[2] if Path(source).is_dir() else Counter()
 
@@ -64,10 +74,10 @@ def name_in(source: str | Path, file: Path) -> str:
     return file.name if Path(source).is_file() else file.relative_to(source).as_posix()
 
 
-def state(file: Path) -> tuple[str, int, int]:
+def file_state(file: Path) -> tuple[str, int, int]:
     """What changes when a file does; one that cannot be looked at is said to be broken when it is read."""
     try:
-        return str(file), *folders.state(file.stat())
+        return str(file), *folders.file_state(file.stat())
     except OSError:
         return str(file), *folders.DANGLING
 
@@ -76,16 +86,16 @@ def _is_series(name: str) -> bool:
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     packed = bool(suffixes) and suffixes[-1] in COMPRESSED
     last = suffixes[-2:-1] if packed else suffixes[-1:]
-    return bool(last) and (last[0] in CSV or (last[0] in PARQUET and not packed))
+    return bool(last) and (last[0] in CSV_SUFFIXES or (last[0] in PARQUET_SUFFIXES and not packed))
 
 
 def is_parquet(file: Path) -> bool:
     """Whether a file is Parquet, by its suffix."""
-    return file.suffix.lower() in PARQUET
+    return file.suffix.lower() in PARQUET_SUFFIXES
 
 
 @contextmanager
-def damage(name: str) -> Iterator[None]:
+def naming_file(name: str) -> Iterator[None]:
     """Say which file it is that cannot be read.
 
     Raises:
@@ -97,17 +107,17 @@ def damage(name: str) -> Iterator[None]:
         raise
     except KeyError as error:
         raise BrokenFileError(name, f"it has no column {error}") from error
-    except DAMAGES as error:
+    except READ_ERRORS as error:
         raise BrokenFileError(name, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 
-def head(file: Path, size: int) -> bytes:
+def read_head(file: Path, size: int) -> bytes:
     """The first bytes of a text file, decompressed."""
     with opened(file) as data:
         return data.read(size)
 
 
-def texts(file: Path, name: str, dialect: Dialect) -> Generator[bytes, None, None]:
+def text_blocks(file: Path, name: str, dialect: Dialect) -> Generator[bytes, None, None]:
     """The rows of a text file in UTF-8, in pieces of whole lines; without lines at the end that are no rows.
 
     Blanks between values are written as tabs. Nothing reads ahead: a reader in the background that outlives an error
@@ -120,46 +130,46 @@ def texts(file: Path, name: str, dialect: Dialect) -> Generator[bytes, None, Non
     rest = b""
     with opened(file) as data:
         data.read(dialect.begin)
-        text = _decoded(decoder, data.read(BLOCK), name, dialect)
-        while read := data.read(BLOCK):
+        text = _decoded(decoder, data.read(BLOCK_BYTES), name, dialect)
+        while read := data.read(BLOCK_BYTES):
             end = b"\n" if b"\n" in text else b"\r"
             # The last lines may be no rows, which is known at the end only.
-            cut = text.rfind(end, 0, max(0, len(text) - min(HELD, BLOCK))) + 1
+            cut = text.rfind(end, 0, max(0, len(text) - min(FOOTER_BYTES, BLOCK_BYTES))) + 1
             if cut:
-                yield _tabbed(b"".join((rest, memoryview(text)[:cut])), dialect)
+                yield _blanks_to_tabs(b"".join((rest, memoryview(text)[:cut])), dialect)
                 rest = text[cut:]
             else:
                 rest += text
             text = _decoded(decoder, read, name, dialect)
     rest = b"".join((rest, text, _decoded(decoder, b"", name, dialect)))
-    yield _tabbed(rest[: len(rest) - sum(map(len, trailing(rest, dialect)))], dialect)
+    yield _blanks_to_tabs(rest[: len(rest) - sum(map(len, footer_lines(rest, dialect)))], dialect)
 
 
-def trailing(end: bytes, dialect: Dialect) -> list[bytes]:
+def footer_lines(end: bytes, dialect: Dialect) -> list[bytes]:
     """The last lines of a file that are no rows, by its last bytes in UTF-8."""
-    lines = end[-HELD:].splitlines(keepends=True)[1 if len(end) > HELD else 0 :]
+    lines = end[-FOOTER_BYTES:].splitlines(keepends=True)[1 if len(end) > FOOTER_BYTES else 0 :]
     nothing = (dialect.delimiter + ' \t"\r\n').encode()
     filled = next((count for count, line in enumerate(reversed(lines)) if line.strip(nothing)), len(lines))
-    last = lines[: len(lines) - filled][-LAST:]
+    last = lines[: len(lines) - filled][-FOOTER_LINES:]
     table, _ = split(b"".join(last).decode("utf-8", "replace"), dialect.delimiter)
     count = dialect.heading.trailing(table) if len(table) == len(last) else 0
     return lines[len(lines) - filled - count :]
 
 
-def left_over(file: Path, dialect: Dialect) -> list[str]:
+def read_footer(file: Path, dialect: Dialect) -> list[str]:
     """The last lines of a file that are no rows."""
     end = b""
-    with opened(file) as data, suppress(*DAMAGES):
+    with opened(file) as data, suppress(*READ_ERRORS):
         if data.seekable() and file.suffix.lower() not in COMPRESSED:
-            data.seek(max(dialect.begin, data.seek(0, 2) - 4 * HELD))
-        while read := data.read(BLOCK):
-            end = (end + read)[-4 * HELD :]
+            data.seek(max(dialect.begin, data.seek(0, 2) - 4 * FOOTER_BYTES))
+        while read := data.read(BLOCK_BYTES):
+            end = (end + read)[-4 * FOOTER_BYTES :]
     text = end.decode(dialect.encoding, "replace").encode()
     blank = dialect.delimiter + ' \t"'
-    return [line for found in trailing(text, dialect) if (line := found.decode().strip()).strip(blank)]
+    return [line for found in footer_lines(text, dialect) if (line := found.decode().strip()).strip(blank)]
 
 
-def parsed(
+def parse_csv(
     text: bytes,
     dialect: Dialect,
     decimal: str,
@@ -171,7 +181,7 @@ def parsed(
     Raises:
         pa.ArrowInvalid: A line has another number of values, or a value is not of its type; the message names the row.
     """
-    names = unique(dialect.names)
+    names = unique_names(dialect.names)
     if not text.strip():
         wanted = names if columns is None else columns
         return pa.table({one: pa.nulls(0, (types or {}).get(one, pa.null())) for one in wanted})
@@ -190,12 +200,12 @@ def parsed(
     )
 
 
-def unique(names: Sequence[str]) -> list[str]:
+def unique_names(names: Sequence[str]) -> list[str]:
     """Names of columns, those of empty ones that stand more than once with their place."""
     return [one if names.count(one) == 1 else f"{one}\0{at}" for at, one in enumerate(names)]
 
 
-def batches(file: Path, columns: list[str]) -> Iterator[pa.Table]:
+def parquet_batches(file: Path, columns: list[str]) -> Iterator[pa.Table]:
     """Columns of a Parquet file, piece by piece."""
     with opened(file) as data:
         # Without reading ahead, which keeps the whole file in memory.
@@ -231,7 +241,7 @@ def _decoded(decoder: codecs.IncrementalDecoder | None, read: bytes, name: str, 
         ) from error
 
 
-def _tabbed(text: bytes, dialect: Dialect) -> bytes:
+def _blanks_to_tabs(text: bytes, dialect: Dialect) -> bytes:
     if dialect.delimiter != " ":
         return text
     return re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", text))

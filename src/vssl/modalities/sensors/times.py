@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from vssl.errors import BrokenFileError, ConfigError
-from vssl.modalities.sensors.civil import Times
-from vssl.modalities.spans import parse
+from vssl.modalities.lengths import parse
+from vssl.modalities.sensors.calendar_time import Times
 
-ENOUGH_ROWS = 200_000
+STEP_ROWS = 200_000
 """Of a long series so many rows tell the usual step."""
-TICKS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+NS_PER_UNIT = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 HOUR = 3_600_000_000_000
 
 
@@ -24,19 +24,19 @@ def duration_s(text: str, setting: str) -> float:
         ConfigError: It is none, or has no unit.
     """
     span = parse(text, setting)
-    if not span.seconds:
+    if not span.is_time:
         raise ConfigError(f"--{setting} {text!r}: add the unit of the time, such as {text}s.")
     return span.size
 
 
-def rows(text: str, setting: str, step_s: float | None) -> int:
+def length_in_rows(text: str, setting: str, step_s: float | None) -> int:
     """A length in rows.
 
     Raises:
         ConfigError: A time, where there are no times, or less than a row.
     """
     span = parse(text, setting)
-    if not span.seconds:
+    if not span.is_time:
         return int(span.size)
     if step_s is None:
         raise ConfigError(f"--{setting} {text}: the series have no times; give a number of rows.")
@@ -46,7 +46,7 @@ def rows(text: str, setting: str, step_s: float | None) -> int:
     return count
 
 
-def of_column(column: pa.ChunkedArray | pa.Array, name: str, row: int = 0) -> Times:
+def arrow_times(column: pa.ChunkedArray | pa.Array, name: str, row: int = 0) -> Times:
     """Arrow's own times as nanoseconds since 1970; of a time of day since midnight.
 
     Args:
@@ -60,12 +60,12 @@ def of_column(column: pa.ChunkedArray | pa.Array, name: str, row: int = 0) -> Ti
         raise BrokenFileError(name, f"row {row + first + 1} has no time")
     if pa.types.is_time(column.type) or pa.types.is_duration(column.type):
         ticks = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64())
-        return np.asarray(ticks).astype(np.int64) * TICKS[column.type.unit]
+        return np.asarray(ticks).astype(np.int64) * NS_PER_UNIT[column.type.unit]
     column = column.cast(pa.timestamp("ns", getattr(column.type, "tz", None)))
     return np.asarray(column.cast(pa.int64()))
 
 
-def text(time: int) -> str:
+def iso_text(time: int) -> str:
     """A time for a person: ISO 8601 without what is 0 at its end."""
     return re.sub(r"(\.\d*?)0*$", r"\1", str(np.datetime64(int(time), "ns"))).rstrip(".")
 
@@ -80,10 +80,12 @@ def check_rising(times: Times, name: str, row: int = 0, before: int | None = Non
     wrong = np.flatnonzero(np.diff(whole) <= 0)
     if len(wrong):
         at = int(wrong[0])
-        raise BrokenFileError(name, not_rising(whole[at], whole[at + 1], row + at + (2 if before is None else 1)))
+        raise BrokenFileError(
+            name, not_rising_message(whole[at], whole[at + 1], row + at + (2 if before is None else 1))
+        )
 
 
-def not_rising(before: int, time: int, number: int) -> str:
+def not_rising_message(before: int, time: int, number: int) -> str:
     """What is wrong with the time of a row, the first being 1, and what to do."""
     what = "the same time as" if time == before else "an earlier time than"
     advice = "sort the rows, and keep one of each"
@@ -91,4 +93,4 @@ def not_rising(before: int, time: int, number: int) -> str:
         advice += (
             "; if it is the hour that comes twice at the end of summer time, write times with their zone or in UTC"
         )
-    return f"row {number} has {what} the one before it ({text(before)}): {advice}"
+    return f"row {number} has {what} the one before it ({iso_text(before)}): {advice}"

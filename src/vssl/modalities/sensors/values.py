@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vssl.errors import BrokenFileError
-from vssl.modalities.sensors import moments, numbers, tables
-from vssl.modalities.sensors.civil import Times
-from vssl.modalities.sensors.column import Column, bools, unclear
-from vssl.modalities.sensors.dialect import Dialect, Reading
-from vssl.modalities.sensors.faults import explained, is_conversion, no_number
-from vssl.modalities.sensors.numbers import NoNumberError, examine
-from vssl.modalities.sensors.profiles import PLAIN, Profile, profile
-from vssl.modalities.sensors.suffixes import without
+from vssl.modalities.sensors import numbers, row_times, tables
+from vssl.modalities.sensors.calendar_time import Times
+from vssl.modalities.sensors.column import Column, ambiguity, parse_booleans
+from vssl.modalities.sensors.csv_errors import is_conversion, naming_row, not_a_number_message
+from vssl.modalities.sensors.dialect import Dialect, ReadOptions
+from vssl.modalities.sensors.numbers import NotANumberError, number_formats
+from vssl.modalities.sensors.profiles import DEFAULT_OPTIONS, Profile, profile
+from vssl.modalities.sensors.unit_suffixes import strip_unit
 
-NO_TEXT = pa.array(["#N/A", "#N/A N/A", "#NA", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"])
+MISSING_TEXTS = pa.array(["#N/A", "#N/A N/A", "#NA", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"])
 """Texts of a label that stand for a missing one."""
 TEXT = pa.string()
 
@@ -44,29 +44,33 @@ class Piece:
         return len(self.table) if self.times is None else len(self.times)
 
 
-def pieces(
-    file: Path, name: str, types: Mapping[str, pa.DataType], time: str | None = None, reading: Reading = PLAIN
+def read_pieces(
+    file: Path,
+    name: str,
+    types: Mapping[str, pa.DataType],
+    time: str | None = None,
+    options: ReadOptions = DEFAULT_OPTIONS,
 ) -> Generator[Piece, None, None]:
     """Columns of a file in these types, and the times, piece by piece.
 
     Raises:
         BrokenFileError: It cannot be read, has no such column, or a value of another type; the reason names the row.
     """
-    found = profile(file, name, reading)
-    with tables.damage(name):
+    found = profile(file, name, options)
+    with tables.naming_file(name):
         columns = {one: found.column(one) for one in types}
-        clock = None if time is None else found.column(time)
+        times = None if time is None else found.column(time)
     for column in columns.values():
         if column.problem and pa.types.is_floating(types[column.name]):
             raise BrokenFileError(name, column.problem)
-    if clock is not None and clock.problem:
-        raise BrokenFileError(name, clock.problem)
-    reader = _Reader(name, found, columns, dict(types), clock, reading)
-    with tables.damage(name):
+    if times is not None and times.problem:
+        raise BrokenFileError(name, times.problem)
+    reader = _Reader(name, found, columns, dict(types), times, options)
+    with tables.naming_file(name):
         if found.dialect is None:
             yield from reader.of_parquet(file)
         else:
-            with closing(tables.texts(file, name, found.dialect)) as texts:
+            with closing(tables.text_blocks(file, name, found.dialect)) as texts:
                 for text in texts:
                     yield reader.of_text(text, found.dialect)
 
@@ -80,32 +84,32 @@ class _Reader:
         found: Profile,
         columns: dict[str, Column],
         types: dict[str, pa.DataType],
-        clock: Column | None,
-        reading: Reading,
+        times: Column | None,
+        options: ReadOptions,
     ) -> None:
-        self._name, self._found, self._columns, self._types, self._clock = name, found, columns, types, clock
-        self._sign = reading.decimal or found.decimal or reading.usual_decimal
-        self._forced = reading.decimal
+        self._name, self._found, self._columns, self._types, self._times = name, found, columns, types, times
+        self._sign = options.settings.decimal or found.decimal or options.usual_decimal
+        self._forced = options.settings.decimal
         self._row = 0
         self._parsed = {one: self._parse_type(column) for one, column in columns.items()}
-        for part in () if clock is None else clock.parts or (clock,):
+        for part in () if times is None else times.parts or (times,):
             self._parsed[part.name] = _time_type(part)
 
     def of_text(self, text: bytes, dialect: Dialect) -> Piece:
         names = list(self._parsed)
-        with explained(self._name, dialect.names, self._row):
+        with naming_row(self._name, dialect.names, self._row):
             sign = self._found.decimal or "."
             try:
-                table = tables.parsed(text, dialect, sign, self._parsed, names)
+                table = tables.parse_csv(text, dialect, sign, self._parsed, names)
             except pa.ArrowInvalid as error:
                 if not is_conversion(error):
                     raise
                 # Some number is written in another way, or is missing with a word.
-                table = tables.parsed(text, dialect, sign, self._as_text(), names)
+                table = tables.parse_csv(text, dialect, sign, self._as_text(), names)
         return self._piece(table)
 
     def of_parquet(self, file: Path) -> Iterator[Piece]:
-        for table in tables.batches(file, list(self._parsed)):
+        for table in tables.parquet_batches(file, list(self._parsed)):
             yield self._piece(table)
 
     def _parse_type(self, column: Column) -> pa.DataType:
@@ -119,14 +123,14 @@ class _Reader:
         return pa.int64() if careful and pa.types.is_floating(wanted) else wanted
 
     def _as_text(self) -> dict[str, pa.DataType]:
-        clock = [] if self._clock is None else [part.name for part in self._clock.parts or (self._clock,)]
-        numeric = [one for one in self._types if pa.types.is_floating(self._types[one]) and one not in clock]
+        times = [] if self._times is None else [part.name for part in self._times.parts or (self._times,)]
+        numeric = [one for one in self._types if pa.types.is_floating(self._types[one]) and one not in times]
         return self._parsed | dict.fromkeys(numeric, TEXT)
 
     def _piece(self, table: pa.Table) -> Piece:
         words: Counter[str] = Counter()
         found = {one: self._values(table[one], one, words) for one in self._types}
-        times = None if self._clock is None else moments.read(table, self._clock, self._name, self._row)
+        times = None if self._times is None else row_times.row_times(table, self._times, self._name, self._row)
         self._row += len(table)
         return Piece(pa.table(found) if found else pa.table({}), times, words)
 
@@ -143,30 +147,32 @@ class _Reader:
             return self._bools(values, one)
         if pa.types.is_string(wanted):
             texts = values.cast(TEXT)
-            return pc.if_else(pc.is_in(texts, NO_TEXT), None, texts) if is_text else texts
+            return pc.if_else(pc.is_in(texts, MISSING_TEXTS), None, texts) if is_text else texts
         return self._cast(values, one, wanted)
 
     def _numbers(self, values: pa.ChunkedArray, one: str, words: Counter[str]) -> pa.Array:
         column = self._columns[one]
-        values = without(values, column.unit) if column.unit else values
+        values = strip_unit(values, column.unit) if column.unit else values
         sign = self._forced or column.decimal
         if sign in ("", "?"):
-            evidence = examine(values)
+            evidence = number_formats(values)
             sign = evidence.decimal.replace("?", "") or self._sign
             strict = self._found.dialect is not None and self._found.dialect.is_unclear
-            if problem := unclear(one, values, evidence, sign, strict, self._row):
+            if problem := ambiguity(one, values, evidence, sign, strict, self._row):
                 raise BrokenFileError(self._name, problem)
         try:
-            found, missing = numbers.convert(values, sign or ".")
-        except NoNumberError as error:
-            raise BrokenFileError(self._name, no_number(one, self._row + error.row + 1, error.value)) from error
+            found, missing = numbers.parse_numbers(values, sign or ".")
+        except NotANumberError as error:
+            raise BrokenFileError(
+                self._name, not_a_number_message(one, self._row + error.row + 1, error.value)
+            ) from error
         words.update(missing)
         return pa.array(found)
 
     def _bools(self, values: pa.ChunkedArray, one: str) -> pa.Array:
         try:
-            return bools(values, self._columns[one].states)
-        except NoNumberError as error:
+            return parse_booleans(values, self._columns[one].states)
+        except NotANumberError as error:
             what = f"row {self._row + error.row + 1} has {error.value!r} in the column {one!r}, which is {error.why}"
             raise BrokenFileError(self._name, f"{what}: correct it, or leave it empty") from error
 

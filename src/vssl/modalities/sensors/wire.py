@@ -51,9 +51,9 @@ class WindowWire(JsonWire[Window]):
         return np.frombuffer(content, "<f8" if wide else "<f4").reshape(self._shape).astype(np.float64)
 
     def picture(self, content: bytes) -> Image.Image:
-        from vssl.modalities.sensors.plots import plot, shown  # the runtime draws nothing
+        from vssl.modalities.sensors.plots import plot, scaled_window  # the runtime draws nothing
 
-        return plot(shown(self.decode(content, ""), self._spec), PLOT_PX)
+        return plot(scaled_window(self.decode(content, ""), self._spec), PLOT_PX)
 
 
 def build(spec: Spec) -> WindowWire:
