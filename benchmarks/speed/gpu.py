@@ -92,7 +92,7 @@ def main(options: Options) -> None:
         setup = Setup(options, data, device)
         for stage in ("views", "teacher", "step"):
             for compiled in (False, True):
-                row = {"stage": stage, "compiled": compiled}
+                row: dict[str, Any] = {"stage": stage, "compiled": compiled}
                 measure(record, row, options.row_budget_s, deadline, getattr(setup, stage), compiled)
         for seconds in options.trainings_s:
             row, out = {"stage": "training", "seconds": seconds}, Path(scratch) / f"run-{seconds:g}"
@@ -242,10 +242,10 @@ def linear_accuracy(features: Tensor, labels: Tensor) -> float:
     def closure() -> Tensor:
         optimiser.zero_grad()
         loss: Tensor = F.cross_entropy(logits(~test), labels[~test]) + 1e-4 * weights[1:].square().sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
-    optimiser.step(closure)  # type: ignore[arg-type]
+    optimiser.step(closure)
     with torch.no_grad():
         return float((logits(test).argmax(1) == labels[test]).float().mean())
 
