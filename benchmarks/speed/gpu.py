@@ -92,7 +92,7 @@ def main(options: Options) -> None:
         setup = Setup(options, data, device)
         for stage in ("views", "teacher", "step"):
             for compiled in (False, True):
-                row: dict[str, object] = {"stage": stage, "compiled": compiled}
+                row: dict[str, Any] = {"stage": stage, "compiled": compiled}
                 measure(record, row, options.row_budget_s, deadline, getattr(setup, stage), compiled)
         for seconds in options.trainings_s:
             row, out = {"stage": "training", "seconds": seconds}, Path(scratch) / f"run-{seconds:g}"

@@ -63,9 +63,8 @@ class BarlowTwins(Objective):
     """
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
-        self.encoder = encoder
         self.head = projector(encoder.features, config.hidden, config.latent, layers=3, norm=True)
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:

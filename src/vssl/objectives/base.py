@@ -44,15 +44,15 @@ class Objective(nn.Module, ABC):
         progress: Fraction of the run that is done, 0..1. The training loop sets it before each step.
     """
 
-    encoder: Encoder
     head: nn.Module
     teacher: Teacher | None
     label: str | None = None
     views: int = 2
     progress: Float[Tensor, ""]
 
-    def __init__(self) -> None:
+    def __init__(self, encoder: Encoder) -> None:
         super().__init__()
+        self.encoder = encoder
         self.teacher = None
         self.register_buffer("progress", torch.zeros(()), persistent=False)
 

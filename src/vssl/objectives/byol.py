@@ -55,9 +55,8 @@ class BYOL(Objective):
     """Encoder, projector and predictor; the teacher is a copy of encoder and projector."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
-        self.encoder = encoder
         self.head = projector(encoder.features, config.hidden, config.latent)
         self.predictor = projector(config.latent, config.hidden, config.latent)
         self.teacher = Teacher(self.student(), config.ema_half_life, cosine_momentum=True)

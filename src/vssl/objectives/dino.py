@@ -84,9 +84,8 @@ class DINO(Objective):
     _batch_centre: Float[Tensor, " K"]
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
-        self.encoder = encoder
         self.head = projector(encoder.features, config.hidden, config.latent, layers=3)
         self.prototypes = Prototypes(config.latent, config.prototypes)
         self.teacher = Teacher(self.student(), config.ema_half_life, cosine_momentum=True)

@@ -75,9 +75,8 @@ class LeJEPA(Objective):
     """Encoder, projector, prediction loss, SIGReg on each view."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
-        self.encoder = encoder
         self.head = projector(encoder.features, config.hidden, config.latent)
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:

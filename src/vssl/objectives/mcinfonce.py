@@ -72,9 +72,8 @@ class MCInfoNCE(Objective):
     """Encoder, Gaussian head, samples on the sphere."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
-        self.encoder = encoder
         self.head = GaussianHead(encoder.features, config.hidden, config.latent, 1, config.log_variance_range)
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:

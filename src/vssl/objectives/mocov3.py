@@ -59,9 +59,8 @@ class MoCoV3(Objective):
     """Encoder, projector and predictor; the teacher, a copy of encoder and projector, computes the keys."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
-        self.encoder = encoder
         self.head = projector(encoder.features, config.hidden, config.latent, norm=True)
         self.predictor = projector(config.latent, config.hidden, config.latent)
         self.teacher = Teacher(self.student(), config.ema_half_life, cosine_momentum=True)

@@ -61,9 +61,8 @@ class SimCLR(Objective):
     """Encoder, projector, NT-Xent."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
-        self.encoder = encoder
         self.head = projector(encoder.features, config.hidden, config.latent)
 
     def forward(self, views: Sequence[View], generator: torch.Generator | None = None) -> Loss:

@@ -53,9 +53,8 @@ class SimSiam(Objective):
     """Encoder, projector with batch-normalised output, predictor with a bottleneck."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
-        self.encoder = encoder
         self.head = projector(encoder.features, config.hidden, config.latent, layers=3, norm=True)
         self.predictor = projector(config.latent, config.bottleneck, config.latent)
 

@@ -64,10 +64,9 @@ class SupCon(Objective):
     """Encoder, projector, supervised contrastive loss; without labels each sample is a class, as in SimCLR."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
         self.label = config.label
-        self.encoder = encoder
         self.head = projector(encoder.features, config.hidden, config.latent)
 
     def forward(

@@ -50,9 +50,8 @@ class VAE(Objective):
     """Encoder, Gaussian head, decoder of the modality."""
 
     def __init__(self, config: Config, encoder: Encoder, modality: Modality) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
-        self.encoder = encoder
         self.head = GaussianHead(
             encoder.features, config.hidden, config.latent, config.latent, config.log_variance_range
         )

@@ -73,9 +73,8 @@ class VICReg(Objective):
     """Encoder, projector (the paper's expander), three terms over the batch of all processes."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
-        self.encoder = encoder
         self.head = projector(encoder.features, config.hidden, config.latent, layers=3)
         # No term depends on a shift of all projections: rounding errors alone would train a bias.
         self.head[-1] = nn.Linear(config.hidden, config.latent, bias=False)

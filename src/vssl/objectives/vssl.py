@@ -132,10 +132,9 @@ class VSSL(Objective):
     """Student (encoder and Gaussian head), teacher, and denoiser."""
 
     def __init__(self, config: Config, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(encoder)
         self.config = config
         self.views = config.views
-        self.encoder = encoder
         variances = config.latent if config.variance == "diagonal" else 1
         self.head = GaussianHead(encoder.features, config.hidden, config.latent, variances, config.log_variance_range)
         self.predictor = projector(config.latent, config.hidden, config.latent) if config.predictor else None

@@ -122,10 +122,10 @@ def _append(path: Path, text: str) -> None:
 def _drop_lines_after(path: Path, step: int) -> dict[str, Any] | None:
     """Keep the complete lines of steps up to `step`; returns the last of them."""
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    complete = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
     with atomic(path) as file:
-        file.write("".join(kept).encode())
-    return json.loads(kept[-1]) if kept else None
+        file.write("".join(complete).encode())
+    return json.loads(complete[-1]) if complete else None
 
 
 _PRINTED: WeakKeyDictionary[Console, set[tuple[str, str]]] = WeakKeyDictionary()
