@@ -63,17 +63,9 @@ class Record:
         return cls(path, current=_provenance(seeds, device, other_versions or {}, settings))
 
     @classmethod
-    def resume(
-        cls,
-        path: Path,
-        *,
-        seeds: Sequence[int] | None = None,
-        device: str = "cpu",
-        other_versions: Mapping[str, str] | None = None,
-        **settings: Any,
-    ) -> Record:
+    def resume(cls, path: Path, **about: Any) -> Record:
         """As `create`, with the runs and rows that the file at `path` holds already."""
-        record = cls.create(path, seeds=seeds, device=device, other_versions=other_versions, **settings)
+        record = cls.create(path, **about)
         if path.exists():
             earlier = cls.read(path)
             record.runs, record.rows = earlier.runs, earlier.rows
