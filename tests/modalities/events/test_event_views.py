@@ -10,7 +10,7 @@ from vssl.errors import ConfigError
 from vssl.modalities.base import CORRUPTION_LEVELS
 from vssl.modalities.events import Template, corruptions, views
 from vssl.modalities.events.collector import CONTENT_HASH_COLUMNS, PADDING, TRUNCATED, UNKNOWN
-from vssl.modalities.events.explaining import MOST_PARTS, parts
+from vssl.modalities.events.explaining import MAX_ABLATIONS, ablations
 
 ROWS, LENGTH = 200, 40
 
@@ -100,14 +100,14 @@ def stamped(tokens: list[int]) -> Tensor:
 
 def test_each_kind_of_event_is_a_part_in_the_words_of_the_log():
     templates = (Template("tick", 90), Template("disk <number> failed", 1))
-    found = parts(stamped([3, 4, 1, 3, 2, 0, 0]), {"unknown_text": "FATAL fire"}, templates)
+    found = ablations(stamped([3, 4, 1, 3, 2, 0, 0]), {"unknown_text": "FATAL fire"}, templates)
     assert [part.name for part in found] == ["1 x unknown: FATAL fire", "1 x disk <number> failed", "2 x tick"]
-    assert found[0].without.tolist() == [[9, 9, 3, 4, 3, 2, 0, 0, 0], [9, 9, 5, 5, 5, 5, 0, 0, 0]]
-    assert found[2].without[0].tolist() == [9, 9, 4, 1, 2, 0, 0, 0, 0]
+    assert found[0].ablated.tolist() == [[9, 9, 3, 4, 3, 2, 0, 0, 0], [9, 9, 5, 5, 5, 5, 0, 0, 0]]
+    assert found[2].ablated[0].tolist() == [9, 9, 4, 1, 2, 0, 0, 0, 0]
 
 
 def test_of_very_many_kinds_the_rarest_are_the_parts():
     templates = tuple(Template(f"kind {row}", 100 - row) for row in range(60))
-    found = parts(stamped(list(range(3, 63))), {}, templates)
-    assert len(found) == MOST_PARTS
+    found = ablations(stamped(list(range(3, 63))), {}, templates)
+    assert len(found) == MAX_ABLATIONS
     assert found[0].name == "1 x kind 59"

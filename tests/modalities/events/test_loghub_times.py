@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from vssl.modalities import events
-from vssl.modalities.events.files import find, rows
-from vssl.modalities.events.reading import parser, recognise
+from vssl.modalities.events.files import find_logs, read_lines
+from vssl.modalities.events.reading import detect_parser, make_parser
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "event-logs"
 ARCHIVE = DATA / "loghub-2k.tar.xz"
@@ -72,11 +72,11 @@ def loghub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_line_has_the_time_of_its_columns(loghub: Path, system: str):
     clock, time_of = SYSTEMS[system]
     path = loghub / f"{system}_2k.log"
-    reading = recognise(find(path), events.Config())
-    read = parser(reading)
-    times = [read(row).time_s for row in rows(find(path)[0])]
+    reading = detect_parser(find_logs(path), events.Config())
+    read = make_parser(reading)
+    times = [read(row).time_s for row in read_lines(find_logs(path)[0])]
     text = (loghub / f"{system}_2k.log_structured.csv").read_text()
     truth = [time_of(row) for row in csv.DictReader(io.StringIO(text))]
-    assert reading.clock == clock
+    assert reading.timestamp_format == clock
     assert len(times) == 2000
     assert times == pytest.approx(truth, abs=1e-3, rel=0)
