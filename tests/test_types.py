@@ -86,11 +86,6 @@ def test_a_column_that_is_not_there_is_a_key_error_that_names_it(embeddings: Emb
         embeddings.numpy("novelty")
 
 
-def test_whether_there_is_a_variance_is_told_by_the_column(embeddings: Embeddings) -> None:
-    assert embeddings.has_variance
-    assert not Embeddings(embeddings.table.drop_columns(["log_variance", "ambiguity"])).has_variance
-
-
 def test_its_representation_counts_samples_and_features(embeddings: Embeddings) -> None:
     assert "4 samples" in repr(embeddings)
     assert "features 3" in repr(embeddings)

