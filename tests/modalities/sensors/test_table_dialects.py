@@ -199,3 +199,11 @@ def test_settings_that_nobody_knows_are_refused(settings: dict, message: str):
 def test_a_plain_table_gives_no_note(tmp_path: Path):
     path = written(tmp_path / "a.csv", ["time,x,y", *(f"{iso(row)},{X[row]},{Y[row]}" for row in ROWS)])
     assert built(path).notes(path) == []
+
+
+@pytest.mark.parametrize("index_names", ["", "time,,,\n"])
+def test_names_in_several_lines_are_refused_with_the_remedy(tmp_path: Path, index_names: str):
+    rows = "".join(f"2024-01-01 00:0{minute}:00,{minute}.5,2.5,3.5\n" for minute in range(5))
+    (tmp_path / "a.csv").write_text(f",temp,temp,press\n,mean,max,mean\n{index_names}{rows}")
+    with pytest.raises(DataError, match=r"a\.csv: \d columns .* \(multi-level columns\), join them in one line"):
+        sensors.measure(tmp_path, sensors.Config(window="2"))

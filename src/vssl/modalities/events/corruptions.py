@@ -51,14 +51,6 @@ KINDS: dict[str, Callable[[Raw, int, torch.Generator], Raw]] = {
 
 
 def corrupt(raw: Raw, kind: str, level: int, generator: torch.Generator) -> Raw:
-    """The sessions as they would be if something had gone wrong.
-
-    Args:
-        kind: A key of `KINDS`.
-        level: 1 (little) to 3.
-
-    Raises:
-        ConfigError: There is no such kind or level.
-    """
+    """The raw batch, corrupted; see `Modality.corrupt`."""
     check_corruption(KINDS, kind, level)
     return KINDS[kind](raw, level, generator)

@@ -28,26 +28,13 @@ _DELIMITERS = ",;\t|"
 MESSAGE_NAMES = frozenset(
     {"message", "msg", "text", "log", "description", "details", "meldung", "meldetext", "nachricht"}
 )
-COLUMN_NAMES = frozenset(
-    {"time", "timestamp", "date", "datetime", "ts", "level", "severity", "loglevel", "priority", "event", "events"}
-    | {"eventid", "eventsequence", "sequence", "session", "sessionid", "blockid", "id", "host", "hostname", "source"}
-    | {
-        "component",
-        "logger",
-        "process",
-        "thread",
-        "label",
-        "lineid",
-        "type",
-        "class",
-        "code",
-        "state",
-        "status",
-        "user",
-    }
-    | {"zeit", "datum", "uhrzeit", "zeitstempel", "stufe", "klasse", "quelle", "ereignis", "nummer", "nr"}
-    | {"dateandtime", "taskcategory", "date/time"}
+_COLUMNS = (
+    "time timestamp date datetime ts level severity loglevel priority event events eventid eventsequence sequence "
+    "session sessionid blockid id host hostname source component logger process thread label lineid type class code "
+    "state status user zeit datum uhrzeit zeitstempel stufe klasse quelle ereignis nummer nr dateandtime taskcategory "
+    "date/time"
 )
+COLUMN_NAMES = frozenset(_COLUMNS.split())
 """Usual names of columns, in small letters and without blanks and underscores."""
 
 

@@ -25,11 +25,11 @@ class Config:
     """Images.
 
     Attributes:
-        views: Preset of views: natural (photographs), inspection (parts before a camera), upright (the same, never
-            mirrored) or texture (surfaces).
-        size: Longest side in pixels that images are scaled down to; they are never scaled up.
-        label_from: Take the name of each file's folder as its label (folder), or not (none).
-        max_broken: Share of files that may be broken, 0..1; more, and the data are refused.
+        views: Preset of the augmented views: natural (photographs), inspection (parts before a camera), upright (as
+            inspection, never mirrored) or texture (surfaces).
+        size: Longest side in pixels that images are scaled down to. They are never scaled up.
+        label_from: Label of an image: the name of its folder (folder), or no label (none).
+        max_broken: Largest allowed share of unreadable files, 0 to 1. With more, the data are refused.
     """
 
     views: Literal["natural", "inspection", "upright", "texture"] = "natural"
@@ -46,11 +46,11 @@ class Config:
 
 @dataclass(frozen=True)
 class Spec:
-    """What was measured on the training images, and holds for every image the run sees from then on.
+    """What was measured on the training images; it holds for every image that the run sees later.
 
     Attributes:
-        canvas: Size, channels and range of values that every image is brought to.
-        mean, std: Of each channel, where white is 1.
+        canvas: Size, channels and range of values that every image is converted to.
+        mean, std: Mean and standard deviation of each channel, where white is 1.
     """
 
     canvas: Canvas

@@ -54,14 +54,6 @@ KINDS: dict[str, Callable[[Pixels, int, torch.Generator], Pixels]] = {
 def corrupt(
     raw: UInt8[Tensor, "B C H W"], kind: str, level: int, generator: torch.Generator
 ) -> UInt8[Tensor, "B C H W"]:
-    """The images as they would be if something had gone wrong.
-
-    Args:
-        kind: A key of `KINDS`.
-        level: 1 (little) to 3.
-
-    Raises:
-        ConfigError: There is no such kind or level.
-    """
+    """The raw batch, corrupted; see `Modality.corrupt`."""
     check_corruption(KINDS, kind, level)
     return (KINDS[kind](raw.float() / 255, level, generator).clamp(0, 1) * 255).round().to(torch.uint8)

@@ -14,6 +14,7 @@ from vssl.modalities.sensors.numeric_time import UNKNOWN, is_time_name
 from vssl.modalities.sensors.profiles import Profile
 
 Described = tuple[Path, str, Profile]
+"""A file, its name within the source, and its profile."""
 UNNAMED_COLUMN = "a column without a name"
 SPLIT_DATE_NAMES = (
     ("year", "month", "day"),

@@ -48,16 +48,7 @@ KINDS: dict[str, Callable[[Raw, Scale, int, torch.Generator], Raw]] = {
 
 
 def corrupt(raw: Raw, spread: Scale, kind: str, level: int, generator: torch.Generator) -> Raw:
-    """The windows as they would be if something had gone wrong.
-
-    Args:
-        spread: Of each channel, in its units.
-        kind: A key of `KINDS`.
-        level: 1 (little) to 3.
-
-    Raises:
-        ConfigError: There is no such kind or level.
-    """
+    """The raw batch, corrupted; see `Modality.corrupt`."""
     check_corruption(KINDS, kind, level)
     return KINDS[kind](raw, spread, level, generator)
 

@@ -14,6 +14,7 @@ from vssl.modalities.sensors import Config, Spec, tables
 from vssl.modalities.sensors.channels import measure_channels
 from vssl.modalities.sensors.column import Column
 from vssl.modalities.sensors.column_roles import (
+    Described,
     check_one_series,
     choose_channels,
     choose_time_column,
@@ -21,13 +22,10 @@ from vssl.modalities.sensors.column_roles import (
     common_decimal,
 )
 from vssl.modalities.sensors.dialect import ReadOptions
-from vssl.modalities.sensors.profiles import Profile, profile
+from vssl.modalities.sensors.profiles import profile
 from vssl.modalities.sensors.rows import Layout
 from vssl.modalities.sensors.times import duration_s, length_in_rows
 from vssl.modalities.sensors.values import read_pieces
-
-Described = tuple[Path, str, Profile]
-"""A file, its name within the source, and what it is."""
 
 
 def measure(source: str | Path, config: Config) -> Spec:

@@ -35,15 +35,7 @@ def process() -> Strengths:
     Where in time, how noisy and which channels are known may change.
     """
     return Strengths(
-        crop=0.7,
-        warp=0.1,
-        jitter=0.1,
-        scale=0.05,
-        offset=0.05,
-        magnitude=0.05,
-        frequency=0.1,
-        channels=0.1,
-        span=0.2,
+        crop=0.7, warp=0.1, jitter=0.1, scale=0.05, offset=0.05, magnitude=0.05, frequency=0.1, channels=0.1, span=0.2
     )
 
 
@@ -53,15 +45,7 @@ def vibration() -> Strengths:
     Size may change with the load, a little.
     """
     return Strengths(
-        crop=0.98,
-        warp=0.0,
-        jitter=0.1,
-        scale=0.15,
-        offset=0.0,
-        magnitude=0.1,
-        frequency=0.2,
-        channels=0.1,
-        span=0.3,
+        crop=0.98, warp=0.0, jitter=0.1, scale=0.15, offset=0.0, magnitude=0.1, frequency=0.2, channels=0.1, span=0.3
     )
 
 

@@ -130,7 +130,7 @@ def _profile_csv(file: Path, name: str, options: ReadOptions) -> Profile:
     text = _first_block(file, name, found)
     with naming_row(name, found.names):
         typed = tables.parse_csv(text, found, options.settings.decimal or ".")
-        _check_unique(typed.schema, name)
+        _check_unique(typed.schema, name, found.heading.preamble)
         as_text: list[pa.Table] = []
 
         def written(one: str) -> pa.ChunkedArray:
@@ -158,12 +158,17 @@ def _first_block(file: Path, name: str, found: Dialect) -> bytes:
         return next(pieces, b"")
 
 
-def _check_unique(schema: pa.Schema, name: str) -> None:
+def _check_unique(schema: pa.Schema, name: str, above: int = 0) -> None:
+    """Check that no two columns have one name; `above` is the number of lines above the names."""
     count = Counter(field.name.partition("\0")[0] for field in schema)
     # Empty columns without a name stand at the end of many a table.
     named = [field.name.partition("\0")[0] for field in schema if not pa.types.is_null(field.type)]
     if twice := [one for one in named if count[one] > 1]:
-        raise BrokenFileError(name, f"{count[twice[0]]} columns are called {twice[0]!r}: rename or remove all but one")
+        what = f"are called {twice[0]!r}" if twice[0] else "have no name"
+        levels = (
+            "; if pandas wrote names in several lines (multi-level columns), join them in one line" if above else ""
+        )
+        raise BrokenFileError(name, f"{count[twice[0]]} columns {what}: rename or remove all but one{levels}")
 
 
 def _decimal_sign(typed: pa.Table, written: Callable[[str], pa.ChunkedArray], strict: bool) -> str:
