@@ -30,7 +30,7 @@ import torch
 import tyro
 
 from vssl import api, runtime
-from vssl.decisions.measure import Judged, measure
+from vssl.decisions.metrics import LabelledDecisions, compute_metrics
 from vssl.decisions.samples import Condition
 from vssl.exporting.encoded import Encoded
 from vssl.exporting.folder import Precision, export
@@ -172,7 +172,7 @@ def _judged(model: Model, out: Path, options: Options) -> dict[str, Any]:
         truth += [str(value) == condition.value for value in chunk.metadata[condition.column].to_pylist()]
     scores = np.array([decision.score for decision in decisions])
     made = np.array([decision.decision for decision in decisions], dtype=object)
-    found = measure(Judged(scores, made, np.array(truth), np.array(truth)))
+    found = compute_metrics(LabelledDecisions(scores, made, np.array(truth), np.array(truth)))
     return {"false alarms": str(found.false_alarm), "misses": str(found.miss.get("all")), "auroc": found.auroc}
 
 

@@ -31,11 +31,10 @@ import tyro
 from PIL import Image
 from scipy import ndimage
 
-from vssl.decisions.calibrate import Request, calibrate, decide
-from vssl.decisions.copies import Finder, Given
-from vssl.decisions.guarantee import Guarantee
-from vssl.decisions.policy import EVERYTHING
-from vssl.decisions.thresholds import REJECT
+from vssl.decisions.calibrate import calibrate
+from vssl.decisions.config import CalibrationConfig
+from vssl.decisions.copies import CalibrationSet, CopyFinder
+from vssl.decisions.core import REJECT, UNGROUPED, decide_by_group
 from vssl.files import write_json
 from vssl.modalities import sequences
 from vssl.modalities.copies import content, short
@@ -84,7 +83,7 @@ class Kind:
     draw: Callable[[np.random.Generator, int], np.ndarray]
     cut: Callable[[np.random.Generator, np.ndarray, bool], torch.Tensor]
     table: Callable[[torch.Tensor], Embeddings]
-    finder: Callable[[torch.Tensor], Finder]
+    finder: Callable[[torch.Tensor], CopyFinder]
     normals: int
     fresh: int
     false_alarm: float
@@ -110,10 +109,10 @@ def series_table(raw: torch.Tensor) -> Embeddings:
     return table(torch.cat([raw.mean(2), spread.log(), steps.log()], 1), raw, traces)
 
 
-def series_finder(raw: torch.Tensor) -> Finder:
+def series_finder(raw: torch.Tensor) -> CopyFinder:
     traces = [hashes.tobytes() for hashes in rows.rows(raw.numpy(), np.ones(2))]
     memory = {"contents": short(content(raw)), **sequences.remember(traces, None, rows.SHORTEST)}
-    return Finder(sequences.SequenceCopies(memory), memory)
+    return CopyFinder(sequences.SequenceCopies(memory), memory)
 
 
 def draw_pictures(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -150,9 +149,9 @@ def picture_table(raw: torch.Tensor) -> Embeddings:
     return table(fields, raw, [picture.tobytes() for picture in pictures.small(raw)])
 
 
-def picture_finder(raw: torch.Tensor) -> Finder:
+def picture_finder(raw: torch.Tensor) -> CopyFinder:
     memory = {"contents": short(content(raw)), "pictures": pictures.small(raw)}
-    return Finder(pictures.PictureCopies(memory), memory)
+    return CopyFinder(pictures.PictureCopies(memory), memory)
 
 
 def table(features: torch.Tensor, raw: torch.Tensor, traces: list[bytes]) -> Embeddings:
@@ -186,14 +185,14 @@ def false_alarms(name: str, of: str, mended: bool, rng: np.random.Generator) -> 
     caveats: list[str] = []
     if mended:
         finder = kind.finder(bank)
-        given = finder.unseen(finder.given(samples), None, "normal samples", caveats)
+        given = finder.drop_leaked(finder.calibration_set(samples), None, "normal samples", caveats)
     else:
-        given = Given(samples, np.arange(len(samples)))
+        given = CalibrationSet(samples, np.arange(len(samples)))
     score = knn.Config(neighbours=1, space="features")
-    policy, reference = calibrate(Request(Guarantee(kind.false_alarm), score), known, given, None, caveats, TODAY)
+    policy, reference = calibrate(CalibrationConfig(kind.false_alarm, score=score), known, given, None, caveats, TODAY)
     scores = knn.fit(score, known)(fresh(name))
-    decided = decide(policy.thresholds, np.full(len(scores), EVERYTHING, dtype=object), scores)
-    return float((decided == REJECT).mean()), len(reference.normal_scores(EVERYTHING))
+    decided = decide_by_group(policy.thresholds, np.full(len(scores), UNGROUPED, dtype=object), scores)
+    return float((decided == REJECT).mean()), len(reference.normal_scores(UNGROUPED))
 
 
 def line(name: str, of: str, mended: bool, calibrations: int, seed: int) -> dict[str, Any]:

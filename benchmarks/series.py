@@ -26,7 +26,7 @@ from series_baselines import RIVALS, Windows
 from training import UNTRAINED, learner, trained
 from vssl import Embeddings, Run, api
 from vssl.decisions import bounds
-from vssl.decisions.exchangeability import worst_of_each
+from vssl.decisions.core import worst_of_each
 from vssl.evaluation.vus import rows_from_windows, vus
 from vssl.files import write_json
 from vssl.modalities import sensors

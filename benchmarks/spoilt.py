@@ -18,8 +18,8 @@ import tyro
 
 from vssl import Embeddings, api
 from vssl.config import find, name_of
-from vssl.decisions import policy as policies
-from vssl.decisions.policy import EVERYTHING
+from vssl.decisions import policy_file as policies
+from vssl.decisions.core import UNGROUPED
 from vssl.embedding.embed import embed_view
 from vssl.modalities.base import CORRUPTION_LEVELS
 from vssl.scores import Score
@@ -48,7 +48,7 @@ def main(options: Options) -> None:
     model = api.load(options.run, "cpu")
     policy, reference = policies.read(model.run)
     score = find("scores", name_of(policy.score)).fit(policy.score, reference.bank)
-    limit = policy.thresholds[EVERYTHING].reject_above
+    limit = policy.thresholds[UNGROUPED].reject_above
     for name, share in rejected(model, score, limit, options.data, options.other).items():
         print(f"{name:18} {share:6.1%}")
 

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from vssl import api, runtime
 from vssl.api import serving
 from vssl.config import find, name_of
-from vssl.decisions import policy as policies
+from vssl.decisions import policy_file as policies
 from vssl.errors import ExportError
 from vssl.exporting import folder as module
 from vssl.exporting.graphs import to_onnx

@@ -76,7 +76,7 @@ def test_the_service_tells_what_it_is_and_what_it_has_done(line: Path, asked, ex
     answers = [client.post("/v1/decide", files=files_of([path])).json() for path in pictures(line, 3)]
     assert client.get("/v1/health").json() == {"status": "ok"}
     assert client.get("/v1/model").json()["precision"] == "float32"
-    assert client.get("/v1/policy").json()["words"] == runtime.load(exported).policy["words"]
+    assert client.get("/v1/policy").json()["description"] == runtime.load(exported).policy.to_dict()["description"]
     newest = client.get("/v1/decisions", params={"limit": 2}).json()
     assert [row["number"] for row in newest] == [
         answers[2]["decisions"][0]["number"],

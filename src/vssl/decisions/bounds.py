@@ -1,4 +1,4 @@
-"""Thresholds and p-values with finite-sample guarantees: pure functions of scores, counts and levels.
+"""Thresholds and bounds of rates with finite-sample guarantees: pure functions of scores, counts and levels.
 
 Scores are higher where a sample is worse, and a sample raises an alarm if its score is *above* the threshold; equal
 scores therefore never break a guarantee. All guarantees assume that calibration samples and later ones are
@@ -23,22 +23,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import special
 
+from vssl.decisions.core import sorted_scores
+from vssl.decisions.policy import Rate
 from vssl.errors import ConfigError, DataError, NotEnoughDataError
 
 Scores = Float[np.ndarray, " n"]
-
-
-def conformal_p_values(calibration: Scores, scores: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-    """p(s) = (1 + #{calibration scores >= s}) / (n + 1), in 1/(n+1)..1.
-
-    For a sample exchangeable with the calibration, P(p <= alpha) <= alpha (Vovk et al. 2005).
-
-    Raises:
-        DataError: No calibration scores, or one that is not finite.
-    """
-    ordered = _ordered(calibration)
-    at_least = len(ordered) - np.searchsorted(ordered, scores, side="left")
-    return (1 + at_least) / (len(ordered) + 1)
 
 
 def conformal_threshold(calibration: Scores, alpha: float) -> float:
@@ -46,10 +35,10 @@ def conformal_threshold(calibration: Scores, alpha: float) -> float:
 
     Raises:
         NotEnoughDataError: k > n, that is n < 1/alpha - 1.
-        DataError: As in `conformal_p_values`.
+        DataError: As in `core.conformal_p_values`.
     """
     _check_levels(alpha)
-    ordered = _ordered(calibration)
+    ordered = sorted_scores(calibration)
     n = len(ordered)
     # In exact arithmetic ceil((n+1)(1-alpha)) = n + 1 - floor((n+1) alpha); rounding must not spoil whole numbers.
     rank = n + 1 - math.floor((n + 1) * alpha * (1 + 1e-12))
@@ -66,9 +55,9 @@ def binomial_threshold(calibration: Scores, alpha: float, confidence: float = 0.
 
     Raises:
         NotEnoughDataError: n < `samples_needed(alpha, confidence)`.
-        DataError: As in `conformal_p_values`.
+        DataError: As in `core.conformal_p_values`.
     """
-    ordered = _ordered(calibration)
+    ordered = sorted_scores(calibration)
     allowed = allowed_exceedances(len(ordered), alpha, confidence)
     if allowed < 0:
         what = f"a rate of {alpha:g} with a confidence of {confidence:g}"
@@ -121,6 +110,12 @@ def upper_rate(exceedances: int, n: int, confidence: float = 0.95) -> float:
 def lower_rate(exceedances: int, n: int, confidence: float = 0.95) -> float:
     """One-sided lower bound of a rate of which `exceedances` of n were seen, 0..1."""
     return 1 - upper_rate(n - exceedances, n, confidence)
+
+
+def observed_rate(hits: Bool[np.ndarray, " N"]) -> Rate:
+    """The share of hits among N samples, 1 or more, with one-sided bounds at 95 % confidence each."""
+    count, of = int(hits.sum()), len(hits)
+    return Rate(count, of, lower_rate(count, of), upper_rate(count, of))
 
 
 def risk_threshold(losses: Float[np.ndarray, "n L"], alpha: float, largest: float = 1.0) -> int:
@@ -197,16 +192,6 @@ def false_discoveries(p_values: Float[np.ndarray, " k"], alpha: float) -> Bool[n
     from scipy import stats
 
     return stats.false_discovery_control(p_values) <= alpha if len(p_values) else np.zeros(0, dtype=bool)
-
-
-def _ordered(calibration: Scores) -> Scores:
-    calibration = np.asarray(calibration, dtype=np.float64)
-    if calibration.ndim != 1 or not len(calibration):
-        raise DataError("There are no calibration scores.")
-    broken = np.flatnonzero(~np.isfinite(calibration))
-    if len(broken):
-        raise DataError(f"{len(broken)} calibration scores are not finite; the first is number {broken[0] + 1}.")
-    return np.sort(calibration)
 
 
 def _check_levels(alpha: float, confidence: float = 0.5) -> None:

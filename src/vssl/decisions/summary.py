@@ -1,113 +1,110 @@
-"""What was decided on some data, in sentences and in figures."""
+"""A summary of decisions: sentences for a person, and counts and metrics as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from vssl.decisions.bounds import binomial_p_values
-from vssl.decisions.decisions import Decisions
+from vssl.decisions.core import OUTCOMES
 from vssl.decisions.describe import percent
 from vssl.decisions.episodes import Episode
-from vssl.decisions.measure import ALL, Measured, Rate
-from vssl.decisions.policy import Policy
-from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW
+from vssl.decisions.metrics import ALL, DecisionMetrics
+from vssl.decisions.policy import Policy, Rate
+from vssl.decisions.result import Decisions
 
-# More rejections than a process as calibrated brings forth by chance, once in a thousand batches.
-SURPRISE = 1e-3
+SHIFT_LEVEL = 1e-3
+"""Significance level of the test for more rejections than false alarms alone explain."""
 SHOWN = 5
+"""Reasons and episodes that are listed at most."""
 
 
-def figures(decisions: Decisions) -> dict[str, Any]:
-    """Plain JSON data: counts, where the table lies, and what was measured."""
-    counts = {str(decision): decisions.count(decision) for decision in (ACCEPT, REVIEW, REJECT)}
-    found: dict[str, Any] = {"samples": decisions.table.num_rows, **counts, "file": str(decisions.path)}
-    return found if decisions.measured is None else found | {"measured": asdict(decisions.measured)}
+def counts(decisions: Decisions) -> dict[str, Any]:
+    """Plain JSON data: the number of samples and of each decision, the file, and the metrics if there are any."""
+    by_outcome: dict[str, Any] = {outcome: decisions.count(outcome) for outcome in OUTCOMES}
+    summary = {"samples": decisions.table.num_rows, **by_outcome, "file": str(decisions.path)}
+    return summary if decisions.metrics is None else summary | {"metrics": asdict(decisions.metrics)}
 
 
-def sentences(decisions: Decisions) -> list[str]:
-    """What a person at the line should know."""
+def summarise(decisions: Decisions) -> list[str]:
+    """Sentences for the person who acts on the decisions."""
     total = decisions.table.num_rows
-    counts = [decisions.count(decision) for decision in (ACCEPT, REVIEW, REJECT)]
-    found = [f"{total:,} samples: {counts[0]:,} accepted, {counts[1]:,} for review, {counts[2]:,} rejected."]
+    accepted, reviewed, rejected = (decisions.count(outcome) for outcome in OUTCOMES)
+    sentences = [f"{total:,} samples: {accepted:,} accepted, {reviewed:,} for review, {rejected:,} rejected."]
     if "reported" in decisions.table.column_names:
-        found.append(
-            f"{sum(decisions.table['reported'].to_pylist()):,} reported: on average over batches, at most the asked "
-            "share of the reported are normal, however many of the samples are defects."
+        sentences.append(
+            f"{sum(decisions.table['reported'].to_pylist()):,} samples are reported. On average over batches, at most "
+            "the given share of the reported samples is normal, whatever the share of defects."
         )
     reasons = [reason for reason in decisions.table["reason"].to_pylist() if reason]
-    found += [f"{reasons.count(reason):,} for review: {reason}." for reason in sorted(set(reasons))[:5]]
-    found += _episodes(decisions.episodes or [])
-    if decisions.own:
-        found.append(
-            f"{decisions.own:,} of them belong to the policy's own bank or calibration: what is measured on those "
-            "looks better than it will be on new ones."
+    sentences += [f"{reasons.count(reason):,} for review: {reason}." for reason in sorted(set(reasons))[:SHOWN]]
+    sentences += _episodes(decisions.episodes or [])
+    if decisions.in_reference:
+        sentences.append(
+            f"{decisions.in_reference:,} of the samples belong to the policy's own bank or calibration samples: on "
+            "these, decisions look better than they will on new samples."
         )
-    if decisions.measured is None:
-        found += _surprise(decisions.policy, counts[2], total)
-    else:
-        found += _against_truth(decisions.policy, decisions.measured)
-    return found
+    if decisions.metrics is None:
+        return sentences + _shift(decisions.policy, rejected, total)
+    return sentences + _metrics(decisions.policy, decisions.metrics)
 
 
-def _episodes(episodes: list[Episode]) -> list[str]:
+def _episodes(episodes: Sequence[Episode]) -> list[str]:
     if not episodes:
         return []
     title = "1 episode" if len(episodes) == 1 else f"{len(episodes):,} episodes"
-    found = [f"{title} of rejected windows{', the worst first' if len(episodes) > 1 else ''}:"]
-    worst = sorted(episodes, key=lambda each: -each.score)[:SHOWN]
-    return found + [
-        f"{each.series}, {each.start} to {each.end}: score {each.score:.4g}. {each.explanation}" for each in worst
+    highest = sorted(episodes, key=lambda each: -each.score)[:SHOWN]
+    return [f"{title} of rejected windows{', the highest scores first' if len(episodes) > 1 else ''}:"] + [
+        f"{each.series}, {each.start} to {each.end}: score {each.score:.4g}. {each.explanation}" for each in highest
     ]
 
 
-def _surprise(policy: Policy, rejected: int, total: int) -> list[str]:
-    """Whether so many rejections can be false alarms alone."""
+def _shift(policy: Policy, rejected: int, total: int) -> list[str]:
+    """Whether there are more rejections than false alarms alone explain."""
     guaranteed = policy.guarantee.false_alarm
     if not total or policy.block is not None:
         return []
-    chance = float(binomial_p_values(np.array([total - rejected]), total, 1 - guaranteed)[0])
-    if chance > SURPRISE:
+    p_value = float(binomial_p_values(np.array([total - rejected]), total, 1 - guaranteed)[0])
+    if p_value > SHIFT_LEVEL:
         return []
     return [
-        f"Of normal samples at most {percent(guaranteed)} would be rejected; here it is {percent(rejected / total)}. "
-        "So "
-        "there are defects among them, or the process is no longer the one that was calibrated."
+        f"{percent(rejected / total)} of the samples are rejected; of normal samples it would be at most "
+        f"{percent(guaranteed)}. Either there are defects among them, or the process has changed since the "
+        "calibration."
     ]
 
 
-def _against_truth(policy: Policy, measured: Measured) -> list[str]:
+def _metrics(policy: Policy, metrics: DecisionMetrics) -> list[str]:
     guarantee = policy.guarantee
-    of_what = "" if policy.block is None else f", counted in blocks ({policy.block})"
-    found = [
-        f"False alarms{of_what}: {measured.false_alarm}. {kept(measured.false_alarm, guarantee.false_alarm, policy)}"
-    ]
-    for name, rate in measured.miss.items():
+    unit = "" if policy.block is None else f", counted in blocks ({policy.block})"
+    alarms = metrics.false_alarm
+    sentences = [f"False alarms{unit}: {alarms}. {guarantee_check(alarms, guarantee.false_alarm, policy)}"]
+    for name, rate in metrics.miss.items():
         who = "Misses" if name == ALL else f"Misses of {name}"
-        verdict = "" if name != ALL or guarantee.miss is None else " " + kept(rate, guarantee.miss, policy)
-        found.append(f"{who}: {rate}.{verdict}")
-    found.append(f"Review: {measured.normal_review} of the normal samples.")
-    if measured.defect_review is not None:
-        found[-1] = f"Review: {measured.normal_review} of the normal samples, {measured.defect_review} of the defects."
-        found.append(
-            f"AUROC {measured.auroc:.3f}, average precision {measured.average_precision:.3f}, normals above 95 % of "
-            f"the defects {measured.fpr95:.1%}, F1 of the rejections {measured.f1:.3f}."
-        )
-    return found
+        check = "" if name != ALL or guarantee.miss is None else " " + guarantee_check(rate, guarantee.miss, policy)
+        sentences.append(f"{who}: {rate}.{check}")
+    if metrics.defect_review is None:
+        return [*sentences, f"Review: {metrics.normal_review} of the normal samples."]
+    return [
+        *sentences,
+        f"Review: {metrics.normal_review} of the normal samples, {metrics.defect_review} of the defects.",
+        f"AUROC {metrics.auroc:.3f}, average precision {metrics.average_precision:.3f}, FPR at 95 % of the defects "
+        f"detected {metrics.fpr95:.1%}, F1 of rejection {metrics.f1:.3f}.",
+    ]
 
 
-def kept(rate: Rate, guaranteed: float, policy: Policy) -> str:
-    """Whether a guaranteed rate was kept, as far as so many samples can tell."""
+def guarantee_check(rate: Rate, guaranteed: float, policy: Policy) -> str:
+    """Whether an observed rate is consistent with the guaranteed one."""
     if not policy.guaranteed:
-        return f"(Aimed at: {percent(guaranteed)}.)"
+        return f"(Target: at most {percent(guaranteed)}.)"
     if rate.lower > guaranteed:
         return (
-            f"THE GUARANTEE OF {percent(guaranteed)} IS BROKEN HERE: these samples are not like those of the "
-            "calibration. "
-            "Calibrate with samples of this kind."
+            f"THE GUARANTEE OF {percent(guaranteed)} IS BROKEN HERE: these samples are not exchangeable with the "
+            "calibration samples. Calibrate with samples of this kind."
         )
     if rate.share > guaranteed:
-        return f"Guaranteed: at most {percent(guaranteed)}; more here, but it may be chance."
+        return f"Guaranteed: at most {percent(guaranteed)}. The observed rate is above it, within chance."
     return f"Guaranteed: at most {percent(guaranteed)}: kept."

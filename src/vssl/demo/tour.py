@@ -8,8 +8,8 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from vssl import api
-from vssl.decisions.describe import words
-from vssl.decisions.summary import kept
+from vssl.decisions.describe import describe
+from vssl.decisions.summary import guarantee_check
 from vssl.demo.folder import make_way
 from vssl.demo.inspection import Line, write
 from vssl.evaluation import Evidence, judge
@@ -64,15 +64,15 @@ def _decisions(run: Run, out: Path, hold_out: Path, terminal: Console | None) ->
     known = write(Line(seed=2), out / "known", KNOWN, labelled=True)
     third = write(Line(seed=3, cameras=("cam-3",)), out / "third-camera", HOLD_OUT, labelled=True)
     policy = api.calibrate(run, f"{known}:label=ok", terminal=terminal)
-    found = [words(policy)[0]]
+    found = [describe(policy)[0]]
     for place, data in (("On the hold-out", hold_out), ("With a third camera that nobody calibrated", third)):
         decisions = api.decide(run, data, name=data.parent.name, normal="label=ok", terminal=terminal)
-        assert decisions.measured is not None
-        alarms, misses = decisions.measured.false_alarm, decisions.measured.miss["all"]
-        verdict = kept(alarms, policy.guarantee.false_alarm, policy)
+        assert decisions.metrics is not None
+        alarms, misses = decisions.metrics.false_alarm, decisions.metrics.miss["all"]
+        verdict = guarantee_check(alarms, policy.guarantee.false_alarm, policy)
         found.append(
             f"{place}: false alarms {alarms}. {verdict} Defects accepted: {misses}. The score knows no defect, "
-            f"and ranks a random one above a random good part in {decisions.measured.auroc:.0%} of pairs (chance 50 %)."
+            f"and ranks a random one above a random good part in {decisions.metrics.auroc:.0%} of pairs (chance 50 %)."
         )
     return found
 

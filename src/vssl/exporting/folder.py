@@ -16,9 +16,10 @@ import onnxruntime
 import torch
 
 from vssl.config import find, name_of, to_dict
-from vssl.decisions import policy as policies
-from vssl.decisions.describe import words
-from vssl.decisions.policy import BANK, Binding, Policy, Reference
+from vssl.decisions import policy_file as policies
+from vssl.decisions.core import BANK
+from vssl.decisions.policy import Binding, Policy
+from vssl.decisions.policy_file import Reference
 from vssl.exporting.encoded import Encoded
 from vssl.exporting.graphs import Encoding, Scoring, joined, to_onnx
 from vssl.exporting.parity import Decided, Parity, compare, differences, milliseconds
@@ -59,7 +60,7 @@ def export(model: Model, out: Path, precision: Precision) -> Parity:
         plane = plane_of(bank)
         whole = joined(encoder, _scoring(before.policy, bank, plane, Encoded(encoder)(raw[:2].numpy())))
         after = recalibrate(Encoded(whole), bank, before, binding)
-        files = {POLICY: _json(policies.sealed(after[0], words(after[0]))), KNOWN: _json(_known(*after, plane))}
+        files = {POLICY: _json(policies.sealed(after[0])), KNOWN: _json(_known(*after, plane))}
         files[PICTURES] = zipped(model.modality, before.reference.bank, after[1].bank.ids)
         decided = compare((before.policy, before.reference), after)
     files |= {MODEL: whole.SerializeToString(), GOLDEN: _golden(Encoded(whole), raw[:GOLDEN_SAMPLES].numpy())}
@@ -100,7 +101,7 @@ def _some_raw(model: Model, calibration: Calibration | None) -> torch.Tensor:
 
 
 def _scoring(policy: Policy, bank: Embeddings, plane: Plane, example: dict[str, np.ndarray]) -> onnx.ModelProto:
-    module = Scoring(find("scores", name_of(policy.score)).fit(policy.score, bank), bank, plane)
+    module = Scoring(find("scores", policy.score.name).fit(policy.score.config, bank), bank, plane)
     examples = [torch.from_numpy(example[name]) for name in module.columns]
     return to_onnx(module, examples, module.columns, module.outputs)
 

@@ -8,16 +8,19 @@ is.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
 import numpy as np
 import torch
 
-from vssl.decisions.calibrate import Request, calibrate
-from vssl.decisions.copies import Given
-from vssl.decisions.policy import BANK, DEFECT, NORMAL, Binding, Policy, Reference
+from vssl.decisions.calibrate import calibrate
+from vssl.decisions.config import CalibrationConfig
+from vssl.decisions.copies import CalibrationSet
+from vssl.decisions.core import BANK, DEFECT, NORMAL
+from vssl.decisions.policy import Binding, Policy
+from vssl.decisions.policy_file import Reference
 from vssl.errors import ExportError
 from vssl.exporting.encoded import Encoded
 from vssl.modalities.base import Modality
@@ -47,7 +50,7 @@ def gather(modality: Modality, policy: Policy, reference: Reference) -> Calibrat
     Raises:
         ExportError: Some are gone or have changed, or the score cannot be part of an export.
     """
-    if pairs_of(policy.score):
+    if pairs_of(policy.score.config):
         raise ExportError(
             "The policy's score compares random views of each sample, which an export cannot draw. Calibrate with "
             "another score, such as novelty, then export."
@@ -82,19 +85,21 @@ def recalibrate(whole: Encoded, bank: Embeddings, before: Calibration, binding: 
         bank: The known samples, by the export's encoder.
     """
     old = before.policy
-    request = Request(old.guarantee, old.score, old.group, old.block, costs=old.costs)
+    config = CalibrationConfig(
+        **asdict(old.guarantee), score=old.score.config, group=old.group, block=old.block, costs=old.costs
+    )
     kept = tuple(name for name in (old.group, old.block) if name is not None)
-    given: dict[str, Given] = {}
+    given: dict[str, CalibrationSet] = {}
     scores: dict[str, float] = {}
     for role, raw in before.raw.items():
         if raw and role != BANK:
             samples = whole.embeddings(raw, (*kept, "score"))
             scores |= dict(zip(samples.table["content"].to_pylist(), samples.numpy("score"), strict=True))
-            given[role] = Given(
+            given[role] = CalibrationSet(
                 Embeddings(samples.table.drop_columns("score")), _units(before.reference.role(role), samples)
             )
     policy, reference = calibrate(
-        request,
+        config,
         bank,
         given[NORMAL],
         given.get(DEFECT),

@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 from markupsafe import Markup
 from PIL import Image
 
-from vssl.decisions import policy as policies
-from vssl.decisions.describe import words
-from vssl.decisions.measure import Rate
-from vssl.decisions.policy import EVERYTHING, Policy, Reference
-from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, Thresholds
+from vssl.decisions import policy_file as policies
+from vssl.decisions.bounds import observed_rate
+from vssl.decisions.core import ACCEPT, REJECT, REVIEW, UNGROUPED, Thresholds
+from vssl.decisions.describe import describe
+from vssl.decisions.policy import Policy, Rate
+from vssl.decisions.policy_file import Reference
 from vssl.reporting.gallery import Tile, shrink, tile
 from vssl.reporting.heat import Heat, heat_of
 from vssl.reporting.tradeoff import Curve, curve_of, rates, spread
@@ -108,18 +109,18 @@ def decided(run: Run, name: str, pictures: Elsewhere) -> Decided | None:
     policy, reference = policies.read(run)
     normal = reference.normal.numpy("score")
     defects = reference.defects.numpy("score") if len(reference.defects) else None
-    limits = policy.thresholds.get(EVERYTHING)
+    limits = policy.thresholds.get(UNGROUPED)
     curve = curve_of(normal, defects, policy.costs, limits)
     record = _record(run, name)
     return Decided(
         guaranteed=policy.guaranteed,
-        words=words(policy),
+        words=describe(policy),
         histogram=spread(normal, defects, limits),
         rates=rates(curve, policy.guarantee),
         curve=curve,
         groups=_groups(policy, reference),
         on=None if record is None else name,
-        found=[] if record is None else record["words"],
+        found=[] if record is None else record["summary"],
         galleries=[] if record is None else _galleries(run, name, record["source"], reference, pictures),
     )
 
@@ -135,7 +136,7 @@ def _groups(policy: Policy, reference: Reference) -> list[Group]:
     found = []
     for name, limits in policy.thresholds.items():
         scores = reference.normal_scores(name)
-        found.append(Group(name, limits, len(scores), Rate.counted(scores > limits.reject_above)))
+        found.append(Group(name, limits, len(scores), observed_rate(scores > limits.reject_above)))
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from io import BytesIO
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vssl.config import from_dict
-from vssl.errors import BrokenFileError, ExportError
+from vssl.decisions.core import UNGROUPED, Decision, decide, decide_unreadable
+from vssl.decisions.policy import Policy
+from vssl.errors import BrokenFileError, ConfigError, ExportError
 from vssl.modalities.images import tiff
 from vssl.modalities.images.decode import Canvas, decode
 from vssl.runtime.folder import GOLDEN, KNOWN, MODEL, POLICY, Export, read
@@ -24,28 +25,8 @@ if TYPE_CHECKING:
     from vssl.modalities.events.encoding import Encoder
 
 KINDS = {"tensor(float)": "float32", "tensor(double)": "float64"}
-ALIKE = 1e-3  # how far another version of onnxruntime may be from the numbers that the policy was made with
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What becomes of one sample.
-
-    Attributes:
-        id: Its name.
-        decision: accept, review or reject.
-        p_value: Among the normals of its group, 1 / (n + 1)..1; NaN where there is none.
-        score: Higher is worse; NaN for what cannot be read.
-        nearest: Ids of the nearest known samples.
-        reason: Why it is reviewed without a score or a threshold.
-    """
-
-    id: str
-    decision: str
-    p_value: float
-    score: float
-    nearest: tuple[str, ...] = ()
-    reason: str = ""
+PARITY_TOLERANCE = 1e-3
+"""Largest accepted difference of another version of onnxruntime, relative to the largest value of each output."""
 
 
 class Decider:
@@ -54,7 +35,7 @@ class Decider:
     Attributes:
         path: The folder it was read from.
         about: Its manifest.
-        policy: The policy as in policy.json; None if the run had none, and then there are no decisions.
+        policy: The policy in force; None if the run had none, and then nothing can be decided.
         known: What it stands on: scores of the calibration samples by group, `normal` and `defect`; of the bank the
             names, `bank`, and the places on the plane, `map`; and the two limits of usual `heat`, if there is any.
     """
@@ -67,9 +48,9 @@ class Decider:
         except Exception as error:  # onnxruntime has no common class of its errors
             raise ExportError(f"{export.path}: the model cannot be loaded: {str(error).splitlines()[0]}") from error
         self._golden = export.contents[GOLDEN]
-        self.policy: dict[str, Any] | None = json.loads(export.contents.get(POLICY, b"null"))
+        self.policy = _read_policy(export)
         self.known: dict[str, Any] = json.loads(export.contents.get(KNOWN, b'{"normal": {}, "bank": []}'))
-        self._normal = {group: np.array(scores) for group, scores in self.known["normal"].items()}
+        self._calibration = {group: np.array(scores) for group, scores in self.known["normal"].items()}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -123,21 +104,18 @@ class Decider:
         Raises:
             ExportError: As `check_policy`; or the policy needs groups.
         """
-        return self.judge(self.outputs(raw), ids, groups)
+        return self.decide_outputs(self.outputs(raw), ids, groups)
 
-    def judge(
-        self, found: Mapping[str, np.ndarray], ids: Sequence[str] | None = None, groups: Sequence[str] | None = None
+    def decide_outputs(
+        self, outputs: Mapping[str, np.ndarray], ids: Sequence[str] | None = None, groups: Sequence[str] | None = None
     ) -> list[Decision]:
-        """Decide by outputs of the model; see `decide`."""
-        policy = self._in_force()
-        if policy["group"] is not None and groups is None:
-            raise ExportError(f"The policy has thresholds by {policy['group']}: name the group of each sample.")
-        scores, nearest = found["score"], found["nearest"]
+        """Decide by the outputs of the model for N samples; see `decide`."""
+        policy, scores = self._policy_in_force(), outputs["score"].astype(np.float64)
+        if policy.group is not None and groups is None:
+            raise ExportError(f"The policy has thresholds by {policy.group}: name the group of each sample.")
         names = [str(row) for row in range(len(scores))] if ids is None else ids
-        return [
-            self._decision(name, group, float(score), rows)
-            for name, group, score, rows in zip(names, groups or [""] * len(scores), scores, nearest, strict=True)
-        ]
+        nearest = [[self.known["bank"][row] for row in rows] for rows in outputs["nearest"]]
+        return decide(policy, self._calibration, names, groups or [UNGROUPED] * len(scores), scores, nearest)
 
     def decide_images(self, files: Iterable[Path], group: str = "") -> Iterator[Decision]:
         """Decide on image files, in their order, and on each page of a TIFF file.
@@ -148,13 +126,13 @@ class Decider:
             try:
                 pages = tiff.each_page(file.read_bytes(), str(file))
             except OSError as error:
-                yield unreadable(str(file), str(error.strerror))
+                yield decide_unreadable(str(file), str(error.strerror))
                 continue
             for name, data in pages:
                 try:
                     raw = self.image(data, name)[None]
                 except BrokenFileError as error:
-                    yield unreadable(name, error.reason)
+                    yield decide_unreadable(name, error.reason)
                 else:
                     yield from self.decide(raw, [name], [group])
 
@@ -194,55 +172,50 @@ class Decider:
         return Encoder(from_dict(Spec, self.about["spec"], "spec"))
 
     def check_policy(self) -> None:
-        """See that decisions can be made here and today.
+        """Check that the policy may be used here and today.
 
         Raises:
             ExportError: There is no policy, it has expired, or this version of onnxruntime computes other numbers.
         """
-        self._in_force()
+        self._policy_in_force()
 
-    def _in_force(self) -> dict[str, Any]:
+    def required_policy(self) -> Policy:
+        """The policy, expired or not.
+
+        Raises:
+            ExportError: There is none.
+        """
         if self.policy is None:
             raise ExportError(f"{self.path} has no policy: calibrate the run, then export it again.")
-        if date.today() >= date.fromisoformat(self.policy["expires"]):
-            raise ExportError(
-                f"The policy of {self.policy['made']} expired on {self.policy['expires']}: the process may have "
-                "changed since. Calibrate the run again with fresh samples, then export it again."
-            )
-        if not self._strayed <= ALIKE:  # NaN is no agreement
-            raise ExportError(
-                f"The numbers of onnxruntime {VERSION} differ by {self._strayed:.2g} of the largest from those of "
-                f"{self.about['versions']['onnxruntime']}, with which the policy was made. Install that version, or "
-                "export the run again with this one."
-            )
         return self.policy
 
+    def _policy_in_force(self) -> Policy:
+        policy = self.required_policy()
+        if expired := policy.expiry(date.today()):
+            raise ExportError(f"{expired} Calibrate the run again with recent samples, then export it again.")
+        if not self._backend_drift <= PARITY_TOLERANCE:  # NaN is not within the tolerance
+            raise ExportError(
+                f"The outputs of onnxruntime {VERSION} differ by {self._backend_drift:.2g}, relative to the largest "
+                f"value, from those of {self.about['versions']['onnxruntime']}, which the policy was calibrated with. "
+                "Install that version, or export the run again with this one."
+            )
+        return policy
+
     @cached_property
-    def _strayed(self) -> float:
-        """How far another version of onnxruntime is from the exporter's numbers, on the golden samples; see `check`."""
+    def _backend_drift(self) -> float:
+        """Difference of another version of onnxruntime from the exporter's outputs on the golden samples."""
         if self.about["versions"]["onnxruntime"].startswith(f"{VERSION}."):
             return 0.0
         return float(np.max(list(self.check().values())))
 
-    def _decision(self, name: str, group: str, score: float, rows: np.ndarray) -> Decision:
-        assert self.policy is not None
-        limits = self.policy["thresholds"].get(group)
-        nearest = tuple(self.known["bank"][row] for row in rows)
-        if not np.isfinite(score):
-            return Decision(name, "review", np.nan, score, nearest, "the score is not a finite number")
-        if limits is None:
-            return Decision(
-                name, "review", np.nan, score, nearest, f"no threshold for {self.policy['group']} = {group}"
-            )
-        normal = self._normal[group]
-        p_value = (1 + np.count_nonzero(normal >= score)) / (len(normal) + 1)
-        decision = "reject" if score > limits["reject_above"] else "review"
-        return Decision(name, "accept" if score <= limits["accept_up_to"] else decision, float(p_value), score, nearest)
 
-
-def unreadable(name: str, reason: str) -> Decision:
-    """A person has to look at what cannot be read."""
-    return Decision(name, "review", np.nan, np.nan, reason=f"unreadable: {reason}")
+def _read_policy(export: Export) -> Policy | None:
+    if POLICY not in export.contents:
+        return None
+    try:
+        return Policy.from_dict(json.loads(export.contents[POLICY]))
+    except ConfigError as error:
+        raise ExportError(f"{export.path}: the policy cannot be read: {error} Export the run again.") from error
 
 
 def load(path: str | Path, threads: int = 1) -> Decider:

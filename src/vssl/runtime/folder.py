@@ -10,8 +10,8 @@ from typing import Any
 
 from vssl.errors import ExportError
 
-FORMAT = 2
-"""Of the folder, and of how samples are read: 2 takes a session's name out of lines of logs as a word."""
+FORMAT = 3
+"""Format number of the folder, and of how samples are read; another one is refused."""
 
 MANIFEST = "manifest.json"
 MODEL, POLICY, KNOWN, GOLDEN, PICTURES = "model", "policy", "known", "golden", "pictures"

@@ -101,7 +101,7 @@ def build(service: Service, limits: Limits) -> FastAPI:
     @app.get("/v1/policy")
     def policy() -> dict[str, Any]:
         """The policy in force: thresholds, what is guaranteed, in words too, and until when."""
-        return service.decider.policy or {}
+        return service.decider.required_policy().to_dict()
 
     @app.get("/v1/decisions")
     def decisions(

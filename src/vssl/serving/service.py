@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from threading import Lock
 from time import monotonic
-from typing import Any
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from vssl.decisions.core import decide_unreadable
+from vssl.decisions.policy import Policy
 from vssl.errors import BrokenFileError, ConfigError
-from vssl.runtime.decider import Decider, Decision, unreadable
+from vssl.runtime.decider import Decider, Decision
 from vssl.serving.batching import Batcher
 from vssl.serving.samples import Samples, is_drawn
 from vssl.serving.store import Record, Store, storable
@@ -101,7 +102,7 @@ class Service:
         self.base: str = files["policy"]["sha256"]
         self.policy = self.base
         for version in store.policies(self.base)[:1]:
-            self.policy, decider.policy = version["policy"], version["body"]
+            self.policy, decider.policy = version["policy"], Policy.from_dict(version["body"])
         decider.check_policy()
         self.batcher: Batcher[Sample, Stored] = Batcher(self._decide, most)
         self.metrics.waiting.set_function(lambda: self.batcher.waiting)
@@ -129,7 +130,7 @@ class Service:
         except BrokenFileError as error:
             return Sample(name, group, content, data, None, error.reason)
 
-    def change_policy(self, change: Callable[[dict[str, Any]], dict[str, Any]], by: str, why: str) -> str:
+    def change_policy(self, change: Callable[[Policy], Policy], by: str, why: str) -> str:
         """Put a new version of the policy on record and in force; its SHA-256. Of two at once one follows the other.
 
         Args:
@@ -139,11 +140,12 @@ class Service:
             StorageError: It could not be stored, and the one before stays in force.
         """
         with self._changes:
-            body = change(self.decider.policy or {})
+            changed = change(self.decider.required_policy())
+            body = changed.to_dict()
             policy = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
             self.store.add_policy(self.base, policy, body, by, why)
             with self._lock:
-                self.policy, self.decider.policy = policy, body
+                self.policy, self.decider.policy = policy, changed
         return policy
 
     def _decide(self, samples: Sequence[Sample]) -> list[Stored]:
@@ -166,7 +168,7 @@ class Service:
 
     def _judged(self, samples: Sequence[Sample], policy: str) -> Iterator[Record]:
         found = self.decider.outputs(np.stack([sample.raw for sample in samples if sample.raw is not None]))
-        decisions = self.decider.judge(found, [s.id for s in samples], [s.group for s in samples])
+        decisions = self.decider.decide_outputs(found, [s.id for s in samples], [s.group for s in samples])
         for row, (decision, sample) in enumerate(zip(decisions, samples, strict=True)):
             x, y = (_number(value) for value in found["map"][row])
             record = self._record(sample, decision, policy, (x, y))
@@ -174,7 +176,7 @@ class Service:
             yield replace(record, heat=heat)
 
     def _unread(self, sample: Sample, policy: str) -> Record:
-        return self._record(sample, unreadable(sample.id, sample.reason), policy, (None, None))
+        return self._record(sample, decide_unreadable(sample.id, sample.reason), policy, (None, None))
 
     def _record(
         self, sample: Sample, decision: Decision, policy: str, place: tuple[float | None, float | None]
