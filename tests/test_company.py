@@ -14,7 +14,6 @@ from fastapi.testclient import TestClient
 
 from serving import HERE, service_of
 from vssl import api, runtime
-from vssl.config import find
 from vssl.decisions import policy_file as policies
 from vssl.decisions.policy import Policy
 from vssl.decisions.policy_file import Reference
@@ -105,7 +104,7 @@ def test_a_comparison_of_views_is_the_same_in_any_company(decided: Decided) -> N
 
 def test_the_sample_that_is_the_threshold_is_accepted_in_any_company(decided: Decided, threads: int) -> None:
     policy = decided.policy
-    score = find("scores", policy.score.name).fit(policy.score.config, decided.reference.bank)
+    score = policy.score.fit(decided.reference.bank)
     assert decided.limit in decided.scores
     at = np.flatnonzero(decided.scores == decided.limit)
     for size in SIZES:

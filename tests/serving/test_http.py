@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,7 @@ def test_a_database_that_is_gone_stores_nothing_and_is_answered_with_503(line: P
 
 def test_a_policy_that_expires_while_it_serves_decides_no_more(line: Path, asked, service: Service, monkeypatch):
     client = asked()
-    monkeypatch.setitem(service.decider.policy, "expires", "2001-01-01")
+    monkeypatch.setattr(service.decider, "policy", replace(service.decider.policy, expires="2001-01-01"))
     answer = client.post("/v1/decide", files=files_of(pictures(line, 1)))
     assert answer.status_code == 503
     assert "expired" in answer.json()["detail"]

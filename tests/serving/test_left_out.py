@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from vssl.decisions.core import Decision, decide_unreadable
 from vssl.errors import EmptyDataError
 from vssl.modalities import events
 from vssl.modalities.events import Config
-from vssl.runtime.decider import Decision, unreadable
 from vssl.serving.pages.rendering import figures
 from vssl.serving.reviewed import Reviewed, gather
 from vssl.serving.reviews import Reviews
@@ -33,7 +33,7 @@ class Desk:
 
     def send(self, data: bytes, verdict: Any = None, group: str = "", reason: str = "", score: float = 1.0) -> int:
         content = hashlib.sha256(data).hexdigest()
-        decision = unreadable("x.png", reason) if reason else Decision("x.png", "accept", 0.5, score)
+        decision = decide_unreadable("x.png", reason) if reason else Decision("x.png", "accept", 0.5, score)
         (number,) = self.store.add([Record(decision, group, content, "m", "p", audit=True)])
         self.samples.keep(content, data)
         if verdict:

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from vssl.config import find
 from vssl.decisions import bounds, episodes, policy_file
 from vssl.decisions.core import UNGROUPED, decide, decide_unreadable
 from vssl.decisions.explanation import Judge, explain
@@ -81,7 +80,7 @@ def decide_run(
 
 def _table(model: Model, policy: Policy, reference: Reference, samples: Embeddings, source: str) -> pa.Table:
     """The decisions on the readable samples; see `Decisions.table`."""
-    score = find("scores", policy.score.name).fit(policy.score.config, reference.bank)
+    score = policy.score.fit(reference.bank)
     scores = score(samples) if len(samples) else np.empty(0)
     ungrouped = np.full(len(samples), UNGROUPED, dtype=object)
     groups = ungrouped if policy.group is None else metadata_column(samples, policy.group, source)

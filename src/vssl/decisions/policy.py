@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vssl.config import find, from_dict, name_of, to_dict
 from vssl.decisions.core import Thresholds
 from vssl.decisions.describe import describe
 from vssl.decisions.guarantee import Costs, Guarantee
 from vssl.errors import ConfigError, PolicyError
+
+if TYPE_CHECKING:
+    from vssl.scores.base import Score
+    from vssl.types import Embeddings
 
 FORMAT = 2
 
@@ -40,6 +44,10 @@ class ScoreSpec:
     def config(self) -> Any:
         """The score's Config; imports the score, which needs torch."""
         return from_dict(find("scores", self.name).Config, self.settings, "score")
+
+    def fit(self, bank: Embeddings) -> Score:
+        """The score, fitted to a bank; imports the score, which needs torch."""
+        return find("scores", self.name).fit(self.config, bank)
 
 
 @dataclass(frozen=True)

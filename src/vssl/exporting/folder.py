@@ -15,7 +15,7 @@ import onnx
 import onnxruntime
 import torch
 
-from vssl.config import find, name_of, to_dict
+from vssl.config import name_of, to_dict
 from vssl.decisions import policy_file as policies
 from vssl.decisions.core import BANK
 from vssl.decisions.policy import Binding, Policy
@@ -101,7 +101,7 @@ def _some_raw(model: Model, calibration: Calibration | None) -> torch.Tensor:
 
 
 def _scoring(policy: Policy, bank: Embeddings, plane: Plane, example: dict[str, np.ndarray]) -> onnx.ModelProto:
-    module = Scoring(find("scores", policy.score.name).fit(policy.score.config, bank), bank, plane)
+    module = Scoring(policy.score.fit(bank), bank, plane)
     examples = [torch.from_numpy(example[name]) for name in module.columns]
     return to_onnx(module, examples, module.columns, module.outputs)
 

@@ -3,6 +3,7 @@
 Nothing here may import anything else; a test sees to it. A newcomer adds what a shop-floor computer needs, and no more.
 """
 
-from vssl.runtime.decider import Decider, Decision, load
+from vssl.decisions.core import Decision
+from vssl.runtime.decider import Decider, load
 
 __all__ = ["Decider", "Decision", "load"]

@@ -13,10 +13,10 @@ from time import monotonic
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from vssl.decisions.core import decide_unreadable
+from vssl.decisions.core import Decision, decide_unreadable
 from vssl.decisions.policy import Policy
 from vssl.errors import BrokenFileError, ConfigError
-from vssl.runtime.decider import Decider, Decision
+from vssl.runtime.decider import Decider
 from vssl.serving.batching import Batcher
 from vssl.serving.samples import Samples, is_drawn
 from vssl.serving.store import Record, Store, storable

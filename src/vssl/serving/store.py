@@ -12,8 +12,8 @@ import numpy as np
 from sqlalchemy import Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from vssl.decisions.core import Decision
 from vssl.errors import ConfigError, StorageError
-from vssl.runtime.decider import Decision
 from vssl.serving.tables import DECISIONS, POLICIES, SCHEMA
 
 
