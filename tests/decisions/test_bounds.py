@@ -183,17 +183,13 @@ def test_a_sequence_of_tests_stops_at_the_first_failure():
     assert bounds.learn_then_test(np.array([0.01, 0.02])) == 2
 
 
-def test_p_values_of_a_rate_are_valid_and_the_exact_one_is_the_sharper():
+def test_p_values_of_a_rate_are_valid():
     rng = np.random.default_rng(2)
     n, alpha = 200, 0.1
     counts = rng.binomial(n, alpha, size=5000)
     exact = bounds.binomial_p_values(counts, n, alpha)
-    general = np.array([bounds.hoeffding_bentkus(count / n, n, alpha) for count in counts])
     for level in (0.01, 0.05, 0.1):
         assert (exact <= level).mean() <= level + 3 * math.sqrt(level / len(counts))
-        assert (general <= level).mean() <= level + 3 * math.sqrt(level / len(counts))
-    assert (exact <= general + 1e-12).all()
-    assert bounds.hoeffding_bentkus(0.2, n, alpha) == 1
 
 
 @pytest.mark.parametrize(("exceedances", "n"), [(-1, 10), (11, 10), (0, 0)])

@@ -29,7 +29,7 @@ def test_a_group_that_raises_more_alarms_is_named(embeddings_from):
     assert differing_groups(samples, alarm, 0.01) == []
     alarm[500:525] = True
     (found,) = differing_groups(samples, alarm, 0.01)
-    assert (found.column, found.value, found.alarms.count) == ("camera", "b", 29)
+    assert (found[0], found[1], found[2].count) == ("camera", "b", 29)
 
 
 def test_the_worst_of_each_block():

@@ -128,8 +128,6 @@ def decide(
         fail_if_reject: End with status 1 if a sample is rejected.
         device: auto, cpu, cuda or one GPU such as cuda:1.
     """
-    from vssl.decisions import summary
-
     decisions = api.decide(
         run,
         data,
@@ -139,9 +137,9 @@ def decide(
         device=device,
         terminal=terminal(),
     )
-    for sentence in summary.summarise(decisions):
+    for sentence in decisions.summary():
         say(sentence)
-    print(json.dumps(summary.counts(decisions), indent=2))
+    print(json.dumps(decisions.counts(), indent=2))
     if fail_if_reject and decisions.count("reject"):
         sys.exit(1)
 

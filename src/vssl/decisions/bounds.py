@@ -141,32 +141,19 @@ def risk_threshold(losses: Float[np.ndarray, "n L"], alpha: float, largest: floa
         raise DataError("Losses must not rise from one threshold to the next; order the thresholds.")
     n = len(losses)
     bound = (losses.sum(axis=0) + largest) / (n + 1)
-    kept = np.flatnonzero(bound <= alpha)
-    if len(kept):
-        return int(kept[0])
+    valid = np.flatnonzero(bound <= alpha)
+    if len(valid):
+        return int(valid[0])
     mean = float(losses[:, -1].mean())
     if mean >= alpha:
         raise ConfigError(f"The strictest threshold has a mean loss of {mean:.4g}; {alpha:g} cannot be guaranteed.")
     raise NotEnoughDataError(n, math.ceil((largest - alpha) / (alpha - mean)), f"a mean loss of {alpha:g}")
 
 
-def hoeffding_bentkus(mean: float, n: int, alpha: float) -> float:
-    """p-value of the hypothesis "the risk is above alpha", from the mean of n losses in 0..1.
-
-    The smaller of two bounds (Bates et al. 2021, arXiv 2101.02703; Angelopoulos et al. 2021, arXiv 2110.01052).
-    """
-    if mean >= alpha:
-        return 1.0
-    relative_entropy = mean * math.log(mean / alpha) if mean > 0 else 0.0
-    relative_entropy += (1 - mean) * math.log((1 - mean) / (1 - alpha))
-    bentkus = math.e * special.bdtr(math.ceil(n * mean * (1 - 1e-12)), n, alpha)
-    return float(min(1.0, math.exp(-n * relative_entropy), bentkus))
-
-
 def binomial_p_values(exceedances: Int[np.ndarray, " L"], n: int, alpha: float) -> Float[np.ndarray, " L"]:
     """p-values of "the rate is above alpha", one for each count of n: P(Binomial(n, alpha) <= exceedances), exact."""
     _check_counts(exceedances, n)
-    return special.bdtr(exceedances, n, alpha)
+    return np.asarray(special.bdtr(exceedances, n, alpha))
 
 
 def learn_then_test(p_values: Float[np.ndarray, " L"], confidence: float = 0.95) -> int:

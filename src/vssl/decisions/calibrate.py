@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from vssl.config import find, member, name_of
 from vssl.decisions.bounds import observed_rate
-from vssl.decisions.caveats import copies_caveats, dependence_caveats, group_caveats
 from vssl.decisions.config import CalibrationConfig
-from vssl.decisions.copies import CalibrationSet, merge_copied_blocks
+from vssl.decisions.copies import CalibrationSet, copies_caveats, merge_copied_blocks
 from vssl.decisions.core import BANK, DEFECT, NORMAL, OUTCOMES, UNGROUPED, Thresholds, decide_by_group, worst_of_each
 from vssl.decisions.costs import expected_costs
 from vssl.decisions.describe import BLOCKS, DIFFERENT
+from vssl.decisions.exchangeability import dependence_caveats, group_caveats
 from vssl.decisions.policy import Binding, ExpectedCost, Policy, Rate, ScoreSpec
 from vssl.decisions.policy_file import Reference
 from vssl.decisions.samples import metadata_column

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -13,6 +14,9 @@ from vssl.modalities.copies import Copies, ExactCopies, Found, Marks, Memory, sp
 from vssl.training.memory import recall
 from vssl.training.model import Model
 from vssl.types import Embeddings
+
+if TYPE_CHECKING:
+    from vssl.decisions.calibrate import ScoredSet
 
 MAX_EXACT_SHARE = 0.01
 """Up to this share of exactly leaked samples is dropped; a larger share is refused."""
@@ -128,6 +132,26 @@ def refuse_leakage(ids: Sequence[str], leaked: Found, what: str, where: str) -> 
         f"{count} of {total} {what} are in {where} too ({first}{', ...' if count > 3 else ''}){near}. They score lower "
         "than new samples will, so thresholds from them guarantee nothing. Give samples that are not in it."
     )
+
+
+def copies_caveats(sets: Iterable[ScoredSet]) -> list[str]:
+    """How many of the samples, or blocks, are copies of others."""
+    caveats = []
+    for item in sets:
+        total, what = item.count_with_copies(), "samples" if item.blocks is None else "blocks"
+        copies, copied_samples = total - item.count, len(item.units) - len(set(item.units.tolist()))
+        if copies:
+            caveats.append(
+                f"{copies:,} of the {total:,} {item.role} {what} are copies of others, exact or nearly so. Each is "
+                f"counted once with its copies, by the highest score among them; {item.count:,} differ."
+            )
+        elif item.blocks is not None and copied_samples:
+            caveats.append(
+                f"{copied_samples:,} of the {len(item.units):,} {item.role} samples are copies of others, exact or "
+                "nearly so. Blocks that share only some of their samples are counted separately: check that they are "
+                "independent."
+            )
+    return caveats
 
 
 def merge_copied_blocks(blocks: np.ndarray, units: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:

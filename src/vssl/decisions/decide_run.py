@@ -21,7 +21,6 @@ from vssl.decisions.policy import Policy
 from vssl.decisions.policy_file import Reference
 from vssl.decisions.result import Decisions
 from vssl.decisions.samples import Condition, metadata_column, parse_source
-from vssl.decisions.summary import counts, summarise
 from vssl.embedding.embed import broken_of, embed, name_for, notes_of
 from vssl.errors import ConfigError, TooManyBrokenError
 from vssl.files import atomic
@@ -109,8 +108,9 @@ def _nearest(samples: Embeddings, others: Embeddings, count: int) -> list[list[s
     """Ids of the nearest of the other samples, for each sample; empty lists where there are no others."""
     if not (len(samples) and len(others)):
         return [[] for _ in range(len(samples))]
-    names = np.array(others.ids, dtype=object)
-    return names[neighbours(samples, others, count, exclude_same_id=False).rows.numpy()].tolist()
+    names = others.ids
+    rows = neighbours(samples, others, count, exclude_same_id=False).rows.tolist()
+    return [[names[row] for row in nearest] for nearest in rows]
 
 
 def _control_false_discoveries(p_values: np.ndarray, false_discoveries: float) -> np.ndarray:
@@ -145,7 +145,7 @@ def _metrics(policy: Policy, samples: Embeddings, table: pa.Table, labels: Condi
 def _write(decisions: Decisions, source: str) -> None:
     policy = decisions.policy
     header: dict[str, Any] = {"policy": policy.reference, "made": policy.made, "source": str(Path(source).absolute())}
-    header |= {**counts(decisions), "summary": summarise(decisions)}
+    header |= {**decisions.counts(), "summary": decisions.summary()}
     if decisions.episodes is not None:
         episodes.write_csv(decisions.path.with_suffix(".episodes.csv"), decisions.episodes)
     with atomic(decisions.path) as file:

@@ -47,7 +47,8 @@ class ScoreSpec:
 
     def fit(self, bank: Embeddings) -> Score:
         """The score, fitted to a bank; imports the score, which needs torch."""
-        return find("scores", self.name).fit(self.config, bank)
+        score: Score = find("scores", self.name).fit(self.config, bank)
+        return score
 
 
 @dataclass(frozen=True)

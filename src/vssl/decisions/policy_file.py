@@ -115,10 +115,10 @@ def read(run: Run) -> tuple[Policy, Reference]:
             f"you want: vssl calibrate {run.path} --overwrite."
         )
     file = _reference_path(run, policy.reference)
-    found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "missing"
-    if found != policy.reference:
+    digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+    if digest != policy.reference:
         raise PolicyError(
-            f"{file} {'is missing' if found == 'missing' else 'was changed'}: the policy needs its bank and its "
+            f"{file} {'is missing' if digest is None else 'was changed'}: the policy needs its bank and its "
             f"calibration samples. Calibrate again: vssl calibrate {run.path} --overwrite."
         )
     return policy, Reference(pq.read_table(file))

@@ -162,7 +162,7 @@ class Predictions:
     @property
     def decided(self) -> int:
         """Number of samples whose set has exactly one label."""
-        return len(self.table) - self.table["decided"].null_count
+        return len(self.table) - int(self.table["decided"].null_count)
 
     @property
     def mean_size(self) -> float:

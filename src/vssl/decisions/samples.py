@@ -43,7 +43,7 @@ class Condition:
         Raises:
             DataError: There is no such column.
         """
-        return metadata_column(samples, self.column, source) == self.value
+        return np.asarray(metadata_column(samples, self.column, source) == self.value)
 
 
 def metadata_column(samples: Embeddings, column: str, source: str) -> np.ndarray:

@@ -12,7 +12,6 @@ from rich.markup import escape
 
 from vssl import api
 from vssl.decisions.describe import describe
-from vssl.decisions.summary import summarise
 from vssl.demo import controller, spindle
 from vssl.demo.folder import make_way
 from vssl.modalities import events, sensors
@@ -96,7 +95,7 @@ def demo(
     say("[bold]4[/bold] Deciding on data with faults.")
     decisions = api.decide(run, data / tour.judged, normal="label=ok", terminal=terminal)
     page = api.report(run, on=decisions.path.stem)
-    found = [describe(policy)[0], *summarise(decisions), f"Look at it: {page.resolve()}"]
+    found = [describe(policy)[0], *decisions.summary(), f"Look at it: {page.resolve()}"]
     for sentence in found:
         say(f"  {escape(sentence)}")
     return found

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from vssl import api
 from vssl.decisions.describe import describe
-from vssl.decisions.summary import guarantee_check
+from vssl.decisions.result import guarantee_check
 from vssl.demo.folder import make_way
 from vssl.demo.inspection import Line, write
 from vssl.evaluation import Evidence, judge

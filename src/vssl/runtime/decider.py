@@ -1,4 +1,4 @@
-"""From raw samples to decisions by the exported model and its own policy."""
+"""Decides with an exported model and its own policy: from raw samples to accept, review or reject."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Decider:
     """An exported model with its policy.
 
     Attributes:
-        path: The folder it was read from.
-        about: Its manifest.
+        path: The export folder.
+        about: The manifest of the folder.
         policy: The policy in force; None if the run had none, and then nothing can be decided.
-        known: What it stands on: scores of the calibration samples by group, `normal` and `defect`; of the bank the
-            names, `bank`, and the places on the plane, `map`; and the two limits of usual `heat`, if there is any.
+        known: The policy's reference: scores of the calibration samples by group, `normal` and `defect`; ids of the
+            bank, `bank`, and their coordinates on the map, `map`; and, with patches, the two limits of normal `heat`.
     """
 
     def __init__(self, export: Export, threads: int = 1) -> None:
         self.path, self.about = export.path, export.about
         try:
-            # From the bytes that were checked: data outside of the model's own file would not have been.
+            # From the bytes that were checked: a model that keeps its weights in another file is refused.
             self._session = session(export.contents[MODEL], threads)
         except Exception as error:  # onnxruntime has no common class of its errors
             raise ExportError(f"{export.path}: the model cannot be loaded: {str(error).splitlines()[0]}") from error
@@ -54,42 +54,39 @@ class Decider:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a raw sample; images: channels, height, width."""
+        """Shape of a raw sample; images: channels, height, width."""
         return tuple(self._session.get_inputs()[0].shape[1:])
 
     def outputs(self, raw: np.ndarray) -> dict[str, np.ndarray]:
         """All outputs of the model for a batch of raw samples, as the modality reads them.
 
-        Images: uint8 [B, C, H, W]. Windows of series: float64 [B, C, T] in the units of the data, NaN where nothing is
-        known; a series of 1e9 has no steps of 1 in float32.
+        Images: uint8 [B, C, H, W]. Windows of series: float64 [B, C, T] in the units of the data, NaN for missing
+        values; float32 is accepted, but cannot represent steps of 1 in a series of 1e9.
 
         Raises:
             ExportError: The samples have another shape or type than the model takes.
         """
         expected = self._session.get_inputs()[0]
         kind = KINDS.get(expected.type, expected.type.removeprefix("tensor(").removesuffix(")"))
-        # Numbers of 32 bits are taken for those of 64: what they lack, they lack already.
         raw = raw.astype(kind) if raw.dtype.name in KINDS.values() and kind in KINDS.values() else raw
         if list(raw.shape[1:]) != list(expected.shape[1:]) or raw.dtype.name != kind:
             raise ExportError(
-                f"The model takes samples {kind} {expected.shape[1:]}, and these are {raw.dtype} {list(raw.shape[1:])}."
+                f"The model takes samples {kind} {expected.shape[1:]}; these are {raw.dtype} {list(raw.shape[1:])}."
             )
         return outputs(self._session, raw)
 
     def check(self) -> dict[str, float]:
-        """How far this computer's numbers are from those of the one that exported.
+        """The difference of this computer's outputs from the exporter's on the golden samples.
 
         Returns:
-            Of each output the largest difference on the golden samples, as a share of its largest value.
+            For each output the largest difference, relative to the largest value.
         """
         golden = dict(np.load(BytesIO(self._golden), allow_pickle=False))
-        found = self.outputs(golden.pop("raw"))
+        outputs = self.outputs(golden.pop("raw"))
+        expected = {name: value.astype(np.float64) for name, value in golden.items() if name != "nearest"}
         return {
-            name: float(
-                np.abs(found[name] - value.astype(np.float64)).max() / max(np.abs(value.astype(float)).max(), 1e-12)
-            )
-            for name, value in golden.items()
-            if name != "nearest"
+            name: float(np.abs(outputs[name] - value).max() / max(np.abs(value).max(), 1e-12))
+            for name, value in expected.items()
         }
 
     def decide(
@@ -98,11 +95,11 @@ class Decider:
         """Decide on raw samples.
 
         Args:
-            ids: Their names; by default their numbers.
-            groups: The group of each, where the policy has thresholds by group.
+            ids: Name of each sample; by default its number.
+            groups: Group of each sample, where the policy has thresholds by group.
 
         Raises:
-            ExportError: As `check_policy`; or the policy needs groups.
+            ExportError: As in `check_policy`, or the policy needs groups.
         """
         return self.decide_outputs(self.outputs(raw), ids, groups)
 
@@ -222,9 +219,9 @@ def load(path: str | Path, threads: int = 1) -> Decider:
     """Load an export folder; everything in it is checked before it is parsed.
 
     Args:
-        threads: Cores that one batch may use.
+        threads: Number of threads per batch.
 
     Raises:
-        ExportError: It is no export folder, or not what was exported.
+        ExportError: It is not an export folder, or was changed since the export.
     """
     return Decider(read(path), threads)
