@@ -137,7 +137,7 @@ def test_from_known_normals_to_decisions(
     )
     assert vssl("calibrate", trained.path, "--normal", known, *guarantee) == 0
     output = capsys.readouterr()
-    assert output.out.startswith("At most 10 % of normal samples like the 32 it was made with are rejected.")
+    assert output.out.startswith("Guarantee: at most 10 % of normal samples are rejected, with ")
     assert f"vssl decide {trained.path} DATA" in output.err
     assert json.loads(policy.read_text())["score"] == {"name": "knn", "neighbours": 3, "space": "whitened"}
 
@@ -151,7 +151,7 @@ def test_from_known_normals_to_decisions(
     Image.new("RGB", (16, 16), (255, 0, 255)).save(new / "odd.png")
     assert vssl("decide", trained.path, new, "--device", "cpu", "--fail-if-reject") == 1
     assert json.loads(capsys.readouterr().out)["reject"] >= 1
-    assert "has a policy already" in error_of(capsys, "calibrate", trained.path, "--normal", known, *guarantee)
+    assert "already has a policy" in error_of(capsys, "calibrate", trained.path, "--normal", known, *guarantee)
 
 
 def test_from_few_labels_to_prediction_sets(

@@ -14,9 +14,9 @@ from fastapi.testclient import TestClient
 
 from serving import HERE, service_of
 from vssl import api, runtime
-from vssl.config import find, name_of
-from vssl.decisions import policy as policies
-from vssl.decisions.policy import Policy, Reference
+from vssl.decisions import policy_file as policies
+from vssl.decisions.policy import Policy
+from vssl.decisions.policy_file import Reference
 from vssl.embedding import embed_raw
 from vssl.run import Run
 from vssl.serving.app import build
@@ -104,7 +104,7 @@ def test_a_comparison_of_views_is_the_same_in_any_company(decided: Decided) -> N
 
 def test_the_sample_that_is_the_threshold_is_accepted_in_any_company(decided: Decided, threads: int) -> None:
     policy = decided.policy
-    score = find("scores", name_of(policy.score)).fit(policy.score, decided.reference.bank)
+    score = policy.score.fit(decided.reference.bank)
     assert decided.limit in decided.scores
     at = np.flatnonzero(decided.scores == decided.limit)
     for size in SIZES:
@@ -117,7 +117,7 @@ def test_the_sample_that_is_the_threshold_is_accepted_in_any_company(decided: De
 def test_an_export_decides_alike_in_any_company(decided: Decided, threads: int) -> None:
     decider = runtime.load(decided.export, threads)
     raw = decided.raw.numpy()
-    limit = next(iter(decider.policy["thresholds"].values()))["accept_up_to"]
+    limit = next(iter(decider.policy.thresholds.values())).accept_up_to
     together = decider.decide(raw)
     scores = np.array([decision.score for decision in together])
     assert sorted(scores) == sorted(next(iter(decider.known["normal"].values())))

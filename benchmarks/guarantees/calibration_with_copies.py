@@ -32,11 +32,10 @@ from scipy import ndimage
 
 from benchmarks import tables
 from benchmarks.common.record import RESULTS, Record
-from vssl.decisions.calibrate import Request, calibrate, decide
-from vssl.decisions.copies import Finder, Given
-from vssl.decisions.guarantee import Guarantee
-from vssl.decisions.policy import EVERYTHING
-from vssl.decisions.thresholds import REJECT
+from vssl.decisions.calibrate import calibrate
+from vssl.decisions.config import CalibrationConfig
+from vssl.decisions.copies import CalibrationSet, CopyFinder
+from vssl.decisions.core import REJECT, UNGROUPED, decide_by_group
 from vssl.modalities import sequences
 from vssl.modalities.copies import content_hashes, hash_prefixes
 from vssl.modalities.images import copies as pictures
@@ -85,7 +84,7 @@ class Kind:
     draw: Callable[[np.random.Generator, int], np.ndarray]
     cut: Callable[[np.random.Generator, np.ndarray, bool], torch.Tensor]
     table: Callable[[torch.Tensor], Embeddings]
-    finder: Callable[[torch.Tensor], Finder]
+    finder: Callable[[torch.Tensor], CopyFinder]
     normals: int
     fresh: int
     false_alarm: float
@@ -111,10 +110,10 @@ def series_table(raw: torch.Tensor) -> Embeddings:
     return table(torch.cat([raw.mean(2), scale.log(), steps.log()], 1), raw, signatures)
 
 
-def series_finder(raw: torch.Tensor) -> Finder:
+def series_finder(raw: torch.Tensor) -> CopyFinder:
     signatures = [hashes.tobytes() for hashes in rows.hash_rows(raw.numpy(), np.ones(2))]
     memory = {"contents": hash_prefixes(content_hashes(raw)), **sequences.remember(signatures, None, rows.MIN_RUN_ROWS)}
-    return Finder(sequences.SequenceCopyDetector(memory), memory)
+    return CopyFinder(sequences.SequenceCopyDetector(memory), memory)
 
 
 def draw_pictures(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -151,9 +150,9 @@ def picture_table(raw: torch.Tensor) -> Embeddings:
     return table(fields, raw, [picture.tobytes() for picture in pictures.thumbnails(raw)])
 
 
-def picture_finder(raw: torch.Tensor) -> Finder:
+def picture_finder(raw: torch.Tensor) -> CopyFinder:
     memory = {"contents": hash_prefixes(content_hashes(raw)), "pictures": pictures.thumbnails(raw)}
-    return Finder(pictures.PictureCopyDetector(memory), memory)
+    return CopyFinder(pictures.PictureCopyDetector(memory), memory)
 
 
 def table(features: torch.Tensor, raw: torch.Tensor, signatures: list[bytes]) -> Embeddings:
@@ -187,16 +186,16 @@ def false_alarms(name: str, of: str, copies_removed: bool, rng: np.random.Genera
     caveats: list[str] = []
     if copies_removed:
         finder = kind.finder(bank)
-        given = finder.unseen(finder.given(samples), None, "normal samples", caveats)
+        given = finder.drop_leaked(finder.calibration_set(samples), None, "normal samples", caveats)
     else:
-        given = Given(samples, np.arange(len(samples)))
+        given = CalibrationSet(samples, np.arange(len(samples)))
     score = knn.Config(neighbours=1, space="features")
     policy, reference = calibrate(
-        Request(Guarantee(kind.false_alarm), score), reference_set, given, None, caveats, TODAY
+        CalibrationConfig(kind.false_alarm, score=score), reference_set, given, None, caveats, TODAY
     )
     scores = knn.fit(score, reference_set)(fresh(name))
-    decided = decide(policy.thresholds, np.full(len(scores), EVERYTHING, dtype=object), scores)
-    return float((decided == REJECT).mean()), len(reference.normal_scores(EVERYTHING))
+    decided = decide_by_group(policy.thresholds, np.full(len(scores), UNGROUPED, dtype=object), scores)
+    return float((decided == REJECT).mean()), len(reference.normal_scores(UNGROUPED))
 
 
 def violations(name: str, of: str, copies_removed: bool, calibrations: int, seed: int) -> dict[str, Any]:

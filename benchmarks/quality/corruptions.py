@@ -18,8 +18,8 @@ import tyro
 from benchmarks.common.record import RESULTS, Record
 from vssl import Embeddings, api
 from vssl.config import find, name_of
-from vssl.decisions import policy as policies
-from vssl.decisions.policy import EVERYTHING
+from vssl.decisions import policy_file as policies
+from vssl.decisions.core import UNGROUPED
 from vssl.embedding import embed_view
 from vssl.modalities.base import CORRUPTION_LEVELS
 from vssl.scores import Score
@@ -50,7 +50,7 @@ def main(options: Options) -> None:
     model = api.load(options.run, "cpu")
     policy, reference = policies.read(model.run)
     score = find("scores", name_of(policy.score)).fit(policy.score, reference.bank)
-    threshold = policy.thresholds[EVERYTHING].reject_above
+    threshold = policy.thresholds[UNGROUPED].reject_above
     record.add({"rejected": rejected(model, score, threshold, options.data, options.ood, options.samples)})
     for name, share in record.rows[-1]["rejected"].items():
         print(f"{name:18} {share:6.1%}")

@@ -32,7 +32,7 @@ from benchmarks.common.training import UNTRAINED, settings_of, train
 from benchmarks.data.series import TASKS, WINDOW, Task
 from vssl import Embeddings, Run, api
 from vssl.decisions import bounds
-from vssl.decisions.exchangeability import worst_of_each
+from vssl.decisions.core import worst_of_each
 from vssl.evaluation.vus import rows_from_windows, vus
 from vssl.types import Series
 

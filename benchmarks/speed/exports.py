@@ -31,7 +31,7 @@ from benchmarks import tables
 from benchmarks.common.process import in_own_process
 from benchmarks.common.record import RESULTS, Record
 from vssl import api, runtime
-from vssl.decisions.measure import Judged, measure
+from vssl.decisions.metrics import LabelledDecisions, compute_metrics
 from vssl.decisions.samples import Condition
 from vssl.exporting.encoded import OnnxEncoder
 from vssl.exporting.folder import Precision, export
@@ -173,7 +173,7 @@ def _rates(model: Model, out: Path, options: Options) -> dict[str, Any]:
         truth += [str(value) == condition.value for value in chunk.metadata[condition.column].to_pylist()]
     scores = np.array([decision.score for decision in decisions])
     made = np.array([decision.decision for decision in decisions], dtype=object)
-    rates = measure(Judged(scores, made, np.array(truth), np.array(truth)))
+    rates = compute_metrics(LabelledDecisions(scores, made, np.array(truth), np.array(truth)))
     return {"false_alarms": str(rates.false_alarm), "misses": str(rates.miss.get("all")), "auroc": rates.auroc}
 
 

@@ -148,15 +148,15 @@ def _plain(run: Path) -> Any:
 
     from vssl import Embeddings, api
     from vssl.config import find, name_of
-    from vssl.decisions import policy as policies
-    from vssl.decisions.policy import EVERYTHING
+    from vssl.decisions import policy_file as policies
+    from vssl.decisions.core import UNGROUPED
     from vssl.embedding import embed_view
     from vssl.modalities.images.decode import decode
 
     model = api.load(run, "cpu")
     policy, reference = policies.read(model.run)
     score = find("scores", name_of(policy.score)).fit(policy.score, reference.bank)
-    limits = policy.thresholds[EVERYTHING]
+    limits = policy.thresholds[UNGROUPED]
     app = FastAPI()
 
     @app.get("/v1/health")

@@ -21,7 +21,7 @@ import vssl.modalities
 from serving import HERE, service_of
 from vssl import api, runtime
 from vssl.config import members
-from vssl.decisions.decisions import Decisions
+from vssl.decisions.result import Decisions
 from vssl.modalities.base import Modality
 from vssl.modalities.demo import Demo
 from vssl.modalities.wire import part_of
@@ -123,7 +123,7 @@ def modality(finished: Finished) -> Modality:
 
 @pytest.mark.slow
 def test_the_data_of_its_demo_have_normals_and_defects_and_are_decided_on(finished: Finished):
-    table, measured = finished.decisions.table, finished.decisions.measured
+    table, measured = finished.decisions.table, finished.decisions.metrics
     assert set(table["decision"].to_pylist()) <= {"accept", "review", "reject"}
     assert measured is not None
     assert measured.auroc is not None

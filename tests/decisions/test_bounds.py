@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from vssl.decisions import bounds
+from vssl.decisions.core import conformal_p_values
 from vssl.errors import ConfigError, DataError, NotEnoughDataError
 
 LEVELS = st.floats(0.001, 0.5)
@@ -70,7 +71,7 @@ def tail(exceedances: int, n: int, alpha: float) -> Decimal:
 @given(SCORES, st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=9).map(np.array))
 def test_a_p_value_counts_the_calibration_scores_at_least_as_high(calibration: np.ndarray, scores: np.ndarray):
     slow = [(1 + sum(value >= score for value in calibration)) / (len(calibration) + 1) for score in scores]
-    assert bounds.conformal_p_values(calibration, scores) == pytest.approx(slow)
+    assert conformal_p_values(calibration, scores) == pytest.approx(slow)
 
 
 @given(SCORES, LEVELS)
@@ -81,8 +82,8 @@ def test_a_sample_above_the_conformal_threshold_has_a_p_value_of_at_most_alpha(c
             bounds.conformal_threshold(calibration, alpha)
         return
     threshold = bounds.conformal_threshold(calibration, alpha)
-    assert bounds.conformal_p_values(calibration, np.array([threshold + 1e-9]))[0] <= alpha * (1 + 1e-9)
-    assert bounds.conformal_p_values(calibration, np.array([threshold]))[0] > alpha
+    assert conformal_p_values(calibration, np.array([threshold + 1e-9]))[0] <= alpha * (1 + 1e-9)
+    assert conformal_p_values(calibration, np.array([threshold]))[0] > alpha
 
 
 @pytest.mark.parametrize(("n", "alpha", "rank"), [(99, 0.01, 99), (100, 0.01, 100), (199, 0.01, 198), (9, 0.1, 9)])
@@ -182,17 +183,13 @@ def test_a_sequence_of_tests_stops_at_the_first_failure():
     assert bounds.learn_then_test(np.array([0.01, 0.02])) == 2
 
 
-def test_p_values_of_a_rate_are_valid_and_the_exact_one_is_the_sharper():
+def test_p_values_of_a_rate_are_valid():
     rng = np.random.default_rng(2)
     n, alpha = 200, 0.1
     counts = rng.binomial(n, alpha, size=5000)
     exact = bounds.binomial_p_values(counts, n, alpha)
-    general = np.array([bounds.hoeffding_bentkus(count / n, n, alpha) for count in counts])
     for level in (0.01, 0.05, 0.1):
         assert (exact <= level).mean() <= level + 3 * math.sqrt(level / len(counts))
-        assert (general <= level).mean() <= level + 3 * math.sqrt(level / len(counts))
-    assert (exact <= general + 1e-12).all()
-    assert bounds.hoeffding_bentkus(0.2, n, alpha) == 1
 
 
 @pytest.mark.parametrize(("exceedances", "n"), [(-1, 10), (11, 10), (0, 0)])

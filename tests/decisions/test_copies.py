@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from vssl import api
-from vssl.decisions.copies import Finder, Given, check, marks, merged
-from vssl.decisions.samples import divide
+from vssl.decisions.copies import CalibrationSet, CopyFinder, marks, merge_copied_blocks, refuse_leakage
+from vssl.decisions.samples import split_halves
 from vssl.errors import DataError, NotEnoughDataError
 from vssl.modalities import events, sensors
 from vssl.modalities.copies import CopyMatches, ExactCopyDetector
@@ -28,21 +28,21 @@ def hundred(embeddings_from):
 
 @pytest.mark.parametrize(("exact", "near"), [(0, 0), (1, 0), (0, 25), (1, 24)])
 def test_a_few_samples_that_were_seen_before_may_be_left_out(exact: int, near: int):
-    check([str(row) for row in range(100)], found(100, exact, near), "normal samples", "the bank")
+    refuse_leakage([str(row) for row in range(100)], found(100, exact, near), "normal samples", "the bank")
 
 
 @pytest.mark.parametrize(
     ("exact", "near", "message"),
     [
-        (2, 0, r"2 of 100 normal samples are in the bank too .0, 1.: they look"),
-        (0, 26, r"26 of 100 normal samples are in the bank too .0, 1, 2, \.\.\.., cut at another place, saved again"),
-        (2, 3, r"5 of 100 .*; 3 of them cut at another place"),
+        (2, 0, r"2 of 100 normal samples are in the bank too .0, 1.. They score lower"),
+        (0, 26, r"26 of 100 normal samples are in the bank too .0, 1, 2, \.\.\..{3}26 of them as near copies .cropped"),
+        (2, 3, r"5 of 100 .*, 3 of them as near copies"),
         (0, 100, r"100 of 100"),
     ],
 )
 def test_many_are_refused_with_their_names(exact: int, near: int, message: str):
     with pytest.raises(DataError, match=message):
-        check([str(row) for row in range(100)], found(100, exact, near), "normal samples", "the bank")
+        refuse_leakage([str(row) for row in range(100)], found(100, exact, near), "normal samples", "the bank")
 
 
 def test_what_is_left_out_is_counted_and_said(hundred):
@@ -52,26 +52,26 @@ def test_what_is_left_out_is_counted_and_said(hundred):
 
     caveats: list[str] = []
     table = hundred.table.append_column("signature", pa.array([b""] * 100, pa.binary()))
-    finder = Finder(Copies(None), None)
-    left = finder.unseen(finder.given(type(hundred)(table)), None, "defects", caveats)
+    finder = CopyFinder(Copies(None), None)
+    left = finder.drop_leaked(finder.calibration_set(type(hundred)(table)), None, "defects", caveats)
     assert left.samples.ids == hundred.ids[8:]
     np.testing.assert_array_equal(left.units, np.arange(8, 100))
-    assert caveats[0] == "1 defects were left out: the same are in the training data."
-    assert caveats[1].startswith("7 defects were left out: the training data have them too, cut at another place")
+    assert caveats[0] == "1 defects were left out because they are in the training data."
+    assert caveats[1].startswith("7 defects were left out because near copies of them")
 
 
 def test_samples_without_traces_are_known_by_their_content(hundred):
     other = np.array([2**64 - 1], np.uint64)
-    finder = Finder(None, {"contents": other})  # type: ignore[arg-type]
-    assert len(finder.unseen(finder.given(hundred), None, "normal samples", [])) == 100
+    finder = CopyFinder(None, {"contents": other})  # type: ignore[arg-type]
+    assert len(finder.drop_leaked(finder.calibration_set(hundred), None, "normal samples", [])) == 100
     with pytest.raises(DataError, match="in the bank too"):
-        finder.unseen(finder.given(hundred), hundred, "normal samples", [])
+        finder.drop_leaked(finder.calibration_set(hundred), hundred, "normal samples", [])
     assert len(marks(hundred)) == 100
 
 
 def test_copies_are_never_on_both_sides_of_the_division(hundred):
     units = np.random.default_rng(0).integers(0, 30, 100)
-    one, two = divide(Given(hundred, units))
+    one, two = split_halves(CalibrationSet(hundred, units))
     assert not set(one.units) & set(two.units)
     assert len(one) + len(two) == 100
     assert 50 <= len(one) < 60
@@ -80,7 +80,7 @@ def test_copies_are_never_on_both_sides_of_the_division(hundred):
 def test_blocks_of_which_most_is_copied_are_one():
     blocks = np.repeat(["a", "b", "c", "d"], 4)
     units = np.array([0, 1, 2, 3, 0, 1, 6, 7, 3, 9, 10, 11, 6, 7, 12, 13])
-    numbers = merged(blocks, units)
+    numbers = merge_copied_blocks(blocks, units)
     assert numbers.reshape(4, 4)[:, 0].tolist() == [0, 0, 2, 0]  # c shares a single sample; d is like b, b like a
 
 
@@ -117,7 +117,7 @@ ASK = {"bank": "train", "block": "block", "false_alarm": 0.2, "score": "knn", "d
 
 
 def test_training_rows_that_begin_a_row_later_are_refused(machine: Path, tmp_path: Path):
-    with pytest.raises(DataError, match=r"of 746 normal samples are in the training data too .* cut at another place"):
+    with pytest.raises(DataError, match=r"of 746 normal samples are in the training data too .* as near copies"):
         api.calibrate(machine, wave(tmp_path / "later.csv", series(0, 3000)[3:]), **ASK)
 
 
@@ -179,7 +179,7 @@ def test_lines_of_a_log_are_known_whichever_window_they_are_in(tmp_path: Path, s
         api.calibrate(run, write("shifted.log", known[3:]), **ask)
     assert api.calibrate(run, write("new.log", new), **ask).caveats == ()
     policy = api.calibrate(run, write("both.log", [*known[903:], *new]), **ask)
-    assert any("left out: the training data have them too" in caveat for caveat in policy.caveats)
+    assert any("left out because near copies of them" in caveat for caveat in policy.caveats)
 
 
 @pytest.mark.slow

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vssl.decisions.costs import cost_curve, cost_per_1000, expected
+from vssl.decisions.core import Thresholds
+from vssl.decisions.costs import cost_curve, cost_per_1000, expected_costs
 from vssl.decisions.guarantee import Costs
-from vssl.decisions.thresholds import Thresholds
 
 NORMAL, DEFECTS = np.arange(10.0), np.arange(5.0, 15.0)
 COSTS = Costs(miss=100, false_alarm=1, review=5, defect_share=0.1)
@@ -26,7 +26,7 @@ def test_the_curve_is_the_price_of_single_thresholds():
 
 
 def test_the_cheapest_threshold_is_named_beside_the_policy():
-    policy, best = expected(Thresholds(8.0, 8.0), NORMAL, DEFECTS, COSTS)
+    policy, best = expected_costs(Thresholds(8.0, 8.0), NORMAL, DEFECTS, COSTS)
     assert best.thresholds == Thresholds(4.0, 4.0)
     assert best.per_1000 == pytest.approx(900 * 0.5)
     assert policy.per_1000 > best.per_1000

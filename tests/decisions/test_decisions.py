@@ -16,10 +16,11 @@ import pytest
 from PIL import Image
 
 from vssl import api
-from vssl.decisions import policy as policies
-from vssl.decisions.describe import words
+from vssl.decisions import policy_file as policies
+from vssl.decisions.core import ACCEPT, REJECT, REVIEW
+from vssl.decisions.describe import describe
 from vssl.decisions.guarantee import Costs
-from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, thresholds
+from vssl.decisions.thresholds import compute_thresholds
 from vssl.errors import ConfigError, DataError, EmptyDataError, NotEnoughDataError, PolicyError
 from vssl.run import Run
 
@@ -68,9 +69,11 @@ def test_a_score_that_compares_views_gets_them_compared(trained: Run, line: Path
 
 def test_a_policy_says_what_it_promises_and_decides_as_it_says(calibrated: Run, line: Path):
     written = json.loads((calibrated.path / "policy.json").read_text())
-    text = " ".join(written["words"])
-    assert "At most 10 % of normal samples like the 80 it was made with are rejected" in text
-    assert "90 % confidence" in text
+    text = " ".join(written["description"])
+    assert (
+        "at most 10 % of normal samples are rejected, with 90 % confidence. It was calibrated on 80 normal samples"
+        in text
+    )
     assert written["samples"] == {"bank": 80, "normal": 80}
 
     found = decide(calibrated, line, normal="label=ok")
@@ -81,9 +84,9 @@ def test_a_policy_says_what_it_promises_and_decides_as_it_says(calibrated: Run, 
     scores = table["score"].to_numpy()
     limit = written["thresholds"][""]["reject_above"]
     assert table["decision"].to_pylist() == [REJECT if score > limit else ACCEPT for score in scores]
-    assert found.measured is not None
-    assert found.measured.miss["all"].of == 40
-    assert found.own == 160
+    assert found.metrics is not None
+    assert found.metrics.miss["all"].of == 40
+    assert found.in_reference == 160
 
 
 def test_p_values_are_ranks_among_the_normals_of_the_calibration(calibrated: Run, line: Path):
@@ -107,7 +110,8 @@ def test_defects_give_a_zone_that_is_reviewed_and_named_neighbours(trained: Run,
     policy = calibrate(trained, f"{line}:label=ok", ask, defects=f"{line}:label=defect", miss=0.2)
     limits = policy.thresholds[""]
     assert limits.accept_up_to <= limits.reject_above
-    assert "of defects like the 40 known ones are accepted" in words(policy)[0]
+    assert "and at most 20 % of defects are accepted, jointly with 90 % confidence" in describe(policy)[0]
+    assert "calibrated on 80 normal samples and 40 defects" in describe(policy)[0]
     table = decide(trained, line).table
     assert set(table["nearest_defect"].to_pylist()) <= set(policies.read(trained)[1].defects.ids)
 
@@ -116,7 +120,7 @@ def test_costs_are_stated(trained: Run, line: Path, ask: Ask):
     costs = Costs(miss=100, false_alarm=1, review=5, defect_share=0.05)
     policy = calibrate(trained, f"{line}:label=ok", ask, defects=f"{line}:label=defect", costs=costs)
     assert policy.expected_costs[0].per_1000 >= policy.expected_costs[1].per_1000
-    assert any("Expected costs of 1,000 samples with 5 % of defects" in sentence for sentence in words(policy))
+    assert any("Expected cost per 1,000 samples with 5 % of defects" in sentence for sentence in describe(policy))
     assert policies.read(trained)[0] == policy
 
 
@@ -139,12 +143,13 @@ def test_a_promise_of_blocks_counts_blocks(trained: Run, line: Path, ask: Ask):
         trained, f"{line}:label=ok", {"false_alarm": 0.2, "confidence": 0.9}, block="block", bank="train"
     )
     assert policy.samples["normal"] == 160
-    assert "of normal blocks (by block) like the 20 it was made with" in words(policy)[0]
-    measured = decide(trained, f"{line}:label=ok", normal="label=ok").measured
-    assert measured is not None
-    assert measured.false_alarm.of == 20
+    assert "of normal blocks (by block) contain a rejected sample" in describe(policy)[0]
+    assert "calibrated on 20 blocks of normal samples" in describe(policy)[0]
+    metrics = decide(trained, f"{line}:label=ok", normal="label=ok").metrics
+    assert metrics is not None
+    assert metrics.false_alarm.of == 20
     # Each lot holds two defects, so none is normal as a whole.
-    with pytest.raises(DataError, match="no normal"):
+    with pytest.raises(DataError, match="is normal"):
         decide(trained, line, normal="label=ok")
     with pytest.raises(NotEnoughDataError, match=r"20 samples.*counted in blocks by block"):
         calibrate(trained, f"{line}:label=ok", ask, block="block", bank="train", overwrite=True)
@@ -154,9 +159,10 @@ def test_a_promise_of_misses_counts_blocks_of_which_every_defect_is_accepted(tra
     ask = {"false_alarm": 0.2, "miss": 0.2, "confidence": 0.9}
     policy = calibrate(trained, f"{line}:label=ok", ask, defects=f"{line}:label=defect", block="block", bank="train")
     guaranteed = (
-        "and of at most 20 % of the blocks (by block) with defects like the 20 known ones all defects are accepted."
+        "in at most 20 % of blocks (by block) with defects all defects are accepted, jointly with 90 % confidence. "
+        "It was calibrated on 20 blocks of normal samples and 20 blocks of defects"
     )
-    assert guaranteed in words(policy)[0]
+    assert guaranteed in describe(policy)[0]
     found = decide(trained, line).table
     scores, blocks, labels = (
         table[name].to_numpy() for table, name in ((found, "score"), (rows, "block"), (rows, "label"))
@@ -165,7 +171,7 @@ def test_a_promise_of_misses_counts_blocks_of_which_every_defect_is_accepted(tra
         label: np.array([scores[(blocks == name) & (labels == label)].max() for name in np.unique(blocks)])
         for label in ("ok", "defect")
     }
-    assert policy.thresholds[""] == thresholds(worst["ok"], worst["defect"], policy.guarantee)
+    assert policy.thresholds[""] == compute_thresholds(worst["ok"], worst["defect"], policy.guarantee)
 
 
 def test_with_blocks_the_bank_is_the_earlier_half_of_them(trained: Run, line: Path, rows: pa.Table):
@@ -186,8 +192,8 @@ def test_samples_in_the_order_of_time_that_drift_get_no_guarantee(
     drifting = changed(rows.set_column(4, "time", times))
     policy = calibrate(trained, f"{drifting}:label=ok", ask, time="time", overwrite=True)
     assert not policy.guaranteed
-    assert words(policy)[0].startswith("NO GUARANTEE")
-    assert any("not exchangeable" in sentence for sentence in words(policy))
+    assert describe(policy)[0].startswith("NO GUARANTEE")
+    assert any("not exchangeable" in sentence for sentence in describe(policy))
 
 
 def test_the_order_of_the_samples_does_not_count(
@@ -278,7 +284,7 @@ def test_copies_among_the_normals_count_once_and_the_policy_says_so(
     assert said.startswith("4 of the 164 normal samples are copies of others")
     assert said.endswith("160 differ.")
     assert (policy.samples["normal"], policy.samples["normal different"]) == (164, 160)
-    assert "like the 160 different ones of the 164 it was made with" in words(policy)[0]
+    assert "calibrated on 160 different normal samples (164 with copies)" in describe(policy)[0]
     reference = policies.read(trained)[1]
     assert len(reference.normal_scores("")) == 160
 
@@ -319,11 +325,11 @@ def test_too_few_samples_of_a_group_are_named(trained: Run, line: Path):
 @pytest.mark.parametrize(
     ("normal", "options", "error", "message"),
     [
-        ("{line}:label=good", {}, EmptyDataError, "there are: .'defect', 'ok'"),
+        ("{line}:label=good", {}, EmptyDataError, "it has: .'defect', 'ok'"),
         ("{line}:lable=ok", {}, DataError, "no column 'lable'; it has: label, camera, block, time"),
         ("{line}:label=ok", {"group": "camra"}, DataError, "no column 'camra'"),
         ("{line}:label=ok", {"group": "camera", "block": "block"}, ConfigError, "cannot be combined"),
-        ("{line}:label=ok", {"miss": 0.1}, ConfigError, "only with known defects"),
+        ("{line}:label=ok", {"miss": 0.1}, ConfigError, "needs known defects"),
         ("{line}:label=ok", {"costs": Costs(miss=10)}, ConfigError, "Costs need known defects"),
         ("{line}:label=ok", {"valid_days": 0}, ConfigError, "valid_days"),
         ("{line}:label=ok", {"score": "knnn"}, ConfigError, "Did you mean 'knn'"),
@@ -339,7 +345,7 @@ def test_requests_that_make_no_sense(trained: Run, line: Path, ask: Ask, normal,
 
 def test_a_second_policy_is_refused_unless_asked_for(calibrated: Run, line: Path, ask: Ask):
     before = (calibrated.path / "policy.json").read_bytes()
-    with pytest.raises(PolicyError, match="has a policy already"):
+    with pytest.raises(PolicyError, match="already has a policy"):
         calibrate(calibrated, f"{line}:label=ok", ask)
     assert (calibrated.path / "policy.json").read_bytes() == before
     calibrate(calibrated, f"{line}:label=ok", ask, bank="train", overwrite=True)
@@ -391,14 +397,14 @@ def test_a_reference_that_is_not_what_it_was_is_refused(calibrated: Run, line: P
         file.unlink()
     else:
         file.write_bytes(data[:-1] if damage == "cut" else data[:100] + b"x" + data[101:])
-    with pytest.raises(PolicyError, match="missing" if damage == "gone" else "not what it was"):
+    with pytest.raises(PolicyError, match="is missing" if damage == "gone" else "was changed"):
         decide(calibrated, line)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', '{"format": 1}'])
 def test_a_policy_that_cannot_be_read_is_refused(calibrated: Run, line: Path, text: str):
     (calibrated.path / "policy.json").write_text(text)
-    with pytest.raises(PolicyError, match="no policy that this version can read"):
+    with pytest.raises(PolicyError, match="cannot be read by this version"):
         decide(calibrated, line)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vssl import api
-from vssl.decisions.episodes import Episode, episodes
+from vssl.decisions.episodes import Episode, merge_windows
 from vssl.run import Run
 from vssl.types import Embeddings
 
@@ -22,7 +22,7 @@ def windows(*rows: tuple[str, int, int, str, float]) -> list[Episode] | None:
     series, start, end, decision, score = zip(*rows, strict=True)
     because = pa.array([f"because of {value:g}" for value in score])
     samples = Embeddings(pa.table({"series": series, "start": start, "end": end}))
-    return episodes(samples, pa.table({"decision": decision, "score": score, "explanation": because}))
+    return merge_windows(samples, pa.table({"decision": decision, "score": score, "explanation": because}))
 
 
 def test_windows_that_overlap_or_touch_are_one_episode_with_the_worst_of_them():
@@ -45,7 +45,7 @@ def test_series_are_kept_apart_and_order_does_not_count():
 
 
 def test_samples_that_are_no_windows_have_no_episodes():
-    assert episodes(Embeddings(pa.table({"id": ["x"]})), pa.table({"decision": ["reject"]})) is None
+    assert merge_windows(Embeddings(pa.table({"id": ["x"]})), pa.table({"decision": ["reject"]})) is None
 
 
 def test_the_episodes_lie_beside_the_decisions_and_are_told(

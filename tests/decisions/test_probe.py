@@ -103,7 +103,7 @@ def test_more_coverage_needs_larger_sets(clusters):
         (
             lambda known: dict.fromkeys(known, "a") | {"s00000": "b"},
             DataError,
-            "has one class only",
+            "has only one class",
         ),
         (lambda known: dict(list(known.items())[:10]), NotEnoughDataError, "coverage of 0.9"),
     ],

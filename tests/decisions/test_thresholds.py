@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vssl.decisions import bounds
+from vssl.decisions.core import ACCEPT, REJECT, REVIEW, Thresholds
 from vssl.decisions.guarantee import Costs, Guarantee
-from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, Thresholds, thresholds
+from vssl.decisions.thresholds import compute_thresholds
 from vssl.errors import ConfigError, DataError, NotEnoughDataError
 
 NORMAL = np.arange(1000) / 1000
@@ -17,13 +18,13 @@ FAR, NEAR = 2 + NORMAL, 0.5 + NORMAL
 
 
 def test_with_normals_only_there_is_one_limit_and_no_review():
-    limits = thresholds(NORMAL, None, Guarantee(0.01))
+    limits = compute_thresholds(NORMAL, None, Guarantee(0.01))
     assert limits.accept_up_to == limits.reject_above == bounds.binomial_threshold(NORMAL, 0.01)
 
 
 def test_defects_that_overlap_with_normals_make_a_zone_that_is_reviewed():
     guarantee = Guarantee(0.01, 0.02)
-    limits = thresholds(NORMAL, NEAR, guarantee)
+    limits = compute_thresholds(NORMAL, NEAR, guarantee)
     assert limits.accept_up_to < limits.reject_above
     # Each guarantee has half of the doubt.
     assert limits.reject_above == bounds.binomial_threshold(NORMAL, 0.01, 0.975)
@@ -32,7 +33,7 @@ def test_defects_that_overlap_with_normals_make_a_zone_that_is_reviewed():
 
 
 def test_defects_far_away_need_no_review():
-    limits = thresholds(NORMAL, FAR, Guarantee(0.01, 0.02))
+    limits = compute_thresholds(NORMAL, FAR, Guarantee(0.01, 0.02))
     assert limits.accept_up_to == limits.reject_above == bounds.binomial_threshold(NORMAL, 0.01, 0.975)
 
 
@@ -53,7 +54,7 @@ def test_both_promises_are_kept_together_with_the_stated_confidence(kind: str):
     draw, guarantee, broken, turns = draws[kind], Guarantee(0.05, 0.1, 0.9), 0, 400
     later = draw(100_000, 0), draw(100_000, 2.5)
     for _ in range(turns):
-        limits = thresholds(draw(200, 0), draw(100, 2.5), guarantee)
+        limits = compute_thresholds(draw(200, 0), draw(100, 2.5), guarantee)
         false_alarms, misses = (later[0] > limits.reject_above).mean(), (later[1] <= limits.accept_up_to).mean()
         broken += false_alarms > 0.05 or misses > 0.1
     assert broken / turns <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / turns)
@@ -63,7 +64,7 @@ def test_both_promises_are_kept_together_with_the_stated_confidence(kind: str):
 def test_the_limits_are_in_order_whatever_the_scores(normal: list[int], defects: list[int]):
     if len(set(normal)) < 2:
         return
-    limits = thresholds(np.array(normal, float), np.array(defects, float), Guarantee(0.1, 0.1, 0.9))
+    limits = compute_thresholds(np.array(normal, float), np.array(defects, float), Guarantee(0.1, 0.1, 0.9))
     assert limits.accept_up_to <= limits.reject_above
 
 
@@ -79,7 +80,7 @@ def test_the_limits_are_in_order_whatever_the_scores(normal: list[int], defects:
 )
 def test_what_cannot_be_promised_is_refused(normal, defects, guarantee, error, words):
     with pytest.raises(error, match=words):
-        thresholds(normal, defects, guarantee)
+        compute_thresholds(normal, defects, guarantee)
 
 
 @pytest.mark.parametrize("wrong", [{"false_alarm": 0.0}, {"false_alarm": 1.5}, {"miss": 0.0}, {"confidence": 95.0}])

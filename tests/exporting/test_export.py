@@ -19,8 +19,8 @@ from safetensors.torch import load_file
 
 from vssl import api, runtime
 from vssl.api import serving
-from vssl.config import find, name_of
-from vssl.decisions import policy as policies
+from vssl.decisions import policy_file as policies
+from vssl.decisions.guarantee import Guarantee
 from vssl.errors import ExportError
 from vssl.exporting import folder as module
 from vssl.exporting.graphs import to_onnx
@@ -74,7 +74,7 @@ def test_the_score_is_that_of_the_library_on_the_exports_own_embeddings(run: Run
     decider = runtime.load(folder)
     columns = decider.outputs(raw)
     bank = decider.outputs(_raw_of(run, reference.bank))
-    score = find("scores", name_of(policy.score)).fit(policy.score, _table(bank, reference.bank.ids))
+    score = policy.score.fit(_table(bank, reference.bank.ids))
     np.testing.assert_allclose(columns["score"], score(_table(columns, list(map(str, range(70))))), atol=1e-3)
 
 
@@ -93,29 +93,27 @@ def test_the_export_has_a_policy_of_its_own_for_the_same_promise(run: Run, folde
     mine, _ = policies.read(run)
     its = runtime.load(folder).policy
     assert its is not None
-    assert its["guarantee"] == {"false_alarm": 0.1, "miss": 0.3, "confidence": 0.8}
-    assert its["expires"] == mine.expires
-    assert precision in its["binding"]["backend"]
-    assert its["samples"] == dict(mine.samples)
+    assert its.guarantee == Guarantee(false_alarm=0.1, miss=0.3, confidence=0.8)
+    assert its.expires == mine.expires
+    assert precision in its.binding.backend
+    assert its.samples == dict(mine.samples)
     # The thresholds stand at the same ranks of the same samples, found with its own numbers.
     normal = np.array(json.loads(_file(folder, "known").read_text())["normal"][""])
     _, reference = policies.read(run)
-    limits = mine.thresholds[""], its["thresholds"][""]
-    assert (normal > limits[1]["reject_above"]).sum() == (
-        reference.normal.numpy("score") > limits[0].reject_above
-    ).sum()
+    limits = mine.thresholds[""], its.thresholds[""]
+    assert (normal > limits[1].reject_above).sum() == (reference.normal.numpy("score") > limits[0].reject_above).sum()
 
 
 def test_decisions_p_values_and_neighbours_are_those_of_the_policy(run: Run, folder: Path, raw: np.ndarray):
     decider = runtime.load(folder)
     decisions = decider.decide(raw)
     assert decider.policy is not None
-    limits = decider.policy["thresholds"][""]
+    limits = decider.policy.thresholds[""]
     normal = np.array(json.loads(_file(folder, "known").read_text())["normal"][""])
     bank = set(policies.read(run)[1].bank.ids)
     for decision in decisions:
-        expected = "accept" if decision.score <= limits["accept_up_to"] else "review"
-        assert decision.decision == ("reject" if decision.score > limits["reject_above"] else expected)
+        expected = "accept" if decision.score <= limits.accept_up_to else "review"
+        assert decision.decision == ("reject" if decision.score > limits.reject_above else expected)
         assert decision.p_value == pytest.approx((1 + (normal >= decision.score).sum()) / (len(normal) + 1))
         assert set(decision.nearest) <= bank
         assert len(decision.nearest) == 3
@@ -176,7 +174,7 @@ def test_files_that_are_not_of_an_export_stay(run: Run, tmp_path: Path):
 def test_the_bank_needs_no_column_of_the_groups(trained: Run, line: Path, photos: Path, tmp_path: Path):
     guarantee = {"false_alarm": 0.1, "confidence": 0.8}
     api.calibrate(trained, f"{line}:label=ok", bank="train", group="camera", device="cpu", **guarantee)
-    assert runtime.load(api.export(trained, out=tmp_path / "export")).policy["group"] == "camera"
+    assert runtime.load(api.export(trained, out=tmp_path / "export")).policy.group == "camera"
 
 
 def test_without_a_policy_there_are_numbers_and_no_decisions(tiny_run: Run, tmp_path: Path, raw: np.ndarray):

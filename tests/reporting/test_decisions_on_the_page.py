@@ -32,7 +32,7 @@ def test_without_a_policy_there_is_no_section_and_no_script(trained: Run):
 
 def test_a_policy_is_shown_in_words_and_what_to_do_next(calibrated: Run):
     text = decisions(calibrated)
-    assert "At most 10 % of normal samples like the 80 it was made with are rejected" in text
+    assert "at most 10 % of normal samples are rejected, with 90 % confidence" in text
     assert text.count("<svg") == 2
     assert f"vssl decide {calibrated.path}" in text
 

@@ -54,12 +54,27 @@ def pictures(line: Path) -> list[Path]:
 def test_it_needs_numpy_onnxruntime_and_pillow_and_nothing_else():
     code = (
         "import sys; before = set(sys.modules); import vssl.runtime.__main__, vssl.modalities.images.wire\n"
+        "import vssl.decisions.core, vssl.decisions.policy\n"
         "print(*{name.partition('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     packages = {name for name in found if not name.startswith("_") and name != "vssl"}
     assert packages - {"numpy", "onnxruntime", "PIL", "defusedxml"} == set()
     assert packages >= NEEDED
+
+
+def test_it_decides_where_torch_and_the_libraries_for_tables_and_statistics_are_missing(exported: Path, line: Path):
+    blocked = ("torch", "pyarrow", "sklearn", "scipy", "jaxtyping")
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({blocked!r}))\n"
+        "from pathlib import Path; from vssl import runtime; from vssl.decisions.policy import Policy\n"
+        f"decider = runtime.load({str(exported)!r})\n"
+        "assert Policy.from_dict(decider.policy.to_dict()) == decider.policy\n"
+        f"files = map(Path, {[str(file) for file in pictures(line)[:5]]!r})\n"
+        "print(*(each.decision for each in decider.decide_images(files)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert found == [each.decision for each in runtime.load(exported).decide_images(pictures(line)[:5])]
 
 
 def test_onnxruntime_reports_to_nobody(exported: Path, tmp_path: Path) -> None:
@@ -168,7 +183,7 @@ def test_a_changed_or_missing_file_is_refused_before_it_is_parsed(copy: Path, ro
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ExportError, match=f"{path.name} is not what was exported"):
+    with pytest.raises(ExportError, match=f"{path.name} was changed since the export"):
         runtime.load(copy)
     path.unlink()
     with pytest.raises(ExportError, match=f"{path.name} cannot be read"):
@@ -181,11 +196,11 @@ def test_a_changed_or_missing_file_is_refused_before_it_is_parsed(copy: Path, ro
         ("no json", "cannot be read"),
         ("[]", "cannot be read"),
         ('{"format": 99, "files": {}}', "has the format 99.*Export the run again"),
-        ('{"format": 2, "files": {}}', "names no golden"),
+        ('{"format": 3, "files": {}}', "names no golden"),
         (
-            '{"format": 2, "files": {"model": {"name": "../m.onnx", "sha256": ""}, '
+            '{"format": 3, "files": {"model": {"name": "../m.onnx", "sha256": ""}, '
             '"golden": {"name": "g", "sha256": ""}}}',
-            "outside of the folder",
+            "outside the folder",
         ),
     ],
 )
@@ -196,7 +211,7 @@ def test_a_manifest_that_is_none_is_refused(copy: Path, manifest: str, message: 
 
 
 def test_no_folder_is_no_export(tmp_path: Path):
-    with pytest.raises(ExportError, match="no export folder"):
+    with pytest.raises(ExportError, match="not an export folder"):
         runtime.load(tmp_path / "nowhere")
 
 

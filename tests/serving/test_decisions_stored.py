@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vssl.decisions.core import Decision
 from vssl.errors import ConfigError, StorageError
-from vssl.runtime.decider import Decision
 from vssl.serving.answers import StoredDecision
 from vssl.serving.store import Store
 

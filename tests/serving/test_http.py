@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_the_service_tells_what_it_is_and_what_it_has_done(line: Path, asked, ex
     answers = [client.post("/v1/decide", files=files_of([path])).json() for path in pictures(line, 3)]
     assert client.get("/v1/health").json() == {"status": "ok"}
     assert client.get("/v1/model").json()["precision"] == "float32"
-    assert client.get("/v1/policy").json()["words"] == runtime.load(exported).policy["words"]
+    assert client.get("/v1/policy").json()["description"] == runtime.load(exported).policy.to_dict()["description"]
     newest = client.get("/v1/decisions", params={"limit": 2}).json()
     assert [row["number"] for row in newest] == [
         answers[2]["decisions"][0]["number"],
@@ -187,7 +188,7 @@ def test_a_database_that_is_gone_stores_nothing_and_is_answered_with_503(line: P
 
 def test_a_policy_that_expires_while_it_serves_decides_no_more(line: Path, asked, service: Service, monkeypatch):
     client = asked()
-    monkeypatch.setitem(service.decider.policy, "expires", "2001-01-01")
+    monkeypatch.setattr(service.decider, "policy", replace(service.decider.policy, expires="2001-01-01"))
     answer = client.post("/v1/decide", files=files_of(pictures(line, 1)))
     assert answer.status_code == 503
     assert "expired" in answer.json()["detail"]

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from vssl.decisions.core import Decision, decide_unreadable
 from vssl.errors import EmptyDataError
 from vssl.modalities import events, images
 from vssl.modalities.base import Modality
 from vssl.modalities.events import Config
 from vssl.modalities.images.decode import Canvas
-from vssl.runtime.decider import Decision, unreadable
 from vssl.serving.answers import StoredDecision
 from vssl.serving.pages.rendering import figures
 from vssl.serving.review_export import ReviewedData, gather
@@ -38,7 +38,7 @@ class Desk:
 
     def send(self, data: bytes, verdict: Any = None, group: str = "", reason: str = "", score: float = 1.0) -> int:
         content = hashlib.sha256(data).hexdigest()
-        decision = unreadable("x.png", reason) if reason else Decision("x.png", "accept", 0.5, score)
+        decision = decide_unreadable("x.png", reason) if reason else Decision("x.png", "accept", 0.5, score)
         hashes = {"content": content, "model": "m", "policy": "p"}
         (number,) = self.store.add([StoredDecision.of(decision, group=group, audit=True, **hashes)])
         self.samples.keep(content, data)

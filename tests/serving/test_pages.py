@@ -20,11 +20,12 @@ from PIL import Image
 from serving import HERE, files_of, pictures, service_of
 from vssl.decisions import bounds
 from vssl.decisions.guarantee import Guarantee
-from vssl.decisions.thresholds import thresholds
+from vssl.decisions.policy import Binding, Policy, ScoreSpec
+from vssl.decisions.thresholds import compute_thresholds
 from vssl.serving.app import build
 from vssl.serving.limits import Limits
-from vssl.serving.pages import levels as levels_module
-from vssl.serving.pages.levels import changed, levels
+from vssl.serving.pages import operating_points as points_module
+from vssl.serving.pages.operating_points import operating_points, with_false_alarm
 from vssl.serving.pages.rendering import figures
 from vssl.serving.pages.texts import ENGLISH, JAPANESE, location
 from vssl.serving.reviews import Reviews
@@ -164,7 +165,7 @@ def test_figures_count_what_people_found():
 def test_another_level_is_a_new_version_and_the_old_one_stays(
     person: TestClient, line: Path, service: Service, exported: Path, tmp_path: Path
 ):
-    before, known = dict(service.decider.policy), service.decider.known
+    before, known = service.decider.policy, service.decider.known
     old = send(person, line, 1)[0]["policy"]
     assert (
         "Needs 2590 more calibration samples" in person.get("/thresholds").text
@@ -172,9 +173,9 @@ def test_another_level_is_a_new_version_and_the_old_one_stays(
     )
     answer = person.post("/thresholds", data={"false_alarm": "0.2", "why": "too many <alarms>"}, headers=SAME)
     assert "too many &lt;alarms&gt;" in answer.text
-    guarantee = Guarantee(0.2, before["guarantee"]["miss"], before["guarantee"]["confidence"])
-    expected = thresholds(np.array(known["normal"][""]), np.array(known["defect"][""]), guarantee)
-    assert service.decider.policy["thresholds"][""] == pytest.approx(vars(expected))
+    guarantee = Guarantee(0.2, before.guarantee.miss, before.guarantee.confidence)
+    expected = compute_thresholds(np.array(known["normal"][""]), np.array(known["defect"][""]), guarantee)
+    assert service.decider.policy.thresholds[""] == expected
     assert person.get("/v1/policy").json()["guarantee"]["false_alarm"] == 0.2
     new = send(person, line, 1)[0]["policy"]
     assert (old, new) == (service.base, service.policy)
@@ -182,17 +183,18 @@ def test_another_level_is_a_new_version_and_the_old_one_stays(
     (version,) = service.store.policies(service.base)
     assert (version["by"], version["why"], version["policy"]) == ("山田", "too many <alarms>", new)
     again = service_of(exported, tmp_path)
-    assert (again.policy, again.decider.policy["thresholds"]) == (new, service.decider.policy["thresholds"])
+    assert (again.policy, again.decider.policy) == (new, service.decider.policy)
     again.store.close()
 
 
 def test_of_two_thresholds_put_in_force_at_once_none_is_lost(person: TestClient, service: Service, monkeypatch: Any):
-    monkeypatch.setattr(levels_module, "changed", lambda *asked: (time.sleep(0.3), changed(*asked))[1])
+    slow = lambda *given: (time.sleep(0.3), with_false_alarm(*given))[1]  # noqa: E731
+    monkeypatch.setattr(points_module, "with_false_alarm", slow)
     with ThreadPoolExecutor(2) as threads:
         asked = [{"false_alarm": level, "why": "both"} for level in ("0.15", "0.2")]
         list(threads.map(lambda data: person.post("/thresholds", data=data, headers=SAME), asked))
     newest, first = service.store.policies(service.base)
-    assert newest["body"] == service.decider.policy
+    assert Policy.from_dict(newest["body"]) == service.decider.policy
     assert newest["body"]["caveats"][:-1] == first["body"]["caveats"]
 
 
@@ -211,19 +213,23 @@ def test_while_a_threshold_is_stored_samples_are_decided_on(
     assert (decision["policy"], service.policy) == (service.base, service.store.policies(service.base)[0]["policy"])
 
 
-def test_levels_say_what_they_would_have_done():
+def test_operating_points_say_what_they_would_have_done():
     rng = np.random.default_rng(0)
     known = {
         "normal": {"a": rng.normal(size=400).tolist(), "b": rng.normal(size=30).tolist()},
         "defect": {"a": [], "b": []},
     }
-    policy = {"guarantee": {"false_alarm": 0.1, "miss": None, "confidence": 0.9}}
+    policy = Policy(
+        guarantee=Guarantee(0.1, None, 0.9), guaranteed=True, score=ScoreSpec("knn", {}), thresholds={}, group="camera",
+        block=None, samples={}, expected={}, caveats=(), costs=None, expected_costs=(), binding=Binding("", "", ""),
+        reference="", made="2026-01-01", expires="2026-04-01",
+    )  # fmt: skip
     recorded = [("a", 9.0, "normal"), ("a", -9.0, "defect"), ("a", 9.0, ""), ("b", 9.0, "defect"), ("c", 9.0, "normal")]
-    found = {level.guarantee.false_alarm: level for level in levels(policy, known, recorded)}
+    found = {level.guarantee.false_alarm: level for level in operating_points(policy, known, recorded)}
     assert found[0.01].needed == bounds.samples_needed(0.01, 0.9) - 30
     assert found[0.1].decided == {"accept": 1, "review": 0, "reject": 3}
     assert (found[0.1].false_alarms, found[0.1].misses) == ((1, 1), (1, 2))
-    assert levels(policy, known, [])[-1].decided == {"accept": 0, "review": 0, "reject": 0}
+    assert operating_points(policy, known, [])[-1].decided == {"accept": 0, "review": 0, "reject": 0}
 
 
 def test_a_level_that_the_samples_do_not_allow_changes_nothing(person: TestClient, service: Service):

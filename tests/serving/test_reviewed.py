@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from serving import HERE, service_of
 from vssl import api
 from vssl.cli import main
-from vssl.decisions import policy as policies
+from vssl.decisions import policy_file as policies
 from vssl.errors import ConfigError, EmptyDataError, NotEnoughDataError
 from vssl.run import Run
 from vssl.serving.app import build

@@ -9,15 +9,15 @@ from rich.console import Console
 
 from vssl.api.names import Name, run_of
 from vssl.api.training import load
-from vssl.config import member
-from vssl.decisions.guarantee import Costs, Guarantee
+from vssl.decisions.config import CalibrationConfig
+from vssl.decisions.guarantee import Costs
 from vssl.errors import ConfigError, NotEnoughDataError
 from vssl.run import Run
 
 if TYPE_CHECKING:
     from vssl.decisions.policy import Policy
     from vssl.decisions.probe import Predictions
-    from vssl.decisions.run_folder import Decisions
+    from vssl.decisions.result import Decisions
     from vssl.serving.review_export import ReviewedData
     from vssl.training.model import Model
 
@@ -74,21 +74,19 @@ def calibrate(
         VsslError: See `vssl.errors`.
     """
     # Imported late, as the report is: statistics take long to import.
-    from vssl.decisions.calibrate import Request
-    from vssl.decisions.run_folder import calibrate_run
+    from vssl.decisions.calibrate_run import calibrate_run
 
-    guarantee = Guarantee(false_alarm, miss, confidence)
-    request = Request(guarantee, member("scores", score), group, block, time, costs, valid_days)
+    config = CalibrationConfig(false_alarm, miss, confidence, score, group, block, time, costs, valid_days)
     if (normal is None) == (from_reviews is None) or (from_reviews and defects):
         raise ConfigError("Give known normal samples, --normal DATA (and --defects DATA), or --from-reviews DATABASE.")
     model = load(run, device)
     if normal is not None:
-        return calibrate_run(model, normal, defects, bank, request, overwrite, terminal)
+        return calibrate_run(model, normal, defects, bank, config, overwrite, terminal)
     found = _reviewed(model, str(from_reviews), samples, group)
     bank = "policy" if bank is None else bank
     try:
         return calibrate_run(
-            model, found.normal, found.defects, bank, request, overwrite, terminal, caveats=found.caveats
+            model, found.normal, found.defects, bank, config, overwrite, terminal, caveats=found.caveats
         )
     except NotEnoughDataError as error:
         hint = " Label more of the samples that vssl serve draws at random (--audit-rate sets their share)."
@@ -133,7 +131,7 @@ def decide(
         PolicyError: There is no policy, it has expired, or it belongs to another model, preprocessing or back end.
         VsslError: See `vssl.errors`.
     """
-    from vssl.decisions.run_folder import decide_run
+    from vssl.decisions.decide_run import decide_run
 
     return decide_run(load(run, device), data, name, normal, false_discoveries, terminal)
 

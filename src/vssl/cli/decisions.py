@@ -83,7 +83,7 @@ class Calibrate:
     device: str = "auto"
 
     def carry_out(self, _arguments: Sequence[str]) -> None:
-        from vssl.decisions.describe import words
+        from vssl.decisions.describe import describe
 
         names = [item.name for item in dataclasses.fields(Calibrate) if "cost" not in item.name]
         settings = {name: getattr(self, name) for name in names if name != "defect_share"}
@@ -91,7 +91,7 @@ class Calibrate:
         if self.cost_miss is not None:
             costs = Costs(self.cost_miss, self.cost_false_alarm, self.cost_review, self.defect_share)
         policy = api.calibrate(**(settings | configurations(self)), costs=costs, terminal=terminal())
-        print("\n".join(words(policy)))
+        print("\n".join(describe(policy)))
         without = "" if policy.guaranteed else ", without a guarantee"
         say(f"{self.run}/policy.json is in force{without}. Next: vssl decide {self.run} DATA")
 
@@ -128,8 +128,6 @@ def decide(
         fail_if_reject: End with status 1 if a sample is rejected.
         device: auto, cpu, cuda or one GPU such as cuda:1.
     """
-    from vssl.decisions import summary
-
     decisions = api.decide(
         run,
         data,
@@ -139,9 +137,9 @@ def decide(
         device=device,
         terminal=terminal(),
     )
-    for sentence in summary.sentences(decisions):
+    for sentence in decisions.summary():
         say(sentence)
-    print(json.dumps(summary.figures(decisions), indent=2))
+    print(json.dumps(decisions.counts(), indent=2))
     if fail_if_reject and decisions.count("reject"):
         sys.exit(1)
 

@@ -1,5 +1,5 @@
-"""From scores to decisions with a guarantee. `bounds` has the mathematics, as pure functions.
+"""From scores to decisions with a guarantee: `core` decides, `thresholds` computes thresholds by `bounds`.
 
-A newcomer adds a bound there, with its source, its test, and for a threshold a row in
+A newcomer adds a bound to `bounds`, with its source and its test, and for a threshold a row in
 `benchmarks/guarantees/bounds.py`.
 """

@@ -1,4 +1,4 @@
-"""Thresholds and p-values with finite-sample guarantees: pure functions of scores, counts and levels.
+"""Thresholds and bounds of rates with finite-sample guarantees: pure functions of scores, counts and levels.
 
 Scores are higher where a sample is worse, and a sample raises an alarm if its score is *above* the threshold; equal
 scores therefore never break a guarantee. All guarantees assume that calibration samples and later ones are
@@ -23,22 +23,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import special
 
+from vssl.decisions.core import sorted_scores
+from vssl.decisions.policy import Rate
 from vssl.errors import ConfigError, DataError, NotEnoughDataError
 
 Scores = Float[np.ndarray, " n"]
-
-
-def conformal_p_values(calibration: Scores, scores: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-    """p(s) = (1 + #{calibration scores >= s}) / (n + 1), in 1/(n+1)..1.
-
-    For a sample exchangeable with the calibration, P(p <= alpha) <= alpha (Vovk et al. 2005).
-
-    Raises:
-        DataError: No calibration scores, or one that is not finite.
-    """
-    ordered = _ordered(calibration)
-    at_least = len(ordered) - np.searchsorted(ordered, scores, side="left")
-    return (1 + at_least) / (len(ordered) + 1)
 
 
 def conformal_threshold(calibration: Scores, alpha: float) -> float:
@@ -46,10 +35,10 @@ def conformal_threshold(calibration: Scores, alpha: float) -> float:
 
     Raises:
         NotEnoughDataError: k > n, that is n < 1/alpha - 1.
-        DataError: As in `conformal_p_values`.
+        DataError: As in `core.conformal_p_values`.
     """
     _check_levels(alpha)
-    ordered = _ordered(calibration)
+    ordered = sorted_scores(calibration)
     n = len(ordered)
     # In exact arithmetic ceil((n+1)(1-alpha)) = n + 1 - floor((n+1) alpha); rounding must not spoil whole numbers.
     rank = n + 1 - math.floor((n + 1) * alpha * (1 + 1e-12))
@@ -66,9 +55,9 @@ def binomial_threshold(calibration: Scores, alpha: float, confidence: float = 0.
 
     Raises:
         NotEnoughDataError: n < `samples_needed(alpha, confidence)`.
-        DataError: As in `conformal_p_values`.
+        DataError: As in `core.conformal_p_values`.
     """
-    ordered = _ordered(calibration)
+    ordered = sorted_scores(calibration)
     allowed = allowed_exceedances(len(ordered), alpha, confidence)
     if allowed < 0:
         what = f"a rate of {alpha:g} with a confidence of {confidence:g}"
@@ -123,6 +112,12 @@ def lower_rate(exceedances: int, n: int, confidence: float = 0.95) -> float:
     return 1 - upper_rate(n - exceedances, n, confidence)
 
 
+def observed_rate(hits: Bool[np.ndarray, " N"]) -> Rate:
+    """The share of hits among N samples, 1 or more, with one-sided bounds at 95 % confidence each."""
+    count, of = int(hits.sum()), len(hits)
+    return Rate(count, of, lower_rate(count, of), upper_rate(count, of))
+
+
 def risk_threshold(losses: Float[np.ndarray, "n L"], alpha: float, largest: float = 1.0) -> int:
     """Conformal risk control (Angelopoulos et al. 2022, arXiv 2208.02814): which of L thresholds keeps the mean loss.
 
@@ -146,32 +141,19 @@ def risk_threshold(losses: Float[np.ndarray, "n L"], alpha: float, largest: floa
         raise DataError("Losses must not rise from one threshold to the next; order the thresholds.")
     n = len(losses)
     bound = (losses.sum(axis=0) + largest) / (n + 1)
-    kept = np.flatnonzero(bound <= alpha)
-    if len(kept):
-        return int(kept[0])
+    valid = np.flatnonzero(bound <= alpha)
+    if len(valid):
+        return int(valid[0])
     mean = float(losses[:, -1].mean())
     if mean >= alpha:
         raise ConfigError(f"The strictest threshold has a mean loss of {mean:.4g}; {alpha:g} cannot be guaranteed.")
     raise NotEnoughDataError(n, math.ceil((largest - alpha) / (alpha - mean)), f"a mean loss of {alpha:g}")
 
 
-def hoeffding_bentkus(mean: float, n: int, alpha: float) -> float:
-    """p-value of the hypothesis "the risk is above alpha", from the mean of n losses in 0..1.
-
-    The smaller of two bounds (Bates et al. 2021, arXiv 2101.02703; Angelopoulos et al. 2021, arXiv 2110.01052).
-    """
-    if mean >= alpha:
-        return 1.0
-    relative_entropy = mean * math.log(mean / alpha) if mean > 0 else 0.0
-    relative_entropy += (1 - mean) * math.log((1 - mean) / (1 - alpha))
-    bentkus = math.e * special.bdtr(math.ceil(n * mean * (1 - 1e-12)), n, alpha)
-    return float(min(1.0, math.exp(-n * relative_entropy), bentkus))
-
-
 def binomial_p_values(exceedances: Int[np.ndarray, " L"], n: int, alpha: float) -> Float[np.ndarray, " L"]:
     """p-values of "the rate is above alpha", one for each count of n: P(Binomial(n, alpha) <= exceedances), exact."""
     _check_counts(exceedances, n)
-    return special.bdtr(exceedances, n, alpha)
+    return np.asarray(special.bdtr(exceedances, n, alpha))
 
 
 def learn_then_test(p_values: Float[np.ndarray, " L"], confidence: float = 0.95) -> int:
@@ -197,16 +179,6 @@ def false_discoveries(p_values: Float[np.ndarray, " k"], alpha: float) -> Bool[n
     from scipy import stats
 
     return stats.false_discovery_control(p_values) <= alpha if len(p_values) else np.zeros(0, dtype=bool)
-
-
-def _ordered(calibration: Scores) -> Scores:
-    calibration = np.asarray(calibration, dtype=np.float64)
-    if calibration.ndim != 1 or not len(calibration):
-        raise DataError("There are no calibration scores.")
-    broken = np.flatnonzero(~np.isfinite(calibration))
-    if len(broken):
-        raise DataError(f"{len(broken)} calibration scores are not finite; the first is number {broken[0] + 1}.")
-    return np.sort(calibration)
 
 
 def _check_levels(alpha: float, confidence: float = 0.5) -> None:

@@ -1,312 +1,211 @@
-"""From known normals, and known defects if there are any, to a policy: which samples, which score, which limits."""
+"""Calibration: from scored normal samples, and defects if there are any, to a policy and its reference."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
-from vssl.config import find, name_of
-from vssl.decisions.copies import Given, merged
-from vssl.decisions.costs import Expected, expected
-from vssl.decisions.episodes import SPAN
-from vssl.decisions.exchangeability import differing_groups, serial_dependence, worst_of_each
-from vssl.decisions.guarantee import Costs, Guarantee
-from vssl.decisions.measure import Rate
-from vssl.decisions.policy import BANK, BLOCKS, DEFECT, DIFFERENT, EVERYTHING, NORMAL, Binding, Policy, Reference
-from vssl.decisions.samples import column_of
-from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, Thresholds, thresholds
+from vssl.config import find, member, name_of
+from vssl.decisions.bounds import observed_rate
+from vssl.decisions.config import CalibrationConfig
+from vssl.decisions.copies import CalibrationSet, copies_caveats, merge_copied_blocks
+from vssl.decisions.core import BANK, DEFECT, NORMAL, OUTCOMES, UNGROUPED, Thresholds, decide_by_group, worst_of_each
+from vssl.decisions.costs import expected_costs
+from vssl.decisions.describe import BLOCKS, DIFFERENT
+from vssl.decisions.exchangeability import dependence_caveats, group_caveats
+from vssl.decisions.policy import Binding, ExpectedCost, Policy, Rate, ScoreSpec
+from vssl.decisions.policy_file import Reference
+from vssl.decisions.samples import metadata_column
+from vssl.decisions.thresholds import compute_thresholds
 from vssl.errors import ConfigError, DataError, EmptyDataError, NotEnoughDataError
-from vssl.scores import novelty
 from vssl.types import Embeddings
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a policy shall be like.
+class ScoredSet:
+    """The calibration samples of one role, with their scores.
 
     Attributes:
-        guarantee: What is to be guaranteed.
-        score: The configuration of the score.
-        group: Metadata column; each of its values gets thresholds and a guarantee of its own.
-        block: Metadata column; samples of one block (a shift, an episode, a lot) depend on each other, so the guarantee
-            is made of blocks.
-        time: Metadata column that sorts like time, to find out whether samples depend on those before them.
-        costs: To state what the decisions will cost.
-        valid_days: Days until the policy expires, 1 or more.
+        role: normal or defect.
+        samples: N samples.
+        scores: Score of each.
+        units: As in `CalibrationSet`.
+        groups: Group of each.
+        blocks: Block of each; None if the guarantee counts samples.
     """
 
-    guarantee: Guarantee = field(default_factory=Guarantee)
-    score: Any = field(default_factory=novelty.Config)
-    group: str | None = None
-    block: str | None = None
-    time: str | None = None
-    costs: Costs | None = None
-    valid_days: int = 90
-
-    def __post_init__(self) -> None:
-        if self.valid_days < 1:
-            raise ConfigError(f"valid_days is {self.valid_days}; a policy is valid for a day at least.")
-        if self.group is not None and self.block is not None:
-            raise ConfigError("Groups and blocks cannot be combined: a guarantee is made of each group, or of blocks.")
-
-
-@dataclass(frozen=True)
-class Known:
-    """The scored samples of a calibration.
-
-    Attributes:
-        samples: N of them.
-        scores: Of each.
-        units: As in `Given`.
-    """
-
+    role: str
     samples: Embeddings
     scores: np.ndarray
     units: np.ndarray
+    groups: np.ndarray
+    blocks: np.ndarray | None
 
-    def column(self, name: str, what: str) -> np.ndarray:
-        return column_of(self.samples, name, what)
+    @cached_property
+    def counted_units(self) -> np.ndarray:
+        """For each sample the number of what the guarantee counts once: a sample, or a block, with its copies."""
+        return self.units if self.blocks is None else merge_copied_blocks(self.blocks, self.units)
+
+    @property
+    def count(self) -> int:
+        """How many the guarantee counts."""
+        return len(set(self.counted_units.tolist()))
+
+    def group_scores(self, group: str) -> np.ndarray:
+        """The scores of a group, one per counted unit."""
+        members = self.groups == group
+        return worst_of_each(self.scores[members], self.counted_units[members])
+
+    def count_with_copies(self, group: str | None = None) -> int:
+        """The number of samples, or of blocks, copies included."""
+        members = np.ones(len(self.groups), bool) if group is None else self.groups == group
+        return int(members.sum()) if self.blocks is None else len(set(self.blocks[members]))
 
 
 def calibrate(
-    request: Request,
+    config: CalibrationConfig,
     bank: Embeddings,
-    normal: Given,
-    defects: Given | None,
-    caveats: list[str],
+    normal: CalibrationSet,
+    defects: CalibrationSet | None,
+    caveats: Sequence[str],
     today: date,
     scorer: Callable[[Embeddings], np.ndarray] | None = None,
 ) -> tuple[Policy, Reference]:
-    """Make a policy, bound to nothing yet, and the reference that it stands on.
+    """Make a policy that is not bound to a model yet, and its reference.
 
     Args:
-        scorer: What gives the score of each sample, where that is not torch.
+        scorer: Computes the score of each sample; by default the score of `config`, fitted to the bank.
 
     Raises:
-        NotEnoughDataError: Too few samples for the guarantee, of all or of a group.
-        DataError: Scores that are not finite or all the same, or samples that are normal and a defect.
-        ConfigError: Levels that contradict each other or the data.
+        NotEnoughDataError: Too few samples for the guarantee, overall or in a group.
+        DataError: Scores that are not finite or all the same, or samples that are both normal and a defect.
+        ConfigError: Settings that contradict each other or the data.
     """
     if not len(normal):
         raise EmptyDataError("There are no normal samples to calibrate with.")
     if defects is not None:
-        _check_apart(normal.samples, defects.samples)
-    score = scorer or find("scores", name_of(request.score)).fit(request.score, bank)
-    known = {NORMAL: _scored(score, normal, "normal samples")}
+        _refuse_common(normal.samples, defects.samples)
+    score = member("scores", config.score)
+    scorer = scorer or find("scores", name_of(score)).fit(score, bank)
+    sets = {NORMAL: _scored_set(config, scorer, normal, NORMAL)}
     if defects is not None:
-        known[DEFECT] = _scored(score, defects, "defects")
-    groups = {role: _groups(request, item, role) for role, item in known.items()}
-    limits = _by_group(request, known, groups)
-    doubts = _dependence(request, known[NORMAL])
-    counts = {BANK: len(bank)} | {role: len(item.samples) for role, item in known.items()}
-    for role, item in known.items():
-        counted = len(set(_numbers(request, item, role).tolist()))
-        if request.block is not None:
-            counts[f"{role} {BLOCKS}"] = counted
-        elif counted < len(item.samples):
-            counts[f"{role} {DIFFERENT}"] = counted
-    decisions = {role: decide(limits, groups[role], item.scores) for role, item in known.items()}
+        sets[DEFECT] = _scored_set(config, scorer, defects, DEFECT)
+    thresholds = _thresholds_by_group(config, sets)
+    outcomes = {role: decide_by_group(thresholds, item.groups, item.scores) for role, item in sets.items()}
+    dependence = dependence_caveats(config, sets[NORMAL])
     policy = Policy(
-        guarantee=request.guarantee,
-        guaranteed=not doubts,
-        score=request.score,
-        thresholds=limits,
-        group=request.group,
-        block=request.block,
-        samples=counts,
-        expected=_expected(decisions),
+        guarantee=config.guarantee,
+        guaranteed=not dependence,
+        score=ScoreSpec.of(score),
+        thresholds=thresholds,
+        group=config.group,
+        block=config.block,
+        samples={BANK: len(bank)} | _sample_counts(sets),
+        expected=_expected_rates(outcomes),
         caveats=(
-            *doubts,
+            *dependence,
             *caveats,
-            *_copies(request, known, counts),
-            *_differences(request, known[NORMAL], decisions[NORMAL]),
+            *copies_caveats(sets.values()),
+            *group_caveats(config, sets[NORMAL], outcomes[NORMAL]),
         ),
-        costs=request.costs,
-        expected_costs=_costs(request, limits, known),
+        costs=config.costs,
+        expected_costs=_expected_costs(config, thresholds, sets),
         binding=Binding("", "", ""),
         reference="",
         made=today.isoformat(),
-        expires=(today + timedelta(days=request.valid_days)).isoformat(),
+        expires=(today + timedelta(days=config.valid_days)).isoformat(),
     )
-    return policy, _reference(bank, known, groups)
+    return policy, _reference(bank, sets)
 
 
-def decide(limits: Mapping[str, Thresholds], groups: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """accept, review or reject for each sample by the thresholds of its group; review where the group has none."""
-    decisions = np.full(len(scores), REVIEW, dtype=object)
-    for group, each in limits.items():
-        own = groups == group
-        decisions[own] = each.decide(scores[own])
-    return decisions
-
-
-def _scored(score: Any, given: Given, what: str) -> Known:
-    samples, scores = given.samples, score(given.samples)
+def _scored_set(
+    config: CalibrationConfig, scorer: Callable[[Embeddings], np.ndarray], given: CalibrationSet, role: str
+) -> ScoredSet:
+    samples, scores, source = given.samples, scorer(given.samples), f"The list of {role} samples"
     broken = np.flatnonzero(~np.isfinite(scores))
     if len(broken):
         raise DataError(
-            f"{len(broken)} of {len(scores)} {what} have a score that is not a finite number; the first is "
+            f"{len(broken)} of {len(scores)} {role} samples have a score that is not a finite number; the first is "
             f"{samples.ids[broken[0]]}. The encoder is broken, or the sample: vssl evaluate RUN."
         )
-    return Known(samples, scores, given.units)
+    ungrouped = np.full(len(samples), UNGROUPED, dtype=object)
+    groups = ungrouped if config.group is None else metadata_column(samples, config.group, source)
+    blocks = None if config.block is None else metadata_column(samples, config.block, source)
+    return ScoredSet(role, samples, scores, given.units, groups, blocks)
 
 
-def _check_apart(normal: Embeddings, defects: Embeddings) -> None:
-    both = set(normal.table["content"].to_pylist()) & set(defects.table["content"].to_pylist())
-    if both:
-        ids = [
-            name
-            for name, content in zip(defects.ids, defects.table["content"].to_pylist(), strict=True)
-            if content in both
-        ]
+def _refuse_common(normal: Embeddings, defects: Embeddings) -> None:
+    common = set(normal.table["content"].to_pylist()) & set(defects.table["content"].to_pylist())
+    if common:
+        contents = defects.table["content"].to_pylist()
+        ids = [name for name, content in zip(defects.ids, contents, strict=True) if content in common]
         raise DataError(
-            f"{len(both)} samples are given as normal and as a defect ({', '.join(ids[:3])}): decide which they are."
+            f"{len(common)} samples are given as normal and as a defect ({', '.join(ids[:3])}): decide which they are."
         )
 
 
-def _groups(request: Request, known: Known, what: str) -> np.ndarray:
-    if request.group is None:
-        return np.full(len(known.scores), EVERYTHING, dtype=object)
-    return known.column(request.group, f"The list of {what} samples")
-
-
-def _by_group(request: Request, known: dict[str, Known], groups: dict[str, np.ndarray]) -> dict[str, Thresholds]:
-    found = {}
-    for group in sorted(set(groups[NORMAL])):
-        own = {role: groups[role] == group for role in known}
-        scores = {role: _units(request, item, own[role], role) for role, item in known.items()}
-        given = {role: _counted(request, item, own[role], role) for role, item in known.items()}
+def _thresholds_by_group(config: CalibrationConfig, sets: Mapping[str, ScoredSet]) -> dict[str, Thresholds]:
+    thresholds = {}
+    for group in sorted(set(sets[NORMAL].groups)):
+        scores = {role: item.group_scores(group) for role, item in sets.items()}
+        counts = {role: item.count_with_copies(group) for role, item in sets.items()}
         try:
-            found[group] = thresholds(
-                scores[NORMAL], scores.get(DEFECT), request.guarantee, (given[NORMAL], given.get(DEFECT))
+            thresholds[group] = compute_thresholds(
+                scores[NORMAL], scores.get(DEFECT), config.guarantee, (counts[NORMAL], counts.get(DEFECT))
             )
         except NotEnoughDataError as error:
-            counted = "" if request.block is None else f", counted in blocks by {request.block}"
-            where = "" if request.group is None else f" in the group {request.group} = {group}"
-            raise NotEnoughDataError(
-                error.given, error.needed, error.guarantee + counted + where, of=error.of
-            ) from error
-    return found
+            counted = "" if config.block is None else f", counted in blocks by {config.block}"
+            where = "" if config.group is None else f" in the group {config.group} = {group}"
+            what = error.guarantee + counted + where
+            raise NotEnoughDataError(error.given, error.needed, what, of=error.of) from error
+    return thresholds
 
 
-def _numbers(request: Request, known: Known, role: str) -> np.ndarray:
-    """For each sample the number of what the guarantee counts: the sample with its copies, or its block with its."""
-    if request.block is None:
-        return known.units
-    return merged(known.column(request.block, f"The list of {role} samples"), known.units)
+def _sample_counts(sets: Mapping[str, ScoredSet]) -> dict[str, int]:
+    counts = {role: len(item.samples) for role, item in sets.items()}
+    for role, item in sets.items():
+        if item.blocks is not None:
+            counts[f"{role} {BLOCKS}"] = item.count
+        elif item.count < len(item.samples):
+            counts[f"{role} {DIFFERENT}"] = item.count
+    return counts
 
 
-def _units(request: Request, known: Known, own: np.ndarray, role: str) -> np.ndarray:
-    """The scores of what the guarantee counts, each by its worst sample."""
-    return worst_of_each(known.scores[own], _numbers(request, known, role)[own])
-
-
-def _counted(request: Request, known: Known, own: np.ndarray, role: str) -> int:
-    """How many there are with their copies: samples, or blocks."""
-    if request.block is None:
-        return int(own.sum())
-    return len(set(known.column(request.block, f"The list of {role} samples")[own]))
-
-
-def _dependence(request: Request, normal: Known) -> list[str]:
-    if request.block is not None:
-        return []
-    if _overlap(normal.samples):
-        return [
-            "The samples are windows that overlap, so they are not independent. Take each stretch of time as one: "
-            "--block block."
-        ]
-    if request.time is None:
-        return []
-    order = (
-        normal.samples.numpy(request.time)
-        if request.time in normal.samples
-        else normal.column(request.time, "The list of normal samples")
-    )
-    found = serial_dependence(normal.scores, order)
-    if found is None:
-        return []
-    return [
-        f"The samples are not exchangeable: by {request.time}, scores have a rank correlation of {found:.2f} with "
-        "those before them or with time. Name the column of what belongs together (a shift, an episode, a lot): "
-        "--block COLUMN."
-    ]
-
-
-def _overlap(samples: Embeddings) -> bool:
-    """Whether some of them are windows of one series that share rows."""
-    if not all(name in samples for name in SPAN):
-        return False
-    rows = samples.table.select(list(SPAN)).sort_by([("series", "ascending"), ("start", "ascending")]).to_pylist()
-    return any(one["series"] == next_["series"] and next_["start"] < one["end"] for one, next_ in pairwise(rows))
-
-
-def _copies(request: Request, known: dict[str, Known], counts: Mapping[str, int]) -> list[str]:
-    found = []
-    for role, item in known.items():
-        samples, differ = len(item.units), len(set(item.units.tolist()))
-        if request.block is None:
-            alike, of, what = samples - differ, samples, f"{role} samples"
-        else:
-            of = _counted(request, item, np.ones(samples, bool), role)
-            alike, what = of - counts[f"{role} {BLOCKS}"], f"{role} blocks"
-        if alike:
-            found.append(
-                f"{alike:,} of the {of:,} {what} are copies of others, exact ones or nearly the same: each is counted "
-                f"once, with its copies, by the worst of them. {of - alike:,} differ."
-            )
-        elif request.block is not None and samples > differ:
-            found.append(
-                f"{samples - differ:,} of the {samples:,} {role} samples are copies of others, exact ones or nearly "
-                "the same. Blocks that share some of their samples are counted each: see whether they are independent."
-            )
-    return found
-
-
-def _differences(request: Request, normal: Known, decisions: np.ndarray) -> list[str]:
-    if request.block is not None:
-        return []
-    found = differing_groups(normal.samples, decisions == REJECT, request.guarantee.false_alarm)
-    return [
-        f"Uneven: normal samples with {item.column} = {item.value} were rejected in {item.alarms} of cases. The "
-        f"policy is about all samples together, not about these alone; --group {item.column} treats each by itself."
-        for item in found
-        if item.column != request.group
-    ]
-
-
-def _expected(decisions: dict[str, np.ndarray]) -> dict[str, Rate]:
+def _expected_rates(outcomes: Mapping[str, np.ndarray]) -> dict[str, Rate]:
     return {
-        f"{role} {decision}": Rate.counted(made == decision)
-        for role, made in decisions.items()
-        for decision in (ACCEPT, REVIEW, REJECT)
+        f"{role} {outcome}": observed_rate(decided == outcome)
+        for role, decided in outcomes.items()
+        for outcome in OUTCOMES
     }
 
 
-def _costs(request: Request, limits: dict[str, Thresholds], known: dict[str, Known]) -> tuple[Expected, ...]:
-    if request.costs is None:
+def _expected_costs(
+    config: CalibrationConfig, thresholds: Mapping[str, Thresholds], sets: Mapping[str, ScoredSet]
+) -> tuple[ExpectedCost, ...]:
+    if config.costs is None:
         return ()
-    if DEFECT not in known:
+    if DEFECT not in sets:
         raise ConfigError("Costs need known defects, to count the misses: give some, or leave the costs out.")
-    if request.group is not None:
+    if config.group is not None:
         raise ConfigError("Costs are stated for one pair of thresholds; leave out the group or the costs.")
-    return expected(limits[EVERYTHING], known[NORMAL].scores, known[DEFECT].scores, request.costs)
+    return expected_costs(thresholds[UNGROUPED], sets[NORMAL].scores, sets[DEFECT].scores, config.costs)
 
 
-def _reference(bank: Embeddings, known: dict[str, Known], groups: dict[str, np.ndarray]) -> Reference:
-    every = np.full(len(bank), EVERYTHING, dtype=object)
-    tables = [_kept(bank, BANK, every, np.full(len(bank), np.nan), np.arange(len(bank)))]
-    tables += [_kept(item.samples, role, groups[role], item.scores, item.units) for role, item in known.items()]
+def _reference(bank: Embeddings, sets: Mapping[str, ScoredSet]) -> Reference:
+    ungrouped, no_scores = np.full(len(bank), UNGROUPED, dtype=object), np.full(len(bank), np.nan)
+    tables = [_reference_rows(bank, BANK, ungrouped, no_scores, np.arange(len(bank)))]
+    tables += [_reference_rows(item.samples, role, item.groups, item.scores, item.units) for role, item in sets.items()]
     return Reference(pa.concat_tables(tables, promote_options="default"))
 
 
-def _kept(samples: Embeddings, role: str, groups: np.ndarray, scores: np.ndarray, units: np.ndarray) -> pa.Table:
+def _reference_rows(
+    samples: Embeddings, role: str, groups: np.ndarray, scores: np.ndarray, units: np.ndarray
+) -> pa.Table:
     columns = [name for name in Embeddings.COLUMNS if name in samples]
     table = samples.table.select(columns).replace_schema_metadata(None)
     for name, value in (("role", role), ("source", samples.source)):

@@ -1,9 +1,10 @@
-"""Calibration samples that the training or the bank has seen, and copies among them: left out, or counted once."""
+"""Leakage and copies: calibration samples that are in the training data or the bank, and copies among them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -14,19 +15,22 @@ from vssl.training.model import Model
 from vssl.training.training_index import read_training_index
 from vssl.types import Embeddings
 
-SMALL_SHARE = 0.01
-"""So few samples that were seen before, exactly as they are, are left out; more are refused."""
-NEAR_SHARE = 0.25
-"""So many may have been seen before cut elsewhere or saved again: what is alike may be told apart wrongly."""
+if TYPE_CHECKING:
+    from vssl.decisions.calibrate import ScoredSet
+
+MAX_EXACT_SHARE = 0.01
+"""Up to this share of exactly leaked samples is dropped; a larger share is refused."""
+MAX_LEAKED_SHARE = 0.25
+"""The same for all leaked samples, near copies included: similar samples may be mistaken for copies."""
 
 
 @dataclass(frozen=True)
-class Given:
-    """Samples of a calibration.
+class CalibrationSet:
+    """Samples to calibrate with.
 
     Attributes:
-        samples: N of them.
-        units: For each a number that it shares with its copies, and with nothing else.
+        samples: N samples.
+        units: For each a number that it shares with its copies and with nothing else.
     """
 
     samples: Embeddings
@@ -35,18 +39,18 @@ class Given:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def where(self, kept: Bool[np.ndarray, " N"]) -> Given:
+    def where(self, mask: Bool[np.ndarray, " N"]) -> CalibrationSet:
         """The samples whose entry is True."""
-        return Given(self.samples.where(kept), self.units[kept])
+        return CalibrationSet(self.samples.where(mask), self.units[mask])
 
 
 @dataclass(frozen=True)
-class Finder:
+class CopyFinder:
     """Finds copies of samples of a run.
 
     Attributes:
-        copies: How, for this kind of data.
-        memory: What is kept of the training; None where nothing is.
+        copies: How copies are found in this kind of data.
+        memory: What the run has kept of its training samples; None if it has kept nothing.
         doubts: What could not be checked, in sentences.
     """
 
@@ -55,79 +59,103 @@ class Finder:
     doubts: Sequence[str] = ()
 
     @classmethod
-    def of(cls, model: Model) -> Finder:
+    def of(cls, model: Model) -> CopyFinder:
         try:
             memory, reason = read_training_index(model.run), "the run has no training_index.safetensors"
         except RunError as error:
             memory, reason = None, str(error)
         if memory is None:
-            doubt = f"Whether samples were seen in the training could not be checked: {reason}"
+            doubt = f"Whether samples were in the training data could not be checked: {reason}"
             return cls(ExactCopyDetector(None), None, [f"{doubt.removesuffix('.')}."])
         copies = model.modality.copies(memory) or ExactCopyDetector(memory)
         return cls(copies, memory, copies.doubts)
 
-    def given(self, samples: Embeddings) -> Given:
-        """Samples, those that are copies of each other with one number."""
-        return Given(samples, self._for(samples).first(marks(samples)))
+    def calibration_set(self, samples: Embeddings) -> CalibrationSet:
+        """The samples, with one unit per sample and its copies."""
+        return CalibrationSet(samples, self._for(samples).first(marks(samples)))
 
-    def unseen(self, given: Given, bank: Embeddings | None, what: str, caveats: list[str]) -> Given:
-        """The samples that the training has not seen, or, where there is one, that are not in the bank.
+    def drop_leaked(
+        self, given: CalibrationSet, bank: Embeddings | None, what: str, caveats: list[str]
+    ) -> CalibrationSet:
+        """The samples that are not in the bank, or, without one, not in the training data.
+
+        Args:
+            what: Name of the samples in messages.
+            caveats: Sentences on dropped samples are appended.
 
         Raises:
-            DataError: More of them than may be.
+            DataError: Too many are leaked; see `refuse_leakage`.
         """
         if not len(given):
             return given
         where, copies = "the training data" if bank is None else "the bank", self._for(given.samples, bank)
         own = marks(given.samples)
-        found = copies.seen(own) if bank is None else copies.among(own, marks(bank))
-        check(given.samples.ids, found, what, where)
-        exact, near = int(found.exact.sum()), int(found.near.sum())
+        leaked = copies.seen(own) if bank is None else copies.among(own, marks(bank))
+        refuse_leakage(given.samples.ids, leaked, what, where)
+        exact, near = int(leaked.exact.sum()), int(leaked.near.sum())
         if exact:
-            caveats.append(f"{exact} {what} were left out: the same are in {where}.")
+            caveats.append(f"{exact} {what} were left out because they are in {where}.")
         if near:
             caveats.append(
-                f"{near} {what} were left out: {where} {'have' if bank is None else 'has'} them too, cut at another "
-                "place, saved again or nearly the same."
+                f"{near} {what} were left out because near copies of them (cropped elsewhere, saved again) are in "
+                f"{where}."
             )
-        return given.where(~(found.exact | found.near))
+        return given.where(~(leaked.exact | leaked.near))
 
     def _for(self, *tables: Embeddings | None) -> CopyDetector:
-        """What can be found with what the tables hold: those of samples that came otherwise have no signatures."""
-        whole = all(table is None or "signature" in table for table in tables)
-        return self.copies if whole else ExactCopyDetector(self.memory)
+        """Exact copies only, unless all tables hold the signatures that near copies are found by."""
+        has_signatures = all(table is None or "signature" in table for table in tables)
+        return self.copies if has_signatures else ExactCopyDetector(self.memory)
 
 
 def marks(samples: Embeddings) -> SampleMarks:
-    """What stored samples are known again by."""
+    """The marks by which samples are recognised, from their stored columns."""
     signatures = samples.table["signature"].to_pylist() if "signature" in samples else [b""] * len(samples)
     return SampleMarks(samples.table["content"].to_pylist(), signatures, window_spans(samples.table))
 
 
-def check(ids: Sequence[str], found: CopyMatches, what: str, where: str) -> None:
-    """Refuse samples of which too many are known.
+def refuse_leakage(ids: Sequence[str], leaked: CopyMatches, what: str, where: str) -> None:
+    """Refuse samples of which too many are leaked.
 
-    A sample that the encoder or the bank has seen looks more familiar than a new one, so its score guarantees nothing.
+    The encoder or the bank makes a leaked sample look more familiar than a new one, so its score guarantees nothing.
 
     Raises:
-        DataError: More than `SMALL_SHARE` of them are known exactly, more than `NEAR_SHARE` at all, or all.
+        DataError: More than `MAX_EXACT_SHARE` are leaked exactly, more than `MAX_LEAKED_SHARE` at all, or all.
     """
-    known = found.exact | found.near
-    exact, count, total = int(found.exact.sum()), int(known.sum()), len(known)
-    if not count or (exact <= SMALL_SHARE * total and count <= NEAR_SHARE * total and count < total):
+    mask = leaked.exact | leaked.near
+    exact, count, total = int(leaked.exact.sum()), int(mask.sum()), len(mask)
+    if not count or (exact <= MAX_EXACT_SHARE * total and count <= MAX_LEAKED_SHARE * total and count < total):
         return
-    first = ", ".join(np.array(ids)[known][:3])
-    how = "" if exact == count else ", cut at another place, saved again or nearly the same"
-    how = how if exact == 0 or exact == count else f"; {count - exact} of them{how[1:]}"
+    first = ", ".join(np.array(ids)[mask][:3])
+    near = f", {count - exact} of them as near copies (cropped elsewhere, saved again)" if exact < count else ""
     raise DataError(
-        f"{count} of {total} {what} are in {where} too ({first}{', ...' if count > 3 else ''}){how}: they look more "
-        "familiar than new samples will, so a threshold from them guarantees nothing. Give samples that were kept "
-        "apart."
+        f"{count} of {total} {what} are in {where} too ({first}{', ...' if count > 3 else ''}){near}. They score lower "
+        "than new samples will, so thresholds from them guarantee nothing. Give samples that are not in it."
     )
 
 
-def merged(blocks: np.ndarray, units: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
-    """Numbers of blocks, the same for those of which most samples are copies of samples of one other block."""
+def copies_caveats(sets: Iterable[ScoredSet]) -> list[str]:
+    """How many of the samples, or blocks, are copies of others."""
+    caveats = []
+    for item in sets:
+        total, what = item.count_with_copies(), "samples" if item.blocks is None else "blocks"
+        copies, copied_samples = total - item.count, len(item.units) - len(set(item.units.tolist()))
+        if copies:
+            caveats.append(
+                f"{copies:,} of the {total:,} {item.role} {what} are copies of others, exact or nearly so. Each is "
+                f"counted once with its copies, by the highest score among them; {item.count:,} differ."
+            )
+        elif item.blocks is not None and copied_samples:
+            caveats.append(
+                f"{copied_samples:,} of the {len(item.units):,} {item.role} samples are copies of others, exact or "
+                "nearly so. Blocks that share only some of their samples are counted separately: check that they are "
+                "independent."
+            )
+    return caveats
+
+
+def merge_copied_blocks(blocks: np.ndarray, units: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
+    """The number of each sample's block; blocks share a number if most samples of one are copies from the other."""
     names, block = np.unique(blocks.astype(str), return_inverse=True)
     _, first, unit = np.unique(units, return_index=True, return_inverse=True)
     home = block[first][unit]

@@ -1,23 +1,29 @@
-"""A policy in plain words, for the person who has to answer for it."""
+"""A policy in sentences, for the person who is responsible for it. Needs numpy only."""
 
 from __future__ import annotations
 
-from vssl.config import name_of
-from vssl.decisions.policy import BANK, BLOCKS, DEFECT, DIFFERENT, EVERYTHING, NORMAL, Policy
-from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW
+from typing import TYPE_CHECKING
+
+from vssl.decisions.core import ACCEPT, BANK, DEFECT, NORMAL, REJECT, REVIEW, UNGROUPED
+
+if TYPE_CHECKING:
+    from vssl.decisions.policy import Policy
+
+DIFFERENT, BLOCKS = "different", "blocks"
+"""In `Policy.samples`: "normal different" counts normal samples without their copies, "normal blocks" their blocks."""
 
 
-def words(policy: Policy) -> list[str]:
-    """Sentences: what is guaranteed, what is done with a sample, what it costs, where and until when it holds."""
+def describe(policy: Policy) -> list[str]:
+    """What is guaranteed, the thresholds, the expected rates and costs, the caveats, the score, the validity."""
     return [
-        *_promise(policy),
+        _guarantee(policy),
         *_thresholds(policy),
         *_expected(policy),
         *policy.caveats,
-        f"The score is {name_of(policy.score)}, against a bank of {policy.samples[BANK]:,} samples. Higher is worse.",
-        f"It holds for the model {policy.binding.model[:12]}, its preprocessing and this back end: "
-        f"{policy.binding.backend}; with others it is refused. Made on {policy.made}, it is refused from "
-        f"{policy.expires} on.",
+        f"The score is {policy.score.name}, relative to a bank of {policy.samples[BANK]:,} samples; higher is worse.",
+        f"The policy is valid for the model {policy.binding.model[:12]} with its preprocessing on the back end "
+        f"{policy.binding.backend}, and is refused with any other. It was made on {policy.made} and expires on "
+        f"{policy.expires}.",
     ]
 
 
@@ -26,69 +32,67 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _promise(policy: Policy) -> list[str]:
+def _guarantee(policy: Policy) -> str:
     if not policy.guaranteed:
-        return ["NO GUARANTEE: the rates below were aimed at, and are not guaranteed."]
-    unit = "samples" if policy.block is None else f"blocks (by {policy.block})"
-    each = f" In each group by {policy.group}, taken by itself:" if policy.group else ""
+        return "NO GUARANTEE: the rates below are targets and are not guaranteed."
     guarantee = policy.guarantee
-    normal = _count(policy, NORMAL)
-    alarms = f"at most {percent(guarantee.false_alarm)} of normal {unit} like the {normal} it was made with "
-    alarms += "are rejected" if policy.block is None else "have a rejected sample in them"
-    sentences = [f"{each} {alarms}".strip()]
-    if guarantee.miss is not None:
-        share = percent(guarantee.miss)
-        if policy.block is None:
-            known = _count(policy, DEFECT)
-            sentences.append(f"at most {share} of defects like the {known} known ones are accepted")
-        else:
-            sentences.append(
-                f"of at most {share} of the {unit} with defects like the {_count(policy, DEFECT)} known ones all "
-                "defects are accepted"
-            )
-    kept = "Both" if len(sentences) == 2 else "This"
-    text = ", and ".join(sentences)
-    return [
-        f"{text[0].upper()}{text[1:]}. {kept} may be relied on with {percent(guarantee.confidence)} confidence, as "
-        "long "
-        "as the samples to come are like these."
-    ]
+    where = f" in each group by {policy.group}" if policy.group else ""
+    alarms, misses = percent(guarantee.false_alarm), percent(guarantee.miss or 0.0)
+    if policy.block is None:
+        rates = [f"at most {alarms} of normal samples are rejected", f"at most {misses} of defects are accepted"]
+    else:
+        blocks = f"blocks (by {policy.block})"
+        rates = [
+            f"at most {alarms} of normal {blocks} contain a rejected sample",
+            f"in at most {misses} of {blocks} with defects all defects are accepted",
+        ]
+    samples = [_count(policy, NORMAL, "normal samples")]
+    if guarantee.miss is None:
+        del rates[1:]
+    else:
+        samples.append(_count(policy, DEFECT, "defects"))
+    jointly = "" if guarantee.miss is None else " jointly"
+    return (
+        f"Guarantee{where}: {', and '.join(rates)},{jointly} with {percent(guarantee.confidence)} confidence. It was "
+        f"calibrated on {' and '.join(samples)}, and holds as long as future samples are exchangeable with these."
+    )
 
 
-def _count(policy: Policy, role: str) -> str:
-    """How many the guarantee counts: copies count once."""
+def _count(policy: Policy, role: str, what: str) -> str:
+    """How many the guarantee counts: samples, each with its copies, or blocks."""
+    samples = policy.samples[role]
     if policy.block is not None:
-        return f"{policy.samples[f'{role} {BLOCKS}']:,}"
-    samples, different = policy.samples[role], policy.samples.get(f"{role} {DIFFERENT}", policy.samples[role])
-    return f"{samples:,}" if samples == different else f"{different:,} different ones of the {samples:,}"
+        return f"{policy.samples[f'{role} {BLOCKS}']:,} blocks of {what}"
+    different = policy.samples.get(f"{role} {DIFFERENT}", samples)
+    return (
+        f"{samples:,} {what}" if samples == different else f"{different:,} different {what} ({samples:,} with copies)"
+    )
 
 
 def _thresholds(policy: Policy) -> list[str]:
     sentences = []
     for group, limits in policy.thresholds.items():
-        who = "" if group == EVERYTHING else f"{policy.group} {group}: "
+        who = "" if group == UNGROUPED else f"{policy.group} {group}: "
+        accept = f"{who}Accept up to a score of {limits.accept_up_to:.5g}"
         if limits.accept_up_to == limits.reject_above:
-            sentences.append(f"{who}Accept up to a score of {limits.reject_above:.5g}, reject above it.")
+            sentences.append(f"{accept}, reject above it.")
         else:
-            sentences.append(
-                f"{who}Accept up to a score of {limits.accept_up_to:.5g}, reject above {limits.reject_above:.5g}, and "
-                "let a person review what lies between."
-            )
+            sentences.append(f"{accept}, reject above {limits.reject_above:.5g}, and review the scores in between.")
     return sentences
 
 
 def _expected(policy: Policy) -> list[str]:
     sentences = []
-    for role, what in ((NORMAL, "normal samples"), (DEFECT, "known defects")):
+    for role, what in ((NORMAL, "normal calibration samples"), (DEFECT, "calibration defects")):
         shares = [
-            f"{percent(policy.expected[f'{role} {decision}'].share)} {words}"
-            for decision, words in ((ACCEPT, "accepted"), (REVIEW, "reviewed"), (REJECT, "rejected"))
-            if f"{role} {decision}" in policy.expected
+            f"{percent(policy.expected[f'{role} {outcome}'].share)} {done}"
+            for outcome, done in ((ACCEPT, "accepted"), (REVIEW, "reviewed"), (REJECT, "rejected"))
+            if f"{role} {outcome}" in policy.expected
         ]
         if shares:
             sentences.append(f"Of the {policy.samples[role]:,} {what} themselves: {', '.join(shares)}.")
-    prices = [f"{item.per_1000:.4g} with the {item.name}" for item in policy.expected_costs]
     if policy.costs is not None:
+        costs = [f"{item.per_1000:.4g} with the {item.name}" for item in policy.expected_costs]
         share = percent(policy.costs.defect_share)
-        sentences.append(f"Expected costs of 1,000 samples with {share} of defects: {'; '.join(prices)}.")
+        sentences.append(f"Expected cost per 1,000 samples with {share} of defects: {'; '.join(costs)}.")
     return sentences

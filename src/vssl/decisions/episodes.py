@@ -1,4 +1,4 @@
-"""Episodes: rejected windows of one series that overlap or touch are one event to the person who looks at them."""
+"""Episodes: rejected windows of one series that overlap or touch, merged into one event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from vssl.decisions.thresholds import REJECT
+from vssl.decisions.core import REJECT
 from vssl.files import atomic
 from vssl.types import Embeddings
 
@@ -24,11 +24,11 @@ class Episode:
     """A stretch of a series in which every window was rejected.
 
     Attributes:
-        series: Which.
-        start, end: Of the first and behind the last window, as the modality names them: a time, or a row.
-        windows: How many.
-        score: The highest of them.
-        explanation: What would have to change for accept in the window with the highest score.
+        series: Name of the series.
+        start, end: Start of the first window and end of the last, as the modality states them: a time, or a row.
+        windows: Number of windows.
+        score: Highest score of the windows.
+        explanation: Explanation of the window with the highest score: what would have to change for accept.
     """
 
     series: str
@@ -39,43 +39,43 @@ class Episode:
     explanation: str
 
 
-def episodes(samples: Embeddings, decided: pa.Table) -> list[Episode] | None:
-    """The episodes, by series and time; None where samples are no windows of a series.
+def merge_windows(samples: Embeddings, decisions: pa.Table) -> list[Episode] | None:
+    """The episodes, by series and time; None if the samples are not windows of series.
 
     Args:
         samples: With the columns of `SPAN`.
-        decided: Their decisions, row by row.
+        decisions: The decision on each of the samples.
     """
     if not all(name in samples for name in SPAN):
         return None
     spans = samples.table.select(list(SPAN)).to_pylist()
-    decisions = decided.select(["decision", "score", "explanation"]).to_pylist()
+    rows = decisions.select(["decision", "score", "explanation"]).to_pylist()
     rejected = [
         Episode(**span, windows=1, score=row["score"], explanation=row["explanation"] or "")
-        for span, row in zip(spans, decisions, strict=True)
+        for span, row in zip(spans, rows, strict=True)
         if row["decision"] == REJECT
     ]
-    found: list[Episode] = []
+    episodes: list[Episode] = []
     for window in sorted(rejected, key=lambda window: (window.series, window.start)):
-        last = found[-1] if found else None
+        last = episodes[-1] if episodes else None
         if last is not None and last.series == window.series and window.start <= last.end:
-            found[-1] = _joined(last, window)
+            episodes[-1] = _merge(last, window)
         else:
-            found.append(window)
-    return found
+            episodes.append(window)
+    return episodes
 
 
-def _joined(first: Episode, second: Episode) -> Episode:
-    worst = max(first, second, key=lambda each: each.score)
+def _merge(first: Episode, second: Episode) -> Episode:
+    highest = max(first, second, key=lambda each: each.score)
     end, windows = max(first.end, second.end), first.windows + second.windows
-    return Episode(first.series, first.start, end, windows, worst.score, worst.explanation)
+    return Episode(first.series, first.start, end, windows, highest.score, highest.explanation)
 
 
-def write(path: Path, found: Sequence[Episode]) -> None:
-    """A CSV file, one row an episode."""
+def write_csv(path: Path, episodes: Sequence[Episode]) -> None:
+    """Write the episodes as a CSV file, one row per episode."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, [field.name for field in fields(Episode)])
     writer.writeheader()
-    writer.writerows(asdict(each) for each in found)
+    writer.writerows(asdict(each) for each in episodes)
     with atomic(path) as file:
         file.write(text.getvalue().encode())

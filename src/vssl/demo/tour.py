@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from vssl import api
-from vssl.decisions.describe import words
-from vssl.decisions.summary import sentences
+from vssl.decisions.describe import describe
 from vssl.errors import RunExistsError
 from vssl.evaluation import EvalData, evaluate
 from vssl.modalities.demo import Demo
@@ -43,13 +42,13 @@ def demo(
     findings = _embeddings(run, plan, out, terminal)
     say("[bold]3[/bold] Calibrating on samples that are known to be normal.")
     policy = api.calibrate(run, f"{out / plan.normal}", bank=plan.bank, block=plan.block, terminal=terminal)
-    findings.append(words(policy)[0])
+    findings.append(describe(policy)[0])
 
     say("[bold]4[/bold] Deciding on data with known defects.")
     for hold_out in plan.hold_outs:
         source = out / hold_out.source
         decisions = api.decide(run, source, name=hold_out.name, normal="label=ok", terminal=terminal)
-        findings += [f"{hold_out.title}:", *sentences(decisions)]
+        findings += [f"{hold_out.title}:", *decisions.summary()]
 
     page = api.report(run, on=plan.hold_outs[0].name)
     findings.append(f"Look at it: {page.resolve()}")

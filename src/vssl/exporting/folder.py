@@ -18,10 +18,11 @@ import onnx
 import onnxruntime
 import torch
 
-from vssl.config import find, name_of, to_dict
-from vssl.decisions import policy as policies
-from vssl.decisions.describe import words
-from vssl.decisions.policy import BANK, Binding, Policy, Reference
+from vssl.config import name_of, to_dict
+from vssl.decisions import policy_file as policies
+from vssl.decisions.core import BANK
+from vssl.decisions.policy import Binding, Policy
+from vssl.decisions.policy_file import Reference
 from vssl.exporting.encoded import OnnxEncoder
 from vssl.exporting.graphs import EncoderGraph, ScoreGraph, merge, to_onnx
 from vssl.exporting.parity import DecisionParity, Parity, compare_policies, milliseconds, relative_differences
@@ -81,7 +82,7 @@ def _with_policy(
     whole = merge(encoder, _score_graph(calibration.policy, bank, plane, embed(raw[:2].numpy())))
     policy, reference = recalibrate(OnnxEncoder(whole), bank, calibration, binding)
     files = {
-        POLICY: _json(policies.sealed(policy, words(policy))),
+        POLICY: _json(policies.sealed(policy)),
         KNOWN: _json(_reference_data(policy, reference, plane)),
         PICTURES: zip_pictures(model.modality, calibration.reference.bank, reference.bank.ids),
     }
@@ -115,7 +116,7 @@ def _example_samples(model: Model, calibration: Calibration | None) -> torch.Ten
 
 
 def _score_graph(policy: Policy, bank: Embeddings, plane: Plane, example: dict[str, np.ndarray]) -> onnx.ModelProto:
-    module = ScoreGraph(find("scores", name_of(policy.score)).fit(policy.score, bank), bank, plane)
+    module = ScoreGraph(policy.score.fit(bank), bank, plane)
     examples = [torch.from_numpy(example[name]) for name in module.columns]
     return to_onnx(module, examples, module.columns, module.outputs)
 

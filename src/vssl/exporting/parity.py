@@ -10,8 +10,9 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from vssl.decisions.calibrate import decide
-from vssl.decisions.policy import Policy, Reference
+from vssl.decisions.core import decide_by_group
+from vssl.decisions.policy import Policy
+from vssl.decisions.policy_file import Reference
 from vssl.exporting.encoded import OnnxEncoder
 from vssl.exporting.graphs import EncoderGraph
 
@@ -76,7 +77,7 @@ def _decisions(policy: Policy, reference: Reference) -> tuple[np.ndarray, np.nda
     for samples in (reference.normal, reference.defects):
         order = np.argsort(np.array(samples.ids, dtype=object), kind="stable")
         scores.append(samples.numpy("score")[order])
-        decisions.append(decide(policy.thresholds, samples.numpy("group")[order], scores[-1]))
+        decisions.append(decide_by_group(policy.thresholds, samples.numpy("group")[order], scores[-1]))
     return np.concatenate(decisions), np.concatenate(scores)
 
 

@@ -7,15 +7,18 @@ computed by the same rule, from the same samples, for the same guarantee, which 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
 import numpy as np
 from jaxtyping import Int
 
-from vssl.decisions.calibrate import Request, calibrate
-from vssl.decisions.copies import Given
-from vssl.decisions.policy import BANK, DEFECT, NORMAL, Binding, Policy, Reference
+from vssl.decisions.calibrate import calibrate
+from vssl.decisions.config import CalibrationConfig
+from vssl.decisions.copies import CalibrationSet
+from vssl.decisions.core import BANK, DEFECT, NORMAL
+from vssl.decisions.policy import Binding, Policy
+from vssl.decisions.policy_file import Reference
 from vssl.errors import ExportError
 from vssl.exporting.encoded import OnnxEncoder, Sample
 from vssl.modalities.base import Modality
@@ -45,7 +48,7 @@ def read_calibration(modality: Modality, policy: Policy, reference: Reference) -
     Raises:
         ExportError: Samples are gone or have changed, or the score cannot be part of an export.
     """
-    if pairs_of(policy.score):
+    if pairs_of(policy.score.config):
         raise ExportError(
             "The policy's score compares random views of each sample, which an export cannot draw. Calibrate with "
             "another score, such as novelty, then export."
@@ -82,17 +85,19 @@ def recalibrate(
         bank: The bank, embedded by the exported encoder.
     """
     old = before.policy
-    request = Request(old.guarantee, old.score, old.group, old.block, costs=old.costs)
+    config = CalibrationConfig(
+        **asdict(old.guarantee), score=old.score.config, group=old.group, block=old.block, costs=old.costs
+    )
     metadata = [name for name in (old.group, old.block) if name is not None]
-    given: dict[str, Given] = {}
+    given: dict[str, CalibrationSet] = {}
     scores: dict[str, float] = {}
     for role in (NORMAL, DEFECT):
         if before.raw[role]:
             samples, outputs = graph.embeddings(before.raw[role], metadata)
             scores |= dict(zip(samples.table["content"].to_pylist(), outputs["score"], strict=True))
-            given[role] = Given(samples, _units(before.reference.role(role), samples))
+            given[role] = CalibrationSet(samples, _units(before.reference.role(role), samples))
     policy, reference = calibrate(
-        request,
+        config,
         bank,
         given[NORMAL],
         given.get(DEFECT),

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from vssl.decisions.policy import Reference
+from vssl.decisions.policy_file import Reference
 from vssl.reporting.overlay import overlay
 from vssl.scores import patches
 from vssl.types import Embeddings

@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 from markupsafe import Markup
 from PIL import Image
 
-from vssl.decisions import policy as policies
-from vssl.decisions.describe import words
-from vssl.decisions.measure import Rate
-from vssl.decisions.policy import EVERYTHING, Policy, Reference
-from vssl.decisions.thresholds import ACCEPT, REJECT, REVIEW, Thresholds
+from vssl.decisions import policy_file as policies
+from vssl.decisions.bounds import observed_rate
+from vssl.decisions.core import ACCEPT, REJECT, REVIEW, UNGROUPED, Thresholds
+from vssl.decisions.describe import describe
+from vssl.decisions.policy import Policy, Rate
+from vssl.decisions.policy_file import Reference
 from vssl.reporting.anomaly_map import AnomalyMaps, anomaly_maps
 from vssl.reporting.gallery import Tile, shrink, tile
 from vssl.reporting.tradeoff import RateCurve, rate_curve, rate_plot, score_histogram
@@ -108,18 +109,18 @@ def decision_section(run: Run, name: str, load_pictures: PictureLoader) -> Decis
     policy, reference = policies.read(run)
     normal = reference.normal.numpy("score")
     defects = reference.defects.numpy("score") if len(reference.defects) else None
-    limits = policy.thresholds.get(EVERYTHING)
+    limits = policy.thresholds.get(UNGROUPED)
     curve = rate_curve(normal, defects, policy.costs, limits)
     record = _record(run, name)
     return DecisionSection(
         guaranteed=policy.guaranteed,
-        policy=words(policy),
+        policy=describe(policy),
         histogram=score_histogram(normal, defects, limits),
         rates=rate_plot(curve, policy.guarantee),
         curve=curve,
         groups=_groups(policy, reference),
         table=None if record is None else name,
-        decisions=[] if record is None else record["words"],
+        decisions=[] if record is None else record["summary"],
         galleries=[] if record is None else _galleries(run, name, record["source"], reference, load_pictures),
     )
 
@@ -135,7 +136,7 @@ def _groups(policy: Policy, reference: Reference) -> list[Group]:
     rows = []
     for name, limits in policy.thresholds.items():
         scores = reference.normal_scores(name)
-        rows.append(Group(name, limits, len(scores), Rate.counted(scores > limits.reject_above)))
+        rows.append(Group(name, limits, len(scores), observed_rate(scores > limits.reject_above)))
     return rows
 
 

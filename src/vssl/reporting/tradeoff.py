@@ -12,9 +12,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from vssl.decisions.bounds import lower_rate, upper_rate
+from vssl.decisions.core import Thresholds
 from vssl.decisions.costs import cost_per_1000
 from vssl.decisions.guarantee import Costs, Guarantee
-from vssl.decisions.thresholds import Thresholds
 from vssl.reporting.plots import ACCENT, INK, STYLE, canvas, svg
 
 WARM = "#e0742a"

@@ -1,8 +1,9 @@
-"""Deciding without torch: an export folder, numpy, onnxruntime and Pillow are all that it takes.
+"""Deciding without torch: with an export folder, numpy, onnxruntime and Pillow.
 
-Nothing here may import anything else; a test sees to it. A newcomer adds what a shop-floor computer needs, and no more.
+Nothing here may import anything else; a test checks it. A newcomer adds what a computer without torch needs.
 """
 
-from vssl.runtime.decider import Decider, Decision, load
+from vssl.decisions.core import Decision
+from vssl.runtime.decider import Decider, load
 
 __all__ = ["Decider", "Decision", "load"]

@@ -1,10 +1,9 @@
-"""From raw samples to decisions by the exported model and its own policy."""
+"""Decides with an exported model and its own policy: from raw samples to accept, review or reject."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from io import BytesIO
@@ -13,97 +12,76 @@ from typing import Any
 
 import numpy as np
 
-from vssl.errors import BrokenFileError, ExportError
+from vssl.decisions.core import UNGROUPED, Decision, decide, decide_unreadable
+from vssl.decisions.policy import Policy
+from vssl.errors import BrokenFileError, ConfigError, ExportError
 from vssl.modalities.wire import FileWire, Wire, build
 from vssl.runtime.folder import GOLDEN, KNOWN, MODEL, POLICY, Export, read
 from vssl.runtime.sessions import VERSION, outputs, session
 
 KINDS = {"tensor(float)": "float32", "tensor(double)": "float64"}
-ALIKE = 1e-3  # how far another version of onnxruntime may be from the numbers that the policy was made with
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What becomes of one sample.
-
-    Attributes:
-        id: Its name.
-        decision: accept, review or reject.
-        p_value: Among the normals of its group, 1 / (n + 1)..1; NaN where there is none.
-        score: Higher is worse; NaN for what cannot be read.
-        nearest: Ids of the nearest known samples.
-        reason: Why it is reviewed without a score or a threshold.
-    """
-
-    id: str
-    decision: str
-    p_value: float
-    score: float
-    nearest: tuple[str, ...] = ()
-    reason: str = ""
+PARITY_TOLERANCE = 1e-3
+"""Largest accepted difference of another version of onnxruntime, relative to the largest value of each output."""
 
 
 class Decider:
     """An exported model with its policy.
 
     Attributes:
-        path: The folder it was read from.
-        about: Its manifest.
-        policy: The policy as in policy.json; None if the run had none, and then there are no decisions.
-        known: What it stands on: scores of the calibration samples by group, `normal` and `defect`; of the bank the
-            names, `bank`, and the places on the plane, `map`; and the two limits of usual `heat`, if there is any.
+        path: The export folder.
+        about: The manifest of the folder.
+        policy: The policy in force; None if the run had none, and then nothing can be decided.
+        known: The policy's reference: scores of the calibration samples by group, `normal` and `defect`; ids of the
+            bank, `bank`, and their coordinates on the map, `map`; and, with patches, the two limits of normal `heat`.
     """
 
     def __init__(self, export: Export, threads: int = 1) -> None:
         self.path, self.about = export.path, export.about
         try:
-            # From the bytes that were checked: data outside of the model's own file would not have been.
+            # From the bytes that were checked: a model that keeps its weights in another file is refused.
             self._session = session(export.contents[MODEL], threads)
         except Exception as error:  # onnxruntime has no common class of its errors
             raise ExportError(f"{export.path}: the model cannot be loaded: {str(error).splitlines()[0]}") from error
         self._golden = export.contents[GOLDEN]
-        self.policy: dict[str, Any] | None = json.loads(export.contents.get(POLICY, b"null"))
+        self.policy = _read_policy(export)
         self.known: dict[str, Any] = json.loads(export.contents.get(KNOWN, b'{"normal": {}, "bank": []}'))
-        self._normal = {group: np.array(scores) for group, scores in self.known["normal"].items()}
+        self._calibration = {group: np.array(scores) for group, scores in self.known["normal"].items()}
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a raw sample; images: channels, height, width."""
+        """Shape of a raw sample; images: channels, height, width."""
         return tuple(self._session.get_inputs()[0].shape[1:])
 
     def outputs(self, raw: np.ndarray) -> dict[str, np.ndarray]:
         """All outputs of the model for a batch of raw samples, as the modality reads them.
 
-        Images: uint8 [B, C, H, W]. Windows of series: float64 [B, C, T] in the units of the data, NaN where nothing is
-        known; a series of 1e9 has no steps of 1 in float32.
+        Images: uint8 [B, C, H, W]. Windows of series: float64 [B, C, T] in the units of the data, NaN for missing
+        values; float32 is accepted, but cannot represent steps of 1 in a series of 1e9.
 
         Raises:
             ExportError: The samples have another shape or type than the model takes.
         """
         expected = self._session.get_inputs()[0]
         kind = KINDS.get(expected.type, expected.type.removeprefix("tensor(").removesuffix(")"))
-        # Numbers of 32 bits are taken for those of 64: what they lack, they lack already.
         raw = raw.astype(kind) if raw.dtype.name in KINDS.values() and kind in KINDS.values() else raw
         if list(raw.shape[1:]) != list(expected.shape[1:]) or raw.dtype.name != kind:
             raise ExportError(
-                f"The model takes samples {kind} {expected.shape[1:]}, and these are {raw.dtype} {list(raw.shape[1:])}."
+                f"The model takes samples {kind} {expected.shape[1:]}; these are {raw.dtype} {list(raw.shape[1:])}."
             )
         return outputs(self._session, raw)
 
     def check(self) -> dict[str, float]:
-        """How far this computer's numbers are from those of the one that exported.
+        """The difference of this computer's outputs from the exporter's on the golden samples.
 
         Returns:
-            Of each output the largest difference on the golden samples, as a share of its largest value.
+            For each output the largest difference, relative to the largest value.
         """
         golden = dict(np.load(BytesIO(self._golden), allow_pickle=False))
-        found = self.outputs(golden.pop("raw"))
+        outputs = self.outputs(golden.pop("raw"))
+        expected = {name: value.astype(np.float64) for name, value in golden.items() if name != "nearest"}
         return {
-            name: float(
-                np.abs(found[name] - value.astype(np.float64)).max() / max(np.abs(value.astype(float)).max(), 1e-12)
-            )
-            for name, value in golden.items()
-            if name != "nearest"
+            name: float(np.abs(outputs[name] - value).max() / max(np.abs(value).max(), 1e-12))
+            for name, value in expected.items()
         }
 
     def decide(
@@ -112,27 +90,24 @@ class Decider:
         """Decide on raw samples.
 
         Args:
-            ids: Their names; by default their numbers.
-            groups: The group of each, where the policy has thresholds by group.
+            ids: Name of each sample; by default its number.
+            groups: Group of each sample, where the policy has thresholds by group.
 
         Raises:
-            ExportError: As `check_policy`; or the policy needs groups.
+            ExportError: As in `check_policy`, or the policy needs groups.
         """
-        return self.judge(self.outputs(raw), ids, groups)
+        return self.decide_outputs(self.outputs(raw), ids, groups)
 
-    def judge(
-        self, found: Mapping[str, np.ndarray], ids: Sequence[str] | None = None, groups: Sequence[str] | None = None
+    def decide_outputs(
+        self, outputs: Mapping[str, np.ndarray], ids: Sequence[str] | None = None, groups: Sequence[str] | None = None
     ) -> list[Decision]:
-        """Decide by outputs of the model; see `decide`."""
-        policy = self._in_force()
-        if policy["group"] is not None and groups is None:
-            raise ExportError(f"The policy has thresholds by {policy['group']}: name the group of each sample.")
-        scores, nearest = found["score"], found["nearest"]
+        """Decide by the outputs of the model for N samples; see `decide`."""
+        policy, scores = self._policy_in_force(), outputs["score"].astype(np.float64)
+        if policy.group is not None and groups is None:
+            raise ExportError(f"The policy has thresholds by {policy.group}: name the group of each sample.")
         names = [str(row) for row in range(len(scores))] if ids is None else ids
-        return [
-            self._decision(name, group, float(score), rows)
-            for name, group, score, rows in zip(names, groups or [""] * len(scores), scores, nearest, strict=True)
-        ]
+        nearest = [[self.known["bank"][row] for row in rows] for rows in outputs["nearest"]]
+        return decide(policy, self._calibration, names, groups or [UNGROUPED] * len(scores), scores, nearest)
 
     def decide_files(self, files: Iterable[Path], group: str = "") -> Iterator[Decision]:
         """Decide on the samples of files, in their order: on each image, and on each page of a TIFF file.
@@ -147,13 +122,13 @@ class Decider:
             try:
                 samples = wire.split(file.read_bytes(), str(file))
             except OSError as error:
-                yield unreadable(str(file), str(error.strerror))
+                yield decide_unreadable(str(file), str(error.strerror))
                 continue
             for name, content in samples:
                 try:
                     raw = wire.decode(content, name)[None]
                 except BrokenFileError as error:
-                    yield unreadable(name, error.reason)
+                    yield decide_unreadable(name, error.reason)
                 else:
                     yield from self.decide(raw, [name], [group])
 
@@ -175,64 +150,59 @@ class Decider:
         return self.wire
 
     def check_policy(self) -> None:
-        """See that decisions can be made here and today.
+        """Check that the policy may be used here and today.
 
         Raises:
             ExportError: There is no policy, it has expired, or this version of onnxruntime computes other numbers.
         """
-        self._in_force()
+        self._policy_in_force()
 
-    def _in_force(self) -> dict[str, Any]:
+    def required_policy(self) -> Policy:
+        """The policy, expired or not.
+
+        Raises:
+            ExportError: There is none.
+        """
         if self.policy is None:
             raise ExportError(f"{self.path} has no policy: calibrate the run, then export it again.")
-        if date.today() >= date.fromisoformat(self.policy["expires"]):
-            raise ExportError(
-                f"The policy of {self.policy['made']} expired on {self.policy['expires']}: the process may have "
-                "changed since. Calibrate the run again with fresh samples, then export it again."
-            )
-        if not self._strayed <= ALIKE:  # NaN is no agreement
-            raise ExportError(
-                f"The numbers of onnxruntime {VERSION} differ by {self._strayed:.2g} of the largest from those of "
-                f"{self.about['versions']['onnxruntime']}, with which the policy was made. Install that version, or "
-                "export the run again with this one."
-            )
         return self.policy
 
+    def _policy_in_force(self) -> Policy:
+        policy = self.required_policy()
+        if expired := policy.expiry(date.today()):
+            raise ExportError(f"{expired} Calibrate the run again with recent samples, then export it again.")
+        if not self._backend_drift <= PARITY_TOLERANCE:  # NaN is not within the tolerance
+            raise ExportError(
+                f"The outputs of onnxruntime {VERSION} differ by {self._backend_drift:.2g}, relative to the largest "
+                f"value, from those of {self.about['versions']['onnxruntime']}, which the policy was calibrated with. "
+                "Install that version, or export the run again with this one."
+            )
+        return policy
+
     @cached_property
-    def _strayed(self) -> float:
-        """How far another version of onnxruntime is from the exporter's numbers, on the golden samples; see `check`."""
+    def _backend_drift(self) -> float:
+        """Difference of another version of onnxruntime from the exporter's outputs on the golden samples."""
         if self.about["versions"]["onnxruntime"].startswith(f"{VERSION}."):
             return 0.0
         return float(np.max(list(self.check().values())))
 
-    def _decision(self, name: str, group: str, score: float, rows: np.ndarray) -> Decision:
-        assert self.policy is not None
-        limits = self.policy["thresholds"].get(group)
-        nearest = tuple(self.known["bank"][row] for row in rows)
-        if not np.isfinite(score):
-            return Decision(name, "review", np.nan, score, nearest, "the score is not a finite number")
-        if limits is None:
-            return Decision(
-                name, "review", np.nan, score, nearest, f"no threshold for {self.policy['group']} = {group}"
-            )
-        normal = self._normal[group]
-        p_value = (1 + np.count_nonzero(normal >= score)) / (len(normal) + 1)
-        decision = "reject" if score > limits["reject_above"] else "review"
-        return Decision(name, "accept" if score <= limits["accept_up_to"] else decision, float(p_value), score, nearest)
 
-
-def unreadable(name: str, reason: str) -> Decision:
-    """A person has to look at what cannot be read."""
-    return Decision(name, "review", np.nan, np.nan, reason=f"unreadable: {reason}")
+def _read_policy(export: Export) -> Policy | None:
+    if POLICY not in export.contents:
+        return None
+    try:
+        return Policy.from_dict(json.loads(export.contents[POLICY]))
+    except ConfigError as error:
+        raise ExportError(f"{export.path}: the policy cannot be read: {error} Export the run again.") from error
 
 
 def load(path: str | Path, threads: int = 1) -> Decider:
     """Load an export folder; everything in it is checked before it is parsed.
 
     Args:
-        threads: Cores that one batch may use.
+        threads: Number of threads per batch.
 
     Raises:
-        ExportError: It is no export folder, or not what was exported.
+        ExportError: It is not an export folder, or was changed since the export.
     """
     return Decider(read(path), threads)

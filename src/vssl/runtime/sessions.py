@@ -1,23 +1,23 @@
-"""The one place where sessions of onnxruntime are made; they tell nobody what they do."""
+"""Makes all sessions of onnxruntime, with its telemetry turned off."""
 
 from __future__ import annotations
 
 import numpy as np
 import onnxruntime
 
-# It reports to its maker where it is not told otherwise: on Windows by this call, elsewhere (from 1.29 on) by a
-# variable that must be set before it is imported, which `vssl/__init__.py` does.
+# Telemetry is on by default: this call turns it off on Windows; elsewhere (from 1.29 on) an environment variable does,
+# which `vssl/__init__.py` sets before the import.
 onnxruntime.disable_telemetry_events()
 
-VERSION = ".".join(onnxruntime.__version__.split(".")[:2])  # what a policy remembers of it
+VERSION = ".".join(onnxruntime.__version__.split(".")[:2])  # what a policy is bound to
 
 
 def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """A session on the processor, of a model that stands in these bytes alone.
+    """A session on the CPU, of a model that is contained in these bytes.
 
     Args:
-        model: A serialised ONNX file; not a path, as the file could be exchanged between a check and its use.
-        threads: To use; 0 for one a core.
+        model: A serialised ONNX file; not a path, as the file could be replaced between the check and its use.
+        threads: Number of threads; 0 for one per core.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -25,12 +25,12 @@ def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
 
 
 def outputs(model: onnxruntime.InferenceSession, raw: np.ndarray) -> dict[str, np.ndarray]:
-    """All outputs by name for a raw batch of 1 or more; the same to the last bit for a sample alone and among others.
+    """All outputs by name for a raw batch of 1 or more; bit-identical whatever the batch that a sample is in.
 
-    Each sample is computed alone: with the size of a batch the order of sums changes, and a sample near a threshold
-    could be decided otherwise.
+    Each sample is computed alone: the order of sums depends on the batch size, and a sample near a threshold could be
+    decided differently.
     """
     names = [output.name for output in model.get_outputs()]
-    given = model.get_inputs()[0].name
-    found = [model.run(names, {given: raw[row : row + 1]}) for row in range(len(raw))]
-    return {name: np.concatenate(values) for name, values in zip(names, zip(*found, strict=True), strict=True)}
+    input_name = model.get_inputs()[0].name
+    rows = [model.run(names, {input_name: raw[row : row + 1]}) for row in range(len(raw))]
+    return {name: np.concatenate(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}

@@ -68,7 +68,7 @@ def build(service: Service, limits: Limits) -> FastAPI:
     @app.get("/v1/policy")
     def policy() -> dict[str, Any]:
         """The policy in force: thresholds, the guarantee, also in words, and the date of expiry."""
-        return service.decider.policy or {}
+        return service.decider.required_policy().to_dict()
 
     @app.get("/v1/decisions")
     def decisions(

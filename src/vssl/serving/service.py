@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from threading import Lock
 from time import monotonic
-from typing import Any
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from vssl.decisions.core import Decision, decide_unreadable
+from vssl.decisions.policy import Policy
 from vssl.errors import BrokenFileError, ConfigError
-from vssl.runtime.decider import Decider, Decision, unreadable
+from vssl.runtime.decider import Decider
 from vssl.serving.answers import StoredDecision
 from vssl.serving.batching import Batcher
 from vssl.serving.samples import Samples, is_drawn
@@ -95,7 +96,7 @@ class Service:
         self.base: str = files["policy"]["sha256"]
         self.policy = self.base
         for version in store.policies(self.base)[:1]:
-            self.policy, decider.policy = version["policy"], version["body"]
+            self.policy, decider.policy = version["policy"], Policy.from_dict(version["body"])
         decider.check_policy()
         self.batcher: Batcher[Sample, StoredDecision] = Batcher(self._decide, max_batch)
         self.metrics.waiting.set_function(lambda: self.batcher.waiting)
@@ -108,7 +109,7 @@ class Service:
         except BrokenFileError as error:
             return Sample(name, group, digest, content, None, error.reason)
 
-    def change_policy(self, change: Callable[[dict[str, Any]], dict[str, Any]], by: str, why: str) -> str:
+    def change_policy(self, change: Callable[[Policy], Policy], by: str, why: str) -> str:
         """Store a new version of the policy and put it in force; changes at the same time follow one another.
 
         Args:
@@ -121,11 +122,12 @@ class Service:
             StorageError: The version could not be stored, and the policy before stays in force.
         """
         with self._changes:
-            body = change(self.decider.policy or {})
+            changed = change(self.decider.required_policy())
+            body = changed.to_dict()
             policy = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
             self.store.add_policy(self.base, policy, body, by, why)
             with self._lock:
-                self.policy, self.decider.policy = policy, body
+                self.policy, self.decider.policy = policy, changed
         return policy
 
     def _decide(self, samples: Sequence[Sample]) -> list[StoredDecision]:
@@ -147,7 +149,7 @@ class Service:
 
     def _by_model(self, samples: Sequence[Sample]) -> Iterator[StoredDecision]:
         outputs = self.decider.outputs(np.stack([sample.raw for sample in samples if sample.raw is not None]))
-        decisions = self.decider.judge(outputs, [s.id for s in samples], [s.group for s in samples])
+        decisions = self.decider.decide_outputs(outputs, [s.id for s in samples], [s.group for s in samples])
         for row, (decision, sample) in enumerate(zip(decisions, samples, strict=True)):
             x, y = (float(value) if np.isfinite(value) else None for value in outputs["map"][row])
             stored = self._stored(sample, decision, x=x, y=y)
@@ -155,7 +157,7 @@ class Service:
             yield stored.model_copy(update={"heat": heat})
 
     def _unreadable(self, sample: Sample) -> StoredDecision:
-        return self._stored(sample, unreadable(sample.id, sample.reason))
+        return self._stored(sample, decide_unreadable(sample.id, sample.reason))
 
     def _stored(self, sample: Sample, decision: Decision, **position: float | None) -> StoredDecision:
         hashes = {"content": sample.content, "model": self.model, "policy": self.policy}

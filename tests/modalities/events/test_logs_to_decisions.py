@@ -39,9 +39,9 @@ def test_the_templates_stand_in_the_run_for_everyone_to_read(run: Run):
 def test_raw_lines_become_decisions_that_find_the_faults_and_a_page(run: Run, made: Path):
     api.calibrate(run, made / "known", bank="train", false_alarm=0.05, device="cpu")
     decisions = api.decide(run, made / "holdout", normal="label=ok", device="cpu")
-    assert decisions.measured is not None
-    assert decisions.measured.auroc is not None
-    assert decisions.measured.auroc > 0.9
+    assert decisions.metrics is not None
+    assert decisions.metrics.auroc is not None
+    assert decisions.metrics.auroc > 0.9
     assert len(decisions.table) == 60
     page = api.report(run, on="holdout").read_text()
     assert "holdout" in page

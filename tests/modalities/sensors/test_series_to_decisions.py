@@ -65,9 +65,9 @@ def test_rejected_windows_are_episodes_at_the_time_of_the_fault(run: Run, judged
     worst = max(decisions.episodes, key=lambda each: each.score)
     assert worst.series == "later.parquet"
     assert worst.start <= "2026-03-01T06:40:00" < worst.end
-    assert decisions.measured is not None
-    assert decisions.measured.miss["all"].share == 0
-    assert decisions.measured.false_alarm.share < 0.3
+    assert decisions.metrics is not None
+    assert decisions.metrics.miss["all"].share == 0
+    assert decisions.metrics.false_alarm.share < 0.3
 
 
 def test_what_would_have_to_change_is_said_in_channels_and_times(run: Run, judged: Path):

@@ -55,9 +55,9 @@ class Page:
         sentences = [t["decision_was"].format(decision=t[decision.decision])]
         if decision.reason:
             sentences.append(decision.reason)
-        limits = (decider.policy or {})["thresholds"].get(decision.group)
+        limits = decider.required_policy().thresholds.get(decision.group)
         if decision.score is not None and limits is not None:
-            shown = {"accept": f"{limits['accept_up_to']:.3g}", "reject": f"{limits['reject_above']:.3g}"}
+            shown = {"accept": f"{limits.accept_up_to:.3g}", "reject": f"{limits.reject_above:.3g}"}
             sentences.append(t["score_is"].format(score=f"{decision.score:.3g}", **shown))
         if decision.p_value is not None:
             total = len(decider.known["normal"].get(decision.group, []))

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from vssl.decisions.policy import Policy
 from vssl.errors import ConfigError, NotEnoughDataError
 from vssl.serving.answers import Label, Number, Outcome, Queue, StoredDecision
 from vssl.serving.limits import COOKIE, Limits, same
@@ -112,10 +113,10 @@ def build(service: Service, limits: Limits) -> APIRouter:
     @router.get("/thresholds")
     def thresholds(request: Request, refused: str = "") -> Response:
         # Imported late: the bounds need scipy, which takes long to import.
-        from vssl.serving.pages.levels import levels
+        from vssl.serving.pages.operating_points import operating_points
 
-        policy = service.decider.policy or {}
-        some = levels(policy, service.decider.known, reviews.scores(_since(30))) if policy["block"] is None else []
+        policy, recorded = service.decider.required_policy(), reviews.scores(_since(30))
+        some = operating_points(policy, service.decider.known, recorded) if policy.block is None else []
         versions = service.store.policies(service.base)
         return page(request, "thresholds", policy=policy, levels=some, versions=versions, refused=refused)
 
@@ -125,14 +126,12 @@ def build(service: Service, limits: Limits) -> APIRouter:
         false_alarm: Annotated[float, Form(gt=0, lt=1)],
         why: Annotated[str, Form(min_length=1, max_length=1000)],
     ) -> Response:
-        from vssl.decisions.guarantee import Guarantee
-        from vssl.serving.pages.levels import changed
+        from vssl.serving.pages.operating_points import with_false_alarm
 
         who, now = _own(request), datetime.now(UTC)
 
-        def change_level(policy: dict[str, Any]) -> dict[str, Any]:
-            guarantee = Guarantee(**policy["guarantee"] | {"false_alarm": false_alarm})
-            return changed(policy, service.decider.known, guarantee, who, now)
+        def change_level(policy: Policy) -> Policy:
+            return with_false_alarm(policy, service.decider.known, false_alarm, who, now)
 
         try:
             service.change_policy(change_level, who, storable(why.strip()))

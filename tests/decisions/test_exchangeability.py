@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vssl.decisions import calibrate
-from vssl.decisions.exchangeability import differing_groups, serial_dependence, worst_of_each
+from vssl.decisions.core import worst_of_each
+from vssl.decisions.exchangeability import differing_groups, serial_dependence, windows_overlap
 
 
 def test_dependence_on_time_is_found_and_chance_is_not():
@@ -29,7 +29,7 @@ def test_a_group_that_raises_more_alarms_is_named(embeddings_from):
     assert differing_groups(samples, alarm, 0.01) == []
     alarm[500:525] = True
     (found,) = differing_groups(samples, alarm, 0.01)
-    assert (found.column, found.value, found.alarms.count) == ("camera", "b", 29)
+    assert (found[0], found[1], found[2].count) == ("camera", "b", 29)
 
 
 def test_the_worst_of_each_block():
@@ -41,7 +41,7 @@ def test_the_worst_of_each_block():
 def test_windows_that_share_rows_are_noticed(embeddings_from, starts: list[int], overlap: bool):
     ends = pa.array([start + 8 for start in starts])
     samples = embeddings_from("w", np.eye(3), series=pa.array(["a"] * 3), start=pa.array(starts), end=ends)
-    assert calibrate._overlap(samples) == overlap
+    assert windows_overlap(samples) == overlap
     apart = embeddings_from("w", np.eye(3), series=pa.array(list("abc")), start=pa.array(starts), end=ends)
-    assert not calibrate._overlap(apart)
-    assert not calibrate._overlap(embeddings_from("w", np.eye(3), start=pa.array(starts)))
+    assert not windows_overlap(apart)
+    assert not windows_overlap(embeddings_from("w", np.eye(3), start=pa.array(starts)))
