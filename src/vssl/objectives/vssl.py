@@ -24,6 +24,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from vssl.config import NamedVariants
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import GaussianHead, projector
 from vssl.encoders.teacher import Teacher
@@ -36,7 +37,7 @@ from vssl.types import Gaussian, Latent, Loss, View
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(NamedVariants):
     """VSSL; the defaults are those that did best in runs of minutes: the prior first, then the likelihood.
 
     Attributes:
@@ -82,6 +83,10 @@ class Config:
     ema_half_life: float = 0.0
     views: int = 4
 
+    @classmethod
+    def variants(cls) -> dict[str, Config]:
+        return {"paper": paper(), "contrast": contrast()}
+
     def __post_init__(self) -> None:
         low, high = self.log_variance_range
         checks = {
@@ -121,9 +126,6 @@ def paper() -> Config:
 def contrast() -> Config:
     """The prior alone trains the means, and the likelihood the variance: the default until version 0.7."""
     return Config(likelihood_weight=1.0, likelihood_ramp=False, likelihood_trains="variance", beta=0.0, predictor=False)
-
-
-NAMED = {"paper": paper, "contrast": contrast}
 
 
 def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:
