@@ -82,8 +82,8 @@ def main(options: Options) -> None:
     rows: list[dict[str, Any]] = []
     spoilt: list[dict[str, Any]] = []
     for name, seed, model in _models(options, normals):
-        bank = api.embed(model.run, normals, name="bank", pairs=PAIRS)
-        judged = api.embed(model.run, options.folder / "infrared-test.csv", name="test", pairs=PAIRS)
+        bank = api.embed(model.run, normals, name="bank", view_pairs=PAIRS)
+        judged = api.embed(model.run, options.folder / "infrared-test.csv", name="test", view_pairs=PAIRS)
         for named, scores in _scores(name, model, bank, judged, options):
             rows.append({"trained on": name, "score": named, "seed": seed, **_measured(scores, _labels(judged))})
             print(_line(rows[-1]), flush=True)

@@ -211,7 +211,7 @@ def test_other_computers_need_a_token(exported: Path, tmp_path: Path):
         serve(exported, Settings(token_file=tmp_path / "none"), print)
     with pytest.raises(StorageError):
         serve(exported, Settings("localhost", database=f"sqlite:///{tmp_path}/no/d"), print)
-    with pytest.raises(ConfigError, match="--audit is 2"):
+    with pytest.raises(ConfigError, match="--audit-rate is 2"):
         serve(exported, Settings(database=f"sqlite:///{tmp_path}/d", audit=2.0), print)
 
 

@@ -70,7 +70,7 @@ def test_a_policy_is_made_of_what_was_drawn_at_random(audited: tuple[Run, Servic
     run, service, truth = audited
     drawn = judge_all(service, truth)
     before = policies.read(run)
-    with pytest.raises(NotEnoughDataError, match="Judge more of the samples that vssl serve draws at random"):
+    with pytest.raises(NotEnoughDataError, match="Label more of the samples that vssl serve draws at random"):
         api.calibrate(run, from_reviews=tmp_path / "d.sqlite", overwrite=True, device="cpu")
     guarantee: dict[str, Any] = {"false_alarm": 0.1, "confidence": 0.9, "overwrite": True, "device": "cpu"}
     policy = api.calibrate(run, from_reviews=tmp_path / "d.sqlite", **guarantee)

@@ -95,7 +95,7 @@ def demo(
     policy = api.calibrate(run, data / tour.known, bank="train", block=tour.block, terminal=terminal)
     say("[bold]4[/bold] Deciding on data with faults.")
     decisions = api.decide(run, data / tour.judged, normal="label=ok", terminal=terminal)
-    page = api.report(run, on=decisions.path.stem)
+    page = api.report(run, table=decisions.path.stem)
     found = [words(policy)[0], *sentences(decisions), f"Look at it: {page.resolve()}"]
     for sentence in found:
         say(f"  {escape(sentence)}")

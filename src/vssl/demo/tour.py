@@ -52,7 +52,7 @@ def demo(out: Path, minutes: float = 2.0, overwrite: bool = False, terminal: Con
     api.evaluate(run, "hold-out", label="label")
     say(f"[bold]5[/bold] Calibrating on the good ones of {KNOWN} further parts, and deciding.")
     decided = _decisions(run, out, hold_out, terminal)
-    page = api.report(run, on="hold-out")
+    page = api.report(run, table="hold-out")
     found = [_structure(judged), _defects(judged), _ambiguity(judged), *decided, f"Look at it: {page.resolve()}"]
     for sentence in found:
         say(f"  {sentence}")

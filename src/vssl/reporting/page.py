@@ -112,7 +112,7 @@ def _commands(run: Run, embeddings: str) -> dict[str, str]:
     return {
         "train": run.info.get("command") or f"vssl train {source} --out {folder}",
         "embed": f"vssl embed {folder} {data}",
-        "evaluate": f"vssl evaluate {folder} --on {name}",
+        "evaluate": f"vssl evaluate {folder} --table {name}",
         "decide": f"vssl decide {folder} {data}",
     }
 

@@ -22,8 +22,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; any other needs a token")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on")
     parser.add_argument("--database", default="", help="by default decisions.sqlite in the export folder")
-    parser.add_argument("--samples", type=Path, help="folder for what people are asked about; by default in the export")
-    parser.add_argument("--audit", type=float, default=0.02, help="share that is drawn at random for people, 0 to 1")
+    parser.add_argument(
+        "--review-dir", dest="samples", type=Path, help="folder for samples to review; by default in the export folder"
+    )
+    parser.add_argument(
+        "--audit-rate", dest="audit", type=float, default=0.02, help="share that is drawn at random for review, 0 to 1"
+    )
     parser.add_argument("--token-file", type=Path, help="a file with a word that every request must carry")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="cores for one batch; all by default")
     asked = parser.parse_args(arguments)

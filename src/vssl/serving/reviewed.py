@@ -105,8 +105,8 @@ def gather(database: str, samples: Path, modality: str, spec: Any, group: str | 
     if not any(row["verdict"] == "normal" for row, _ in there):
         raise EmptyDataError(
             f"Of the samples that were drawn at random none has been called normal that can be used: {len(rows)} have "
-            f"a verdict. {' '.join(caveats)} Judge more of them on the page of vssl serve; --audit says how many are "
-            "drawn."
+            f"a verdict. {' '.join(caveats)} Judge more of them on the page of vssl serve; --audit-rate says how many "
+            "are drawn."
         )
     said = json.dumps([(row["number"], row["content"], row["verdict"], row["group"]) for row, _ in there])
     folder = out / hashlib.sha256(said.encode()).hexdigest()[:12]

@@ -92,7 +92,7 @@ class Service:
             ConfigError: `audit` is no share.
         """
         if not 0 <= audit <= 1:
-            raise ConfigError(f"--audit is {audit}; it is a share, 0 to 1.")
+            raise ConfigError(f"--audit-rate is {audit}; it is a share, 0 to 1.")
         self.decider, self.store, self.samples, self.metrics = decider, store, samples, Metrics()
         # Decisions wait while a policy is put in force, and not while a change of it is stored.
         self._audit, self._lock, self._changes = audit, Lock(), Lock()
