@@ -1,4 +1,4 @@
-"""Writes the reference pages of the command line and of the Python functions: python -m vssl.cli.reference
+"""Writes the reference pages of the command line and of the Python functions: python docs/reference/make.py
 
 A page keeps its text by hand up to the line `BEGIN`; what follows, up to the line `END`, is made from the functions of
 `vssl.api`, their docstrings, and the configurations of the members.
@@ -7,7 +7,6 @@ A page keeps its text by hand up to the line `BEGIN`; what follows, up to the li
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from vssl.cli.members import FOLDERS, roles
 from vssl.cli.options import REQUIRED, Option, groups_of, of_config
 from vssl.config import NamedVariants, member, members
 
-BEGIN = "<!-- from here on made by: python -m vssl.cli.reference -->"
+HERE = Path(__file__).parent
+BEGIN = "<!-- from here on made by: python docs/reference/make.py -->"
 END = "<!-- to here -->"
 
 GUIDES = {
@@ -40,19 +40,18 @@ GUIDES = {
 """The guide in docs/how-to that shows the use of a verb or of a member."""
 
 
-def write(folder: Path) -> None:
-    """Write the pages command-line.md and python.md in `folder`, docs/reference."""
-    for name, made in (("command-line.md", command_line(folder)), ("python.md", python())):
-        page = folder / name
-        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-        _, _, after = rest.partition(END)
-        page.write_text("\n".join([before + BEGIN, "", *made, END + after]), encoding="utf-8")
+def page(name: str) -> str:
+    """The content that the page `name` in this folder should have."""
+    made = {"command-line.md": command_line, "python.md": python}[name]()
+    before, _, rest = (HERE / name).read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return "\n".join([before + BEGIN, "", *made, END + after])
 
 
-def command_line(folder: Path) -> Iterator[str]:
+def command_line() -> Iterator[str]:
     """The lines of the page on the command line."""
     for command in commands().values():
-        yield from (f"## vssl {command.name}", "", *_description(command), *_guide(command.name, folder))
+        yield from (f"## vssl {command.name}", "", *_description(command), *_guide(command.name))
         yield from (*_table(_options(command)), "")
         if takes := [option.name for option in roles(command.function)]:
             links = ", ".join(f"[{role}](#{FOLDERS[role]})" for role in takes)
@@ -62,7 +61,7 @@ def command_line(folder: Path) -> Iterator[str]:
         for name in members(kind):
             config = member(kind, name)
             listed = [_prefixed(option, name, role) for option in of_config(config)]
-            yield from (f"### {name}", "", _summary(type(config)), "", *_guide(name, folder))
+            yield from (f"### {name}", "", _summary(type(config)), "", *_guide(name))
             yield from _variants(name, type(config))
             yield from (*_table(listed), "") if listed else ()
 
@@ -82,9 +81,9 @@ def _description(command: Command) -> Iterator[str]:
         yield ""
 
 
-def _guide(name: str, folder: Path) -> Iterator[str]:
+def _guide(name: str) -> Iterator[str]:
     if name in GUIDES:
-        path = folder.parent / "how-to" / GUIDES[name]
+        path = HERE.parent / "how-to" / GUIDES[name]
         title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
         yield from (f"Guide: [{title}](../how-to/{GUIDES[name]}).", "")
 
@@ -144,4 +143,5 @@ def _signature(name: str, function: Callable[..., Any]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    write(Path(*sys.argv[1:] or ["docs/reference"]))
+    for name in ("command-line.md", "python.md"):
+        (HERE / name).write_text(page(name), encoding="utf-8")
