@@ -13,7 +13,7 @@ from vssl.cli.commands import Command, commands
 from vssl.cli.members import FOLDERS
 from vssl.cli.options import INTERNAL, Option, groups_of, of_config
 from vssl.config import member, members
-from vssl.decisions.calibrate import Request
+from vssl.decisions.config import CalibrationConfig
 from vssl.training.settings import Settings
 
 PAGES = Path(__file__).parents[1] / "docs" / "reference"
@@ -56,7 +56,7 @@ def test_a_command_has_every_parameter_of_its_function(command: Command) -> None
     assert parameters <= {option.name for option in command.options} | set(groups_of(command.function))
 
 
-@pytest.mark.parametrize(("function", "config"), [(vssl.train, Settings), (vssl.calibrate, Request)])
+@pytest.mark.parametrize(("function", "config"), [(vssl.train, Settings), (vssl.calibrate, CalibrationConfig)])
 def test_the_defaults_of_a_function_are_those_of_the_configuration_that_it_makes(function, config) -> None:
     defaults = {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
     shared = [field for field in vars(config)["__dataclass_fields__"].values() if field.name in defaults]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from vssl.api.arguments import PathLike, as_run, shared_sentences
 from vssl.api.training import load, train
 from vssl.config import member, name_of
-from vssl.decisions.guarantee import Costs, Guarantee
+from vssl.decisions.config import CalibrationConfig
+from vssl.decisions.guarantee import Costs
 from vssl.errors import ConfigError, NotEnoughDataError
 from vssl.run import Run
 from vssl.training.settings import Settings
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["calibrate", "decide", "probe"]
 
 
-@shared_sentences(train, Guarantee)
+@shared_sentences(train, CalibrationConfig)
 def calibrate(
     run: Run | PathLike,
     normal: PathLike | None = None,
@@ -34,15 +35,15 @@ def calibrate(
     from_reviews: str | None = None,
     review_dir: PathLike | None = None,
     bank: PathLike | None = None,
-    false_alarm: float = Guarantee.false_alarm,
-    miss: float | None = Guarantee.miss,
-    confidence: float = Guarantee.confidence,
-    score: Any = "novelty",
+    false_alarm: float = CalibrationConfig.false_alarm,
+    miss: float | None = CalibrationConfig.miss,
+    confidence: float = CalibrationConfig.confidence,
+    score: Any = CalibrationConfig.score,
     group: str | None = None,
     block: str | None = None,
     time: str | None = None,
     costs: Costs | None = None,
-    valid_days: int = 90,
+    valid_days: int = CalibrationConfig.valid_days,
     overwrite: bool = False,
     device: str = Settings.device,
     terminal: Console | None = None,
@@ -71,14 +72,7 @@ def calibrate(
             database, or in RUN/export.
         bank: Reference samples that scores measure distances to, given like the normal samples; "train" takes the
             training data, "policy" the bank of the existing policy. By default half of the normal samples.
-        false_alarm, miss, confidence: As in `Guarantee`.
-        score: Score to decide by: its name, or in Python its Config.
-        group: Metadata column, such as camera: each of its values gets thresholds and a guarantee of its own.
-        block: Metadata column that names what belongs together (a shift, an episode, a lot). The samples of a block
-            depend on each other, so the guarantee counts blocks instead of samples.
-        time: Metadata column that sorts like time, to test whether scores depend on time.
-        costs: Cost of each kind of error; with them the policy states the expected costs.
-        valid_days: Validity period of the policy in days.
+        false_alarm, miss, confidence, score, group, block, time, costs, valid_days: As in `CalibrationConfig`.
         overwrite: Replace the existing policy.
         device: Device to compute on: auto, cpu, cuda, or one GPU such as cuda:1. Decisions must be made on the same
             kind of device.
@@ -94,8 +88,8 @@ def calibrate(
     from vssl.decisions.calibrate import Request
     from vssl.decisions.run_folder import calibrate_run
 
-    guarantee = Guarantee(false_alarm, miss, confidence)
-    request = Request(guarantee, member("scores", score), group, block, time, costs, valid_days)
+    config = CalibrationConfig(false_alarm, miss, confidence, score, group, block, time, costs, valid_days)
+    request = Request(config.guarantee, member("scores", score), group, block, time, costs, valid_days)
     if (normal is None) == (from_reviews is None) or (from_reviews and defects):
         raise ConfigError("Give known normal samples, --normal DATA (and --defects DATA), or --from-reviews DATABASE.")
     model = load(run, device)
