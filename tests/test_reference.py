@@ -2,6 +2,8 @@
 
 import inspect
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,16 @@ def test_the_defaults_of_a_function_are_those_of_the_configuration_that_it_makes
     values = {field.name: field.default for field in shared if isinstance(field.default, (int, float, str))}
     assert values
     assert values.items() <= defaults.items()
+
+
+@pytest.mark.slow
+def test_type_checkers_know_the_signature_of_each_verb(tmp_path: Path) -> None:
+    (tmp_path / "use.py").write_text("import vssl\n" + "".join(f"reveal_type(vssl.{name})\n" for name in api.__all__))
+    ended = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", tmp_path / "use.py"],
+        cwd=PAGES.parents[1],
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.count('Revealed type is "def (') == len(api.__all__)

@@ -68,7 +68,7 @@ def command_line() -> Iterator[str]:
 
 def python() -> Iterator[str]:
     """The lines of the page on the Python functions."""
-    for name in api.__all__:
+    for name in vars(api)["__all__"]:
         function = vars(api)[name]
         yield from (f"### vssl.{name}", "", _summary(function), "", "```python", *_signature(name, function), "```", "")
 

@@ -17,9 +17,9 @@ from vssl.training.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from vssl.decisions.decisions import Decisions
     from vssl.decisions.policy import Policy
     from vssl.decisions.probe import Predictions
-    from vssl.decisions.run_folder import Decisions
     from vssl.serving.reviewed import Reviewed
     from vssl.training.model import Model
 

@@ -22,7 +22,7 @@ SECTIONS = re.compile(r"\n\n(Args|Returns|Raises):\n")
 
 def commands() -> dict[str, Command]:
     """All commands by name."""
-    verbs = {name: vars(api)[name] for name in api.__all__ if name not in ONLY_IN_PYTHON}
+    verbs = {name: vars(api)[name] for name in vars(api)["__all__"] if name not in ONLY_IN_PYTHON}
     return {name: Command(name, function) for name, function in {**verbs, "demo": demo}.items()}
 
 

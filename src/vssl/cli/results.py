@@ -16,9 +16,9 @@ from vssl.cli.terminal import say
 from vssl.run import Run
 
 if TYPE_CHECKING:
+    from vssl.decisions.decisions import Decisions
     from vssl.decisions.policy import Policy
     from vssl.decisions.probe import Predictions
-    from vssl.decisions.run_folder import Decisions
     from vssl.evaluation.verdict import Verdict
     from vssl.types import Embeddings
 
