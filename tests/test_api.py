@@ -11,8 +11,7 @@ import torch
 from PIL import Image
 
 import vssl
-from vssl import api
-from vssl.api import judging
+from vssl import api, reporting
 from vssl.config import member
 from vssl.encoders import convnet
 from vssl.errors import ConfigError, RunExistsError, RunNotFoundError
@@ -181,9 +180,9 @@ def test_a_report_shows_the_pictures_of_the_data_that_were_embedded(
 
     other = draw_pictures(tmp_path / "other", count=8, seed=1)
     api.embed(trained, other)
-    monkeypatch.setattr(judging, "_report", build)
-    api.report(trained, on="other")
-    api.report(trained, on="nothing-yet")
+    monkeypatch.setattr(reporting, "build", build)
+    api.report(trained, table="other")
+    api.report(trained, table="nothing-yet")
     for shown, folder in zip(asked, (other, Path(trained.info["source"])), strict=True):
         assert np.array_equal(np.asarray(shown), np.asarray(Image.open(folder / "kind-0/000.png")))
 
@@ -198,12 +197,14 @@ def test_views_are_drawn_by_the_settings_of_the_modality(photos: Path, tmp_path:
     assert drawn["natural"].tobytes() != drawn["inspection"].tobytes()
 
 
-def test_a_twin_may_be_a_run_or_its_path(trained: Run, photos: Path, tmp_path: Path, tiny_settings: Any) -> None:
+def test_the_run_to_compare_with_may_be_a_run_or_its_path(
+    trained: Run, photos: Path, tmp_path: Path, tiny_settings: Any
+) -> None:
     twin = loop.train(photos, tmp_path / "twin", tiny_settings(seed=1))
     for run in (trained, twin):
         api.embed(run, photos, name="both")
-    first = api.evaluate(trained, "both", twin=twin, only=["stability"])
-    second = api.evaluate(str(trained.path), "both", twin=str(twin.path), only=["stability"])
+    first = api.evaluate(trained, "both", compare_run=twin, metrics=["stability"])
+    second = api.evaluate(str(trained.path), "both", compare_run=str(twin.path), metrics=["stability"])
     assert first.values == second.values != {}
 
 

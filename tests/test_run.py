@@ -45,10 +45,13 @@ def test_a_file_in_the_place_of_a_run_folder_is_no_run(tmp_path: Path) -> None:
         Run(tmp_path / "photo.png")
 
 
-def test_a_run_of_another_version_is_refused_and_both_versions_are_named(run: Run) -> None:
-    run.update(format=FORMAT + 6)
-    with pytest.raises(RunVersionError, match=rf"run format {FORMAT + 6}.*reads format {FORMAT}.*vssl 0\.1\.0"):
+@pytest.mark.parametrize("written", [1, 2, FORMAT + 6])
+def test_a_run_of_another_version_is_refused_unchanged_and_both_ways_out_are_named(run: Run, written: int) -> None:
+    run.update(format=written)
+    before = (run.path / "run.json").read_bytes()
+    with pytest.raises(RunVersionError, match=rf"run format {written};.*reads format 3\..*vssl 0\.1\.0.*vssl train"):
         Run(run.path)
+    assert (run.path / "run.json").read_bytes() == before
 
 
 CORRUPTED = {

@@ -72,8 +72,8 @@ def main(options: Options) -> None:
     normals, test_list = normals_of(options.folder), options.folder / "infrared-test.csv"
     for name, seed, model in _models(options, normals):
         head = {"trained_on": name, "seed": seed}
-        reference = api.embed(model.run, normals, name="bank", pairs=PAIRS)
-        test = api.embed(model.run, test_list, name="test", pairs=PAIRS)
+        reference = api.embed(model.run, normals, name="bank", view_pairs=PAIRS)
+        test = api.embed(model.run, test_list, name="test", view_pairs=PAIRS)
         labels = np.where(test.numpy("state") == "normal", "normal", test.numpy("label"))
         for score_name, scores in _scores(name, model, reference, test, options.folder):
             record.add({"kind": "decisions", **head, "score": score_name, **_figures(scores, labels)})

@@ -5,51 +5,72 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
-import pkgutil
+import re
 import types
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from vssl.errors import ConfigError
 
 T = TypeVar("T")
 
+HOME = Path(__file__).parent
+DEFINES_MEMBER = re.compile(r"^(class Config\b|def run\()", re.MULTILINE)
+
 MEMBER_FOLDERS = {"modality": "modalities", "encoder": "encoders", "objective": "objectives"}
 """The roles that members play in a run, and the folders they live in."""
 
 
+class NamedVariants(ABC):
+    """Base of configurations with further variants by name: `vssl/paper` is the variant `paper` of `vssl`."""
+
+    @classmethod
+    @abstractmethod
+    def variants(cls) -> Mapping[str, Self]:
+        """The configuration of each variant."""
+
+
 def members(kind: str) -> list[str]:
-    """Names of all members of a kind: the modules of the folder `vssl/<kind>` that have a `Config` or a `run`."""
-    package = importlib.import_module(f"vssl.{kind}")
-    modules = {info.name: importlib.import_module(f"vssl.{kind}.{info.name}") for info in _modules(package)}
-    return sorted(name for name, module in modules.items() if hasattr(module, "Config") or hasattr(module, "run"))
+    """Names of all members of a kind: the modules of the folder `vssl/<kind>` that define a `Config` or a `run`.
 
-
-def _modules(package: ModuleType) -> list[pkgutil.ModuleInfo]:
-    return list(pkgutil.iter_modules(package.__path__))
+    Their source tells, so that they can be listed without importing them, which for most of them means torch.
+    """
+    files = (*(HOME / kind).glob("*.py"), *(HOME / kind).glob("*/__init__.py"))
+    return sorted(
+        file.stem if file.name != "__init__.py" else file.parent.name
+        for file in files
+        if DEFINES_MEMBER.search(file.read_text(encoding="utf-8"))
+    )
 
 
 def find(kind: str, name: str) -> ModuleType:
     """Import the member `name` of a kind, for example `find("objectives", "simclr")`.
 
     Raises:
-        ConfigError: There is no such member; the message lists those there are.
+        ConfigError: There is no such member; the message lists all members.
     """
-    known = members(kind)
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
+    names = members(kind)
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ConfigError(f"There is no {name!r} among the {kind}: {', '.join(known)}.{hint}")
+        raise ConfigError(f"There is no {name!r} among the {kind}: {', '.join(names)}.{hint}")
     return importlib.import_module(f"vssl.{kind}.{name}")
+
+
+def variants(kind: str, name: str) -> Mapping[str, Any]:
+    """The configurations of a member's named variants; {} if its configuration names none."""
+    config = find(kind, name).Config
+    return config.variants() if issubclass(config, NamedVariants) else {}
 
 
 def member(kind: str, choice: Any) -> Any:
     """A member's configuration: `choice` itself, or the default of the member named, for example "vssl/paper".
 
-    Behind the slash stands a variant: a value of the configuration's field `variant`, or one of the functions in the
-    module's `NAMED` that returns a configuration.
+    A variant follows the slash: one of the configuration's `NamedVariants`, or a value of its field `variant`.
 
     Raises:
         ConfigError: There is no such member or variant.
@@ -57,14 +78,14 @@ def member(kind: str, choice: Any) -> Any:
     if not isinstance(choice, str):
         return choice
     name, _, variant = choice.partition("/")
-    module = find(kind, name)
+    config = find(kind, name).Config
     if not variant:
-        return module.Config()
-    named = getattr(module, "NAMED", {})
+        return config()
+    named = variants(kind, name)
     if variant in named:
-        return named[variant]()
-    if "variant" in typing.get_type_hints(module.Config):
-        return from_dict(module.Config, {"variant": variant}, name)
+        return named[variant]
+    if "variant" in typing.get_type_hints(config):
+        return from_dict(config, {"variant": variant}, name)
     raise ConfigError(f"{name!r} has no variant {variant!r}; it has: {', '.join(named) or 'none'}.")
 
 

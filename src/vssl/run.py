@@ -1,14 +1,14 @@
-"""The run folder: what training leaves behind and every later stage reads. All writes are atomic.
+"""The run folder: what training writes and every later stage reads. All writes are atomic.
 
 RUN/run.json               settings, specification of the data, versions, seed, fingerprint, status
 RUN/model.safetensors      student, teacher, heads
 RUN/training_index.safetensors  hashes by which the training samples are recognised
-RUN/state/                 what resuming needs
-RUN/metrics.jsonl          one line a logging step
+RUN/state/                 the checkpoint that resuming needs
+RUN/metrics.jsonl          one line per logging step
 RUN/embeddings/*.parquet   id, features, mean, log_variance, ambiguity, metadata
-RUN/evaluation.json        the judges' figures
-RUN/policy.json            thresholds, and what they guarantee
-RUN/calibration/*.parquet  the samples that the policy stands on
+RUN/evaluation.json        metrics of the embeddings
+RUN/policy.json            thresholds and their guarantee
+RUN/calibration/*.parquet  the bank and the calibration samples of the policy
 RUN/decisions/*.parquet    id, decision, p_value, score, nearest
 RUN/predictions/*.parquet  id, labels, decided, best, probability
 RUN/report.html            one self-contained page
@@ -19,13 +19,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
-
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from vssl.errors import RunExistsError, RunNotFoundError, RunVersionError
 from vssl.files import write_json
-from vssl.types import Embeddings
+
+if TYPE_CHECKING:
+    from vssl.types import Embeddings
 
 FORMAT = 3
 
@@ -55,11 +55,12 @@ class Run:
         except ValueError as error:
             raise RunVersionError(f"{self.path}/run.json is not readable JSON: {error}.") from error
         if not isinstance(self.info, dict):
-            raise RunVersionError(f"{self.path}/run.json is not what a run writes there.")
-        if self.info.get("format") != FORMAT:
+            raise RunVersionError(f"{self.path}/run.json does not describe a run: it is no JSON object.")
+        if (written := self.info.get("format")) != FORMAT:
             raise RunVersionError(
-                f"{self.path} has run format {self.info.get('format')}; this version of vssl reads format {FORMAT}. "
-                f"Use the one that wrote it (vssl {self.info.get('versions', {}).get('vssl', '?')}), or train again."
+                f"{self.path} has run format {written}; this version of vssl reads format {FORMAT}. The run is "
+                f"unchanged. Use the version that wrote it, vssl {self.info.get('versions', {}).get('vssl', 'unknown')}"
+                f", or train again into another folder: vssl train DATA --out RUN."
             )
 
     def __repr__(self) -> str:
@@ -81,29 +82,29 @@ class Run:
 
     @staticmethod
     def check_free(path: str | Path, overwrite: bool) -> None:
-        """Whether a run may start at `path`; asked before long work begins.
+        """Check that a run may be written to `path`, before long work begins.
 
         Raises:
             RunExistsError: The folder holds something already, and `overwrite` is not given or it is no run folder.
         """
         path = Path(path)
-        file = next((place for place in (path, *path.parents) if place.exists() and not place.is_dir()), None)
+        file = next((part for part in (path, *path.parents) if part.exists() and not part.is_dir()), None)
         if file is not None:
             raise RunExistsError(f"{file} is a file; name a folder for the run.")
         if not path.is_dir() or not any(path.iterdir()):
             return
         if not (path / "run.json").is_file():
-            raise RunExistsError(f"{path} is not empty and is not a run folder. Name another --out.")
+            raise RunExistsError(f"{path} is not empty and is not a run folder. Name another folder with --out.")
         if not overwrite:
             raise RunExistsError(
-                f"{path} holds a run. Go on with it: vssl resume {path}. Start again: --overwrite. "
-                "Or name another --out."
+                f"{path} holds a run. Continue it: vssl resume {path}. Replace it: --overwrite. "
+                "Or name another folder with --out."
             )
 
     @property
     def notes(self) -> list[str]:
-        """How the training data were read: what they were recognised as, and what was left out."""
-        return self.info.get("notes", [])
+        """Notes on the training data: what they were recognised as, and what was left out."""
+        return list(self.info.get("notes", []))
 
     def update(self, **info: Any) -> None:
         """Change entries of run.json."""
@@ -111,7 +112,7 @@ class Run:
         write_json(self.path / "run.json", self.info)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The logged lines so far; a last line that a kill cut short is left out."""
+        """The lines of metrics.jsonl, without a last line that was cut short when the process was killed."""
         path = self.path / "metrics.jsonl"
         lines = path.read_text().splitlines(keepends=True) if path.exists() else []
         return [json.loads(line) for line in lines if line.endswith("\n")]
@@ -120,23 +121,28 @@ class Run:
         """The embeddings stored under `name`.
 
         Raises:
-            RunNotFoundError: There are none; the message lists those there are.
+            RunNotFoundError: There are none; the message lists the names of those that exist.
         """
+        import pyarrow.parquet as pq
+
+        from vssl.types import Embeddings
+
         return Embeddings(pq.read_table(self.embeddings_path(name)))
 
     def embeddings_path(self, name: str) -> Path:
         """The file of the embeddings stored under `name`.
 
         Raises:
-            RunNotFoundError: There are none; the message lists those there are.
+            RunNotFoundError: There are none; the message lists the names of those that exist.
         """
         path = self.path / "embeddings" / f"{name}.parquet"
         if not path.is_file():
-            there = ", ".join(self.embedding_names()) or "none yet; make some: vssl embed RUN DATA"
-            raise RunNotFoundError(f"{self.path} has no embeddings {name!r}. There are: {there}.")
+            names = ", ".join(self.embedding_names()) or "none yet; make some: vssl embed RUN DATA"
+            raise RunNotFoundError(f"{self.path} has no embeddings {name!r}. There are: {names}.")
         return path
 
     def embedding_names(self) -> list[str]:
+        """Names of the stored embeddings."""
         return sorted(path.stem for path in (self.path / "embeddings").glob("*.parquet"))
 
 

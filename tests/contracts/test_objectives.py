@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vssl.config import find, member, members
+from vssl.config import member, members, variants
 from vssl.objectives import mcinfonce, vae, vssl
 from vssl.objectives.base import Objective
 from vssl.types import Gaussian, Images, Point
@@ -22,7 +22,7 @@ Views = Callable[[Objective], list[Images]]
 def cases() -> dict[str, Any]:
     found = {name: member("objectives", name) for name in members("objectives")}
     for name in list(found):
-        for variant in getattr(find("objectives", name), "NAMED", {}):
+        for variant in variants("objectives", name):
             found[f"{name}/{variant}"] = member("objectives", f"{name}/{variant}")
     for prior in ("paired", "aggregate", "marginal"):
         for form in ("cosine", "euclidean"):

@@ -162,5 +162,5 @@ def test_the_explanation_stands_beside_the_decision_and_on_the_page(calibrated: 
     explained = [text is not None for text in table["explanation"].to_pylist()]
     assert explained == [decision != "accept" for decision in table["decision"].to_pylist()]
     assert any(explained)
-    html = api.report(calibrated, on="line").read_text()
+    html = api.report(calibrated, table="line").read_text()
     assert next(text for text in table["explanation"].to_pylist() if text) in html

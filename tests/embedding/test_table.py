@@ -128,11 +128,11 @@ def test_views_are_compared_when_asked_and_not_again(
 ) -> None:
     plain = api.embed(trained, photos)
     assert not {"disagreement", "elbo_gap"} & set(plain.table.column_names)
-    compared = api.embed(trained, photos, pairs=2)
+    compared = api.embed(trained, photos, view_pairs=2)
     assert same(Embeddings(compared.table.select(plain.table.column_names)), plain)
     batches = count_batches(monkeypatch)
     for fewer in (0, 1, 2):
-        assert same(api.embed(trained, photos, pairs=fewer), compared)
+        assert same(api.embed(trained, photos, view_pairs=fewer), compared)
     assert batches == []
 
 
@@ -145,7 +145,7 @@ def test_disagreement_is_one_minus_the_mean_cosine_of_all_pairs_of_views(trained
         views = [model(view)[0] for _ in range(2) for view in model.modality.views(sample, generator)]
         cosines = [torch.cosine_similarity(a, b) for a, b in itertools.combinations(views, 2)]
         expected.append(1 - torch.cat(cosines).mean())
-    found = api.embed(trained, photos, pairs=2, device="cpu").numpy("disagreement")
+    found = api.embed(trained, photos, view_pairs=2, device="cpu").numpy("disagreement")
     np.testing.assert_allclose(found, torch.stack(expected).numpy(), atol=1e-4)
 
 

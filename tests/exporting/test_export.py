@@ -18,7 +18,6 @@ import torch
 from safetensors.torch import load_file
 
 from vssl import api, runtime
-from vssl.api import serving
 from vssl.decisions import policy_file as policies
 from vssl.decisions.guarantee import Guarantee
 from vssl.errors import ExportError
@@ -190,7 +189,7 @@ def test_serving_a_run_exports_it_where_its_export_is_of_something_else(
     run = Run(shutil.copytree(run.path, tmp_path / "run"))
     manifest = Path(shutil.copytree(exported, run.path / "export")) / "manifest.json"
     made = []
-    monkeypatch.setattr(serving, "export", lambda *_, out: made.append(out))
+    monkeypatch.setattr(deployment, "export", lambda *_, out: made.append(out))
     monkeypatch.setattr(start, "serve", lambda *_: None)
     api.serve(run)
     assert made == []

@@ -20,7 +20,7 @@ pytest_plugins = ["fixtures_runs", "fixtures_decisions"]
 
 
 def decisions(run: Run, on: str = "train") -> str:
-    text = api.report(run, on=on).read_text()
+    text = api.report(run, table=on).read_text()
     match = re.search(r'<section id="decisions">.*?</section>', text, re.DOTALL)
     return match.group() if match else ""
 

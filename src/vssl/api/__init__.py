@@ -1,9 +1,16 @@
-"""The verbs of vssl as functions; the command line has the same verbs with the same names and settings.
+"""The verbs of vssl as functions. The command line, its help and the reference pages are made from them.
 
-A newcomer adds a verb to the file where it belongs, here, and to `vssl/__init__` and `vssl.cli`.
+A newcomer adds a verb to the file where it belongs: a function with a docstring, and its name in the file's `__all__`.
 """
 
-from vssl.api.deciding import calibrate, decide, export, probe
-from vssl.api.judging import embed, evaluate, report
-from vssl.api.serving import serve
-from vssl.api.training import bench, load, resume, train, views
+# ruff: noqa: F403
+from typing import TYPE_CHECKING
+
+from vssl.api import decisions, deployment, evaluation, training
+from vssl.api.decisions import *
+from vssl.api.deployment import *
+from vssl.api.evaluation import *
+from vssl.api.training import *
+
+if not TYPE_CHECKING:  # type checkers follow the imports above; mypy cannot add lists of modules up
+    __all__ = training.__all__ + evaluation.__all__ + decisions.__all__ + deployment.__all__

@@ -1,8 +1,8 @@
-"""The command line: the verbs of `vssl.api` with the same names and settings. Only this folder knows the CLI library.
+"""The command line: its commands are the functions of `vssl.api`. Only this folder knows the CLI library.
 
-A newcomer adds a verb in `verbs`, or beside it in a file of its own, with an example in its docstring.
+A newcomer adds a verb in `vssl.api`; if its result should be printed in its own way, a function in `results` too.
 """
 
-from vssl.cli.verbs import main
+from vssl.cli.command_line import main
 
 __all__ = ["main"]

@@ -1,72 +1,65 @@
-"""Verbs whose options follow from their members: `--objective simclr` brings the options of simclr with it."""
+"""Options that depend on the chosen members: with `--objective simclr` the command has the options of simclr."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import typing
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from tyro.conf import OmitArgPrefixes
+from vssl.cli.options import Option, of_config, of_function
+from vssl.config import MEMBER_FOLDERS, encoder_of, member, members, name_of
 
-from vssl.config import MEMBER_FOLDERS, encoder_of, member, name_of
-
-ROLES = MEMBER_FOLDERS | {"score": "scores"}
-
-
-def with_members(verb: type, arguments: Sequence[str], roles: Sequence[str]) -> type:
-    """The verb with the settings of those members that the arguments name, as further groups of options."""
-    fields: list[tuple[str, Any, Any]] = []
-    for role in roles:
-        chosen = _chosen(verb, role, arguments)
-        settings = _without_variant(chosen)
-        # Only objectives keep their name before their settings: those of the others speak for themselves.
-        kind = type(settings) if role == "objective" else OmitArgPrefixes[type(settings)]  # type: ignore[misc]
-        if dataclasses.fields(settings):
-            fields.append((_group(role, chosen), kind, dataclasses.field(default=settings)))
-    namespace = {"__doc__": verb.__doc__}
-    return dataclasses.make_dataclass(
-        verb.__name__, fields, bases=(verb,), frozen=True, kw_only=True, namespace=namespace
-    )
+FOLDERS = MEMBER_FOLDERS | {"score": "scores"}
+"""The parameters that take a member, and the folder of the members."""
 
 
-def _chosen(verb: type, role: str, arguments: Sequence[str]) -> Any:
-    """The default configuration of the member that plays a role, looked up before the other options are read."""
+class Member(NamedTuple):
+    """A chosen member: the parameter that takes it, and its configuration before options change it."""
+
+    role: str
+    config: Any
+
+    @property
+    def group(self) -> str:
+        """Title of its options in the help."""
+        return name_of(self.config) if self.prefixed else f"{self.role}_settings"
+
+    @property
+    def prefixed(self) -> bool:
+        """Whether its options carry its name: only those of objectives do, as in `--simclr.temperature`."""
+        return self.role == "objective"
+
+    @property
+    def options(self) -> list[Option]:
+        return of_config(self.config)
+
+    def changed(self, values: Mapping[str, Any]) -> Any:
+        """Its configuration with the values of the options."""
+        return dataclasses.replace(self.config, **values)
+
+
+def roles(function: Callable[..., Any]) -> list[Option]:
+    """The options of a function that choose a member."""
+    return [option for option in of_function(function) if option.name in FOLDERS and option.type is str]
+
+
+def with_choices(option: Option) -> Option:
+    """The option that chooses a member, with all members in its help."""
+    return option._replace(help=f"{option.help} Available: {', '.join(members(FOLDERS[option.name]))}.")
+
+
+def chosen(function: Callable[..., Any], arguments: Sequence[str]) -> list[Member]:
+    """The members that the arguments name, found before the other options are parsed.
+
+    Raises:
+        ConfigError: There is no such member.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument(f"--{role}", default=getattr(verb, role))
-    choice = getattr(parser.parse_known_args(arguments)[0], role)
-    if role == "encoder":
-        return encoder_of(choice, _chosen(verb, "modality", arguments))
-    return member(ROLES[role], choice)
-
-
-def _group(role: str, config: Any) -> str:
-    return name_of(config) if role == "objective" else f"{role}_settings"
-
-
-def _without_variant(config: Any) -> Any:
-    """The configuration without the field `variant`, which stands behind the member's name already."""
-    kept = [field for field in dataclasses.fields(config) if field.name != "variant"]
-    hints = typing.get_type_hints(type(config))
-    values = {field.name: getattr(config, field.name) for field in kept}
-    kind = dataclasses.make_dataclass(
-        "Config",
-        [(field.name, hints[field.name]) for field in kept],
-        frozen=True,
-        namespace={"__doc__": config.__doc__},
-    )
-    return kind(**values)
-
-
-def configurations(asked: Any) -> dict[str, Any]:
-    """The configurations of the chosen members, with the values that were asked for."""
-    configurations: dict[str, Any] = {}
-    for role, folder in ROLES.items():
-        if hasattr(asked, role):
-            choice = getattr(asked, role)
-            chosen = encoder_of(choice, configurations["modality"]) if role == "encoder" else member(folder, choice)
-            settings = getattr(asked, _group(role, chosen), None)
-            values = {} if settings is None else vars(settings)
-            configurations[role] = dataclasses.replace(chosen, **values)
-    return configurations
+    for option in roles(function):
+        parser.add_argument(option.flag, default=option.default)
+    names, _ = parser.parse_known_args(arguments)
+    configs: dict[str, Any] = {}
+    for role, name in sorted(vars(names).items(), key=lambda item: item[0] == "encoder"):
+        configs[role] = encoder_of(name, configs["modality"]) if role == "encoder" else member(FOLDERS[role], name)
+    return [Member(option.name, configs[option.name]) for option in roles(function)]

@@ -1,25 +1,21 @@
-"""What the verbs share: data and run folders as arguments, and the terminal."""
+"""The terminal for people: standard error, so that standard output stays free for results."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from tyro.conf import Positional, arg
-
-from vssl.training.progress import console
-
-Data = Annotated[Positional[Path], arg(metavar="DATA")]
-RunFolder = Annotated[Positional[Path], arg(metavar="RUN")]
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def terminal() -> Console:
-    """The terminal for people; of several processes under torchrun only the first speaks."""
-    return console(quiet=os.environ.get("RANK", "0") != "0")
+    """The console for progress and messages; of several processes under torchrun only the first prints."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, quiet=os.environ.get("RANK", "0") != "0")
 
 
-def say(words: str) -> None:
-    # Names of files are the user's: square brackets in them are no markup.
-    terminal().print(words, markup=False, soft_wrap=True)
+def say(sentence: str) -> None:
+    """Print a sentence for people. Square brackets are printed as they are, as names of files may hold them."""
+    terminal().print(sentence, markup=False, soft_wrap=True)

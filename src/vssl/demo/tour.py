@@ -50,7 +50,7 @@ def demo(
         decisions = api.decide(run, source, name=hold_out.name, normal="label=ok", terminal=terminal)
         findings += [f"{hold_out.title}:", *decisions.summary()]
 
-    page = api.report(run, on=plan.hold_outs[0].name)
+    page = api.report(run, table=plan.hold_outs[0].name)
     findings.append(f"Look at it: {page.resolve()}")
     for sentence in findings:
         say(f"  {escape(sentence)}")

@@ -24,6 +24,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from vssl.config import NamedVariants
 from vssl.encoders.base import Encoder
 from vssl.encoders.heads import GaussianHead, projector
 from vssl.encoders.teacher import Teacher
@@ -36,7 +37,7 @@ from vssl.types import Gaussian, Latent, Loss, View
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(NamedVariants):
     """VSSL. The defaults did best in runs of minutes: the prior dominates first, then the likelihood.
 
     Attributes:
@@ -86,6 +87,10 @@ class Config:
     ema_half_life: float = 0.0
     views: int = 4
 
+    @classmethod
+    def variants(cls) -> dict[str, Config]:
+        return {"paper": paper(), "contrast": contrast()}
+
     def __post_init__(self) -> None:
         check_ranges(self, latent="[1, inf)", hidden="[1, inf)", temperature="(0, inf)", ema_half_life="[0, 1]")
         check_ranges(self, beta="[0, 1]", neighbour_weight="[0, 1]", views="[2, inf)")
@@ -119,9 +124,6 @@ def paper() -> Config:
 def contrast() -> Config:
     """The prior alone trains the means, and the likelihood trains the variance."""
     return Config(likelihood_weight=1.0, likelihood_ramp=False, likelihood_trains="variance", beta=0.0, predictor=False)
-
-
-NAMED = {"paper": paper, "contrast": contrast}
 
 
 def build(config: Config, encoder: Encoder, _modality: Modality) -> Objective:

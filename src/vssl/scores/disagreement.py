@@ -26,5 +26,5 @@ EVALUATED = {"disagreement": Config()}
 
 def fit(_config: Config, bank: Embeddings) -> Score:
     if "disagreement" not in bank:
-        raise ConfigError("The bank was embedded without views to compare: embed it again with --pairs 2.")
+        raise ConfigError("The bank was embedded without views to compare: embed it again with --view-pairs 2.")
     return Score(("disagreement",), Column())

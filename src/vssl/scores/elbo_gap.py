@@ -29,6 +29,6 @@ def fit(_config: Config, bank: Embeddings) -> Score:
     if "elbo_gap" not in bank:
         raise ConfigError(
             "There is no ELBO gap: the run's method has no such bound, or the bank was embedded without views to "
-            "compare (--pairs 2). Use another score, such as novelty."
+            "compare (--view-pairs 2). Use another score, such as novelty."
         )
     return Score(("elbo_gap",), Column())

@@ -1,4 +1,4 @@
-"""Everything that decides how a run is trained, as one frozen, JSON-able value."""
+"""The settings of training, `vssl train`: their defaults, what each means, and their form in run.json."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vssl.errors import ConfigError
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train: exactly one of the three. The learning rate's schedule ends with the budget.
+    """Length of the training, given in exactly one of three units. The learning rate's schedule ends with it.
 
     Attributes:
-        epochs: Passes over the data.
-        steps: Steps of the optimiser.
+        epochs: Passes over the data; at most one of minutes, epochs and steps may be given.
+        steps: Optimiser steps; at most one of minutes, epochs and steps may be given.
         minutes: Minutes of training, reading the data not counted.
     """
 
@@ -38,13 +38,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """The optimiser and its schedule: a linear warm-up, then half a cosine down to zero.
+    """The optimiser and its learning-rate schedule: a linear warm-up, then half a cosine down to zero.
 
     Attributes:
-        algorithm: adamw, sgd (Nesterov, momentum 0.9) or lars (You et al. 2017, arXiv 1708.03888).
-        learning_rate: Peak learning rate at the batch size in use.
-        weight_decay: Applied to weight matrices and kernels only.
-        warmup: Share of the run, 0..1.
+        algorithm: Optimiser: adamw, sgd (Nesterov, momentum 0.9) or lars (You et al. 2017, arXiv 1708.03888).
+        learning_rate: Peak learning rate; it is not scaled with the batch size.
+        weight_decay: Weight decay, applied to weight matrices and convolution kernels only.
+        warmup: Length of the warm-up as a share of the training, in 0..1.
     """
 
     algorithm: Literal["adamw", "sgd", "lars"] = "adamw"
@@ -64,15 +64,15 @@ class Settings:
     """All settings of a run.
 
     Attributes:
-        modality, encoder, objective: Configurations of one member each; their modules' names are their names.
-        budget: How long to train.
-        optimiser: How to step.
-        batch: Pairs of views a step, over all processes together: as many samples, or half as many where a method
-            takes four views of each.
-        seed: Of weights, order, views and everything else random.
-        device: auto, cpu, cuda, or one GPU such as cuda:1.
-        precision: auto (bfloat16 where the hardware has it), bf16 or float32.
-        checkpoint_minutes: Time between checkpoints.
+        modality, encoder, objective: Configuration of the modality, the encoder and the objective.
+        budget: Length of the training.
+        optimiser: Optimiser and learning-rate schedule.
+        batch: Global batch size over all processes, counted in view pairs per optimiser step; a four-view objective
+            such as vssl uses batch / 2 samples.
+        seed: Random seed.
+        device: Device to compute on: auto, cpu, cuda, or one GPU such as cuda:1.
+        precision: Numeric precision: bf16, float32, or auto for bf16 on hardware that is fast at it.
+        checkpoint_minutes: Minutes between checkpoints.
     """
 
     modality: Any

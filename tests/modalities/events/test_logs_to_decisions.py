@@ -43,7 +43,7 @@ def test_raw_lines_become_decisions_that_find_the_faults_and_a_page(run: Run, ma
     assert decisions.metrics.auroc is not None
     assert decisions.metrics.auroc > 0.9
     assert len(decisions.table) == 60
-    page = api.report(run, on="holdout").read_text()
+    page = api.report(run, table="holdout").read_text()
     assert "holdout" in page
 
 

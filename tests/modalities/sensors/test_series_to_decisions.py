@@ -114,7 +114,7 @@ def test_the_promise_is_one_of_blocks(run: Run):
 @pytest.mark.slow
 def test_the_page_shows_windows_as_plots(run: Run, judged: Path):
     api.decide(run, judged, name="later", device="cpu")
-    html = api.report(run, on="later").read_text()
+    html = api.report(run, table="later").read_text()
     assert "Decided: later" in html
     assert "data:image/" in html
 
