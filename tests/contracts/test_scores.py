@@ -16,7 +16,7 @@ import torch
 from vssl.config import find, members, name_of
 from vssl.errors import ConfigError
 from vssl.exporting.graphs import ScoreGraph, to_onnx
-from vssl.exporting.plane import plane_of
+from vssl.exporting.plane import fit_plane
 from vssl.scores import ScoreConfig
 from vssl.scores.base import Pairs
 from vssl.scores.neighbours import Neighbours, Space, neighbours
@@ -93,7 +93,7 @@ def test_a_score_can_be_exported_and_gives_the_same_in_onnx(
     if isinstance(config := find("scores", name).Config(), Pairs):
         pytest.skip("it compares random views, which an export cannot draw")
     score = find("scores", name).fit(config, bank)
-    scoring = ScoreGraph(score, bank, plane_of(bank))
+    scoring = ScoreGraph(score, bank, fit_plane(bank))
     graph = to_onnx(scoring, [bank.torch(column)[:4] for column in scoring.columns], scoring.columns, scoring.outputs)
     onnx.save(graph, tmp_path / "score.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "score.onnx", providers=["CPUExecutionProvider"])

@@ -50,7 +50,8 @@ def test_in_an_evaluation_each_sample_leaves_itself_out(embeddings_from: Callabl
 def test_a_run_decides_by_it_and_so_does_its_export(trained: Run, line: Path, ask: dict[str, float]) -> None:
     policy = api.calibrate(trained, f"{line}:label=ok", score="posterior_distance", device="cpu", **ask)
     assert policy.score == posterior_distance.Config()
-    decided = api.decide(trained, line, device="cpu").table.to_pandas().set_index("id")
-    answers = load(api.export(trained)).decide(line)
-    scores = np.array([answer.score for answer in answers])
-    assert scores == pytest.approx(decided["score"][[answer.id for answer in answers]].to_numpy(), abs=1e-3)
+    decided = api.decide(trained, line, device="cpu").table
+    data = api.load(trained, "cpu").modality.load(line)
+    exported = load(api.export(trained)).outputs(data.batch(np.arange(20)).numpy())["score"]
+    assert decided["id"].to_pylist()[:20] == list(data.ids[:20])
+    assert exported == pytest.approx(decided["score"].to_numpy()[:20], abs=1e-3)

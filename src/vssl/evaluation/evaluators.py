@@ -85,7 +85,7 @@ def unmet(data: EvalData, needs: Iterable[str]) -> str | None:
 
 
 def declared_metrics() -> dict[str, Metric]:
-    """All metrics of all evaluators by name; `{score}` in a name stands for the name of a score."""
+    """All metrics of all evaluators by name; `{score}` in a name stands for any score."""
     metrics: dict[str, Metric] = {}
     for name in members("evaluation"):
         metrics |= find("evaluation", name).METRICS

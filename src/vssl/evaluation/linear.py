@@ -32,12 +32,11 @@ METRICS = {
     )
     for percent in PERCENTS
 } | {
-    f"linear/balanced_accuracy_{percent}": Metric(
+    "linear/balanced_accuracy_{percent}": Metric(
         "higher",
         (0, 1),
-        f"Accuracy of each class, averaged, of a linear classifier that is trained with {percent} % of the labels.",
+        "Accuracy of each class, averaged, of a linear classifier trained with the percentage of labels in the name.",
     )
-    for percent in PERCENTS
 }
 # Per sample, so that one grid suits all numbers of labels; strong to weak, so that each fit starts near its solution.
 WEIGHT_DECAYS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)

@@ -34,14 +34,18 @@ class MetricRow:
 
 
 def metric_rows(values: Mapping[str, float]) -> list[MetricRow]:
-    """All metrics, those with the highest priority first; accuracies together with the accuracy of guessing."""
-    declared, order = declared_metrics(), {name: place for place, name in enumerate(scores.evaluated())}
+    """All metrics, those with the highest priority first; next to each accuracy that of guessing."""
+    declared = declared_metrics()
+    order_of_metric, order_of_score = (
+        {name: index for index, name in enumerate(names)} for names in (declared, scores.evaluated())
+    )
     imbalanced = values.get("labels/largest_class", 0.0) * values.get("labels/classes", 0.0) > IMBALANCE
 
-    def position(row: MetricRow) -> tuple[bool, int, int, str]:
-        metric = declared.get(row.declared, UNDECLARED)
+    def position(row: MetricRow) -> tuple[bool, int, int, int]:
+        priority = declared.get(row.declared, UNDECLARED).priority
+        score = order_of_score.get(row.name.rpartition("/")[2], 0)
         balanced_first = imbalanced and "balanced_accuracy" in row.name
-        return not balanced_first, metric.priority, order.get(row.name.rpartition("/")[2], len(order)), row.name
+        return not balanced_first, priority, order_of_metric.get(row.declared, 0), score
 
     return sorted((_row(name, values, declared) for name in values), key=position)
 

@@ -35,4 +35,5 @@ class FeatureNorm(nn.Module):
     """Minus the length of a vector."""
 
     def forward(self, features: Float[Tensor, "B F"]) -> Float[Tensor, " B"]:
-        return -torch.linalg.vector_norm(features.double(), dim=1)
+        norm: Tensor = torch.linalg.vector_norm(features.double(), dim=1)
+        return -norm
