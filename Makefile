@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint check bench speed lock
+.PHONY: demo test lint check docs bench speed lock
 
 demo: $(READY)  ## a first result in minutes: vssl-demo/run/report.html
 	$(BIN)/vssl demo --out vssl-demo --overwrite
@@ -12,13 +12,17 @@ test: $(READY)  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile  # one thread each: on small tensors more cost more; a file's fixtures once
 
 lint: $(READY)  ## format, lint, types, import rules
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks docs
+	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 check: lint  ## before a commit: lint, and the fast tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
+
+docs: $(READY)  ## write the reference pages and the tables of the benchmarks anew
+	$(BIN)/python docs/reference/make.py
+	$(BIN)/python -m benchmarks.tables
 
 bench: $(READY)  ## a short comparison on 1,797 real digits: six methods, a minute of training each
 	$(BIN)/python -m benchmarks.data.digits vssl-bench/digits
