@@ -56,7 +56,7 @@ class Column:
         meaning: For the documentation, with unit and range.
         of_view: Computes it from one view without augmentation, [B, ...]; None where the encoder does not give it. It
             must be traceable, because exports compute it too.
-        of_views: Computes it from several random views; such a column is there with `vssl embed --pairs` only.
+        of_views: Computes it from several random views; such a column is there with `vssl embed --view-pairs` only.
     """
 
     name: str
@@ -130,13 +130,13 @@ COLUMNS = (
     Column(
         "disagreement",
         "float32",
-        "with `--pairs`: 1 - mean cosine of the features of several random views, 0 to 2",
+        "with `--view-pairs`: 1 - mean cosine of the features of several random views, 0 to 2",
         of_views=_disagreement,
     ),
     Column(
         "elbo_gap",
         "float32",
-        "with `--pairs`: minus the evidence lower bound of one view given another, in nats per latent dimension; "
+        "with `--view-pairs`: minus the evidence lower bound of one view given another, in nats per latent dimension; "
         "higher: the views explain each other worse. Methods with such a bound only",
         of_views=_elbo_gap,
     ),
