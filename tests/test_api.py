@@ -174,7 +174,7 @@ def test_a_report_shows_the_pictures_of_the_data_that_were_embedded(
 ) -> None:
     asked = []
 
-    def build(run: Run, pictures: Callable[[list[str]], list[Image.Image | None]], on: str, elsewhere: object) -> Path:
+    def build(run: Run, pictures: Any, table: str, load_pictures: object) -> Path:
         asked.append(pictures(["kind-0/000.png"])[0])
         return run.path / "report.html"
 

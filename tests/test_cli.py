@@ -262,7 +262,7 @@ def test_embeddings_that_are_not_there_are_answered_with_the_command(
     ("option", "value", "message"),
     [
         ("--learning-rate", "0", "learning_rate is 0.0; it must be above 0"),
-        ("--vssl.temperature", "-1", "vssl.temperature must be above 0"),
+        ("--vssl.temperature", "-1", "vssl.temperature is -1.0; it must be in the range (0, inf)"),
         ("--size", "4", "images.size is 4; it must be at least 8"),
         ("--batch", "1", "batch is 1; it must be at least 2"),
     ],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import importlib
+import importlib.util
 import re
+import sys
 import types
 import typing
 from abc import ABC, abstractmethod
@@ -18,7 +19,6 @@ from vssl.errors import ConfigError
 
 T = TypeVar("T")
 
-HOME = Path(__file__).parent
 DEFINES_MEMBER = re.compile(r"^(class Config\b|def run\()", re.MULTILINE)
 
 MEMBER_FOLDERS = {"modality": "modalities", "encoder": "encoders", "objective": "objectives"}
@@ -39,7 +39,12 @@ def members(kind: str) -> list[str]:
 
     Their source tells, so that they can be listed without importing them, which for most of them means torch.
     """
-    files = (*(HOME / kind).glob("*.py"), *(HOME / kind).glob("*/__init__.py"))
+    package = f"vssl.{kind}"
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    # A package that is imported may have been given further folders.
+    folders = sys.modules[package].__path__ if package in sys.modules else spec.submodule_search_locations or ()
+    files = [file for folder in folders for pattern in ("*.py", "*/__init__.py") for file in Path(folder).glob(pattern)]
     return sorted(
         file.stem if file.name != "__init__.py" else file.parent.name
         for file in files

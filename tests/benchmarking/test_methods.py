@@ -24,7 +24,7 @@ def test_the_family_is_the_method_without_its_settings():
         ("simclr:heat=1", "no setting 'heat'"),
         ("simclr:temperature", "write METHOD:SETTING=VALUE"),
         ("simclr:temperature=warm", "must be of type float"),
-        ("simclr:temperature=0", "must be above 0"),
+        ("simclr:temperature=0", "must be in the range"),
     ],
 )
 def test_a_wrong_method_is_named(text: str, message: str):

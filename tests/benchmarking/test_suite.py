@@ -185,7 +185,7 @@ def test_a_run_that_diverges_is_a_result(asked: Suite, tmp_path: Path, monkeypat
 
 def test_an_interrupted_run_is_no_result_and_goes_on(asked: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     item = next(asked.trials())
-    monkeypatch.setattr(loop, "requests", stopped_at_once)
+    monkeypatch.setattr(loop, "stop_on_signal", stopped_at_once)
     assert trial.run(item, tmp_path / "run", talk=False) is None
     monkeypatch.undo()
     monkeypatch.setattr(loop, "train", None)  # it must be resumed, not begun again

@@ -105,27 +105,27 @@ COLUMNS = (
         "logarithm of the posterior's variance, in nats; one value stands for all dimensions",
         _log_variance,
     ),
-    Column("ambiguity", "float32", "mean of `log_variance`, in nats; higher: trust this embedding less", _ambiguity),
+    Column("ambiguity", "float32", "mean of `log_variance`, in nats; the higher, the less certain", _ambiguity),
     Column(
         "patch_features",
         "rows x columns x 32 x int8",
         "unit vectors of early feature maps, in 127ths, on a grid of 8 x 8 patches of an image or 1 x 32 spans of a "
-        "window; for the score `patches` and the heat map. Encoders with feature maps only",
+        "window; for the score `patches` and the anomaly map. Encoders with feature maps only",
         lambda view: view.patches,
     ),
     Column(
         "raw_descriptor",
         "float32",
-        "the sample itself, coarsely: colours and contrasts of 8 x 8 fields of an image (387 numbers for colour), the "
-        "values of a window (some 2,000 at most). Not for event logs",
+        "coarse summary of the raw sample: colours and contrasts of 8 x 8 fields of an image (387 numbers for colour), "
+        "the values of a window (at most about 2,000). Not for event logs",
         lambda view: view.raw_descriptor,
     ),
-    Column("content", "text", "hash of what the encoder was given: the same sample under another name has the same"),
+    Column("content", "text", "hash of the raw sample; the same sample under another name has the same hash"),
     Column(
         "signature",
         "bytes",
-        "identifies the sample where it was cut at another place or saved again: a small grey picture, or a hash of "
-        "each row or line",
+        "identifies the sample when it was cut at another offset or saved again: a small greyscale image, or a hash per "
+        "row or line",
     ),
     Column(
         "disagreement",
