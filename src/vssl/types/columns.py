@@ -124,7 +124,7 @@ COLUMNS = (
     Column(
         "signature",
         "bytes",
-        "identifies the sample when it was cut at another offset or saved again: a small greyscale image, or a hash per "
+        "identifies the sample when it was cut at another offset or saved again: a small grey image, or a hash per "
         "row or line",
     ),
     Column(
