@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vssl import Run, api, runtime
-from vssl.demo import controller
+from vssl.modalities.events import demo as controller
 from vssl.embedding import embed
 from vssl.errors import ConfigError, DataError
 from vssl.modalities import events
