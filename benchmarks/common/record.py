@@ -110,6 +110,7 @@ def _provenance(
 ) -> Row:
     # Imported late: reading a record needs no torch.
     import torch
+
     from vssl.training.environment import machine, versions
 
     return {
