@@ -385,7 +385,7 @@ def test_an_expired_policy_is_refused(calibrated: Run):
     policy, _ = policies.read(calibrated)
     day = date.fromisoformat(policy.expires)
     policy.check(policy.binding, day - timedelta(days=1))
-    with pytest.raises(PolicyError, match="expired"):
+    with pytest.raises(PolicyError, match=r"expired.*vssl calibrate RUN --normal DATA --overwrite"):
         policy.check(policy.binding, day)
 
 
@@ -413,7 +413,7 @@ def test_a_threshold_moved_by_hand_is_refused(calibrated: Run, line: Path):
     written = json.loads(path.read_text())
     written["thresholds"][""]["reject_above"] += 1
     path.write_text(json.dumps(written))
-    with pytest.raises(PolicyError, match="was changed after the calibration"):
+    with pytest.raises(PolicyError, match=r"was changed after the calibration.*--normal DATA --overwrite"):
         decide(calibrated, line)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vssl.decisions.probe import probe, read_labels
+from vssl.decisions.probe import DATA_FIELDS, probe, read_labels
+from vssl.embedding.header import Identity
 from vssl.errors import ConfigError, DataError, NotEnoughDataError
 
 
@@ -147,3 +149,7 @@ def test_lists_of_labels_that_cannot_be_read_are_named(tmp_path: Path, text: str
         read_labels(path)
     with pytest.raises(DataError, match="cannot be read"):
         read_labels(tmp_path / "nothing.csv")
+
+
+def test_tables_with_and_without_compared_views_go_together():
+    assert DATA_FIELDS.keys() == {field.name for field in fields(Identity)} - {"model", "preprocessing", "backend"}

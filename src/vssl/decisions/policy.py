@@ -151,10 +151,12 @@ class Policy:
             if own != other:
                 raise PolicyError(
                     f"The policy belongs to another {meaning}: it was calibrated with {own:.60}, and this is "
-                    f"{other:.60}. Its guarantee does not hold here; calibrate again: vssl calibrate --overwrite."
+                    f"{other:.60}. Its guarantee does not hold here; "
+                    "calibrate again: vssl calibrate RUN --normal DATA --overwrite."
                 )
         if expired := self.expiry(today):
-            raise PolicyError(f"{expired} Calibrate again with recent samples: vssl calibrate --overwrite.")
+            remedy = "Calibrate again with recent samples: vssl calibrate RUN --normal DATA --overwrite."
+            raise PolicyError(f"{expired} {remedy}")
 
     def expiry(self, today: date) -> str | None:
         """A sentence that says since when the policy has expired; None while it is valid."""

@@ -107,19 +107,20 @@ def read(run: Run) -> tuple[Policy, Reference]:
         raise PolicyError(f"{run.path} has no policy yet: vssl calibrate {run.path} --normal DATA") from error
     except ValueError as error:  # no JSON, no UTF-8, or a ConfigError
         raise PolicyError(
-            f"{path} cannot be read by this version: {error} Calibrate again: vssl calibrate {run.path} --overwrite."
+            f"{path} cannot be read by this version: {error} Calibrate again: "
+            f"vssl calibrate {run.path} --normal DATA --overwrite."
         ) from error
     if _seal(data) != data.get("seal"):
         raise PolicyError(
             f"{path} was changed after the calibration, so its guarantee is void. Calibrate again with the rates that "
-            f"you want: vssl calibrate {run.path} --overwrite."
+            f"you want: vssl calibrate {run.path} --normal DATA --overwrite."
         )
     file = _reference_path(run, policy.reference)
     digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
     if digest != policy.reference:
         raise PolicyError(
             f"{file} {'is missing' if digest is None else 'was changed'}: the policy needs its bank and its "
-            f"calibration samples. Calibrate again: vssl calibrate {run.path} --overwrite."
+            f"calibration samples. Calibrate again: vssl calibrate {run.path} --normal DATA --overwrite."
         )
     return policy, Reference(pq.read_table(file))
 

@@ -28,8 +28,8 @@ from vssl.files import atomic
 from vssl.run import Run
 from vssl.types import Embeddings
 
-DATA_FIELDS = {"source": "", "fingerprint": "", "metadata": ""}
-"""The fields of an identity in which two tables of one model may differ."""
+DATA_FIELDS: dict[str, str | int] = {"source": "", "fingerprint": "", "metadata": "", "pairs": 0}
+"""The fields of an identity in which two tables of one model may differ: the data, and the view pairs compared."""
 
 
 @dataclass(frozen=True)

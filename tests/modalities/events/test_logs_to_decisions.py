@@ -13,6 +13,7 @@ from vssl import Run, api, runtime
 from vssl.embedding import embed
 from vssl.errors import ConfigError, DataError
 from vssl.modalities import events
+from vssl.modalities.events import demo as controller
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def describe(spec: Spec) -> DataSummary:
     rows = [(name, f"{mean:.3f}", f"{std:.3f}") for name, mean, std in zip(names, spec.mean, spec.std, strict=True)]
     values = f" Values {canvas.low:g} to {canvas.high:g} are black to white." if canvas.wide else ""
     note = f"Every picture is brought to {canvas.width} x {canvas.height} pixels (width x height).{values}"
-    return DataSummary("Channels", ("Channel", "Mean, where white is 1", "Spread"), rows, note)
+    return DataSummary("Channels", ("Channel", "Mean, where white is 1", "Standard deviation"), rows, note)
 
 
 def build(config: Config, spec: Spec) -> ImageModality:
