@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,6 +150,12 @@ def count_text(ignored: Mapping[str, int]) -> str:
     kinds = Counter(ignored).most_common()
     text = ", ".join(f"{count} {kind or 'without a suffix'}" for kind, count in kinds[:10])
     return text if len(kinds) <= 10 else f"{text}, {sum(count for _, count in kinds[10:])} others"
+
+
+def first_and_more(texts: Sequence[str], most: int, before_more: str) -> str:
+    """The first texts of a list and the number of the others, for a sentence."""
+    shown = ", ".join(texts[:most])
+    return shown if len(texts) <= most else f"{shown}{before_more}{len(texts) - most} more"
 
 
 def is_hidden(path: str) -> bool:

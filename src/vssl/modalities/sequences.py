@@ -44,6 +44,10 @@ REPETITIVE_DATA = (
 )
 
 
+Spans = Sequence[tuple[str, Any, Any]] | None
+"""Of windows of a series its name, and where each begins and ends, as in `SampleMarks`."""
+
+
 def mix_hashes(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """A hash of two, uint64; the order counts."""
     both = (first ^ (second * FACTOR)) * FACTOR
@@ -99,9 +103,7 @@ def shingles_of(signatures: Sequence[bytes], length: int) -> Shingles:
     return Shingles(hashes, own, place, size, still, sizes)
 
 
-def remember(
-    signatures: Sequence[bytes], spans: Sequence[tuple[str, Any, Any]] | None, shortest: int
-) -> dict[str, np.ndarray]:
+def remember(signatures: Sequence[bytes], spans: Spans, shortest: int) -> dict[str, np.ndarray]:
     """What is kept of training samples: their runs, those of them that repeat by themselves, and how long they are."""
     longest = min(MAX_ITEMS, max(1, int(np.median([len(signature) // 8 for signature in signatures])) // 2))
     length = min(shortest, longest)
@@ -109,22 +111,14 @@ def remember(
         kinds, counts = _count_shingles(signatures, spans, length)
         often = counts >= COMMON_COUNT
         # A copied stretch is longer than a run; what repeats in a run, but not in one twice as long, does so by chance.
-        by_chance = (
-            _repeated_share(counts) - _repeated_share(_count_shingles(signatures, spans, 2 * length)[1])
-            > MAX_REPEATED_SHARE
-        )
-        enough = (
-            counts[often].sum() <= MAX_REPEATED_SHARE * counts.sum()
-            and not by_chance
-            and not _mostly_still(signatures, length)
-        )
+        twice_as_long = _count_shingles(signatures, spans, 2 * length)[1]
+        by_chance = _repeated_share(counts) - _repeated_share(twice_as_long) > MAX_REPEATED_SHARE
+        is_rare = counts[often].sum() <= MAX_REPEATED_SHARE * counts.sum()
+        enough = is_rare and not by_chance and not _mostly_still(signatures, length)
         if enough or length == longest:
-            found = {"runs": kinds, "common": kinds[often], "length": np.array([length])}
             again = _is_repeated(signatures)[is_varying(signatures)]
-            return found | {
-                "tells": np.array([not by_chance]),
-                "again": np.array([again.mean() if len(again) else 0.0]),
-            }
+            facts = {"length": length, "tells": not by_chance, "again": again.mean() if len(again) else 0.0}
+            return {"runs": kinds, "common": kinds[often]} | {name: np.array([value]) for name, value in facts.items()}
         length = min(2 * length, longest)
 
 
@@ -157,9 +151,7 @@ def _is_repeated(samples: Sequence[bytes] | Sequence[str]) -> Bool[np.ndarray, "
     return np.array([counts[sample] > 1 for sample in samples], bool)
 
 
-def _across_borders(
-    signatures: Sequence[bytes], spans: Sequence[tuple[str, Any, Any]] | None, length: int
-) -> list[bytes]:
+def _across_borders(signatures: Sequence[bytes], spans: Spans, length: int) -> list[bytes]:
     """What lies on either side of each border between windows that do not overlap, for the runs across it."""
     if spans is None or length < 2:
         return []
@@ -170,9 +162,7 @@ def _across_borders(
     return found
 
 
-def _count_shingles(
-    signatures: Sequence[bytes], spans: Sequence[tuple[str, Any, Any]] | None, length: int
-) -> tuple[Hashes, Int[np.ndarray, " n"]]:
+def _count_shingles(signatures: Sequence[bytes], spans: Spans, length: int) -> tuple[Hashes, Int[np.ndarray, " n"]]:
     """The runs that do not stand still, and at how many places, at least, each is."""
     across = _across_borders(signatures, spans, length)
     apart, deep = np.append(non_overlapping(spans, len(signatures)), np.ones(len(across), bool)), _max_overlap(spans)
@@ -192,7 +182,7 @@ def _count_shingles(
     return kinds, np.maximum(counts, every // deep)
 
 
-def _max_overlap(spans: Sequence[tuple[str, Any, Any]] | None) -> int:
+def _max_overlap(spans: Spans) -> int:
     """In how many samples one item is, at most."""
     ends: dict[str, deque[Any]] = {}
     deepest = 1
@@ -205,7 +195,7 @@ def _max_overlap(spans: Sequence[tuple[str, Any, Any]] | None) -> int:
     return deepest
 
 
-def non_overlapping(spans: Sequence[tuple[str, Any, Any]] | None, count: int) -> Bool[np.ndarray, " N"]:
+def non_overlapping(spans: Spans, count: int) -> Bool[np.ndarray, " N"]:
     """Samples that share no item: of windows that overlap, one after the other in their order."""
     if spans is None:
         return np.ones(count, bool)
@@ -286,9 +276,7 @@ def _is_in(hashes: Hashes, known: Hashes) -> Bool[np.ndarray, " n"]:
     return np.asarray(known[np.minimum(np.searchsorted(known, hashes), len(known) - 1)] == hashes)
 
 
-def _overlap(
-    spans: Sequence[tuple[str, Any, Any]] | None, first: Int[np.ndarray, " n"], second: Int[np.ndarray, " n"]
-) -> Bool[np.ndarray, " n"]:
+def _overlap(spans: Spans, first: Int[np.ndarray, " n"], second: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
     """Whether the samples of each pair are windows of one series that share items."""
     if spans is None:
         return np.zeros(len(first), bool)

@@ -16,7 +16,7 @@ class Unreadable:
     """A sample that could not be read, and why.
 
     Attributes:
-        passing: Whether its bytes did not come, as without permission or on a failing disk: another time they may.
+        transient: Whether its bytes did not come, as without permission or on a failing disk: another time they may.
     """
 
     id: str

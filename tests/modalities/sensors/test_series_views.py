@@ -12,8 +12,7 @@ from torch import Tensor
 from vssl.errors import ConfigError
 from vssl.modalities.base import CORRUPTION_LEVELS
 from vssl.modalities.sensors import corruptions, effects
-from vssl.modalities.sensors.presets import PRESETS
-from vssl.modalities.sensors.views import make_view
+from vssl.modalities.sensors.presets import PRESETS, make_view
 from vssl.types import Series
 
 BATCH, CHANNELS, LENGTH = 64, 3, 128
@@ -106,7 +105,7 @@ def test_a_value_between_a_known_and_a_missing_one_is_missing(values: Tensor, kn
 def test_what_is_not_known_is_zero_in_every_view(preset: str, values: Tensor, known: Tensor):
     known = known.clone()
     known[:, 1] = 0
-    view = make_view(Series(values * known, known), PRESETS[preset](), generator())
+    view = make_view(Series(values * known, known), PRESETS[preset], generator())
     assert not view.values[view.known == 0].any()
     assert not view.known[:, 1].any()
     assert set(view.known.unique().tolist()) == {0.0, 1.0}
@@ -114,7 +113,7 @@ def test_what_is_not_known_is_zero_in_every_view(preset: str, values: Tensor, kn
 
 def test_of_a_slow_process_level_and_size_are_kept(values: Tensor, known: Tensor):
     shifted = values + 2
-    view = make_view(Series(shifted, known), PRESETS["process"](), generator())
+    view = make_view(Series(shifted, known), PRESETS["process"], generator())
     level = (view.values.sum(2) / view.known.sum(2).clamp(min=1))[view.known.sum(2) > 0]
     assert float((level - 3).abs().max()) < 1.5
     assert float((level - 3).abs().mean()) < 0.35
@@ -122,7 +121,7 @@ def test_of_a_slow_process_level_and_size_are_kept(values: Tensor, known: Tensor
 
 def test_of_a_vibration_the_frequency_is_kept(values: Tensor, known: Tensor):
     wave = values - 1
-    strengths = replace(PRESETS["vibration"](), span=0.0, channels=0.0)
+    strengths = replace(PRESETS["vibration"], span=0.0, channels=0.0)
     view = make_view(Series(wave, known), strengths, generator())
     strongest, found = (torch.fft.rfft(each).abs()[:, :, 1:].argmax(2) for each in (wave, view.values))
     assert int((strongest - found).abs().max()) <= 1

@@ -1,6 +1,6 @@
 """Sensor series: windows of CSV and Parquet files, with or without times, and views of them in batches.
 
-A newcomer adds a preset of views as a function in `presets`, and its name to `Config.views`.
+A newcomer adds a preset of views to `presets.PRESETS`, and its name to `Config.views`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 
 from vssl.errors import ConfigError
 from vssl.modalities.data_summary import DataSummary
-from vssl.modalities.sensors.channel_stats import ChannelStats
 
 if TYPE_CHECKING:
     from vssl.modalities.sensors.modality import SensorModality
@@ -72,6 +71,32 @@ class Config:
         dialect.check_settings(self)
         if not 0 <= self.max_broken <= 1:
             raise ConfigError(f"sensors.max_broken is {self.max_broken}; it is a share, 0 to 1.")
+
+
+@dataclass(frozen=True)
+class ChannelStats:
+    """Statistics of the training values of a channel; of a counter those of its increments, but for `low` and `high`.
+
+    Attributes:
+        low, high: Smallest and largest value, sentinels left out.
+        missing: Share of the rows without a value, 0..1; a sentinel is no value.
+        sentinels: Number of rows with each of the channel's sentinels.
+        outliers: Number of values farther than `robust_scale.OUTLIER_SCALES` scales from the median.
+        farthest: The value farthest from the median.
+        empty_files: Number of files without a value.
+        constant_files: Number of files in which the channel is constant, if it varies in others.
+        stuck: Share of a file's rows in its longest stretch of one value, if nearly all its other rows vary; else 0.
+    """
+
+    low: float
+    high: float
+    missing: float
+    sentinels: tuple[int, ...]
+    outliers: int
+    farthest: float
+    empty_files: int
+    constant_files: int
+    stuck: float
 
 
 @dataclass(frozen=True)

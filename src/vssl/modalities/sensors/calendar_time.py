@@ -11,21 +11,13 @@ from jaxtyping import Bool, Int64
 
 Times = Int64[np.ndarray, " n"]
 
-MONTH_NAMES = {
-    1: "jan gen",
-    2: "feb fev fév",
-    3: "mar mär mrz maa",
-    4: "apr avr abr",
-    5: "may mai maj mag mei",
-    6: "jun giu",
-    7: "jul lug",
-    8: "aug aoû ago",
-    9: "sep set",
-    10: "oct okt ott out",
-    11: "nov",
-    12: "dec dez dic déc des",
-}
-MONTH_NUMBERS = {word: month for month, words in MONTH_NAMES.items() for word in words.split()} | {"juin": 6, "juil": 7}
+NS_PER_UNIT = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+MONTH_NAMES = (
+    "jan gen;feb fev fév;mar mär mrz maa;apr avr abr;may mai maj mag mei;jun giu juin;jul lug juil;aug aoû ago;sep set;"
+    "oct okt ott out;nov;dec dez dic déc des"
+)
+"""The first letters of the months' names in several languages."""
+MONTH_NUMBERS = {word: month for month, words in enumerate(MONTH_NAMES.split(";"), 1) for word in words.split()}
 CENTURY_PIVOT = 70
 """A year of two digits from this one on is of the last century."""
 
@@ -59,6 +51,11 @@ def _days(parts: Mapping[str, pa.Array], good: np.ndarray) -> Times:
     year = np.where(short, year + np.where(year < CENTURY_PIVOT, 2000, 1900), year)
     month = _months(parts["b"]) if "b" in parts else _number(parts, "m", count)
     good &= (month >= 1) & (month <= 12) & (day >= 1) & (year >= 1678) & (year < 2262)
+    return days_since_1970(year, month, day, good)
+
+
+def days_since_1970(year: Times, month: Times, day: Times, good: Bool[np.ndarray, " n"]) -> Times:
+    """Days since 1970-01-01; `good`, where the month is one, becomes false where the month has no such day."""
     first = (np.where(good, (year - 1970) * 12 + month - 1, 0)).astype("datetime64[M]")
     length = ((first + 1).astype("datetime64[D]") - first.astype("datetime64[D]")).astype(np.int64)
     good &= day <= length
@@ -66,11 +63,8 @@ def _days(parts: Mapping[str, pa.Array], good: np.ndarray) -> Times:
 
 
 def _months(names: pa.Array) -> np.ndarray:
-    found = []
-    for name in pc.utf8_lower(names).to_pylist():
-        text = name or ""
-        found.append(MONTH_NUMBERS.get(text[:4], MONTH_NUMBERS.get(text[:3], 0)))
-    return np.array(found, np.int64)
+    texts = [name or "" for name in pc.utf8_lower(names).to_pylist()]
+    return np.array([MONTH_NUMBERS.get(text[:4], MONTH_NUMBERS.get(text[:3], 0)) for text in texts], np.int64)
 
 
 def _number(parts: Mapping[str, pa.Array], name: str, count: int) -> np.ndarray:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from vssl.modalities.sensors import Spec
-from vssl.modalities.sensors.channel_stats import ChannelStats
+from vssl.modalities.folders import first_and_more
+from vssl.modalities.sensors import ChannelStats, Spec
 from vssl.modalities.sensors.index import Index
 from vssl.modalities.sensors.robust_scale import OUTLIER_SCALES
 
@@ -63,9 +63,8 @@ def training_notes(spec: Spec) -> list[str]:
     items = list(zip(spec.channels, spec.channel_stats, strict=True)) if spec.channel_stats else []
     found = [_sentinels(spec, items), _counters(spec, items)]
     for looks_wrong, words, sentence in CHECKS:
-        found.append(
-            _sentence([f"{name} ({words(channel)})" for name, channel in items if looks_wrong(channel)], sentence)
-        )
+        named = [f"{name} ({words(channel)})" for name, channel in items if looks_wrong(channel)]
+        found.append(_sentence(named, sentence))
     some = [sentence for sentence in found if sentence]
     return [*some, "These numbers were counted in a part of the rows."] if some and spec.subsampled else some
 
@@ -89,12 +88,8 @@ def missing_notes(spec: Spec, index: Index) -> list[str]:
             empty.append(f"{channel} (in {empty_files:,} of {len(files):,}, the first {first})")
         else:
             much.append(f"{channel} ({missing:.0%}, {stats.missing:.0%} in training)")
-    found = [
-        _sentence(
-            empty, "Channels without a single value in files that are read here, of which nothing can be told: {}."
-        ),
-        _sentence(much, "Much more is missing here than in the training data: {}."),
-    ]
+    nothing = "Channels without a single value in files that are read here, of which nothing can be told: {}."
+    found = [_sentence(empty, nothing), _sentence(much, "Much more is missing here than in the training data: {}.")]
     return [sentence for sentence in found if sentence]
 
 
@@ -118,5 +113,4 @@ def _counters(spec: Spec, items: Sequence[Item]) -> str:
 
 def _sentence(named: list[str], sentence: str) -> str:
     """The sentence with what is named in it; empty without any."""
-    more = [f"and {len(named) - MAX_NAMED} more"] if len(named) > MAX_NAMED else []
-    return sentence.format(", ".join([*named[:MAX_NAMED], *more])) if named else ""
+    return sentence.format(first_and_more(named, MAX_NAMED, ", and ")) if named else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from vssl.modalities.sensors.channel_stats import ChannelStats
+from vssl.modalities.sensors import ChannelStats
 from vssl.modalities.sensors.robust_scale import OUTLIER_SCALES, centre_and_scale, is_counter
 from vssl.modalities.sensors.rows import Layout
 from vssl.modalities.sensors.sampling import RowSample, sample_rows

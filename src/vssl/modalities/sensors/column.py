@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,18 +17,9 @@ from vssl.modalities.sensors.numbers import NotANumberError, NumberFormats, clea
 from vssl.modalities.sensors.numeric_time import NumericTime
 
 NUMBER, TIME, OF_DAY = pa.float64(), pa.timestamp("ns"), pa.time64("ns")
-STATE_WORDS = (
-    ("true", "false"),
-    ("on", "off"),
-    ("yes", "no"),
-    ("wahr", "falsch"),
-    ("ein", "aus"),
-    ("ja", "nein"),
-    ("vrai", "faux"),
-    ("oui", "non"),
-)
+_PAIRS = "true false;on off;yes no;wahr falsch;ein aus;ja nein;vrai faux;oui non"
+STATE_WORDS = tuple((first, second) for first, second in map(str.split, _PAIRS.split(";")))
 """Words for two states, in lower case; the first is read as 1."""
-DECIMAL_ADVICE = "name the sign with --decimal"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +57,11 @@ class Column:
         return known or pa.types.is_temporal(self.type)
 
     @property
+    def is_time_of_day(self) -> bool:
+        """Whether it holds times of day without a date."""
+        return bool(pa.types.is_time(self.type))
+
+    @property
     def is_number(self) -> bool:
         """Whether it may be a channel."""
         kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
@@ -87,9 +82,10 @@ class FileContext:
     decimal: str
     strict: bool
 
-    def sign(self, formats: NumberFormats) -> str:
-        """The decimal sign of a column."""
-        return self.options.settings.decimal or formats.decimal or self.decimal or self.options.usual_decimal
+    def ambiguity(self, name: str, values: pa.ChunkedArray | pa.Array, formats: NumberFormats) -> str:
+        """Why the numbers of a column can be read in two ways; empty where they cannot."""
+        sign = self.options.settings.decimal or formats.decimal or self.decimal or self.options.usual_decimal
+        return ambiguity(name, values, formats, sign, self.strict)
 
 
 def detect(name: str, typed: pa.ChunkedArray, text: Callable[[], pa.ChunkedArray], file: FileContext) -> Column:
@@ -115,7 +111,7 @@ def detect(name: str, typed: pa.ChunkedArray, text: Callable[[], pa.ChunkedArray
         problem, sign = "", ""
         if file.strict and pa.types.is_floating(kind):
             formats = number_formats(text())
-            sign, problem = formats.decimal, ambiguity(name, text(), formats, file.sign(formats))
+            sign, problem = formats.decimal, file.ambiguity(name, text(), formats)
         time = numeric_time.detect(typed, name, unit)
         return Column(name, kind, kind, sign, numeric_time=time, problem=problem)
     return Column(name, kind, kind)
@@ -127,18 +123,13 @@ def merge_date_and_time(columns: list[Column], midnight: Callable[[Column], bool
     Args:
         midnight: Whether all timestamps of a column are midnights, so that it holds dates.
     """
-    time = next((column for column in columns if is_time_of_day(column)), None)
+    time = next((column for column in columns if column.is_time_of_day), None)
     date = next((column for column in columns if _is_date(column) or (time is not None and midnight(column))), None)
     if time is None or date is None:
         return columns
     problem = date.problem or time.problem
     both = Column(f"{date.name} {time.name}", TIME, TIME, problem=problem, parts=(date, time))
     return [both if column is date else column for column in columns if column is not time]
-
-
-def is_time_of_day(column: Column) -> bool:
-    """Whether a column holds times of day without a date."""
-    return bool(pa.types.is_time(column.type))
 
 
 def _is_date(column: Column) -> bool:
@@ -157,8 +148,7 @@ def _of_text(name: str, column: pa.ChunkedArray, file: FileContext) -> Column:
         return found
     formats = number_formats(column)
     if formats.odd is None and formats.shapes:
-        problem = ambiguity(name, column, formats, file.sign(formats), file.strict)
-        return Column(name, NUMBER, text, formats.decimal, problem=problem)
+        return Column(name, NUMBER, text, formats.decimal, problem=file.ambiguity(name, column, formats))
     if (states := _state_words(column)) is not None:
         return Column(name, pa.bool_(), text, states=states)
     if formats.odd is not None and (form := datetime_text.detect(column, file.options.usual_order)) is not None:
@@ -178,7 +168,7 @@ def _with_unit(name: str, column: pa.ChunkedArray, unit: str, file: FileContext)
     """A column of numbers, each followed by the unit."""
     bare = unit_suffixes.strip_unit(column, unit)
     formats = number_formats(bare)
-    problem = ambiguity(name, bare, formats, file.sign(formats), file.strict)
+    problem = file.ambiguity(name, bare, formats)
     if formats.odd is not None or numeric_time.is_time_name(name):
         value = column[formats.odd or 0].as_py()
         problem = decorated_number_message(name, value, value)
@@ -188,19 +178,13 @@ def _with_unit(name: str, column: pa.ChunkedArray, unit: str, file: FileContext)
 def _of_format(name: str, form: DatetimeFormat) -> Column:
     kind = TIME if form.has_date else OF_DAY
     problem = ""
+    dates, words = f"the dates in the column {name!r} ({form.shown})", {"d": "day", "m": "month", "y": "year"}
     if len(form.candidates) > 1 and not form.order:
-        problem = (
-            f"the dates in the column {name!r} ({form.shown}) may be {' or '.join(map(_spelt, form.candidates))}: "
-            "say which with --date-format, such as %d/%m/%Y %H:%M:%S"
-        )
+        orders = " or ".join(", ".join(words[letter] for letter in order) for order in form.candidates)
+        problem = f"{dates} may be {orders}: say which with --date-format, such as %d/%m/%Y %H:%M:%S"
     elif not form.candidates and not form.order and "(?P<a>" in form.pattern:
-        problem = f"the dates in the column {name!r} ({form.shown}) are none of the calendar: give --date-format"
+        problem = f"{dates} are none of the calendar: give --date-format"
     return Column(name, kind, pa.string(), datetime_format=form, problem=problem)
-
-
-def _spelt(order: str) -> str:
-    words = {"d": "day", "m": "month", "y": "year"}
-    return ", ".join(words[letter] for letter in order)
 
 
 def _by_date_format(
@@ -220,7 +204,7 @@ def _by_date_format(
 
 
 def ambiguity(
-    name: str, column: pa.ChunkedArray, formats: NumberFormats, sign: str, strict: bool = True, before: int = 0
+    name: str, column: pa.ChunkedArray | pa.Array, formats: NumberFormats, sign: str, strict: bool, before: int = 0
 ) -> str:
     """Why the numbers of a column can be read in two ways; empty where they cannot.
 
@@ -228,15 +212,16 @@ def ambiguity(
         sign: The decimal sign, if it is known.
         before: Rows of the file before these.
     """
+    where = f"the column {name!r}"
     if formats.decimal == "?" and sign in ("", "?"):
-        return f"the column {name!r} holds numbers with decimal points and with decimal commas: {DECIMAL_ADVICE}"
+        return f"{where} holds numbers with decimal points and with decimal commas: name the sign with --decimal"
     shape = formats.unclear
     if not shape or sign or (shape == "point?" and not strict):
         return ""
     row = formats.rows[shape]
     return (
-        f"the column {name!r} has {column[row].as_py()!r} in row {before + row + 1}, which may be a thousand or a "
-        f"decimal, and no other value tells: {DECIMAL_ADVICE} ('.' or ',')"
+        f"{where} has {column[row].as_py()!r} in row {before + row + 1}, which may be a thousand or a decimal, and no "
+        "other value tells: name the sign with --decimal ('.' or ',')"
     )
 
 
@@ -250,7 +235,7 @@ def parse_booleans(column: pa.Array | pa.ChunkedArray, states: tuple[str, str]) 
     """True and false of texts, null for a missing one.
 
     Raises:
-        NoNumberError: A value is neither of the states, nor a known word for a missing one.
+        NotANumberError: A value is neither of the states, nor a known word for a missing one.
     """
     lower = pc.utf8_lower(clean_cells(column))
     is_true, is_false = (pc.equal(lower, word).fill_null(False) for word in states)
@@ -259,8 +244,3 @@ def parse_booleans(column: pa.Array | pa.ChunkedArray, states: tuple[str, str]) 
     if (row := pc.index(known, False).as_py()) >= 0:
         raise NotANumberError(row, column[row].as_py(), f"neither {' nor '.join(states)}")
     return pc.if_else(is_true, True, pc.if_else(is_false, False, None))
-
-
-def all_midnight(times: np.ndarray) -> bool:
-    """Whether times have a date alone."""
-    return bool(len(times)) and not (times % datetime_text.DAY_NS).any()

@@ -133,7 +133,8 @@ def number_pattern(column: pa.ChunkedArray) -> NumberPattern | None:
         return None
     low, high, whole = values.min(), values.max(), len(values) == len(column)
     steps = np.diff(values)
-    counts = whole and len(values) >= MIN_ROWS and high - low == len(values) - 1 and _all_differ(values, steps)
+    is_range = whole and len(values) >= MIN_ROWS and high - low == len(values) - 1
+    counts = is_range and len(np.unique(values)) == len(values)
     again = (steps == 0) | (steps == 1) | (values[1:] <= low + 1)
     small = low >= -1 and high <= 1000
     return NumberPattern(
@@ -163,10 +164,6 @@ def _restarts(values: np.ndarray, steps: np.ndarray) -> bool:
     """Whether numbers go on by 1, and at times begin at the first one again."""
     back = steps != 1
     return len(values) >= MIN_ROWS and 0 < back.sum() <= len(steps) / 8 and bool((values[1:][back] == values[0]).all())
-
-
-def _all_differ(values: np.ndarray, steps: np.ndarray) -> bool:
-    return bool((steps == 1).all() or (steps == -1).all() or len(np.unique(values)) == len(values))
 
 
 def is_monotonic(times: Times) -> bool:

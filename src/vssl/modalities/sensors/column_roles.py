@@ -9,34 +9,29 @@ import pyarrow as pa
 
 from vssl.errors import ConfigError, DataError
 from vssl.modalities.sensors import Config, column_patterns
-from vssl.modalities.sensors.column import Column, is_time_of_day
+from vssl.modalities.sensors.column import Column
+from vssl.modalities.sensors.column_patterns import NumberPattern
 from vssl.modalities.sensors.numeric_time import UNKNOWN, is_time_name
-from vssl.modalities.sensors.profiles import Profile
+from vssl.modalities.sensors.profiles import Profile, the_only
 
 Described = tuple[Path, str, Profile]
 """A file, its name within the source, and its profile."""
 UNNAMED_COLUMN = "a column without a name"
-SPLIT_DATE_NAMES = (
-    ("year", "month", "day"),
-    ("yyyy", "mm", "dd"),
-    ("jahr", "monat", "tag"),
-    ("année", "mois", "jour"),
-    ("年", "月", "日"),
-)
+SPLIT_DATE_NAMES = [
+    names.split() for names in ("year month day", "yyyy mm dd", "jahr monat tag", "année mois jour", "年 月 日")
+]
 """Names of the columns that a date is divided into, without regard to capitals."""
 
 
 def common_decimal(known: Sequence[Described]) -> str:
     """The decimal sign of the files; empty where they show none, or both."""
-    signs = {file.decimal for _, _, file in known} - {""}
-    return signs.pop() if len(signs) == 1 else ""
+    return the_only(file.decimal for _, _, file in known)
 
 
 def common_date_order(known: Sequence[Described]) -> str:
     """The order of day, month and year in the files; empty where they show none, or several."""
     columns = [part for _, _, file in known for one in file.columns for part in (one, *one.parts)]
-    orders = {column.datetime_format.order for column in columns if column.datetime_format is not None} - {""}
-    return orders.pop() if len(orders) == 1 else ""
+    return the_only(column.datetime_format.order for column in columns if column.datetime_format is not None)
 
 
 def choose_time_column(
@@ -52,41 +47,30 @@ def choose_time_column(
     if config.time_column:
         if config.time_column not in first.schema.names:
             raise DataError(f"{name} has no column {config.time_column!r}; it has: {', '.join(first.schema.names)}.")
-        others = _other_time_columns(columns, config, config.time_column)
-        return _checked(name, columns[config.time_column]), others
-    candidates = [columns[one] for one in first.schema.names if columns[one].is_time and one not in config.labels]
-    candidates = [one for one in candidates if one.name not in config.channels]
-    candidates.sort(key=lambda one: (is_time_of_day(one), one.name not in first.rising, one.name not in first.moving))
-    chosen = next(iter(candidates), None)
-    if chosen is None and config.date_format:
-        raise DataError(
-            f"{name}: no column is recognised as the times of --date-format {config.date_format}: name it with "
-            f"--time-column; it has: {', '.join(first.schema.names)}."
+        chosen = columns[config.time_column]
+    else:
+        taken = {*config.labels, *config.channels}
+        candidates = [columns[one] for one in first.schema.names if columns[one].is_time and one not in taken]
+        if not candidates and config.date_format:
+            raise DataError(
+                f"{name}: no column is recognised as the times of --date-format {config.date_format}: name it with "
+                f"--time-column; it has: {', '.join(first.schema.names)}."
+            )
+        if not candidates:
+            _check_no_unknown(name, first, config)
+            return None, ()
+        chosen = min(
+            candidates, key=lambda one: (one.is_time_of_day, one.name not in first.rising, one.name not in first.moving)
         )
-    if chosen is None:
-        _check_no_unknown(name, first, config)
-        return None, ()
-    return _checked(name, chosen), _other_time_columns(columns, config, chosen.name)
-
-
-def _checked(name: str, column: Column) -> str:
-    if column.problem:
-        raise DataError(f"{name}: {column.problem}.")
-    return column.name
-
-
-def _other_time_columns(columns: dict[str, Column], config: Config, chosen: str) -> tuple[str, ...]:
-    taken = {chosen, *config.labels, *config.channels, config.series_by}
+    if chosen.problem:
+        raise DataError(f"{name}: {chosen.problem}.")
+    taken = {chosen.name, *config.labels, *config.channels, config.series_by}
     others = [one for one, column in columns.items() if column.is_time and one not in taken]
-    return tuple(f"{one}: another column with times; --time-column {one!r} takes it" for one in others)
+    return chosen.name, tuple(f"{one}: another column with times; --time-column {one!r} takes it" for one in others)
 
 
 def _check_one_column(name: str, first: Profile, config: Config) -> None:
-    """Check that year, month and day do not stand in columns of their own: rows would be counted, no gap be seen.
-
-    Raises:
-        DataError: They do, and no column has times.
-    """
+    """Refuse year, month and day in columns of their own and no times: rows would be counted, no gap be seen."""
     known = {one.name.strip().lower(): one.name for one in first.columns if one.name not in config.labels}
     parts = next((names for names in SPLIT_DATE_NAMES if known.keys() >= set(names)), None)
     if parts and not config.time_column and not first.rising:
@@ -98,28 +82,23 @@ def _check_one_column(name: str, first: Profile, config: Config) -> None:
 
 
 def _check_no_unknown(name: str, first: Profile, config: Config) -> None:
-    """Check that no column of texts is called as times are: rows would be counted, and no gap be seen.
-
-    Raises:
-        DataError: There is one.
-    """
+    """Refuse a column of unknown values that is called as times are: rows would be counted, and no gap be seen."""
     for column in first.columns:
         one = column.name
         if one in (*config.labels, *config.channels, config.series_by):
             continue
+        called = f"{name}: the column {one!r} is called as times are, but"
         if column.numeric_time is not None and column.numeric_time.unit == UNKNOWN:
             raise DataError(
-                f"{name}: the column {one!r} is called as times are, but its numbers do not rise, or are none of the "
-                f"years 1990 to 2100 in s, ms, us or ns: correct them, or, if they are no times, name the column with "
-                f"--channels {one} or --labels {one}."
+                f"{called} its numbers do not rise, or are none of the years 1990 to 2100 in s, ms, us or ns: correct "
+                f"them, or, if they are no times, name the column with --channels {one} or --labels {one}."
             )
-        if pa.types.is_string(column.type) and is_time_name(one):
-            example = first.examples.get(one, "")
-            if sum(character.isdigit() for character in example) >= 4:
-                raise DataError(
-                    f"{name}: the column {one!r} is called as times are, but {example!r} is none that is known: give "
-                    f"its form with --date-format, such as %d.%m.%Y %H:%M:%S, or, if it holds no times, --labels {one}."
-                )
+        example = first.examples.get(one, "")
+        if pa.types.is_string(column.type) and is_time_name(one) and sum(map(str.isdigit, example)) >= 4:
+            raise DataError(
+                f"{called} {example!r} is none that is known: give its form with --date-format, such as "
+                f"%d.%m.%Y %H:%M:%S, or, if it holds no times, --labels {one}."
+            )
 
 
 def check_one_series(known: Sequence[Described], config: Config) -> None:
@@ -130,12 +109,10 @@ def check_one_series(known: Sequence[Described], config: Config) -> None:
         DataError: A file seems to hold several.
     """
     if config.series_by:
-        for _, name, file in known[:1]:
-            names = file.schema.names
-            if config.series_by not in names:
-                raise ConfigError(
-                    f"--series-by {config.series_by}: {name} has no such column; it has: {', '.join(names)}."
-                )
+        _, name, first = known[0]
+        names = first.schema.names
+        if config.series_by not in names:
+            raise ConfigError(f"--series-by {config.series_by}: {name} has no such column; it has: {', '.join(names)}.")
         return
     for _, name, file in known:
         if problem := mixed_series_problem(file, (*config.labels, *config.channels)):
@@ -151,11 +128,9 @@ def mixed_series_problem(file: Profile, known: Sequence[str]) -> str:
     for one, values in file.machines.items():
         if one not in known:
             numbers = _numbers(file, (one, *known))
-            long = (
-                f" If each is a channel of its own, --long-format {one}:{numbers[0]} does so."
-                if len(numbers) == 1
-                else ""
-            )
+            long = ""
+            if len(numbers) == 1:
+                long = f" If each is a channel of its own, --long-format {one}:{numbers[0]} does so."
             channel = f", or use it as a channel with --channels {one}" if file.column(one).is_number else ""
             return (
                 f"the column {one!r} ({values}) tells several series in one file apart: divide them with --series-by "
@@ -167,11 +142,8 @@ def mixed_series_problem(file: Profile, known: Sequence[str]) -> str:
 def _numbers(file: Profile, known: Sequence[str]) -> list[str]:
     """The columns of numbers that are neither known, times nor such as `column_patterns.exclusion_reason` says."""
     plain = [one.name for one in file.columns if one.is_number and not one.is_time and one.name not in known]
-    return [
-        one
-        for one in plain
-        if (fact := file.facts.get(one)) is None or not column_patterns.exclusion_reason(one, fact, several=True)
-    ]
+    facts = {one: file.facts.get(one, NumberPattern()) for one in plain}
+    return [one for one, fact in facts.items() if not column_patterns.exclusion_reason(one, fact, several=True)]
 
 
 def choose_channels(
@@ -183,62 +155,49 @@ def choose_channels(
         ConfigError: A column of --channels is not there, or holds no numbers.
         DataError: The numbers of a column cannot be read.
     """
-    _, name, first = known[0]
     apart = {time, *config.labels, config.series_by or None}
     channels, left_out = [], []
     for one, column in columns.items():
         # Empty columns without a name stand at the end of many a table.
         nothing = not one and pa.types.is_null(column.type)
-        if (
-            nothing
-            or one in apart
-            or (column.is_time and one not in config.channels and pa.types.is_temporal(column.type))
-        ):
+        is_time = column.is_time and one not in config.channels
+        if nothing or one in apart or (is_time and pa.types.is_temporal(column.type)):
             continue
-        if why := _exclusion_reason(known, column, config, first, name):
+        if why := _exclusion_reason(known, column, config):
             left_out.append(f"{one or UNNAMED_COLUMN}: {why}")
-        elif one not in config.channels and column.is_time and time is not None:
-            # It is told as another column with times.
-            continue
-        else:
+        elif not is_time or time is None:  # the others are told as other columns with times
             channels.append(one)
     for one in config.channels:
         if one not in channels:
             numbers = ", ".join(key for key, column in columns.items() if column.is_number)
-            raise ConfigError(f"--channels {one}: {name} has no such column of numbers; it has these: {numbers}")
+            raise ConfigError(f"--channels {one}: {known[0][1]} has no such column of numbers; it has these: {numbers}")
     return tuple(channels), tuple(left_out)
 
 
-def _exclusion_reason(known: Sequence[Described], column: Column, config: Config, first: Profile, name: str) -> str:
+def _exclusion_reason(known: Sequence[Described], column: Column, config: Config) -> str:
     """Why a column is no channel; empty if it is one."""
+    _, name, first = known[0]
     if column.name not in first.schema.names:
         return f"not in {name}"
     if column.problem and not pa.types.is_temporal(column.type):
         where = next(at for _, at, file in known if any(one is column for one in file.columns))
         raise DataError(f"{where}: {column.problem}.")
+    if pa.types.is_null(column.type):
+        return "no value at all"
     if not column.is_number:
-        return "no value at all" if pa.types.is_null(column.type) else _no_numbers(known, column)
+        others = [at for _, at, file in known for one in file.columns if one.name == column.name and one.is_number]
+        return f"not numeric ({column.type}){f', though in {others[0]} it is' if others else ''}"
     if column.name in config.channels:
         return ""
-    reasons = set()
+    reasons, is_short = set(), False
     for _, _, file in known:
         # A file without a value in it says nothing.
         if column.name in file.filled:
-            fact = file.facts.get(column.name)
+            pattern = file.facts.get(column.name, NumberPattern())
             unnamed = file.dialect is not None and not file.dialect.heading.given and file.columns[0] is column
-            reasons.add(
-                ""
-                if fact is None
-                else column_patterns.exclusion_reason(column.name, fact, bool(config.series_by), unnamed)
-            )
+            reasons.add(column_patterns.exclusion_reason(column.name, pattern, bool(config.series_by), unnamed))
+            is_short |= pattern.short
     # In a file of few rows it need not be seen that a column counts.
-    short = {one for _, _, file in known if (one := file.facts.get(column.name)) is not None and one.short}
-    reasons -= {""} if len(reasons) > 1 and short else set()
+    reasons -= {""} if len(reasons) > 1 and is_short else set()
     why = reasons.pop() if len(reasons) == 1 else ""
     return f"{why}; --channels {column.name!r} makes it a channel" if why else ""
-
-
-def _no_numbers(known: Sequence[Described], column: Column) -> str:
-    """That a column holds no numbers, and in which file it does."""
-    others = [name for _, name, file in known for one in file.columns if one.name == column.name and one.is_number]
-    return f"not numeric ({column.type}){f', though in {others[0]} it is' if others else ''}"

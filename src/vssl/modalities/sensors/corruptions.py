@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -39,12 +37,7 @@ def offset(raw: Raw, spread: Scale, level: int, generator: torch.Generator) -> R
     return raw + chosen * sign * 2.0**level * spread
 
 
-KINDS: dict[str, Callable[[Raw, Scale, int, torch.Generator], Raw]] = {
-    "noise": noise,
-    "dropout": dropout,
-    "stuck": stuck,
-    "offset": offset,
-}
+KINDS = {"noise": noise, "dropout": dropout, "stuck": stuck, "offset": offset}
 
 
 def corrupt(raw: Raw, spread: Scale, kind: str, level: int, generator: torch.Generator) -> Raw:

@@ -32,10 +32,8 @@ def naming_row(name: str, columns: Sequence[str], rows: int = 0) -> Iterator[Non
     except pa.ArrowInvalid as error:
         text = str(error)
         if found := RAGGED.search(text):
-            row, expected, got = (int(number) for number in found.groups())
-            raise BrokenFileError(
-                name, f"row {rows + row} has {got} values, and the others have {expected}: correct or remove it"
-            ) from error
+            what = f"has {found[3]} values, and the others have {found[2]}: correct or remove it"
+            raise BrokenFileError(name, f"row {rows + int(found[1])} {what}") from error
         if (found := CONVERSION.search(text)) and found[2]:
             what = columns[int(found[1])] if int(found[1]) < len(columns) else f"number {found[1]}"
             raise BrokenFileError(name, f"row {rows + int(found[2])}: {_value(what, found[3], found[4])}") from error
@@ -72,16 +70,9 @@ def not_a_time_message(column: str, row: int, value: str, shown: str) -> str:
 
 
 def _value(column: str, kind: str, value: str | None) -> str:
+    where = f"the column {column!r}"
     if kind == "string":
-        return (
-            f"the column {column!r} holds a character that is not of the encoding: save it as UTF-8, or name --encoding"
-        )
-    return (
-        f"the column {column!r} has {value!r}, where the rows before have {_kind(kind)}: correct it, or leave it empty"
-    )
-
-
-def _kind(kind: str) -> str:
-    if kind.startswith(("timestamp", "date", "time")):
-        return "times"
-    return {"bool": "true or false", "double": "numbers"}.get(kind, "whole numbers")
+        return f"{where} holds a character that is not of the encoding: save it as UTF-8, or name --encoding"
+    kinds = {"bool": "true or false", "double": "numbers"}
+    known = "times" if kind.startswith(("time", "date")) else kinds.get(kind, "whole numbers")
+    return f"{where} has {value!r}, where the rows before have {known}: correct it, or leave it empty"

@@ -120,12 +120,12 @@ def detect(column: pa.Array | pa.ChunkedArray, usual_order: str = "") -> Datetim
             matcher = re.compile(pattern)
             fitting = sum(matcher.fullmatch(cell) is not None for cell in some)
             if fitting >= 0.9 * len(some):
-                found = DatetimeFormat(pattern, "", bool(date), bool(clock))
+                found = DatetimeFormat(pattern, f"as in {some[0]!r}", bool(date), bool(clock))
                 if kind != "numbers":
-                    return _with_example(found, some[0])
-                found = _ordered(found, cells, usual_order)
-                is_clock = not clock and not found.candidates and all(re.fullmatch(DOTTED, cell) for cell in some)
-                return _with_example(DatetimeFormat(DOTTED, "", False, True), some[0]) if is_clock else found
+                    return found
+                ordered = _ordered(found, cells, usual_order)
+                is_clock = not clock and not ordered.candidates and all(re.fullmatch(DOTTED, cell) for cell in some)
+                return DatetimeFormat(DOTTED, found.shown, False, True) if is_clock else ordered
     return None
 
 
@@ -133,46 +133,37 @@ def parse(column: pa.Array | pa.ChunkedArray, form: DatetimeFormat) -> Times:
     """Nanoseconds since 1970, in UTC where there are zones; of a time of day alone since midnight; NaT for missing.
 
     Raises:
-        NoTimeError: A value is no time of this form, or none of the calendar.
+        NotATimeError: A value is no time of this form, or none of the calendar.
     """
     cells = clean_cells(column)
     cells = pc.if_else(pc.equal(cells, ""), None, cells)
     parts = pc.extract_regex(cells, f"^(?:{form.pattern})$")
-    wrong = np.flatnonzero(
-        (parts.is_null().to_numpy(zero_copy_only=False)) & cells.is_valid().to_numpy(zero_copy_only=False)
-    )
-    if len(wrong):
-        raise NotATimeError(int(wrong[0]), cells[int(wrong[0])].as_py())
+    known = cells.is_valid().to_numpy(zero_copy_only=False)
+    _check_all(~known | parts.is_valid().to_numpy(zero_copy_only=False), cells)
     found = {parts.type.field(at).name: parts.field(at) for at in range(parts.type.num_fields)}
     if form.order and "a" in found:
-        found |= dict(
-            zip(
-                (letter.upper() if letter == "y" else letter for letter in form.order),
-                map(found.pop, "abc"),
-                strict=True,
-            )
-        )
+        found |= {letter.replace("y", "Y"): found.pop(group) for letter, group in zip(form.order, "abc", strict=True)}
     times, good = to_nanoseconds(found, len(cells))
-    known = cells.is_valid().to_numpy(zero_copy_only=False)
-    if (bad := np.flatnonzero(known & ~good)).size:
-        raise NotATimeError(int(bad[0]), cells[int(bad[0])].as_py())
+    _check_all(~known | good, cells)
     times[~known] = np.iinfo(np.int64).min
     return times
 
 
-def _with_example(form: DatetimeFormat, example: str) -> DatetimeFormat:
-    return DatetimeFormat(form.pattern, f"as in {example!r}", form.has_date, form.has_clock)
+def _check_all(good: np.ndarray, cells: pa.Array) -> None:
+    if not good.all():
+        row = int(good.argmin())
+        raise NotATimeError(row, cells[row].as_py())
 
 
 def _ordered(form: DatetimeFormat, cells: pa.Array, usual_order: str) -> DatetimeFormat:
     """The form with the order of day, month and year, if the values tell."""
     cells = cells.filter(pc.match_substring_regex(cells, f"^(?:{form.pattern})$"))
     parts = pc.extract_regex(cells, f"^(?:{form.pattern})$")
-    numbers = [_numbers(parts.field(_group_index(parts, letter))) for letter in "abc"]
-    wide = [_longest(parts.field(_group_index(parts, letter))) for letter in "abc"]
+    groups = [pc.struct_field(parts, letter) for letter in "abc"]
+    numbers = [pc.cast(group.drop_null(), pa.int64()).to_numpy() for group in groups]
+    wide = [pc.max(pc.utf8_length(group)).as_py() or 0 for group in groups]
     candidates = [order for order in ORDERS if _fits(order, numbers, wide)]
-    dotted = parts.field(_group_index(parts, "s"))[0].as_py() == "."
-    if dotted and "dmy" in candidates:
+    if "dmy" in candidates and pc.struct_field(parts, "s")[0].as_py() == ".":
         candidates = ["dmy"]
     if len(candidates) > 1 and (sure := _order_by_midnight(form, cells, candidates)):
         candidates = [sure]
@@ -182,18 +173,6 @@ def _ordered(form: DatetimeFormat, cells: pa.Array, usual_order: str) -> Datetim
     example = cells[0].as_py()
     shown = f"as in {example!r}, {ORDERS[order]}" if order else f"as in {example!r}"
     return DatetimeFormat(form.pattern, shown, True, form.has_clock, order, tuple(candidates))
-
-
-def _group_index(parts: pa.StructArray, name: str) -> int:
-    return int(parts.type.get_field_index(name))
-
-
-def _numbers(column: pa.Array) -> np.ndarray:
-    return np.asarray(pc.cast(column.drop_null(), pa.int64()).to_numpy())
-
-
-def _longest(column: pa.Array) -> int:
-    return pc.max(pc.utf8_length(column)).as_py() or 0
 
 
 def _fits(order: str, numbers: list[np.ndarray], wide: list[int]) -> bool:

@@ -160,16 +160,11 @@ def _are_units(row: Sequence[str]) -> bool:
 
 
 def _check_no_row(names: Sequence[str], kinds: Sequence[str], at: int, name: str) -> None:
-    """Check that the line with the names is no row that has more or fewer values than the others.
-
-    Raises:
-        BrokenFileError: It is.
-    """
+    """Check that the line with the names is no row that has more or fewer values than the others."""
     decimals = sum(cell_type(cell) == "n" and ("." in cell or "," in cell) for cell in names)
     if names and cell_type(names[0]) in "ns" and 2 * decimals >= len(kinds):
-        raise BrokenFileError(
-            name, f"line {at + 1} stands where the names of columns do, and holds numbers: correct or remove it"
-        )
+        problem = "stands where the names of columns do, and holds numbers: correct or remove it"
+        raise BrokenFileError(name, f"line {at + 1} {problem}")
 
 
 def _unnamed_columns(table: Sequence[Sequence[str]], kinds: Sequence[str]) -> Heading:
@@ -212,8 +207,5 @@ def _pad_names(
     if more == 1 and delimiter in " \t" and numbers == [str(number + 1) for number in range(len(numbers))]:
         return ["", *names]
     advice = " (a decimal comma without quotes?)" if delimiter == "," and more > 0 else ""
-    raise BrokenFileError(
-        name,
-        f"line {at + 1} names {len(names)} columns, but the rows have {len(kinds)} values{advice}: correct it, or name "
-        "the --delimiter",
-    )
+    problem = f"names {len(names)} columns, but the rows have {len(kinds)} values{advice}"
+    raise BrokenFileError(name, f"line {at + 1} {problem}: correct it, or name the --delimiter")

@@ -160,16 +160,14 @@ def _file(state: tuple[str, int, int], name: str, layout: Layout, spec: WindowSp
         (windower, found), layout = read_in_order(lambda own: _window_file(path, name, own, spec), layout)
     except BrokenFileError as error:
         return SeriesFile(path, name, Windower(name, spec).index(), spec.block, layout, error.reason)
-    known = tuple(found.known.tolist())
-    return SeriesFile(
-        path, name, windower.index(), spec.block, layout, None, found.words, found.order, found.rows, known
-    )
+    totals = (found.words, found.order, found.rows, tuple(found.known.tolist()))
+    return SeriesFile(path, name, windower.index(), spec.block, layout, None, *totals)
 
 
 def _check_one_series(path: Path, name: str, layout: Layout) -> None:
     if layout.series_by is None and layout.long_format is None:
-        problem = mixed_series_problem(profile(path, name, layout.options), (*layout.labels, *layout.channels))
-        if problem:
+        file = profile(path, name, layout.options)
+        if problem := mixed_series_problem(file, (*layout.labels, *layout.channels)):
             raise BrokenFileError(name, problem)
 
 

@@ -72,26 +72,20 @@ def _layout(named: list[tuple[Path, str]], config: Config) -> tuple[Layout, tupl
         known = _profiles(named, options)
     columns = _columns(known)
     time, other_times = choose_time_column(known, columns, config)
-    long = _long(config)
+    sensor, _, value = config.long_format.partition(":")
+    long = (sensor, value) if config.long_format else None
     channels, others = (
-        choose_channels(known, columns, config, time) if long is None else (_channel_names(named, long[0], options), ())
+        (_channel_names(named, sensor, options), ()) if long else choose_channels(known, columns, config, time)
     )
     left_out = (*others, *other_times, *_labels_not_there(columns, config, known[0][1]))
-    if long is None:
+    if not long:
         check_one_series(known, config)
     if not channels:
         raise DataError(f"{known[0][1]} has no numeric column. Left out: {'; '.join(left_out) or 'none'}.")
     resample_s = duration_s(config.resample, "resample") if config.resample else None
-    units = tuple(columns[one].unit for one in channels) if long is None else ()
+    units = () if long else tuple(columns[one].unit for one in channels)
     by = config.series_by or None
     return Layout(channels, time, config.labels, long, resample_s, by, options, units=units), left_out
-
-
-def _long(config: Config) -> tuple[str, str] | None:
-    if not config.long_format:
-        return None
-    sensor, value = config.long_format.split(":")
-    return sensor, value
 
 
 def _profiles(named: list[tuple[Path, str]], options: ReadOptions) -> list[Described]:
@@ -121,11 +115,7 @@ def _columns(known: list[Described]) -> dict[str, Column]:
 
 
 def _labels_not_there(columns: dict[str, Column], config: Config, name: str) -> tuple[str, ...]:
-    """Labels that no file has: training data may have none. A misspelt one would make the right one a channel.
-
-    Raises:
-        DataError: A column is called nearly so.
-    """
+    """Labels that no file has: training data may have none. A misspelt one would make the right one a channel."""
     missing = [label for label in config.labels if label not in columns]
     others = [column for column in columns if column not in config.labels]
     for label in missing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby, islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,9 @@ from vssl.modalities.sensors import Config, Spec, channel_notes, corruptions, no
 from vssl.modalities.sensors.dialect import ReadOptions
 from vssl.modalities.sensors.index import Index, SeriesFile, build_index, read_file, read_windows
 from vssl.modalities.sensors.plots import plot, view_sheet
-from vssl.modalities.sensors.presets import PRESETS
+from vssl.modalities.sensors.presets import PRESETS, make_view
 from vssl.modalities.sensors.rows import Layout, concat_rows
 from vssl.modalities.sensors.standardise import Standardiser
-from vssl.modalities.sensors.views import make_view
 from vssl.modalities.sensors.windowing import WindowSpec
 from vssl.modalities.sensors.wire import WindowWire
 from vssl.modalities.unreadable import Unreadable, check_share
@@ -131,7 +131,7 @@ class SensorModality(Modality):
         return sequences.SequenceCopyDetector(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Series]:
-        plain, strengths = self.eval_view(raw), PRESETS[self.config.views]()
+        plain, strengths = self.eval_view(raw), PRESETS[self.config.views]
         # For all rows of the batch, so that a row's view does not depend on how they are divided.
         made = [make_view(plain, strengths, generator) for _ in range(2)]
         return [Series(view.values[part], view.known[part]) for view in made]
@@ -194,8 +194,7 @@ class SensorModality(Modality):
         raw = self.sample(source, samples, seed).raw
         generator = torch.Generator().manual_seed(seed)
         columns = [("original", self._shown(raw.numpy()))]
-        for number in range(1, DRAWS + 1):
-            columns.append((f"view {number}", _with_gaps(self.views(raw, generator)[0])))
+        columns += [(f"view {at}", _with_gaps(self.views(raw, generator)[0])) for at in range(1, DRAWS + 1)]
         with atomic(path) as file:
             view_sheet(columns).save(file, "PNG")
         return path
@@ -208,9 +207,8 @@ class SensorModality(Modality):
         wire = WindowWire(self.spec)
         for sample in samples:
             values = wire.decode(sample.content, sample.id)
-            columns = {
-                name: pa.array(own, from_pandas=True) for name, own in zip(self.spec.channels, values, strict=True)
-            }
+            channels = zip(self.spec.channels, values, strict=True)
+            columns = {name: pa.array(own, from_pandas=True) for name, own in channels}
             if self.spec.time is not None:
                 steps = np.arange(self.spec.window) * round((self.spec.step_s or 1) * 1e9)
                 columns = {self.spec.time: pa.array(steps.astype("datetime64[ns]")), **columns}
@@ -265,30 +263,23 @@ class SensorModality(Modality):
         return time.replace("T", " ") if row == 0 else time.partition("T")[2]
 
 
+@dataclass(eq=False)
 class Windows:
-    """Rows of all series, [rows, C], of which windows are cut when they are asked for."""
+    """Rows of all series, of which windows are cut when they are asked for; see `Dataset`."""
 
-    def __init__(
-        self,
-        ids: list[str],
-        metadata: pa.Table,
-        fingerprint: str,
-        broken: Sequence[Unreadable],
-        values: Float64[np.ndarray, "rows C"],
-        starts: Int64[np.ndarray, " N"],
-        window: int,
-    ) -> None:
-        self.ids: Sequence[str] = ids
-        self.metadata = metadata
-        self.fingerprint = fingerprint
-        self.broken = broken
-        self._values, self._starts, self._span = values, starts, np.arange(window)
+    ids: Sequence[str]
+    metadata: pa.Table
+    fingerprint: str
+    broken: Sequence[Unreadable]
+    values: Float64[np.ndarray, "rows C"]
+    starts: Int64[np.ndarray, " N"]
+    window: int
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return len(self.starts)
 
     def batch(self, rows: np.ndarray) -> Tensor:
-        picked = self._values[self._starts[rows][:, None] + self._span]
+        picked = self.values[self.starts[rows][:, None] + np.arange(self.window)]
         return torch.from_numpy(np.ascontiguousarray(picked.transpose(0, 2, 1)))
 
     def to(self, device: torch.device) -> Windows:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from vssl.errors import BrokenFileError
+from vssl.modalities import folders
 from vssl.modalities.sensors import Spec, tables
 from vssl.modalities.sensors.column import STATE_WORDS, Column
 from vssl.modalities.sensors.column_roles import UNNAMED_COLUMN
@@ -55,7 +56,8 @@ def _dialect(file: Profile) -> str:
         parts.append(f"{DELIMITERS.get(file.dialect.delimiter, repr(file.dialect.delimiter))} between values")
     commas = [one.name for one in file.columns if one.decimal == ","]
     if file.decimal == "," or commas:
-        parts.append("decimal commas" if file.decimal == "," else f"decimal commas in {_join(commas)}")
+        where = "" if file.decimal == "," else f" in {_join([repr(one) for one in commas])}"
+        parts.append(f"decimal commas{where}")
     if file.dialect.encoding != "utf-8":
         parts.append(f"the encoding {file.dialect.encoding}")
     if not heading.given:
@@ -71,15 +73,11 @@ def _units(known: Sequence[tuple[Path, Profile]], layout: Layout) -> list[str]:
     used = {*layout.channels, *(layout.long_format or ())}
     units = {(one.name, one.unit): 1 for _, file in known for one in file.columns if one.unit and one.name in used}
     told = [f"{unit} in {name!r}" for name, unit in units]
-    states = {
-        f"{one.states[0]} and {one.states[1]} in {one.name!r}": 1
-        for _, file in known
-        for one in file.columns
-        if one.states != STATE_WORDS[0] and one.name in used
-    }
+    pairs = {(one.name, one.states): 1 for _, file in known for one in file.columns if one.name in used}
+    states = [f"{' and '.join(words)} in {name!r}" for name, words in pairs if words != STATE_WORDS[0]]
     return [
-        *([f"Units behind the numbers are taken off: {_join(told, plain=True)}."] if told else []),
-        *([f"Words for two states are read as 1 and 0: {_join(list(states), plain=True)}."] if states else []),
+        *([f"Units behind the numbers are taken off: {_join(told)}."] if told else []),
+        *([f"Words for two states are read as 1 and 0: {_join(states)}."] if states else []),
     ]
 
 
@@ -111,7 +109,10 @@ def _shown(column: Column) -> str:
 def _orders(found: Index) -> list[str]:
     count = Counter(file.order for file in found.files if file.order)
     first = {file.order: file.name for file in reversed(found.files)}
-    return [f"{_series(number, first[order])} {order}." for order, number in count.items()]
+    return [
+        f"{first[order]} was {order}." if number == 1 else f"{number} series, the first {first[order]}, were {order}."
+        for order, number in count.items()
+    ]
 
 
 def _left_out(known: Sequence[tuple[Path, Profile]], spec: Spec, layout: Layout) -> list[str]:
@@ -133,7 +134,7 @@ def _left_out(known: Sequence[tuple[Path, Profile]], spec: Spec, layout: Layout)
     told += [f"{UNNAMED_COLUMN} ({reasons[UNNAMED_COLUMN]})"] if UNNAMED_COLUMN in reasons and "" in names else []
     told += [f"{name!r} (not in the training files)" for name in sorted(others) if name not in empty and name]
     told += [f"{UNNAMED_COLUMN} (not in the training files)"] if "" in others and UNNAMED_COLUMN not in reasons else []
-    return [f"Columns that are not used as channels: {_join(told, plain=True)}."] if told else []
+    return [f"Columns that are not used as channels: {_join(told)}."] if told else []
 
 
 def _missing(found: Index) -> list[str]:
@@ -157,24 +158,15 @@ def _trailing(known: Iterable[tuple[Path, Profile]]) -> list[str]:
 
 def _aside(source: str | Path) -> list[str]:
     ignored = tables.skipped_files(source)
-    if not ignored:
-        return []
-    kinds = ", ".join(f"{count} {kind or 'without a suffix'}" for kind, count in ignored.most_common(MAX_SHOWN))
-    return [f"Files left aside, as they are no tables by their names: {kinds}."]
+    names = folders.count_text(ignored)
+    return [f"Files left aside, as they are no tables by their names: {names}."] if ignored else []
 
 
 def _files(number: int, total: int) -> str:
-    if total == 1:
-        return "The file is"
-    return (
-        f"All {total} files are" if number == total else f"{number} of {total} files {'is' if number == 1 else 'are'}"
-    )
+    if number == total:
+        return "The file is" if total == 1 else f"All {total} files are"
+    return f"{number} of {total} files {'is' if number == 1 else 'are'}"
 
 
-def _series(number: int, first: str) -> str:
-    return f"{first} was" if number == 1 else f"{number} series, the first {first}, were"
-
-
-def _join(names: Sequence[str], plain: bool = False) -> str:
-    shown = ", ".join(name if plain else repr(name) for name in names[:MAX_SHOWN])
-    return shown if len(names) <= MAX_SHOWN else f"{shown} and {len(names) - MAX_SHOWN} more"
+def _join(texts: Sequence[str]) -> str:
+    return folders.first_and_more(texts, MAX_SHOWN, " and ")

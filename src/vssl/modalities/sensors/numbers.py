@@ -76,7 +76,10 @@ class NumberFormats:
 
 def number_formats(column: pa.Array | pa.ChunkedArray) -> NumberFormats:
     """How the numbers of a column of texts are written."""
-    values, counts = _distinct(column)
+    counted = pc.value_counts(clean_cells(column).drop_null())
+    counted = counted.filter(pc.not_equal(counted.field("values"), ""))
+    # Each different value, in the order of the first of each, and how often it stands.
+    values, counts = counted.field("values"), counted.field("counts").to_numpy()
     shapes: Counter[str] = Counter()
     rows: dict[str, int] = {}
     rest = np.ones(len(values), bool)
@@ -87,10 +90,12 @@ def number_formats(column: pa.Array | pa.ChunkedArray) -> NumberFormats:
             rest &= ~fits
         if not rest.any():
             break
-    words = Counter({word: int(counts[at]) for at, word in _selected(values, rest) if word.lower() in MISSING_WORDS})
-    rest &= ~np.isin(np.array(values.to_pylist(), object), list(words)) if rest.any() else rest
+    words: Counter[str] = Counter()
+    for at in np.flatnonzero(rest):
+        if (word := values[at].as_py()).lower() in MISSING_WORDS:
+            words[word], rest[at] = int(counts[at]), False
     firsts = {shape: _row_of(column, values[at].as_py()) for shape, at in rows.items() if "?" in shape}
-    odd = _row_of(column, values[int(np.flatnonzero(rest)[0])].as_py()) if rest.any() else None
+    odd = _row_of(column, values[int(rest.argmax())].as_py()) if rest.any() else None
     return NumberFormats(shapes, firsts, words, odd)
 
 
@@ -101,7 +106,7 @@ def parse_numbers(column: pa.Array | pa.ChunkedArray, decimal: str) -> tuple[Flo
         decimal: The decimal sign; thousands may be divided off by the other one, a blank or an apostrophe.
 
     Raises:
-        NoNumberError: A value is neither a number nor a known word for a missing one.
+        NotANumberError: A value is neither a number nor a known word for a missing one.
     """
     cells = clean_cells(column)
     words: Counter[str] = Counter()
@@ -131,18 +136,6 @@ def clean_cells(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     if not pc.any(pc.ends_with(plain, "-")).as_py():
         return plain
     return pc.replace_substring_regex(plain, r"^(\d[\d.,'’ ]*)-$", r"-\1")
-
-
-def _distinct(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
-    """The different values in the order of the first of each, without the missing ones, and how often each stands."""
-    counted = pc.value_counts(clean_cells(column).drop_null())
-    values, counts = counted.field("values"), counted.field("counts").to_numpy()
-    filled = pc.not_equal(values, "").to_numpy(zero_copy_only=False)
-    return values.filter(pa.array(filled)), counts[filled]
-
-
-def _selected(values: pa.Array, mask: np.ndarray) -> list[tuple[int, str]]:
-    return [(int(at), values[int(at)].as_py()) for at in np.flatnonzero(mask)]
 
 
 def _row_of(column: pa.Array | pa.ChunkedArray, value: str) -> int:

@@ -9,15 +9,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vssl.modalities.sensors.calendar_time import Times
+from vssl.modalities.sensors.calendar_time import NS_PER_UNIT, Times, days_since_1970
 from vssl.modalities.sensors.datetime_text import NotATimeError
 
-EPOCH_UNITS_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
-"""Nanoseconds of a unit of time since 1970."""
 UNKNOWN = "?"
 """The unit of numbers that are called as times are, and are none."""
-RELATIVE_UNITS_NS = {"min": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000} | EPOCH_UNITS_NS
+RELATIVE_UNITS_NS = {"min": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000} | NS_PER_UNIT
 UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+SHOWN = {
+    UNKNOWN: "of the years 1990 to 2100 in s, ms, us or ns",
+    "excel": "as days of a spreadsheet (1 is 1900-01-01)",
+    "datenum": "as days of MATLAB (1 is the first day of year 0)",
+    "digits": "as digits of year, month, day and time",
+}
 DAY_S = 86_400
 DAY_EPOCHS = {"excel": 25_569, "datenum": 719_529}
 """How many days before 1970 a spreadsheet and MATLAB begin to count them."""
@@ -66,19 +70,10 @@ class NumericTime:
     @property
     def shown(self) -> str:
         """For a person."""
-        if self.unit == UNKNOWN:
-            return "of the years 1990 to 2100 in s, ms, us or ns"
-        if self.unit == "excel":
-            return "as days of a spreadsheet (1 is 1900-01-01)"
-        if self.unit == "datenum":
-            return "as days of MATLAB (1 is the first day of year 0)"
-        if self.unit == "digits":
-            return "as digits of year, month, day and time"
-        if not self.relative:
-            return f"as {UNIT_NAMES[self.unit]} since 1970"
-        return (
-            f"as {UNIT_NAMES.get(self.unit, self.unit)} since a start that the file does not name, shown as 1970-01-01"
-        )
+        if self.unit in SHOWN:
+            return SHOWN[self.unit]
+        start = "a start that the file does not name, shown as 1970-01-01" if self.relative else "1970"
+        return f"as {UNIT_NAMES.get(self.unit, self.unit)} since {start}"
 
 
 def is_time_name(name: str) -> bool:
@@ -106,14 +101,10 @@ def detect(column: pa.Array | pa.ChunkedArray, name: str, forced: str = "") -> N
         return None
     low, high = values.min(), values.max()
     plausible = [
-        unit for unit, size in EPOCH_UNITS_NS.items() if low * size / 1e9 >= FIRST_S and high * size / 1e9 <= LAST_S
+        unit for unit, size in NS_PER_UNIT.items() if low * size / 1e9 >= FIRST_S and high * size / 1e9 <= LAST_S
     ]
     if forced:
-        return (
-            NumericTime(forced, forced in RELATIVE_UNITS_NS and forced not in plausible)
-            if forced in {*RELATIVE_UNITS_NS, *DAY_EPOCHS}
-            else None
-        )
+        return NumericTime(forced, forced in RELATIVE_UNITS_NS and forced not in plausible)
     steps = np.diff(values)
     # 2024050608 as seconds since 1970 would be in the year 2034.
     if plausible == ["s"] and low > 1_990_010_100 and is_time_name(name) and _is_digits(values):
@@ -155,12 +146,17 @@ def parse(column: pa.Array | pa.ChunkedArray, form: NumericTime) -> Times:
     """Nanoseconds since 1970, or since the start.
 
     Raises:
-        NoTimeError: A time is missing, or its year is not one of 1990 to 2100.
+        NotATimeError: A time is missing, or its year is not one of 1990 to 2100.
     """
     if form.unit == UNKNOWN:
         raise NotATimeError(0, str(column[0]))
     values = column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
-    seconds = _seconds(values, form.unit)
+    if form.unit in DAY_EPOCHS:
+        # To the millisecond, as days have eleven digits.
+        seconds = np.rint((values - DAY_EPOCHS[form.unit]) * DAY_S * 1e3) * 1e-3
+    else:
+        digits = form.unit == "digits"
+        seconds = _seconds_of_digits(values) if digits else values * RELATIVE_UNITS_NS[form.unit] / 1e9
     good = np.isfinite(seconds)
     if not form.relative:
         good &= (seconds >= FIRST_S) & (seconds <= LAST_S)
@@ -173,13 +169,6 @@ def parse(column: pa.Array | pa.ChunkedArray, form: NumericTime) -> Times:
         # 64 bits of floating point hold no nanoseconds since 1970.
         return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False) * RELATIVE_UNITS_NS[form.unit])
     return np.asarray(np.rint(values * RELATIVE_UNITS_NS[form.unit]).astype(np.int64))
-
-
-def _seconds(values: np.ndarray, unit: str) -> np.ndarray:
-    """Seconds since 1970 or the start; of days to the millisecond, as they have eleven digits."""
-    if unit in DAY_EPOCHS:
-        return np.rint((values - DAY_EPOCHS[unit]) * DAY_S * 1e3) * 1e-3
-    return _seconds_of_digits(values) if unit == "digits" else values * RELATIVE_UNITS_NS[unit] / 1e9
 
 
 def _is_regular(steps: np.ndarray) -> bool:
@@ -205,7 +194,5 @@ def _seconds_of_digits(values: np.ndarray) -> np.ndarray:
     second, minute, hour, day, month = parts
     good = (second < 60) & (minute < 60) & (hour < 24) & (day >= 1) & (month >= 1) & (month <= 12)
     good &= (rest >= 1990) & (rest <= 2100)
-    first = np.where(good, (rest - 1970) * 12 + month - 1, 0).astype("datetime64[M]")
-    good &= day <= ((first + 1).astype("datetime64[D]") - first.astype("datetime64[D]")).astype(np.int64)
-    days = first.astype("datetime64[D]").astype(np.int64) + day - 1
+    days = days_since_1970(rest, month, day, good)
     return np.where(good, ((days * 24 + hour) * 60 + minute) * 60 + second, np.nan)

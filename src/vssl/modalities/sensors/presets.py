@@ -1,9 +1,13 @@
-"""Presets of views: for each kind of series how strong each effect is."""
+"""Presets of views, how strong each effect is for each kind of series; and a view made by them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+
+import torch
+
+from vssl.modalities.sensors import effects
+from vssl.types import Series
 
 
 @dataclass(frozen=True)
@@ -29,24 +33,29 @@ class Strengths:
     span: float
 
 
-def process() -> Strengths:
-    """Slow signals of a process: level and size are what a fault changes, so they hardly change here.
-
-    Where in time, how noisy and which channels are known may change.
-    """
-    return Strengths(
+PRESETS = {
+    # Slow signals: level and size are what a fault changes, so they hardly change here. Where in time, how noisy and
+    # which channels are known may change.
+    "process": Strengths(
         crop=0.7, warp=0.1, jitter=0.1, scale=0.05, offset=0.05, magnitude=0.05, frequency=0.1, channels=0.1, span=0.2
-    )
-
-
-def vibration() -> Strengths:
-    """Fast signals: the phase means nothing, so a view may begin anywhere; the speed, and so each frequency, stays.
-
-    Size may change with the load, a little.
-    """
-    return Strengths(
+    ),
+    # Fast signals: the phase means nothing, so a view may begin anywhere; the speed, and so each frequency, stays. Size
+    # may change with the load, a little.
+    "vibration": Strengths(
         crop=0.98, warp=0.0, jitter=0.1, scale=0.15, offset=0.0, magnitude=0.1, frequency=0.2, channels=0.1, span=0.3
-    )
+    ),
+}
+"""The presets of views by their names."""
 
 
-PRESETS: dict[str, Callable[[], Strengths]] = {"process": process, "vibration": vibration}
+def make_view(plain: Series, strengths: Strengths, generator: torch.Generator) -> Series:
+    """A view of each window of a batch; what is not known is 0."""
+    values, known = effects.resample(plain.values, plain.known, strengths.crop, strengths.warp, generator)
+    values = effects.frequency_noise(values, strengths.frequency, generator)
+    values = effects.warp_magnitude(values, strengths.magnitude, generator)
+    values = effects.scale(values, strengths.scale, generator)
+    values = effects.offset(values, strengths.offset, generator)
+    values = effects.jitter(values, strengths.jitter, generator)
+    known = effects.drop_channels(known, strengths.channels, generator)
+    known = effects.mask_span(known, strengths.span, generator)
+    return Series(values * known, known)

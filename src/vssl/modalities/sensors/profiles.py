@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -19,9 +19,10 @@ from vssl.modalities.sensors.calendar_time import Times
 from vssl.modalities.sensors.column import Column, FileContext
 from vssl.modalities.sensors.column_patterns import NumberPattern
 from vssl.modalities.sensors.csv_errors import naming_row
+from vssl.modalities.sensors.datetime_text import DAY_NS
 from vssl.modalities.sensors.dialect import Dialect, ReadOptions
 from vssl.modalities.sensors.numbers import number_formats
-from vssl.modalities.sensors.times import arrow_times
+from vssl.modalities.sensors.row_times import arrow_times
 
 DEFAULT_OPTIONS = ReadOptions()
 
@@ -118,10 +119,10 @@ def _profile_parquet(file: Path, name: str, options: ReadOptions) -> Profile:
     _check_unique(schema, name)
     first = next(tables.parquet_batches(file, schema.names), schema.empty_table()) if rows else schema.empty_table()
     texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
-    decimal = options.settings.decimal or _one_sign({number_formats(first[name]).decimal for name in texts})
+    decimal = options.settings.decimal or _one_sign({number_formats(first[one]).decimal for one in texts})
     context = FileContext(options, decimal, False)
     found = [column.detect(one, first[one], partial(_as_text, first[one]), context) for one in schema.names]
-    return _profile_values(None, decimal, _merge_dates(found, first, name), first, name)
+    return _profile_values(None, decimal, _merge_dates(found, first), first, name)
 
 
 def _profile_csv(file: Path, name: str, options: ReadOptions) -> Profile:
@@ -146,7 +147,7 @@ def _profile_csv(file: Path, name: str, options: ReadOptions) -> Profile:
         empty = [one for one, what in known.items() if pa.types.is_null(what.type) and "\0" not in one]
         known |= _detect_late_columns(file, name, found, empty, options, decimal)
     columns = [what for one, what in known.items() if "\0" not in one]
-    return _profile_values(found, decimal, _merge_dates(columns, typed, name), typed, name)
+    return _profile_values(found, decimal, _merge_dates(columns, typed), typed, name)
 
 
 def _as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -165,9 +166,8 @@ def _check_unique(schema: pa.Schema, name: str, above: int = 0) -> None:
     named = [field.name.partition("\0")[0] for field in schema if not pa.types.is_null(field.type)]
     if twice := [one for one in named if count[one] > 1]:
         what = f"are called {twice[0]!r}" if twice[0] else "have no name"
-        levels = (
-            "; if pandas wrote names in several lines (multi-level columns), join them in one line" if above else ""
-        )
+        levels = "; if pandas wrote names in several lines (multi-level columns), join them in one line"
+        levels = levels if above else ""
         raise BrokenFileError(name, f"{count[twice[0]]} columns {what}: rename or remove all but one{levels}")
 
 
@@ -182,8 +182,13 @@ def _decimal_sign(typed: pa.Table, written: Callable[[str], pa.ChunkedArray], st
 
 
 def _one_sign(signs: set[str]) -> str:
-    known = signs - {""}
-    return known.pop() if len(known) == 1 and "?" not in known else ""
+    return the_only(signs).replace("?", "")
+
+
+def the_only(values: Iterable[str]) -> str:
+    """The one text besides empty ones; empty where there is none, or several."""
+    known = {*values} - {""}
+    return known.pop() if len(known) == 1 else ""
 
 
 def _detect_late_columns(
@@ -212,11 +217,10 @@ def _type_of(values: pa.ChunkedArray) -> pa.DataType:
     return pa.string()
 
 
-def _merge_dates(columns: list[Column], typed: pa.Table, name: str) -> tuple[Column, ...]:
+def _merge_dates(columns: list[Column], typed: pa.Table) -> tuple[Column, ...]:
     def at_midnight(one: Column) -> bool:
-        if not pa.types.is_timestamp(one.parsed):
-            return False
-        return column.all_midnight(arrow_times(typed[one.name].drop_null(), name))
+        times = arrow_times(typed[one.name].drop_null()) if pa.types.is_timestamp(one.parsed) else np.empty(0)
+        return bool(len(times)) and not (times % DAY_NS).any()
 
     return tuple(column.merge_date_and_time(columns, at_midnight))
 

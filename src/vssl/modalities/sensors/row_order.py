@@ -11,7 +11,7 @@ from jaxtyping import Int64
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors.calendar_time import Times
-from vssl.modalities.sensors.times import not_rising_message
+from vssl.modalities.sensors.times import SUMMER_TIME, UnsortedError, not_rising_message
 
 if TYPE_CHECKING:
     from vssl.modalities.sensors.rows import Layout
@@ -28,10 +28,6 @@ SHUFFLED_RUN = 3
 T = TypeVar("T")
 
 
-class UnsortedError(BrokenFileError):
-    """Some time is earlier than the one before it; the rows may be sorted."""
-
-
 def read_in_order(reading: Callable[[Layout], T], layout: Layout) -> tuple[T, Layout]:
     """Read rows as they stand or, where their times fall, sorted; and the layout by which they were read."""
     try:
@@ -39,19 +35,6 @@ def read_in_order(reading: Callable[[Layout], T], layout: Layout) -> tuple[T, La
     except UnsortedError:
         layout = replace(layout, sort=True)
         return reading(layout), layout
-
-
-def check_not_falling(times: Times, name: str, row: int, before: int | None) -> None:
-    """Check that no time is earlier than the one before it; the first is that of this row, counted from 0.
-
-    Raises:
-        UnsortedError: One is.
-    """
-    whole = times if before is None else np.concatenate([[before], times])
-    falls = np.flatnonzero(whole[1:] < whole[:-1])
-    if len(falls):
-        at = int(falls[0])
-        raise UnsortedError(name, not_rising_message(whole[at], whole[at + 1], row + at + (2 if before is None else 1)))
 
 
 def sort_rows(times: Times, name: str, absolute: bool) -> tuple[Int64[np.ndarray, " n"], str]:
@@ -94,15 +77,9 @@ def _check_different(times: Times, rows: Int64[np.ndarray, " n"], name: str) -> 
         at = same[int(np.argmin(np.maximum(rows[same], rows[same + 1])))]
         first, second = sorted((int(rows[at]), int(rows[at + 1])))
         what = not_rising_message(times[at], times[at], second + 1).replace("the one before it", f"row {first + 1}", 1)
-        advice = (
-            ""
-            if second == first + 1
-            else (
-                "; if it is the hour that comes twice at the end of summer time, write times with their zone or in "
-                "UTC; if the rows are of several series, name their column with --series-by"
-            )
-        )
-        raise BrokenFileError(name, what + advice)
+        if second != first + 1:
+            what += f"{SUMMER_TIME}; if the rows are of several series, name their column with --series-by"
+        raise BrokenFileError(name, what)
 
 
 def _interleaved(falls: Int64[np.ndarray, " k"], order: Int64[np.ndarray, " n"]) -> bool:

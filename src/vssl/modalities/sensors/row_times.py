@@ -8,11 +8,10 @@ import pyarrow.compute as pc
 
 from vssl.errors import BrokenFileError
 from vssl.modalities.sensors import datetime_text, numeric_time
-from vssl.modalities.sensors.calendar_time import Times
+from vssl.modalities.sensors.calendar_time import NS_PER_UNIT, Times
 from vssl.modalities.sensors.column import Column
 from vssl.modalities.sensors.csv_errors import not_a_time_message
 from vssl.modalities.sensors.datetime_text import NotATimeError
-from vssl.modalities.sensors.times import arrow_times
 
 
 def row_times(table: pa.Table, column: Column, name: str, row: int) -> Times:
@@ -37,7 +36,11 @@ def _column_times(values: pa.ChunkedArray, column: Column, name: str, row: int) 
         return np.empty(0, np.int64)
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
-    _check_none_missing(values, column, name, row)
+    missing = values.is_null()
+    if column.datetime_format is not None and pa.types.is_string(values.type):
+        missing = pc.or_(missing, pc.equal(pc.utf8_trim_whitespace(values), "").fill_null(True))
+    if (first := pc.index(missing, True).as_py()) >= 0:
+        raise BrokenFileError(name, f"row {row + first + 1} has no time")
     shown = "that is known"
     try:
         if column.datetime_format is not None:
@@ -50,13 +53,13 @@ def _column_times(values: pa.ChunkedArray, column: Column, name: str, row: int) 
         raise BrokenFileError(name, not_a_time_message(column.name, row + error.row + 1, error.value, shown)) from error
     if not pa.types.is_temporal(values.type):
         raise BrokenFileError(name, not_a_time_message(column.name, row + 1, str(values[0]), shown))
-    return arrow_times(values, name, row)
+    return arrow_times(values)
 
 
-def _check_none_missing(values: pa.ChunkedArray, column: Column, name: str, row: int) -> None:
-    missing = values.is_null()
-    if column.datetime_format is not None and pa.types.is_string(values.type):
-        missing = pc.or_(missing, pc.equal(pc.utf8_trim_whitespace(values), "").fill_null(True))
-    first = pc.index(missing, True).as_py()
-    if first >= 0:
-        raise BrokenFileError(name, f"row {row + first + 1} has no time")
+def arrow_times(column: pa.ChunkedArray) -> Times:
+    """Arrow's own times, none missing, as nanoseconds since 1970; of a time of day since midnight."""
+    if pa.types.is_time(column.type) or pa.types.is_duration(column.type):
+        ticks = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64())
+        return np.asarray(ticks).astype(np.int64) * NS_PER_UNIT[column.type.unit]
+    column = column.cast(pa.timestamp("ns", column.type.tz if pa.types.is_timestamp(column.type) else None))
+    return np.asarray(column.cast(pa.int64()))

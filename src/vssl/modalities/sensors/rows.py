@@ -18,8 +18,8 @@ from vssl.modalities.sensors import tables
 from vssl.modalities.sensors.calendar_time import Times
 from vssl.modalities.sensors.dialect import ReadOptions
 from vssl.modalities.sensors.profiles import DEFAULT_OPTIONS, Profile, label_type, profile
-from vssl.modalities.sensors.row_order import MAX_SORTED_ROWS, check_not_falling, sort_rows
-from vssl.modalities.sensors.sentinels import mask_sentinels as without_sentinels
+from vssl.modalities.sensors.row_order import MAX_SORTED_ROWS, sort_rows
+from vssl.modalities.sensors.sentinels import mask_sentinels
 from vssl.modalities.sensors.times import check_rising
 from vssl.modalities.sensors.values import read_pieces
 
@@ -128,18 +128,11 @@ def _split_series(state: tuple[str, int, int], name: str, layout: Layout) -> dic
     missing = np.flatnonzero((values == MISSING_INT) if values.dtype.kind == "i" else (texts == "") | (texts == "nan"))
     if len(missing):
         raise BrokenFileError(name, f"row {missing[0] + 1} has no value in {by!r}, the column of --series-by")
-    found = {}
-    for value in dict.fromkeys(texts.tolist()):
-        found[value] = _take(whole, np.flatnonzero(texts == value))
-    return found
+    return {value: _take(whole, np.flatnonzero(texts == value)) for value in dict.fromkeys(texts.tolist())}
 
 
 def _check_columns(file: Path, name: str, layout: Layout) -> Profile:
-    """What a file is.
-
-    Raises:
-        BrokenFileError: It lacks the times, or a channel.
-    """
+    """What a file is, if it has the times and the channels."""
     known = profile(file, name, layout.options)
     names = known.schema.names
     if layout.time is not None and layout.time not in names:
@@ -160,7 +153,7 @@ def _check_order(found: Generator[Rows, None, None], name: str) -> Iterator[Rows
     with closing(found):
         for rows in found:
             if rows.times is not None and len(rows):
-                check_not_falling(rows.times, name, row, before)
+                check_rising(rows.times, name, row, before, may_repeat=True)
                 before = int(rows.times[-1])
             row += len(rows)
             yield rows
@@ -176,23 +169,18 @@ def _sort_and_resample(rows: Rows, name: str, layout: Layout) -> Rows:
             order, done = sort_rows(times, name, int(times.min()) >= DATED_NS)
             rows = replace(_take(rows, order), order=done) if done else rows
         else:
-            check_not_falling(times, name, 0, None)
+            check_rising(times, name, may_repeat=True)
     return _resample(rows, layout, name)
 
 
 def _take(rows: Rows, places: np.ndarray) -> Rows:
     labels = {column: values[places] for column, values in rows.labels.items()}
-    return replace(
-        rows, times=None if rows.times is None else rows.times[places], values=rows.values[places], labels=labels
-    )
+    times = None if rows.times is None else rows.times[places]
+    return replace(rows, times=times, values=rows.values[places], labels=labels)
 
 
 def _read_all(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
-    """All rows of a file.
-
-    Raises:
-        BrokenFileError: They are to be sorted, and are too many.
-    """
+    """All rows of a file, if they are not too many to be sorted."""
     if layout.long_format is not None:
         return _read_long(file, name, layout, known)
     found, count = [], 0
@@ -201,10 +189,8 @@ def _read_all(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
             found.append(piece)
             count += len(piece)
             if layout.sort and count > MAX_SORTED_ROWS:
-                raise BrokenFileError(
-                    name,
-                    f"its rows are not in the order of time, and too many to sort here ({MAX_SORTED_ROWS:,}): sort it",
-                )
+                most = f"too many to sort here ({MAX_SORTED_ROWS:,})"
+                raise BrokenFileError(name, f"its rows are not in the order of time, and {most}: sort it")
     return concat_rows(found, len(layout.channels))
 
 
@@ -219,19 +205,17 @@ def concat_rows(pieces: list[Rows], channels: int) -> Rows:
 
 
 def _read_wide(file: Path, name: str, layout: Layout, known: Profile) -> Generator[Rows, None, None]:
-    """The rows as they stand; of files with one value a row without any channel."""
+    """The rows as they stand."""
     here = _labels_here(file, name, layout, known)
-    channels = layout.channels if layout.long_format is None else ()
-    types = {column: _number(known.column(column).type) for column in channels} | here
+    kinds = {column: known.column(column).type for column in layout.channels}
+    # True and false are no numbers in a CSV file, and are made 1 and 0 afterwards.
+    types = {column: kind if pa.types.is_boolean(kind) else NUMBER for column, kind in kinds.items()} | here
     with closing(read_pieces(file, name, types, layout.time, layout.options)) as found:
         for piece in found:
-            table = piece.table
-            columns = [table[column].cast(NUMBER).to_numpy() for column in channels]
+            columns = [piece.table[column].cast(NUMBER).to_numpy() for column in kinds]
             values = np.stack(columns, axis=1) if columns else np.empty((len(piece), 0))
-            labels = {column: _label(table[column]) for column in here}
-            yield Rows(
-                piece.times, without_sentinels(values, layout.sentinels if channels else ()), labels, piece.words
-            )
+            labels = {column: _label(piece.table[column]) for column in here}
+            yield Rows(piece.times, mask_sentinels(values, layout.sentinels), labels, piece.words)
 
 
 def _labels_here(file: Path, name: str, layout: Layout, known: Profile) -> dict[str, pa.DataType]:
@@ -239,11 +223,6 @@ def _labels_here(file: Path, name: str, layout: Layout, known: Profile) -> dict[
     here = [column for column in layout.labels if column in known.schema.names]
     types = {column: label_type(file, name, known.column(column), layout.options) for column in here}
     return {column: pa.int64() if pa.types.is_integer(kind) else kind for column, kind in types.items()}
-
-
-def _number(kind: pa.DataType) -> pa.DataType:
-    """As what a channel is read: true and false are no numbers in a CSV file, and are made 1 and 0 afterwards."""
-    return kind if pa.types.is_boolean(kind) else NUMBER
 
 
 def _label(column: pa.ChunkedArray) -> np.ndarray:
@@ -263,14 +242,12 @@ def _read_long(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
     if layout.time is None:
         raise BrokenFileError(name, "files with one value a row need times: name their column with --time-column")
     here = _labels_here(file, name, layout, known)
-    types = {sensor: pa.string(), value: NUMBER} | here
-    found = []
+    types, found = {sensor: pa.string(), value: NUMBER} | here, []
     with closing(read_pieces(file, name, types, layout.time, layout.options)) as parts:
         for piece in parts:
             labels = {column: _label(piece.table[column]) for column in here}
             labels[CHANNEL_LABEL] = np.array(piece.table[sensor].to_pylist(), object)
-            values = piece.table[value].to_numpy()[:, None]
-            found.append(Rows(piece.times, values, labels, piece.words))
+            found.append(Rows(piece.times, piece.table[value].to_numpy()[:, None], labels, piece.words))
     return concat_rows(found, 1)
 
 
@@ -285,16 +262,15 @@ def _pivot(rows: Rows, layout: Layout, name: str) -> Rows:
     twice = np.flatnonzero(np.bincount(cells[column >= 0], minlength=1) > 1)
     if len(twice):
         first = int(np.flatnonzero(cells == twice[0])[1]) + 1
-        raise BrokenFileError(
-            name, f"row {first} gives {layout.channels[twice[0] % (len(place) + 1)]!r} twice at one time"
-        )
+        channel = layout.channels[twice[0] % (len(place) + 1)]
+        raise BrokenFileError(name, f"row {first} gives {channel!r} twice at one time")
     values = np.full((len(times), len(place)), np.nan)
     values[row[column >= 0], column[column >= 0]] = rows.values[column >= 0, 0]
     order = np.argsort(row, kind="stable")
     starts = np.searchsorted(row[order], np.arange(len(times)))
     others = {one: held for one, held in rows.labels.items() if one != CHANNEL_LABEL}
     labels = {one: segment_max(held[order], starts, len(row)) for one, held in others.items()}
-    return Rows(times, without_sentinels(values, layout.sentinels), labels, rows.words)
+    return Rows(times, mask_sentinels(values, layout.sentinels), labels, rows.words)
 
 
 def _resample(rows: Rows, layout: Layout, name: str) -> Rows:

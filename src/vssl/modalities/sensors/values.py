@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,11 +68,11 @@ def read_pieces(
     reader = _Reader(name, found, columns, dict(types), times, options)
     with tables.naming_file(name):
         if found.dialect is None:
-            yield from reader.of_parquet(file)
+            yield from map(reader.to_piece, tables.parquet_batches(file, list(reader.parsed)))
         else:
             with closing(tables.text_blocks(file, name, found.dialect)) as texts:
                 for text in texts:
-                    yield reader.of_text(text, found.dialect)
+                    yield reader.to_piece(reader.parse(text, found.dialect))
 
 
 class _Reader:
@@ -91,26 +91,22 @@ class _Reader:
         self._sign = options.settings.decimal or found.decimal or options.usual_decimal
         self._forced = options.settings.decimal
         self._row = 0
-        self._parsed = {one: self._parse_type(column) for one, column in columns.items()}
+        self.parsed = {one: self._parse_type(column) for one, column in columns.items()}
         for part in () if times is None else times.parts or (times,):
-            self._parsed[part.name] = _time_type(part)
+            # To the nanosecond, as the first times may be whole seconds.
+            is_stamp = pa.types.is_timestamp(part.parsed)
+            self.parsed[part.name] = pa.timestamp("ns", part.parsed.tz) if is_stamp else part.parsed
 
-    def of_text(self, text: bytes, dialect: Dialect) -> Piece:
-        names = list(self._parsed)
+    def parse(self, text: bytes, dialect: Dialect) -> pa.Table:
+        names, sign = list(self.parsed), self._found.decimal or "."
         with naming_row(self._name, dialect.names, self._row):
-            sign = self._found.decimal or "."
             try:
-                table = tables.parse_csv(text, dialect, sign, self._parsed, names)
+                return tables.parse_csv(text, dialect, sign, self.parsed, names)
             except pa.ArrowInvalid as error:
                 if not is_conversion(error):
                     raise
                 # Some number is written in another way, or is missing with a word.
-                table = tables.parse_csv(text, dialect, sign, self._as_text(), names)
-        return self._piece(table)
-
-    def of_parquet(self, file: Path) -> Iterator[Piece]:
-        for table in tables.parquet_batches(file, list(self._parsed)):
-            yield self._piece(table)
+                return tables.parse_csv(text, dialect, sign, self._as_text(), names)
 
     def _parse_type(self, column: Column) -> pa.DataType:
         wanted, dialect = self._types[column.name], self._found.dialect
@@ -125,9 +121,9 @@ class _Reader:
     def _as_text(self) -> dict[str, pa.DataType]:
         times = [] if self._times is None else [part.name for part in self._times.parts or (self._times,)]
         numeric = [one for one in self._types if pa.types.is_floating(self._types[one]) and one not in times]
-        return self._parsed | dict.fromkeys(numeric, TEXT)
+        return self.parsed | dict.fromkeys(numeric, TEXT)
 
-    def _piece(self, table: pa.Table) -> Piece:
+    def to_piece(self, table: pa.Table) -> Piece:
         words: Counter[str] = Counter()
         found = {one: self._values(table[one], one, words) for one in self._types}
         times = None if self._times is None else row_times.row_times(table, self._times, self._name, self._row)
@@ -135,10 +131,10 @@ class _Reader:
         return Piece(pa.table(found) if found else pa.table({}), times, words)
 
     def _values(self, values: pa.ChunkedArray, one: str, words: Counter[str]) -> pa.ChunkedArray | pa.Array:
-        wanted, is_text = self._types[one], pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+        wanted = self._types[one]
         if pa.types.is_dictionary(values.type):
             values = pa.chunked_array([values.combine_chunks().dictionary_decode()])
-            is_text = pa.types.is_string(values.type)
+        is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
         if values.type == wanted and not is_text:
             return values
         if is_text and pa.types.is_floating(wanted):
@@ -163,9 +159,8 @@ class _Reader:
         try:
             found, missing = numbers.parse_numbers(values, sign or ".")
         except NotANumberError as error:
-            raise BrokenFileError(
-                self._name, not_a_number_message(one, self._row + error.row + 1, error.value)
-            ) from error
+            message = not_a_number_message(one, self._row + error.row + 1, error.value)
+            raise BrokenFileError(self._name, message) from error
         words.update(missing)
         return pa.array(found)
 
@@ -184,10 +179,3 @@ class _Reader:
             channel = f"as decimals or, if it is no channel, name it with --labels {one}"
             how = channel if pa.types.is_floating(wanted) else "as text"
             raise BrokenFileError(self._name, f"the column {one!r}: {text}. Write it {how}") from error
-
-
-def _time_type(column: Column) -> pa.DataType:
-    """As what times are parsed: to the nanosecond, as the first ones may be whole seconds."""
-    if pa.types.is_timestamp(column.parsed):
-        return pa.timestamp("ns", column.parsed.tz)
-    return column.parsed

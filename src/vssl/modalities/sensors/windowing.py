@@ -109,17 +109,15 @@ class Windower:
             raise BrokenFileError(self._name, "it has no rows")
         usual, found = self._spec.step_ns, float(np.median(self._steps)) if len(self._steps) else None
         if usual and found and not 1 / SAME_RATE_FACTOR <= found / usual <= SAME_RATE_FACTOR:
-            raise BrokenFileError(
-                self._name,
-                f"there is a row every {found / 1e9:g} s, but one every {usual / 1e9:g} s in the series trained on: "
-                "bring all to one step, or train with --resample of at least the longer one",
+            problem = (
+                f"there is a row every {found / 1e9:g} s, but one every {usual / 1e9:g} s in the series trained on"
             )
+            advice = "bring all to one step, or train with --resample of at least the longer one"
+            raise BrokenFileError(self._name, f"{problem}: {advice}")
         if not sum(len(numbers) for numbers, _ in self._ends):
-            raise BrokenFileError(
-                self._name,
-                f"its rows ({self._rows}) hold no window of {self._spec.window} rows without a gap: give a shorter "
-                "--window in training, or close gaps with --resample",
-            )
+            problem = f"its rows ({self._rows}) hold no window of {self._spec.window} rows without a gap"
+            advice = "give a shorter --window in training, or close gaps with --resample"
+            raise BrokenFileError(self._name, f"{problem}: {advice}")
 
     def index(self) -> WindowIndex:
         """The windows of the rows so far."""
