@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from vssl.errors import DataError
 from vssl.modalities.events.collector import Collector, Sample
 from vssl.modalities.events.files import LogFile
-from vssl.modalities.events.grouping import Item, LogLines, Tokens, window_name
+from vssl.modalities.events.grouping import Item, LogLines, Tokens
 from vssl.modalities.events.lines import Line
 from vssl.modalities.events.timestamps import SLACK_S
 from vssl.modalities.lengths import Length
@@ -181,9 +181,9 @@ class _TimeWindows:
         for number in [number for number in sorted(self._open) if before is None or number < before]:
             collector = self._open.pop(number)
             # Two windows that hold the same lines are one sample.
-            if collector.rows != self._written:
-                self._written = collector.rows
-                yield collector.sample(window_name(self._file, *collector.rows))
+            if (collector.first, collector.last) != self._written:
+                self._written = collector.first, collector.last
+                yield collector.sample()
 
 
 def quote_lines(texts: Sequence[str]) -> str:
