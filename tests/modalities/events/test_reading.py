@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from vssl.decisions import calibrate
 from vssl.decisions.episodes import SPAN
+from vssl.decisions.exchangeability import windows_overlap
 from vssl.modalities import events
 from vssl.modalities.events.collector import CONTENT_HASH_COLUMNS, FIRST_TEMPLATE, TRUNCATED, log_code
 from vssl.modalities.events.files import RawLine
@@ -98,7 +98,7 @@ def test_windows_that_overlap_say_so_as_those_of_series_do_and_have_blocks(tmp_p
         assert set(SPAN) < set(data.column_names)
         assert data["series"].to_pylist() == data["source"].to_pylist()
         assert list(zip(data["start"].to_pylist(), data["end"].to_pylist(), strict=True))[:2] == [(1, 5), (3, 7)]
-        assert calibrate._overlap(Embeddings(data))
+        assert windows_overlap(Embeddings(data))
         first = data.filter(pc.equal(data["block"], data["block"][0]))
         assert first["start"].to_pylist() == list(range(1, 8 * 4 + 1, 2))
     for config in (CONFIG, replace(CONFIG, stride="2", session="INFO (.*)")):
