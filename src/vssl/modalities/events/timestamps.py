@@ -104,19 +104,12 @@ def strip_colours(text: str) -> str:
 
 @dataclass
 class _Stamps:
-    """The stamps of one format at one position.
+    """The stamps of one format at one position."""
 
-    Attributes:
-        at: Run and line of each; a run is a stretch of neighbouring lines.
-        times_s: What they say.
-        stamps: Their texts, fraction and zone included.
-        before: The words before them.
-    """
-
-    at: list[tuple[int, int]]
+    at: list[tuple[int, int]]  # run and line of each; a run is a stretch of neighbouring lines
     times_s: list[float]
-    stamps: list[re.Match[str]]
-    before: Counter[str]
+    stamps: list[re.Match[str]]  # fraction and zone included
+    before: Counter[str]  # the words before them
 
 
 @dataclass(frozen=True)
@@ -307,19 +300,11 @@ def _fits(seen: _Stamps, at: tuple[int, int], time_s: float, known: Format) -> b
 def _layout(
     chosen: _Candidate, positions: Sequence[TimestampPosition], seen: _Stamps, alternative: str
 ) -> TimestampLayout:
-    count = len(seen.stamps)
     groups = [stamp.groupdict() for stamp in seen.stamps] if chosen.known.tail else []
-    tail = "".join(
-        mark
-        for mark, group in ((",", "comma"), (" ", "spaced"))
-        if groups and sum(item[group] is not None for item in groups) >= NEARLY_ALL * count
-    )
-    example = re.match(timestamp_regex(chosen.name, tail), seen.stamps[0].string[seen.stamps[0].start() :])
-    return TimestampLayout(
-        format=chosen.name,
-        positions=tuple(positions),
-        tail=tail,
-        example=example[0] if example else seen.stamps[0][0],
-        alternative=alternative,
-        falling=chosen.rises < NEARLY_ALL,
-    )
+    tail, first = "", seen.stamps[0]
+    for mark, group in ((",", "comma"), (" ", "spaced")):
+        if groups and sum(item[group] is not None for item in groups) >= NEARLY_ALL * len(groups):
+            tail += mark
+    example = re.match(timestamp_regex(chosen.name, tail), first.string[first.start() :]) or first
+    falling = chosen.rises < NEARLY_ALL
+    return TimestampLayout(chosen.name, tuple(positions), tail, example[0], alternative, falling)

@@ -71,13 +71,13 @@ class PictureCopyDetector:
         self._training = memory["pictures"]
 
     def seen(self, marks: SampleMarks) -> CopyMatches:
-        exact = self._exact.seen(marks).exact
-        near = _has_match(self._matches(self._of(marks), self._training))
-        return CopyMatches(exact, near & ~exact)
+        return self._with_near(self._exact.seen(marks).exact, marks, self._training)
 
     def among(self, marks: SampleMarks, others: SampleMarks) -> CopyMatches:
-        exact = self._exact.among(marks, others).exact
-        near = _has_match(self._matches(self._of(marks), self._of(others)))
+        return self._with_near(self._exact.among(marks, others).exact, marks, self._of(others))
+
+    def _with_near(self, exact: Bool[np.ndarray, " N"], marks: SampleMarks, others: Thumbnails) -> CopyMatches:
+        near = np.array([len(rows) > 0 for rows in self._matches(self._of(marks), others)], bool)
         return CopyMatches(exact, near & ~exact)
 
     def first(self, marks: SampleMarks) -> Int[np.ndarray, " N"]:
@@ -117,10 +117,6 @@ class PictureCopyDetector:
         return float(
             min(MAX_JPEG_RATIO, max(nearest, NEAREST_TO_FIFTH * fifth)) * (1.0 if allowed else FEW_TRAINING_FACTOR)
         )
-
-
-def _has_match(matches: list[Int[np.ndarray, " k"]]) -> Bool[np.ndarray, " N"]:
-    return np.array([len(rows) > 0 for rows in matches], bool)
 
 
 def _compared(
