@@ -35,7 +35,7 @@ from benchmarks.common.record import RESULTS, Record
 from vssl.modalities import events
 from vssl.modalities.events.files import find_logs, read_lines
 from vssl.modalities.events.reading import make_parser
-from vssl.modalities.events.templates import TemplateMatcher, TemplateMiner
+from vssl.modalities.events.templates import TemplateMiner, template_matcher
 
 LINES = 200_000
 DRAIN3_VERSION = "0.9.11"
@@ -145,7 +145,7 @@ def grouped(lines: Sequence[str]) -> tuple[list[int], int]:
     for line in lines:
         miner.add(line)
     templates, _ = miner.templates(len(lines))
-    return list(map(TemplateMatcher(templates, 0, -1), lines)), len(templates)
+    return list(map(template_matcher(templates, 0, -1), lines)), len(templates)
 
 
 def accuracy(found: Sequence[Hashable], true: Sequence[Hashable]) -> float:
@@ -178,7 +178,7 @@ def _speeds(samples: Sequence[Labelled]) -> Iterator[dict[str, Any]]:
             miner.add(line)
         templates, _ = miner.templates(1000)
         mined_s, start = time.process_time() - start, time.process_time()
-        list(map(TemplateMatcher(templates, 3, 1), lines))
+        list(map(template_matcher(templates, 3, 1), lines))
         matched_s = time.process_time() - start
         rates = {"mined_lines_per_s": round(LINES / mined_s), "matched_lines_per_s": round(LINES / matched_s)}
         yield {"kind": "speed", "lines": LINES, "of": name, **rates, "templates": len(templates)}

@@ -21,7 +21,7 @@ from vssl.modalities.events import Template
 from vssl.modalities.events.files import find_logs, read_lines
 from vssl.modalities.events.masks import MASKS, mask_text
 from vssl.modalities.events.reading import make_parser
-from vssl.modalities.events.templates import TemplateMatcher, TemplateMiner
+from vssl.modalities.events.templates import TemplateMiner, template_matcher
 from vssl.modalities.events.tokenise import make_tokeniser
 
 ROOT = Path(__file__).parents[3]
@@ -70,7 +70,7 @@ def test_words_that_look_like_days_or_months_stay():
 
 def test_the_weekday_of_a_line_does_not_make_it_unknown():
     lines = [f"[Mon   2024] [notice] child {n} found in slot {n % 9}" for n in range(99)]
-    match = TemplateMatcher(mined(lines)[0], first=3, unknown=1)
+    match = template_matcher(mined(lines)[0], first=3, unknown=1)
     assert match("[Tue   2025] [notice] child 7 found in slot 3") == match(lines[0]) != 1
 
 
@@ -139,7 +139,7 @@ def test_names_of_hosts_in_front_of_the_messages_make_no_kinds(hosts: tuple[str,
     templates, _ = mined(lines)
     assert len(templates) == len(MESSAGES)
     if len(hosts) > 1:
-        match = TemplateMatcher(templates, first=3, unknown=1)
+        match = template_matcher(templates, first=3, unknown=1)
         assert match("omega app[7]: fan 3 has stopped") == match(f"{hosts[0]} app[8]: fan 4 has stopped") != 1
 
 
@@ -177,7 +177,7 @@ LINES = st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map(" ".join), mi
 @given(LINES, st.randoms(use_true_random=False))
 def test_every_line_gets_the_template_it_was_counted_for_in_whatever_order(lines: list[str], draw: random.Random):
     templates, _ = mined(lines)
-    match = TemplateMatcher(templates, first=3, unknown=1)
+    match = template_matcher(templates, first=3, unknown=1)
     assert Counter(map(match, lines)) == {3 + row: item.count for row, item in enumerate(templates)}
     assert mined(draw.sample(lines, len(lines)))[0] == templates
 
@@ -189,7 +189,7 @@ def test_every_line_is_known_again_where_there_are_more_than_are_held(lines: lis
         patch.setattr("vssl.modalities.events.templates.MAX_SHAPES", 12)
         templates, left_out = mined(lines)
     assert sum(template.count for template in templates) + left_out == len(lines)
-    match = TemplateMatcher(templates, first=3, unknown=1)
+    match = template_matcher(templates, first=3, unknown=1)
     assert sum(match(line) == 1 for line in lines) <= left_out
 
 
@@ -211,19 +211,19 @@ def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch):
 def test_unseen_values_are_known_and_new_events_are_not():
     names = ("ann", "bob", "cleo", "dan")
     lines = [f"user {name} from 10.0.0.{n} failed, took {n} ms" for n, name in enumerate(names)]
-    match = TemplateMatcher(mined(lines)[0], first=3, unknown=1)
+    match = template_matcher(mined(lines)[0], first=3, unknown=1)
     assert match("user zoe from 192.168.7.7 failed, took 1.5 s") == 3
     assert match("user zoe from 192.168.7.7 succeeded, took 1.5 s") == 1
     assert match("group zoe from 192.168.7.7 failed, took 1.5 s") == 1
 
 
 def test_a_line_that_differs_in_one_constant_word_is_unknown():
-    match = TemplateMatcher((Template("job <number> done", 5),), first=3, unknown=1)
+    match = template_matcher((Template("job <number> done", 5),), first=3, unknown=1)
     assert [match("job 17 done"), match("job 17 failed"), match("job 17"), match("")] == [3, 1, 1, 1]
 
 
 def test_of_two_templates_that_fit_the_one_with_more_words_is_taken():
-    match = TemplateMatcher((Template("user <*> in", 9), Template("user root in", 1)), first=3, unknown=1)
+    match = template_matcher((Template("user <*> in", 9), Template("user root in", 1)), first=3, unknown=1)
     assert [match("user root in"), match("user ann in")] == [4, 3]
 
 
@@ -290,7 +290,7 @@ def test_templates_of_labelled_logs_are_near_the_truth_and_no_system_is_behind_d
     for system, raw, table in labelled_logs():
         truth, messages = [row["EventId"] for row in table], [row["Content"] for row in table]
         (path := tmp_path / f"{system}.log").write_bytes(raw)
-        match = TemplateMatcher(mined(messages)[0], first=3, unknown=1)
+        match = template_matcher(mined(messages)[0], first=3, unknown=1)
         for name, tokens in (("raw", raw_tokens(path)), ("messages", list(map(match, messages)))):
             figures[name].append(accuracy(tokens, truth))
             assert figures[name][-1] >= max(drain3[system][f"{name}_drain3{masks}"] for masks in ("", "_masks")), system

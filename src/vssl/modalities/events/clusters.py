@@ -68,11 +68,8 @@ Changes = dict[Words, dict[int, str]]
 
 @lru_cache(maxsize=50_000)
 def _shape(word: str) -> str:
-    return _RUN.sub(ANY, _PIECE.sub(_without_values, _MASK.sub("0", word)))
-
-
-def _without_values(piece: re.Match[str]) -> str:
-    return ANY if _DIGIT.search(piece[0]) else piece[0]
+    pieces = _PIECE.sub(lambda piece: ANY if _DIGIT.search(piece[0]) else piece[0], _MASK.sub("0", word))
+    return _RUN.sub(ANY, pieces)
 
 
 def shape_of(words: Words) -> Words:
@@ -205,13 +202,12 @@ class WildcardClusters:
 
     def __call__(self, shape: Words) -> Words | None:
         """The shape of the widest such kind; None where there is none."""
-        rows = [row for row in self._find.fitting(shape) if self._differs_in_values(shape, row)]
-        return max((self._wide[row] for row in rows), key=specificity, default=None)
-
-    def _differs_in_values(self, shape: Words, row: int) -> bool:
-        # A position for numbers is none for words.
-        pairs = zip(shape, self._wide[row], strict=True)
-        return all(own == word or position in self._varied[row] for position, (own, word) in enumerate(pairs))
+        found = []
+        for row in self._find.fitting(shape):
+            differing = {at for at, (a, b) in enumerate(zip(shape, self._wide[row], strict=True)) if a != b}
+            if differing <= self._varied[row]:  # a position for numbers is none for words
+                found.append(self._wide[row])
+        return max(found, key=specificity, default=None)
 
 
 def merge(kinds: Sequence[Cluster]) -> Cluster:

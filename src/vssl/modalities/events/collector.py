@@ -6,7 +6,7 @@ import math
 from array import array
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -54,76 +54,83 @@ def log_code(value: float) -> int:
     return 1 + min(MAX_CODE, round(CODES_PER_DOUBLING * math.log2(1 + max(0.0, value))))
 
 
+@dataclass(slots=True)
 class Collector:
-    """Gathers a sample's events: counts them all, keeps the first and the last ones."""
+    """Gathers a sample's events: counts them all, keeps the first and the last ones.
 
-    __slots__ = (
-        "_damaged", "_events", "_fields", "_first", "_head", "_label", "_last", "_last_s", "_length", "_source",
-        "_stamp", "_start_s", "_tail", "_trace", "_unknown", "_unknown_text",
-    )  # fmt: skip
+    Attributes:
+        source: Name of the file.
+        length: L, the largest number of events that are kept.
+        events: How many there were.
+        first, last: Numbers of the first and of the last line.
+    """
 
-    def __init__(self, source: str, length: int) -> None:
-        self._source, self._length = source, length
-        self._first = self._last = self._events = self._unknown = self._damaged = 0
-        self._start_s: float | None = None
-        self._last_s: float | None = None
-        self._label: str | None = None
-        self._unknown_text: str | None = None
-        self._fields: Mapping[str, Any] = {}
-        self._stamp, self._trace = b"", bytearray()
-        self._head = array("h")
-        self._tail: deque[tuple[int, int]] | None = None
+    source: str
+    length: int
+    events: int = 0
+    first: int = 0
+    last: int = 0
+    _unknown: int = 0
+    _damaged: int = 0
+    _start_s: float | None = None
+    _last_s: float | None = None
+    _label: str | None = None
+    _unknown_text: str | None = None
+    _fields: Mapping[str, Any] = field(default_factory=dict)
+    _stamp: bytes = b""
+    _trace: bytearray = field(default_factory=bytearray)
+    _head: array[int] = field(default_factory=lambda: array("h"))
+    _tail: deque[tuple[int, int]] | None = None
 
     def add(self, token: int, line: Line) -> None:
         """Add an event, in the order of the log."""
-        if not self._events:
-            self._first, self._start_s, self._fields = line.number, line.time_s, line.fields
+        if not self.events:
+            self.first, self._start_s, self._fields = line.number, line.time_s, line.fields
         gap = 0 if line.time_s is None or self._last_s is None else log_code(1000 * (line.time_s - self._last_s))
         if line.text:
             text = line.text.encode(errors="replace")
             self._stamp = blake2b(self._stamp + text, digest_size=8).digest()
             self._trace += blake2b(text, digest_size=8).digest()
-        self._events += 1
-        self._last = line.number
+        self.events += 1
+        self.last = line.number
         self._last_s = line.time_s if line.time_s is not None else self._last_s
         self._damaged += line.damaged
         self._label = worse_label(self._label, line.label)
         if token == UNKNOWN:
             self._unknown += 1
             self._unknown_text = self._unknown_text or line.message[:MAX_TEXT]
-        if self._tail is None and len(self._head) < 2 * self._length:
+        if self._tail is None and len(self._head) < 2 * self.length:
             self._head.extend((token, gap))
         else:
             self._keep_last(token, gap)
 
     def _keep_last(self, token: int, gap: int) -> None:
         if self._tail is None:
-            half = self._length // 2
+            half = self.length // 2
             pairs = list(zip(self._head[::2], self._head[1::2], strict=True))
-            self._head, self._tail = self._head[: 2 * half], deque(pairs[half + 1 :], self._length - half - 1)
+            self._head, self._tail = self._head[: 2 * half], deque(pairs[half + 1 :], self.length - half - 1)
         self._tail.append((token, gap))
 
-    @property
-    def events(self) -> int:
-        """How many there were."""
-        return self._events
+    def sample(self, name: str = "") -> Sample:
+        """All that was gathered; where events were left out in the middle, one of token `TRUNCATED` says how many.
 
-    @property
-    def rows(self) -> tuple[int, int]:
-        """Numbers of the first and of the last line."""
-        return self._first, self._last
-
-    def sample(self, name: str) -> Sample:
-        """All that was gathered; where events were left out in the middle, one of token `TRUNCATED` says how many."""
+        Args:
+            name: Id of the sample; by default that of a window, of its file and lines.
+        """
         codes = np.array(self._head, np.int16).reshape(-1, 2)
         if self._tail is not None:
-            hidden = self._events - len(codes) - len(self._tail)
+            hidden = self.events - len(codes) - len(self._tail)
             codes = np.concatenate([codes, [(TRUNCATED, log_code(hidden))], list(self._tail)]).astype(np.int16)
-        about = {"source": self._source, "first": self._first, "last": self._last, "time": self._start_s}
-        about |= {"events": self._events, "unknown": self._unknown, "unknown_text": self._unknown_text}
+        about = {"source": self.source, "first": self.first, "last": self.last, "time": self._start_s}
+        about |= {"events": self.events, "unknown": self._unknown, "unknown_text": self._unknown_text}
         about |= {"damaged": self._damaged, "label": self._label, **self._fields}
         stamp = np.frombuffer(self._stamp, "<i2").reshape(2, CONTENT_HASH_COLUMNS)
-        return Sample(name, np.concatenate([stamp, codes.T], axis=1), about, bytes(self._trace))
+        return Sample(
+            name or f"{self.source}@{self.first}-{self.last}",
+            np.concatenate([stamp, codes.T], axis=1),
+            about,
+            bytes(self._trace),
+        )
 
 
 def worse_label(label: str | None, other: str | None) -> str | None:

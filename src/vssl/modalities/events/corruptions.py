@@ -43,11 +43,8 @@ def _some(raw: Raw, share: float, generator: torch.Generator) -> Tensor:
     return ((drawn < share) | (drawn == drawn.min(1, keepdim=True).values)) & there
 
 
-KINDS: dict[str, Callable[[Raw, int, torch.Generator], Raw]] = {
-    "missing": missing,
-    "disorder": disorder,
-    "foreign": foreign,
-}
+Corruption = Callable[[Raw, int, torch.Generator], Raw]
+KINDS: dict[str, Corruption] = {"missing": missing, "disorder": disorder, "foreign": foreign}
 
 
 def corrupt(raw: Raw, kind: str, level: int, generator: torch.Generator) -> Raw:

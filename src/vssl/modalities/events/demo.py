@@ -6,7 +6,7 @@ A fault is seldom a message of its own. It is a step that is missing, comes too 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,17 +114,14 @@ def _steps(rng: np.random.Generator) -> list[Step]:
         steps.append((f"INFO pass: {number} done at load {rng.integers(20, 70)} %", 3.0))
     if rng.random() < 0.1:
         steps.append((f"WARN coolant: level {rng.integers(20, 40)} %", 0.1))
-    steps.append(("INFO spindle: stop", 0.3))
-    steps.append(("INFO clamp: opened", 2.0))
+    steps += [("INFO spindle: stop", 0.3), ("INFO clamp: opened", 2.0)]
     steps.append((f"INFO gauge: part measures {rng.normal(12, 0.004):.3f} mm", 1.0))
     return [*steps, (f"INFO job: end after {sum(seconds for _, seconds in steps):.1f} s", 0.2)]
 
 
 def _faulty(steps: list[Step], fault: str, rng: np.random.Generator) -> list[Step]:
-    place = {
-        word: row for row, (text, _) in enumerate(steps) for word in ("closed", "start to", "speed") if word in text
-    }
-    closed, started, running = place["closed"], place["start to"], place["speed"]
+    words = ("closed", "start to", "speed")
+    closed, started, running = (next(row for row, (text, _) in enumerate(steps) if word in text) for word in words)
     if fault == "missing":
         return steps[:closed] + steps[started:]
     if fault == "order":
@@ -168,21 +165,10 @@ def write(folder: Path, seed: int = 0, training: int = 1500, known: int = 500, h
     }
     with new_folder(folder) as unfinished:
         for name, made in files.items():
-            _write_log(unfinished / name, made)
-        _write_truth(unfinished / "truth.csv", held_out)
+            lines = sorted(line for job in made for line in job.lines)
+            texts = (f"{time:%Y-%m-%d %H:%M:%S},{time.microsecond // 1000:03d} {text}\n" for time, text in lines)
+            (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
+            (unfinished / name).write_text("".join(texts))
+        with (unfinished / "truth.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("job", "fault"), *((job.name, job.fault) for job in held_out)])
     return folder
-
-
-def _write_log(path: Path, made: Iterable[Job]) -> None:
-    lines = sorted(line for job in made for line in job.lines)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        "".join(f"{time:%Y-%m-%d %H:%M:%S},{time.microsecond // 1000:03d} {text}\n" for time, text in lines)
-    )
-
-
-def _write_truth(path: Path, held_out: Iterable[Job]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("job", "fault"))
-        writer.writerows((job.name, job.fault) for job in held_out)

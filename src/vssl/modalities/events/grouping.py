@@ -18,28 +18,28 @@ _DATE = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d\d*")
 
 Tokens = Callable[[str], int]
 LogLines = tuple[LogFile, Iterator[Line]]
-
-
 Item = Sample | Unreadable
 
 
 def presplit(sources: Iterator[LogLines], tokens: Tokens, length: int) -> Iterator[Item]:
     """Each line is a session: its name, a comma, its events with blanks between them."""
-    names = UniqueNames()
+    seen: set[int] = set()  # hashes of the names, as they may be many millions
     for file, lines in sources:
         for line in lines:
-            name, comma, events = line.message.partition(",")
-            if not comma or not name.strip() or len(name.split()) > 1:
-                yield Unreadable(f"{file.name}@{line.number}", "no session: a line must read `id,event event ...`")
+            text, comma, events = line.message.partition(",")
+            name, place = text.strip(), f"{file.name}@{line.number}"
+            if not comma or len(name.split()) != 1:
+                yield Unreadable(place, "no session: a line must read `id,event event ...`")
             elif not events.strip():
-                yield Unreadable(f"{file.name}@{line.number}", f"the session {name.strip()!r} has no event")
+                yield Unreadable(place, f"the session {name!r} has no event")
             else:
                 collector = Collector(file.name, length)
                 for position, event in enumerate(events.split()):
                     # What the sample is recognised by is the whole line, its name included: once.
                     text = "" if position else line.text
                     collector.add(tokens(event), Line(line.number, text, event, damaged=line.damaged and not position))
-                yield collector.sample(names.unique(name.strip(), file, line.number))
+                yield collector.sample(f"{name}@{file.name}:{line.number}" if hash(name) in seen else name)
+                seen.add(hash(name))
 
 
 def by_key(sources: Iterator[LogLines], tokens: Tokens, length: int, tally: Tally) -> Iterator[Item]:
@@ -103,26 +103,4 @@ def _window(file: LogFile, held: Sequence[tuple[int, Line]], length: int) -> Sam
     collector = Collector(file.name, length)
     for token, line in held:
         collector.add(token, line)
-    return collector.sample(window_name(file, *collector.rows))
-
-
-def window_name(file: LogFile, first: int, last: int) -> str:
-    """What a window is called: by its file and its lines."""
-    return f"{file.name}@{first}-{last}"
-
-
-class UniqueNames:
-    """Sees to it that no two sessions have one name: a name that was there before gets its position added.
-
-    8 bytes of a hash are kept of each name, as they may be many millions.
-    """
-
-    def __init__(self) -> None:
-        self._seen: set[int] = set()
-
-    def unique(self, name: str, file: LogFile, row: int) -> str:
-        key = hash(name)
-        if key in self._seen:
-            return f"{name}@{file.name}:{row}"
-        self._seen.add(key)
-        return name
+    return collector.sample()

@@ -66,9 +66,8 @@ def detect_time(runs: Sequence[Sequence[str]], name: str, date_format: str) -> t
         numbers = [number for run in values for value in run if (number := _number(value)) is not None]
         if 2 * len(numbers) >= max(1, count):
             if unit := _unit(numbers):
-                return field, TimestampLayout(
-                    unit, (TimestampPosition(0, ""),), example=f"{numbers[0]:.15g}", falling=_falls(values)
-                )
+                start, example = (TimestampPosition(0, ""),), f"{numbers[0]:.15g}"
+                return field, TimestampLayout(unit, start, example=example, falling=_falls(values))
             continue
         texts = [[value if isinstance(value, str) else "" for value in run] for run in values]
         clock = detect(texts, date_format)

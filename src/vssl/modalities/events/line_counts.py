@@ -21,23 +21,18 @@ def count_lines(file: LogFile, lines: Iterator[Line], tally: Tally) -> Iterator[
         if time_s is not None:
             stamped += 1
             if last_s is not None and not last_s - SLACK_S <= time_s <= last_s + YEAR_S:
-                where = (
-                    f"line {last_number} of {file.name} says {utc_text(last_s)}, line {line.number} {utc_text(time_s)}"
-                )
-                _count(time_s < last_s, where, tally)
+                before, now = f"line {last_number} of {file.name} says {utc_text(last_s)}", utc_text(time_s)
+                where = f"{before}, line {line.number} {now}"
+                if time_s < last_s:
+                    tally.falls, tally.first_fall = tally.falls + 1, tally.first_fall or where
+                else:
+                    tally.jumps, tally.first_jump = tally.jumps + 1, tally.first_jump or where
             last_s, last_number = time_s, line.number
         yield line
     tally.lines += count
     tally.stamped += stamped
     if count and not stamped:
         tally.unstamped.append(file.name)
-
-
-def _count(falls: bool, where: str, tally: Tally) -> None:
-    if falls:
-        tally.falls, tally.first_fall = tally.falls + 1, tally.first_fall or where
-    else:
-        tally.jumps, tally.first_jump = tally.jumps + 1, tally.first_jump or where
 
 
 def utc_text(time_s: float) -> str:

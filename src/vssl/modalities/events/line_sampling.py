@@ -38,13 +38,11 @@ def sample_stretches(files: Sequence[LogFile], forced: str = "", known: Sequence
     Args:
         forced, known: As in `file_encodings.file_encoding`.
     """
-    step = max(1, -(-len(files) // MAX_FILES))
-    chosen = files[::step]
-    most = max(STRETCHES, MAX_LINES // len(chosen)) if chosen else 0
+    chosen = files[:: max(1, -(-len(files) // MAX_FILES))]
     found: list[Stretch] = []
     for file in chosen:
         parts = _parts(file, file_encodings.file_encoding(file.path, forced, known))
-        pieces = _pieces(parts, most)
+        pieces = _pieces(parts, max(STRETCHES, MAX_LINES // len(chosen)))
         found += [Stretch(file, texts, first) for texts, first in pieces if texts]
     return found
 

@@ -111,9 +111,8 @@ class JsonLineParser:
             reason = f"it has no field {names}; its fields are {own}: say which holds the text, --message FIELD"
             return Line(row.number, row.text, reason, broken=True)
         found = get_field(data, self._session) if self._session else None
-        session = "" if found is None else _text(found)
+        session, text = "" if found is None else _text(found), _text(message)
         label = get_field(data, self._label) if self._label else None
-        text = _text(message)
         return Line(
             number=row.number,
             text=row.text,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -70,13 +71,16 @@ class EventModality(Modality):
                 on_progress(done, done)
         broken = [item for chunk in chunks for item in chunk.broken]
         check_share(broken, done, self.max_broken, f"samples of {source}")
-        raw = torch.cat([chunk.raw for chunk in chunks])
-        ids = [name for chunk in chunks for name in chunk.ids]
         state = fingerprint(files)
         self._samples[state], self._tallies[state] = done, tally
-        signatures = [signature for chunk in chunks for signature in chunk.signatures]
-        about = pa.concat_tables([chunk.metadata for chunk in chunks])
-        return Sessions(raw, ids, about, state, broken, signatures)
+        return Sessions(
+            raw=torch.cat([chunk.raw for chunk in chunks]),
+            ids=[name for chunk in chunks for name in chunk.ids],
+            metadata=pa.concat_tables([chunk.metadata for chunk in chunks]),
+            fingerprint=state,
+            broken=broken,
+            signatures=[signature for chunk in chunks for signature in chunk.signatures],
+        )
 
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
         return self._chunks(find_logs(source), start, size)
@@ -85,8 +89,8 @@ class EventModality(Modality):
         files = find_logs(source)
         total = self.contents(source).samples
         drawn = set(np.random.default_rng(seed).permutation(total)[:count].tolist())
-        found = (item for row, item in enumerate(self._items(files, make_tokeniser(self.spec))) if row in drawn)
-        return self._chunk(list(found), files)
+        items = enumerate(self._items(files, make_tokeniser(self.spec)))
+        return self._chunk([item for row, item in items if row in drawn], files)
 
     def contents(self, source: str | Path) -> Contents:
         files = find_logs(source)
@@ -128,13 +132,8 @@ class EventModality(Modality):
         return padded_length((raw[:, 0, CONTENT_HASH_COLUMNS:] != 0).sum(1))
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
-        return torch.cat(
-            [
-                raw[:, :, :CONTENT_HASH_COLUMNS],
-                corruptions.corrupt(raw[:, :, CONTENT_HASH_COLUMNS:], kind, level, generator),
-            ],
-            2,
-        )
+        stamp, codes = raw[:, :, :CONTENT_HASH_COLUMNS], raw[:, :, CONTENT_HASH_COLUMNS:]
+        return torch.cat([stamp, corruptions.corrupt(codes, kind, level, generator)], 2)
 
     def ablations(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Ablation]:
         return explaining.ablations(raw, metadata, self.spec.templates)
@@ -191,13 +190,8 @@ class EventModality(Modality):
         return read_samples(files, self.spec.reading, tokens, self.spec.length, self.config.metadata_fields, tally)
 
     def _chunks(self, files: Sequence[LogFile], start: int, size: int, tally: Tally | None = None) -> Iterator[Chunk]:
-        held: list[Item] = []
-        for item in islice(self._items(files, make_tokeniser(self.spec), tally), start, None):
-            held.append(item)
-            if len(held) == size:
-                yield self._chunk(held, files)
-                held = []
-        if held:
+        items = islice(self._items(files, make_tokeniser(self.spec), tally), start, None)
+        while held := list(islice(items, size)):
             yield self._chunk(held, files)
 
     def _chunk(self, held: Sequence[Item], files: Sequence[LogFile]) -> Chunk:
@@ -205,15 +199,11 @@ class EventModality(Modality):
         broken = [item for item in held if isinstance(item, Unreadable)]
         raw = torch.from_numpy(pad_samples(samples, self.spec.length))
         ids, signatures = [item.id for item in samples], [item.signature for item in samples]
-        return Chunk(ids, self._metadata(samples, files), raw, broken, signatures)
-
-    def _metadata(self, samples: Sequence[Sample], files: Sequence[LogFile]) -> pa.Table:
-        clock = self.spec.reading.timestamp_format
+        clock, window = self.spec.reading.timestamp_format, overlapping_window(self.spec.reading)
         timed = bool(clock) and FORMATS[clock].since_1970
         labels = label_column(samples, files, self.config.label_from, bool(self.config.line_label))
-        return metadata_table(
-            samples, labels, self.config.metadata_fields, timed, overlapping_window(self.spec.reading)
-        )
+        metadata = metadata_table(samples, labels, self.config.metadata_fields, timed, window)
+        return Chunk(ids, metadata, raw, broken, signatures)
 
 
 def _events(codes: Int16[Tensor, "B 2 L"]) -> Events:
@@ -227,24 +217,16 @@ def _sessions_of(content: bytes, reading: ParserSpec) -> set[str]:
     return {line.session for line in map(read, rows) if line.session}
 
 
+@dataclass(eq=False)
 class Sessions:
     """Sessions for training: int16 [N, 2, S + L], in memory."""
 
-    def __init__(
-        self,
-        raw: Tensor,
-        ids: Sequence[str],
-        metadata: pa.Table,
-        fingerprint: str,
-        broken: Sequence[Unreadable],
-        signatures: Sequence[bytes],
-    ) -> None:
-        self.raw = raw
-        self.ids = ids
-        self.metadata = metadata
-        self.fingerprint = fingerprint
-        self.broken: Sequence[Unreadable] = broken
-        self.signatures = signatures
+    raw: Tensor
+    ids: Sequence[str]
+    metadata: pa.Table
+    fingerprint: str
+    broken: Sequence[Unreadable]
+    signatures: Sequence[bytes]
 
     def __len__(self) -> int:
         return len(self.raw)
@@ -253,4 +235,4 @@ class Sessions:
         return self.raw[torch.from_numpy(rows).to(self.raw.device)]
 
     def to(self, device: torch.device) -> Sessions:
-        return Sessions(self.raw.to(device), self.ids, self.metadata, self.fingerprint, self.broken, self.signatures)
+        return replace(self, raw=self.raw.to(device))

@@ -54,7 +54,8 @@ def _clock(reading: ParserSpec) -> list[str]:
         return ["No time stamp is recognised in the lines, so times and pauses are not seen."]
     known = FORMATS[reading.timestamp_format]
     found = []
-    if not _is_plain(reading):
+    is_plain = reading.timestamp_format in PLAIN_FORMATS and all(not position.word for position in reading.positions)
+    if not is_plain:  # otherwise nobody need look whether it is read rightly
         where = f"in the field {reading.time_field}" if reading.time_field else _where(reading)
         found.append(f"The time is read {where}: {reading.example!r} is {_meaning(reading)}.")
     if not known.named:
@@ -67,11 +68,6 @@ def _clock(reading: ParserSpec) -> list[str]:
             f"{DATE_ORDERS[reading.alternative]} fits as well: say which with --date-format dmy, mdy or ymd."
         )
     return found
-
-
-def _is_plain(reading: ParserSpec) -> bool:
-    """Whether the time stands where and as in most logs, so that nobody need look whether it is read rightly."""
-    return reading.timestamp_format in PLAIN_FORMATS and all(not position.word for position in reading.positions)
 
 
 def _meaning(reading: ParserSpec) -> str:
@@ -88,14 +84,11 @@ def _meaning(reading: ParserSpec) -> str:
 
 
 def _where(reading: ParserSpec) -> str:
-    words = sorted({position.word for position in reading.positions})
-    if words == [0]:
-        return "at the start of each line"
-    if words == [1]:
-        return "behind the first word of each line"
-    if len(words) == 1:
-        return f"behind the first {words[0]} words of each line"
-    return f"behind the first {', '.join(map(str, words[:-1]))} or {words[-1]} words of each line"
+    *words, last = sorted({position.word for position in reading.positions})
+    if not words and last < 2:
+        return "behind the first word of each line" if last else "at the start of each line"
+    numbers = f"{', '.join(map(str, words))} or {last}" if words else f"{last}"
+    return f"behind the first {numbers} words of each line"
 
 
 def _times(reading: ParserSpec, tally: Tally) -> list[str]:
@@ -113,19 +106,22 @@ def _times(reading: ParserSpec, tally: Tally) -> list[str]:
             f"Not one line has such a time stamp in {len(tally.unstamped)} of the files: {names}. If their stamps are "
             "written in another way, they stay in the text, and the lines may count as unknown."
         )
-    if tally.jumps:
-        times = "once" if tally.jumps == 1 else f"{tally.jumps:,} times"
-        found.append(
-            f"The clock jumps ahead {times} by more than a year: {tally.first_jump}"
-            f"{' first' if tally.jumps > 1 else ''}. What stands before may be of a clock that was not set yet."
-        )
-    if tally.falls:
-        times = "once" if tally.falls == 1 else f"{tally.falls:,} times"
-        found.append(
-            f"The clock falls back {times} by more than a minute: {tally.first_fall}"
-            f"{' first' if tally.falls > 1 else ''}. The times of other lines are not moved."
-        )
+    found += _clock_steps(
+        "jumps ahead",
+        tally.jumps,
+        "a year",
+        tally.first_jump,
+        "What stands before may be of a clock that was not set yet.",
+    )
+    found += _clock_steps(
+        "falls back", tally.falls, "a minute", tally.first_fall, "The times of other lines are not moved."
+    )
     return found
+
+
+def _clock_steps(steps: str, count: int, least: str, first: str, advice: str) -> list[str]:
+    times, place = ("once", first) if count == 1 else (f"{count:,} times", f"{first} first")
+    return [f"The clock {steps} {times} by more than {least}: {place}. {advice}"] if count else []
 
 
 def _lines(tally: Tally) -> list[str]:

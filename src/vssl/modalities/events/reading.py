@@ -59,12 +59,11 @@ def detect_parser(files: Sequence[LogFile], config: Config) -> ParserSpec:
 
 def _first_lines(files: Sequence[LogFile], forced: str, known: Sequence[str]) -> list[Stretch]:
     """Where no sample can be taken: what is wrong with a file is raised here."""
-    read = [(file, read_lines(file, encoding=file_encodings.file_encoding(file.path, forced, known))) for file in files]
-    return [
-        Stretch(file, texts, True)
-        for file, lines in read
-        if (texts := [r.text for r in islice(lines, MAX_FIRST_LINES)])
-    ]
+    found = []
+    for file in files:
+        lines = read_lines(file, encoding=file_encodings.file_encoding(file.path, forced, known))
+        found.append(Stretch(file, [line.text for line in islice(lines, MAX_FIRST_LINES)], True))
+    return [stretch for stretch in found if stretch.texts]
 
 
 def _detect_timestamps(
@@ -138,10 +137,8 @@ def _sources(
         if log_name(file.name) != log:
             log, parse = log_name(file.name), make_parser(reading, fields)
         encoding = file_encodings.file_encoding(file.path, reading.settings.forced_encoding, reading.encodings)
-        yield (
-            file,
-            count_lines(file, map(parse, _without_header(read_lines(file, tally, encoding), reading.header)), tally),
-        )
+        rows = _without_header(read_lines(file, tally, encoding), reading.header)
+        yield file, count_lines(file, map(parse, rows), tally)
 
 
 def _without_header(read: Iterator[RawLine], header: str) -> Iterator[RawLine]:

@@ -28,7 +28,6 @@ WINDOW_COLUMNS = {"series": pa.string(), "start": pa.int64(), "end": pa.int64(),
 """Of windows that overlap: file, first line and the one behind the last, what to count as one; as series have them."""
 
 WINDOWS_PER_BLOCK = 8
-"""Windows of a block."""
 
 
 def label_column(
@@ -80,9 +79,8 @@ def metadata_table(
     }
     if window is not None:
         rows = [_window(item, window) for item in samples]
-        columns |= {
-            name: pa.array([row[at] for row in rows], WINDOW_COLUMNS[name]) for at, name in enumerate(WINDOW_COLUMNS)
-        }
+        for at, (name, kind) in enumerate(WINDOW_COLUMNS.items()):
+            columns[name] = pa.array([row[at] for row in rows], kind)
     columns |= {name: pa.array([item.metadata.get(name) for item in samples], pa.string()) for name in fields}
     if labels is not None:
         columns["label"] = pa.array(labels, pa.string())

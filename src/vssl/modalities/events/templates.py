@@ -8,7 +8,8 @@ thought away. Shapes are few however many lines there are; which of them are of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from vssl.modalities.events import Template, masks
 from vssl.modalities.events.clusters import Cluster, Clusters, WildcardClusters, generalise, merge, shape_of
@@ -30,6 +31,12 @@ def message_words(message: str) -> Words:
     return (*kept[:MAX_WORDS], ANY) if len(kept) > MAX_WORDS else tuple(kept) or (EMPTY,)
 
 
+def most_frequent(counts: Iterable[tuple[str, int]], most: int) -> tuple[tuple[Template, ...], int]:
+    """The most frequent templates, in a fixed order, and how many messages all others stand for."""
+    ranked = sorted(counts, key=lambda item: (-item[1], item[0]))
+    return tuple(Template(text, count) for text, count in ranked[:most]), sum(count for _, count in ranked[most:])
+
+
 class TemplateMiner:
     """Finds templates while it reads.
 
@@ -42,7 +49,7 @@ class TemplateMiner:
         self._held: dict[Words, int] = {}
         self._kinds: Clusters = {}
         self._wide: WildcardClusters | None = None
-        self.refused = 0
+        self._refused = 0
 
     def add(self, message: str) -> None:
         """Learn from one message."""
@@ -59,17 +66,14 @@ class TemplateMiner:
         kinds = {shape: Cluster(kind.words, kind.count, kind.varied) for shape, kind in self._kinds.items()}
         self._fold(kinds)
         texts = [kind.words for kind in generalise(kinds, self._similarity)]
-        # Where a line fits two templates, it counts for the one that the Matcher gives it.
+        # Where a line fits two templates, it counts for the one that `template_matcher` gives it.
         find, counts = PatternIndex(texts), Counter[Words]()
         for words, count in [*((kind.words, kind.count) for kind in self._kinds.values()), *self._held.items()]:
             row = find(words)
             assert row is not None
             counts[texts[row]] += count
-        ranked = sorted(
-            ((" ".join(words), count) for words, count in counts.items()), key=lambda item: (-item[1], item[0])
-        )
-        left_out = sum(count for _, count in ranked[most:]) + self.refused
-        return tuple(Template(text, count) for text, count in ranked[:most]), left_out
+        templates, left_out = most_frequent(((" ".join(words), count) for words, count in counts.items()), most)
+        return templates, left_out + self._refused
 
     def _fold(self, kinds: Clusters) -> None:
         """Add the lines that are held to the kinds that have their shapes."""
@@ -87,7 +91,7 @@ class TemplateMiner:
     def _condense(self) -> None:
         """Keep kinds in place of shapes; if they are still too many, then the more frequent half."""
         kinds = sorted(generalise(self._kinds, self._similarity), key=lambda kind: (-kind.count, kind.words))
-        self.refused += sum(kind.count for kind in kinds[MAX_SHAPES // 2 :])
+        self._refused += sum(kind.count for kind in kinds[MAX_SHAPES // 2 :])
         self._kinds = {}
         for kind in kinds[: MAX_SHAPES // 2]:
             shape = shape_of(kind.words)
@@ -96,21 +100,17 @@ class TemplateMiner:
         self._wide = WildcardClusters(self._kinds)
 
 
-class TemplateMatcher:
-    """The frozen templates: a line is of a known kind if every constant word of the template is in its position."""
+def template_matcher(templates: Sequence[Template], first: int, unknown: int) -> Callable[[str], int]:
+    """The token of a message: that of the template of which every constant word is in its position, or `unknown`.
 
-    def __init__(self, templates: Sequence[Template], first: int, unknown: int) -> None:
-        self._first, self._unknown = first, unknown
-        self._known: dict[Words, int] = {}
-        self._find = PatternIndex([tuple(masks.split_words(item.text)) for item in templates])
+    Args:
+        first: The token of the first template.
+    """
+    find = PatternIndex([tuple(masks.split_words(item.text)) for item in templates])
 
-    def __call__(self, message: str) -> int:
-        words = message_words(message)
-        token = self._known.get(words)
-        if token is None:
-            row = self._find(words)
-            token = self._unknown if row is None else self._first + row
-            if len(self._known) >= MAX_CACHED:
-                self._known.clear()
-            self._known[words] = token
-        return token
+    @lru_cache(maxsize=MAX_CACHED)
+    def token(words: Words) -> int:
+        row = find(words)
+        return unknown if row is None else first + row
+
+    return lambda message: token(message_words(message))

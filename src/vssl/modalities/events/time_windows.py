@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from vssl.errors import DataError
 from vssl.modalities.events.collector import Collector, Sample
 from vssl.modalities.events.files import LogFile
-from vssl.modalities.events.grouping import Item, LogLines, Tokens, window_name
+from vssl.modalities.events.grouping import Item, LogLines, Tokens
 from vssl.modalities.events.lines import Line
 from vssl.modalities.events.timestamps import SLACK_S
 from vssl.modalities.lengths import Length
@@ -121,29 +121,27 @@ class _MissingTimestamps:
 
     def __init__(self, file: LogFile) -> None:
         self._file = file
-        self._heads = self._stamped = self._now = self._longest = 0
-        self._begins, self._texts = 0, list[str]()
-        self._first: tuple[int, list[str]] = 0, []
+        self._heads = self._stamped = self._run = self._longest = 0
+        self._first: list[Line] = []  # of the run of lines without a time
+        self._first_of_longest: list[Line] = []
 
     def see(self, line: Line) -> None:
         if line.time_s is not None:
             self._stamped += 1
             self._heads += 1
-            self._now = 0
+            self._run, self._first = 0, []
         elif not line.text[:1].isspace():  # those of a stack trace are indented
             self._heads += 1
-            self._now += 1
-            if self._now == 1:
-                self._begins, self._texts = line.number, []
-            if self._now <= 3:
-                self._texts.append(line.text)
-            if self._now > self._longest:
-                self._longest, self._first = self._now, (self._begins, self._texts)
+            self._run += 1
+            if self._run <= 3:
+                self._first.append(line)
+            if self._run > self._longest:
+                self._longest, self._first_of_longest = self._run, self._first
 
     def check(self) -> None:
         most = min(max(20, self._heads // 2), max(200, self._heads // 10))
         if self._heads and (not self._stamped or self._longest > most):
-            number, texts = self._first
+            number, texts = self._first_of_longest[0].number, [line.text for line in self._first_of_longest]
             raise DataError(
                 f"{self._file.name}: from line {number} on {self._longest:,} lines in a row have no time stamp in the "
                 f"form and at the position that the training data have. They begin with: {quote_lines(texts)}. Take it "
@@ -181,9 +179,9 @@ class _TimeWindows:
         for number in [number for number in sorted(self._open) if before is None or number < before]:
             collector = self._open.pop(number)
             # Two windows that hold the same lines are one sample.
-            if collector.rows != self._written:
-                self._written = collector.rows
-                yield collector.sample(window_name(self._file, *collector.rows))
+            if (collector.first, collector.last) != self._written:
+                self._written = collector.first, collector.last
+                yield collector.sample()
 
 
 def quote_lines(texts: Sequence[str]) -> str:

@@ -19,9 +19,8 @@ MIN_SHARE = 0.5  # share of the lines that have a stamp; behind it stack signatu
 MIN_SHARE_RISING = 0.05  # the same, where the stamps open their lines and only ever rise
 AS_GOOD = 0.9
 NEARLY_ALL = 0.9
-NEAR_FACTOR = (
-    0.35  # step from line to line beside that over half of the lines; in lines without any order they are alike
-)
+# Step from line to line beside that over half of the lines; in lines without any order they are alike.
+NEAR_FACTOR = 0.35
 MIN_CONSTANT = 10  # lines in a row that say the same date: an expiry, and no clock
 LARGEST_ZONE_S, SUMMER_S = 15 * 3600.0, 3600.0 + 60
 AMERICAN = ("mdy", "md yy")  # where both fit, dates with AM and PM are taken to have the month first
@@ -61,15 +60,11 @@ class TimestampReader:
     """Reads the stamp of a line at its position, and says which part of the line it is, its brackets included."""
 
     def __init__(self, clock: str, positions: Sequence[TimestampPosition], tail: str) -> None:
-        self.known = FORMATS[clock]
+        self._format = FORMATS[clock]
         stamp = timestamp_regex(clock, tail)
-        where = (
-            "|".join(_position_regex(position) for position in sorted(positions, key=lambda position: position.word))
-            or "(?P<p0>)"
-        )
+        where = "|".join(map(_position_regex, sorted(positions, key=lambda position: position.word)))
         self._pattern = re.compile(rf"(?:{where})(?P<stamp>{stamp})")
-        self._opened = [f"p{number}" for number in range(max(1, len(positions)))]
-        self._years = None if self.known.named else YearRollover()
+        self._years = None if self._format.named else YearRollover()
         self._last: tuple[str, float | None] = ("", None)
 
     def __call__(self, text: str) -> tuple[float, int, int] | None:
@@ -79,12 +74,11 @@ class TimestampReader:
             return None
         stamp = found["stamp"]
         if stamp != self._last[0]:
-            self._last = stamp, to_seconds(found.groupdict(), self.known)
+            self._last = stamp, to_seconds(found.groupdict(), self._format)
         time_s = self._last[1]
         if time_s is None:
             return None
-        begin, end = found.span("stamp")
-        begin, end = _with_brackets(text, begin, end)
+        begin, end = _with_brackets(text, *found.span("stamp"))
         return (self._years(time_s) if self._years else time_s), begin, end
 
 
@@ -110,19 +104,12 @@ def strip_colours(text: str) -> str:
 
 @dataclass
 class _Stamps:
-    """The stamps of one format at one position.
+    """The stamps of one format at one position."""
 
-    Attributes:
-        at: Run and line of each; a run is a stretch of neighbouring lines.
-        times_s: What they say.
-        stamps: Their texts, fraction and zone included.
-        before: The words before them.
-    """
-
-    at: list[tuple[int, int]]
+    at: list[tuple[int, int]]  # run and line of each; a run is a stretch of neighbouring lines
     times_s: list[float]
-    stamps: list[re.Match[str]]
-    before: Counter[str]
+    stamps: list[re.Match[str]]  # fraction and zone included
+    before: Counter[str]  # the words before them
 
 
 @dataclass(frozen=True)
@@ -162,10 +149,8 @@ def detect(runs: Sequence[Sequence[str]], date_format: str = "auto") -> Timestam
     by_worth = sorted(
         near, key=lambda item: (not item.ordered and item.position.word > 0, item.position.word, rank[item.name])
     )
-    chosen = next(
-        (item for item in by_worth if not item.known.scale and _says_the_same(by_worth[0], item)), by_worth[0]
-    )
-    chosen, alternative = _resolve_family(chosen, near)
+    dates = (item for item in by_worth if not item.known.scale and _says_the_same(by_worth[0], item))
+    chosen, alternative = _resolve_family(next(dates, by_worth[0]), near)
     positions, merged = _further_positions(chosen, seen[chosen.name], heads)
     return _layout(chosen, positions, merged, alternative)
 
@@ -239,11 +224,8 @@ def _eligible(item: _Candidate) -> bool:
 def _named(item: _Candidate) -> bool:
     """Whether one and the same word stands before all numbers, and says what they are: a card, an order, a size."""
     word, count = item.seen.before.most_common(1)[0]
-    return (
-        count >= NEARLY_ALL * len(item.seen.at)
-        and _WORD.fullmatch(word) is not None
-        and not _NAMES_TIME.fullmatch(word)
-    )
+    names_other = _WORD.fullmatch(word) is not None and not _NAMES_TIME.fullmatch(word)
+    return names_other and count >= NEARLY_ALL * len(item.seen.at)
 
 
 def _bare(item: _Candidate) -> bool:
@@ -288,8 +270,7 @@ def _further_positions(
     found, merged = [chosen.position], replace(chosen.seen)
     if chosen.rises < NEARLY_ALL:
         return found, merged
-    by_count = sorted(positions.items(), key=lambda item: -len(item[1].at))
-    for position, seen in by_count:
+    for position, seen in sorted(positions.items(), key=lambda item: -len(item[1].at)):
         taken = set(merged.at)
         stamped = zip(seen.at, seen.times_s, seen.stamps, strict=True)
         new = [row for row in stamped if row[0] not in taken]
@@ -319,19 +300,11 @@ def _fits(seen: _Stamps, at: tuple[int, int], time_s: float, known: Format) -> b
 def _layout(
     chosen: _Candidate, positions: Sequence[TimestampPosition], seen: _Stamps, alternative: str
 ) -> TimestampLayout:
-    count = len(seen.stamps)
     groups = [stamp.groupdict() for stamp in seen.stamps] if chosen.known.tail else []
-    tail = "".join(
-        mark
-        for mark, group in ((",", "comma"), (" ", "spaced"))
-        if groups and sum(item[group] is not None for item in groups) >= NEARLY_ALL * count
-    )
-    example = re.match(timestamp_regex(chosen.name, tail), seen.stamps[0].string[seen.stamps[0].start() :])
-    return TimestampLayout(
-        format=chosen.name,
-        positions=tuple(positions),
-        tail=tail,
-        example=example[0] if example else seen.stamps[0][0],
-        alternative=alternative,
-        falling=chosen.rises < NEARLY_ALL,
-    )
+    tail, first = "", seen.stamps[0]
+    for mark, group in ((",", "comma"), (" ", "spaced")):
+        if groups and sum(item[group] is not None for item in groups) >= NEARLY_ALL * len(groups):
+            tail += mark
+    example = re.match(timestamp_regex(chosen.name, tail), first.string[first.start() :]) or first
+    falling = chosen.rises < NEARLY_ALL
+    return TimestampLayout(chosen.name, tuple(positions), tail, example[0], alternative, falling)

@@ -13,7 +13,7 @@ from vssl.modalities.events.collector import CONTENT_HASH_COLUMNS, FIRST_TEMPLAT
 from vssl.modalities.events.files import LONGEST_LINE, RawLine, clean_text
 from vssl.modalities.events.grouping import Tokens
 from vssl.modalities.events.reading import make_parser
-from vssl.modalities.events.templates import TemplateMatcher
+from vssl.modalities.events.templates import template_matcher
 
 
 def make_tokeniser(spec: Spec) -> Tokens:
@@ -21,7 +21,7 @@ def make_tokeniser(spec: Spec) -> Tokens:
     if spec.reading.format == "sessions":
         kinds = {item.text: FIRST_TEMPLATE + row for row, item in enumerate(spec.templates)}
         return lambda event: kinds.get(event, UNKNOWN)
-    return TemplateMatcher(spec.templates, FIRST_TEMPLATE, UNKNOWN)
+    return template_matcher(spec.templates, FIRST_TEMPLATE, UNKNOWN)
 
 
 def pad_samples(samples: Sequence[Sample], length: int) -> Int16[np.ndarray, "N 2 S+L"]:
@@ -47,9 +47,8 @@ class SessionTokeniser:
         collector, read = Collector(name, self._spec.length), make_parser(self._spec.reading)
         for number, text in enumerate(lines, 1):
             if text.strip() and not (number == 1 and text == self._spec.reading.header):
-                line = read(
-                    RawLine(number, clean_text(text[:LONGEST_LINE]), len(text) > LONGEST_LINE, "\ufffd" in text)
-                )
+                cut, undecodable = len(text) > LONGEST_LINE, "\ufffd" in text
+                line = read(RawLine(number, clean_text(text[:LONGEST_LINE]), cut, undecodable))
                 if line.broken:
                     raise BrokenFileError(name, f"line {number}: {line.message}")
                 collector.add(self._tokens(line.message), line)

@@ -17,20 +17,11 @@ from torch import Tensor
 
 from vssl.modalities.events.collector import PADDING, TRUNCATED
 
-HIDE = 0.2
-"""Probability that an event is not shown."""
-
-SPAN = 0.3
-"""Largest share of the session that is not shown in one piece."""
-
-CROP = 0.5
-"""Largest share of the session that is cut off, at both ends together."""
-
-SHUFFLE = 3.0
-"""Two events that stand closer than this may swap, in every second session."""
-
-JITTER = 16.0
-"""Standard deviation of the gaps' codes: a doubling."""
+HIDE = 0.2  # probability that an event is not shown
+SPAN = 0.3  # largest share of the session that is not shown in one piece
+CROP = 0.5  # largest share of the session that is cut off, at both ends together
+SHUFFLE = 3.0  # two events that stand closer than this may swap, in every second session
+JITTER = 16.0  # standard deviation of the gaps' codes: a doubling
 
 
 @dataclass(frozen=True)
@@ -56,10 +47,8 @@ def draw(rows: int, length: int, generator: torch.Generator) -> Parameters:
         return torch.rand(*shape, generator=generator, device=device)
 
     jitter = torch.randn(rows, length, generator=generator, device=device)
-    positions = (rows, length)
-    return Parameters(
-        uniform(*positions), uniform(*positions), jitter, uniform(rows, 2), uniform(rows, 2), uniform(rows)
-    )
+    hide, shift = uniform(rows, length), uniform(rows, length)
+    return Parameters(hide, shift, jitter, uniform(rows, 2), uniform(rows, 2), uniform(rows))
 
 
 def apply(raw: Int16[Tensor, "B 2 L"], p: Parameters) -> Int16[Tensor, "B 2 L"]:

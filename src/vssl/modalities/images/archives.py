@@ -141,20 +141,15 @@ def _table(path: Path, members: Iterable[Member], reader: Reader) -> pa.Table:
         names = pa.array(last, pa.string())
     except UnicodeEncodeError as error:
         raise DataError(f"The archive {path} has a file name that is not UTF-8: {error.object!a}.") from error
-    places = list(last.values())
-    offsets, sizes = ([place[column] for place in places] for column in (0, 1))
-    pages = [_pages(reader, name, *last[name]) if is_tiff(name) else [] for name in last]
-    columns = {"offset": offsets, "size": sizes}
-    table = {name: pa.array(values, pa.int64()) for name, values in columns.items()}
-    return pa.table({"name": names, **table, "pages": pa.array(pages, pa.list_(pa.int64()))})
-
-
-def is_tiff(name: str) -> bool:
-    """Whether a file may have pages, by its name."""
-    return name.lower().endswith(tiff.SUFFIXES)
+    offsets = pa.array([offset for offset, _ in last.values()], pa.int64())
+    sizes = pa.array([size for _, size in last.values()], pa.int64())
+    pages = pa.array([_pages(reader, name, *place) for name, place in last.items()], pa.list_(pa.int64()))
+    return pa.table({"name": names, "offset": offsets, "size": sizes, "pages": pages})
 
 
 def _pages(reader: Reader, name: str, offset: int, size: int) -> list[int]:
+    if not name.lower().endswith(tiff.SUFFIXES):
+        return []
     try:
         data = reader.read(name, offset, size) if size <= MAX_BYTES else b""
     except BrokenFileError:  # reading it for its pixels will say so
@@ -210,18 +205,14 @@ def _uncompressed(path: Path, copy: Path) -> Path:
     with _reading(path):
         packed = opener(path, "rb")
     with packed, copy.open("wb") as plain:
-        _copy(path, packed, plain)
+        while block := _next_block(path, packed):
+            plain.write(block)
+            if plain.tell() > MAX_UNPACKED_BYTES:
+                raise DataError(
+                    f"The archive {path} is larger than {MAX_UNPACKED_BYTES / 2**30:g} GiB when uncompressed. "
+                    "Unpack it and give the folder instead."
+                )
     return copy
-
-
-def _copy(path: Path, packed: BinaryIO, plain: BinaryIO) -> None:
-    while block := _next_block(path, packed):
-        plain.write(block)
-        if plain.tell() > MAX_UNPACKED_BYTES:
-            raise DataError(
-                f"The archive {path} is larger than {MAX_UNPACKED_BYTES / 2**30:g} GiB when uncompressed. "
-                "Unpack it and give the folder instead."
-            )
 
 
 def _next_block(path: Path, packed: BinaryIO) -> bytes:

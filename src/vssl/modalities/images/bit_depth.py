@@ -17,12 +17,9 @@ UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 
 
 NATIVE = {
-    "I;16BS": "I;16NS",
-    "I;16S": "I;16NS",
-    "I;32BS": "I;32NS",
-    "I;32S": "I;32NS",
-    "F;32BF": "F;32NF",
-    "F;32F": "F;32NF",
+    f"{kind}{order}{end}": f"{kind}N{end}"
+    for kind, end in (("I;16", "S"), ("I;32", "S"), ("F;32", "F"))
+    for order in ("B", "")
 }
 """Pillow's names of how bytes lie: in a stated order, and in this computer's."""
 

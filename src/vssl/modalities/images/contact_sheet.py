@@ -37,17 +37,12 @@ def contact_sheet(pixels: UInt8[Tensor, "N C H W"], views: Sequence[Sequence[Pix
         title = f"view {number}" if number else "original"
         ImageDraw.Draw(sheet).text((left, 3), title, fill=INK, font=ImageFont.load_default(TEXT_PX))
         for batch in column:
-            _paste(sheet, batch, left, (width, height))
+            for row, picture in enumerate(_bytes(batch)):
+                enlarged = Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST)
+                sheet.paste(enlarged, (left, CAPTION_PX + row * (height + GAP_PX)))
             left += width + GAP_PX
         left += 2 * GAP_PX
     return sheet
-
-
-def _paste(sheet: Image.Image, batch: Pixels, left: int, size: tuple[int, int]) -> None:
-    """Put the images of a batch below each other, enlarged to `size` (width, height)."""
-    for row, picture in enumerate(_bytes(batch)):
-        enlarged = Image.fromarray(picture).resize(size, Image.Resampling.NEAREST)
-        sheet.paste(enlarged, (left, CAPTION_PX + row * (size[1] + GAP_PX)))
 
 
 def _bytes(batch: Pixels) -> UInt8[np.ndarray, "N H W 3"]:

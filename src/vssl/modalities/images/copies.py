@@ -25,32 +25,25 @@ from torch import Tensor
 from vssl.modalities.base import Dataset
 from vssl.modalities.copies import CopyMatches, ExactCopyDetector, Memory, SampleMarks
 
-THUMBNAIL_PIXELS = 1024
-"""Of the small pictures, at most."""
-COARSE_SIDE = 16
+THUMBNAIL_PIXELS, COARSE_SIDE = 1024, 16  # of the small pictures, at most
 CANDIDATES = 16
-LOOKALIKES = 8
-"""The last so many of the candidates are different pictures: nobody copies one so often."""
-MAX_SHIFT = 2
-"""Pixels of the small picture by which one may be shifted."""
+LOOKALIKES = 8  # the last so many of the candidates are different pictures: nobody copies one so often
+MAX_SHIFT = 2  # pixels of the small picture by which one may be shifted
 SATURATED, NEARLY_SATURATED = 235, 188
 """Above the first, brightening by a quarter cuts off what was above the second: there two pictures are not compared."""
 JPEG_QUALITY = 70
-MAX_JPEG_RATIO = 1.25
-"""What is left of a copy is never more than so many times what a JPEG of that quality leaves."""
-MAX_LOOKALIKE_SHARE = 0.65
-"""And never more than this share of what the others leave."""
-FALSE_MATCH_SHARE = 0.003
-"""Share of the training pictures that may pass for copies of one another."""
-THRESHOLD_SAMPLE = 1000
-"""Training pictures that the threshold is taken from."""
-NEAREST_TO_FIFTH = 0.5
-"""The nearest picture leaves this share of what the fifth nearest does, at least, where it is no copy."""
+MAX_JPEG_RATIO = 1.25  # what is left of a copy is at most so many times what a JPEG of that quality leaves,
+MAX_LOOKALIKE_SHARE = 0.65  # and at most this share of what the others leave
+FALSE_MATCH_SHARE = 0.003  # share of the training pictures that may pass for copies of one another
+THRESHOLD_SAMPLE = 1000  # training pictures that the threshold is taken from
+NEAREST_TO_FIFTH = 0.5  # the nearest picture leaves at least this share of what the fifth does, where it is no copy
 FEW_TRAINING_FACTOR = 0.85
 """By this the threshold is lowered where there are too few training pictures to see how alike different ones may be."""
 BATCH, BLOCK = 256, 2**14
 
 Small = Float[Tensor, "N h w"]
+Thumbnails = UInt8[np.ndarray, "N h w"]
+Rows = Int[np.ndarray, " N"]
 
 
 def thumbnails(raw: UInt8[Tensor, "B C H W"]) -> UInt8[np.ndarray, "B h w"]:
@@ -63,10 +56,9 @@ def thumbnails(raw: UInt8[Tensor, "B C H W"]) -> UInt8[np.ndarray, "B h w"]:
 
 def remember(dataset: Dataset) -> dict[str, np.ndarray]:
     """What is kept of training pictures: small ones."""
-    parts = []
-    for first in range(0, len(dataset), BATCH):
-        parts.append(thumbnails(dataset.batch(np.arange(first, min(first + BATCH, len(dataset)))).cpu()))
-    return {"pictures": np.concatenate(parts)}
+    rows = np.arange(len(dataset))
+    parts = (rows[first : first + BATCH] for first in range(0, len(rows), BATCH))
+    return {"pictures": np.concatenate([thumbnails(dataset.batch(part).cpu()) for part in parts])}
 
 
 class PictureCopyDetector:
@@ -79,13 +71,13 @@ class PictureCopyDetector:
         self._training = memory["pictures"]
 
     def seen(self, marks: SampleMarks) -> CopyMatches:
-        exact = self._exact.seen(marks).exact
-        near = _has_match(self._matches(self._of(marks), self._training))
-        return CopyMatches(exact, near & ~exact)
+        return self._with_near(self._exact.seen(marks).exact, marks, self._training)
 
     def among(self, marks: SampleMarks, others: SampleMarks) -> CopyMatches:
-        exact = self._exact.among(marks, others).exact
-        near = _has_match(self._matches(self._of(marks), self._of(others)))
+        return self._with_near(self._exact.among(marks, others).exact, marks, self._of(others))
+
+    def _with_near(self, exact: Bool[np.ndarray, " N"], marks: SampleMarks, others: Thumbnails) -> CopyMatches:
+        near = np.array([len(rows) > 0 for rows in self._matches(self._of(marks), others)], bool)
         return CopyMatches(exact, near & ~exact)
 
     def first(self, marks: SampleMarks) -> Int[np.ndarray, " N"]:
@@ -106,10 +98,7 @@ class PictureCopyDetector:
         return flat.copy().reshape(len(marks), *self._training.shape[1:])
 
     def _matches(
-        self,
-        pictures: UInt8[np.ndarray, "N h w"],
-        others: UInt8[np.ndarray, "M h w"],
-        own: Int[np.ndarray, " N"] | None = None,
+        self, pictures: Thumbnails, others: UInt8[np.ndarray, "M h w"], own: Rows | None = None
     ) -> list[Int[np.ndarray, " k"]]:
         """Of each picture the rows of the others that are copies of it; `own` is its own row among them."""
         rows, times = _compared(pictures, others, own, _lookalike_residual(pictures, self._training))
@@ -128,10 +117,6 @@ class PictureCopyDetector:
         return float(
             min(MAX_JPEG_RATIO, max(nearest, NEAREST_TO_FIFTH * fifth)) * (1.0 if allowed else FEW_TRAINING_FACTOR)
         )
-
-
-def _has_match(matches: list[Int[np.ndarray, " k"]]) -> Bool[np.ndarray, " N"]:
-    return np.array([len(rows) > 0 for rows in matches], bool)
 
 
 def _compared(
@@ -206,9 +191,7 @@ def _jpeg_residual(pictures: UInt8[np.ndarray, "N h w"]) -> Float[np.ndarray, " 
 
 
 def _lookalike_residual(
-    pictures: UInt8[np.ndarray, "N h w"],
-    training: UInt8[np.ndarray, "M h w"],
-    own: Int[np.ndarray, " N"] | None = None,
+    pictures: Thumbnails, training: UInt8[np.ndarray, "M h w"], own: Rows | None = None
 ) -> Float[np.ndarray, " N"]:
     """What other pictures of the training, which look like a picture, leave of it all together."""
     rows = _candidates(pictures, training, own)
@@ -237,13 +220,9 @@ def residual(pictures: Small, others: Small) -> Float[Tensor, " N"]:
     return _unexplained(inner, terms, ~cut_off)
 
 
-def _reach(pictures: Small) -> list[int]:
-    return [min(MAX_SHIFT, (side - 1) // 4) for side in pictures.shape[1:]]
-
-
 def _inner(pictures: Small) -> Small:
     """The picture without the border by which another one may be shifted."""
-    rows, columns = _reach(pictures)
+    rows, columns = (min(MAX_SHIFT, (side - 1) // 4) for side in pictures.shape[1:])
     return pictures[:, rows : pictures.shape[1] - rows, columns : pictures.shape[2] - columns]
 
 

@@ -43,12 +43,8 @@ def colour(pixels: Pixels, level: int, generator: torch.Generator) -> Pixels:
     return pixels + 0.05 * 2.0**level * sign
 
 
-KINDS: dict[str, Callable[[Pixels, int, torch.Generator], Pixels]] = {
-    "noise": noise,
-    "blur": blur,
-    "blackout": blackout,
-    "colour": colour,
-}
+Corruption = Callable[[Pixels, int, torch.Generator], Pixels]
+KINDS: dict[str, Corruption] = {"noise": noise, "blur": blur, "blackout": blackout, "colour": colour}
 
 
 def corrupt(

@@ -75,14 +75,10 @@ def _split(heading: str, delimiter: str) -> list[str]:
 
 def _table(path: Path, text: str, delimiter: str, heading: list[str]) -> pa.Table:
     as_text = pa.csv.ConvertOptions(column_types=dict.fromkeys(heading, pa.string()))
+    one_by_one = pa.csv.ReadOptions(use_threads=False)  # only then does an error name its row
+    data, cells = pa.BufferReader(text.encode()), pa.csv.ParseOptions(delimiter=delimiter)
     try:
-        return pa.csv.read_csv(
-            pa.BufferReader(text.encode()),
-            # Not in parallel: only then does an error name its row.
-            pa.csv.ReadOptions(use_threads=False),
-            pa.csv.ParseOptions(delimiter=delimiter),
-            as_text,
-        )
+        return pa.csv.read_csv(data, one_by_one, cells, as_text)
     except pa.ArrowException as error:
         told = " Row #1 is the heading." if "Row #" in str(error) else ""
         raise DataError(f"The list {path} cannot be read: {error}.{told}") from error

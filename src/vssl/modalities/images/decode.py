@@ -72,8 +72,8 @@ def read_header(data: bytes, name: str) -> Header:
     Raises:
         BrokenFileError: It is not an image, of a format that is not in `FORMATS`, empty or too large.
     """
-    with _opened(data, name) as image:
-        return _header(image, name, bit_depth.pixel_layout(image, name))
+    with _opened(data, name) as (_, header, _):
+        return header
 
 
 def decode(data: bytes, name: str, canvas: Canvas) -> np.ndarray:
@@ -87,9 +87,7 @@ def decode(data: bytes, name: str, canvas: Canvas) -> np.ndarray:
             holds several pictures.
         ConfigError: Pillow was told to fill truncated images.
     """
-    with _opened(data, name) as image:
-        layout = bit_depth.pixel_layout(image, name)
-        header = _header(image, name, layout)
+    with _opened(data, name) as (image, header, layout):
         if header.wide != canvas.wide:
             expected = f"values in {canvas.low:g}..{canvas.high:g}" if canvas.wide else "8-bit values"
             raise BrokenFileError(name, f"it has {header.bits}-bit values in a data set of {expected}")
@@ -106,9 +104,7 @@ def wide_values(data: bytes, name: str) -> np.ndarray:
     Raises:
         BrokenFileError: The file is refused by its header, truncated or damaged.
     """
-    with _opened(data, name) as image:
-        layout = bit_depth.pixel_layout(image, name)
-        _header(image, name, layout)
+    with _opened(data, name) as (image, _, layout):
         values = _values(data, image, layout, name).astype(np.float64).ravel()
         return values[np.isfinite(values)]
 
@@ -119,9 +115,8 @@ def preview(data: bytes, name: str, side: int) -> Image.Image:
     Raises:
         BrokenFileError: The file is refused by its header, truncated or damaged.
     """
-    with _opened(data, name) as image:
-        layout = bit_depth.pixel_layout(image, name)
-        if _header(image, name, layout).wide:
+    with _opened(data, name) as (image, header, layout):
+        if header.wide:
             values = _values(data, image, layout, name)
             finite = values[np.isfinite(values)].astype(np.float64)
             low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
@@ -141,9 +136,8 @@ def is_drawing(data: bytes, name: str) -> bool:
     Raises:
         BrokenFileError: The file is refused by its header, truncated or damaged.
     """
-    with _opened(data, name) as image:
-        layout = bit_depth.pixel_layout(image, name)
-        if _header(image, name, layout).wide:
+    with _opened(data, name) as (image, header, layout):
+        if header.wide:
             return len(np.unique(_values(data, image, layout, name))) <= MAX_DRAWING_VALUES
         image.draft(image.mode, (256, 256))
         counts = np.bincount(np.asarray(_upright(image)).astype(np.uint8).ravel(), minlength=256)
@@ -156,7 +150,7 @@ def is_drawing(data: bytes, name: str) -> bool:
 
 
 @contextmanager
-def _opened(data: bytes, name: str) -> Iterator[ImageFile.ImageFile]:
+def _opened(data: bytes, name: str) -> Iterator[tuple[ImageFile.ImageFile, Header, PixelLayout]]:
     if not data:
         raise BrokenFileError(name, "it is empty")
     if len(data) > MAX_BYTES:
@@ -171,7 +165,8 @@ def _opened(data: bytes, name: str) -> Iterator[ImageFile.ImageFile]:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.format == "PNG" and "exif" not in image.info:
                     image.info.update(magic_bytes.late_exif(data))
-                yield image
+                layout = bit_depth.pixel_layout(image, name)
+                yield image, _header(image, name, layout), layout
     except (VsslError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -226,7 +221,7 @@ def _values(data: bytes, image: ImageFile.ImageFile, layout: PixelLayout, name: 
     high = _upright(image)
     if layout.raw.startswith("LA"):
         return bit_depth.combine_bytes(high, high, layout.raw)
-    with _opened(data, name) as again:
+    with _opened(data, name) as (again, _, _):
         bit_depth.select_bytes(again, layout.raw, high=False)
         return bit_depth.combine_bytes(high, _upright(again), layout.raw)
 

@@ -11,20 +11,21 @@ from torch import Tensor
 
 from vssl.modalities.images.geometry import centres
 
+Pixels = Float[Tensor, "B C H W"]
+PerSample = Float[Tensor, " B"]
+
 NOISE_SHIFTS = 1 << 16
 """From how many places of the shared noise a sample may take its own."""
 
 
-def illuminate(
-    pixels: Float[Tensor, "B C H W"], slope_x: Float[Tensor, " B"], slope_y: Float[Tensor, " B"]
-) -> Float[Tensor, "B C H W"]:
+def illuminate(pixels: Pixels, slope_x: PerSample, slope_y: PerSample) -> Pixels:
     """Multiply by a light that grows from 1 - slope to 1 + slope from edge to edge, 1 at the centre."""
     across, down = centres(pixels)
     light = 1 + slope_x[:, None, None] * across + slope_y[:, None, None] * down
     return pixels * light[:, None]
 
 
-def blur(pixels: Float[Tensor, "B C H W"], sigma_px: Float[Tensor, " B"]) -> Float[Tensor, "B C H W"]:
+def blur(pixels: Pixels, sigma_px: PerSample) -> Pixels:
     """Gaussian blur with a standard deviation per sample; at the edges only pixels of the image count.
 
     Rows and columns are multiplied by a matrix of Gaussian weights: up to 100 pixels twice as fast on a CPU as
@@ -38,19 +39,14 @@ def blur(pixels: Float[Tensor, "B C H W"], sigma_px: Float[Tensor, " B"]) -> Flo
     return torch.bmm(along_y.repeat_interleave(channels, dim=0), stacked).view_as(pixels)
 
 
-def _gaussian_weights(sigma_px: Float[Tensor, " B"], length: int) -> Float[Tensor, "B N N"]:
+def _gaussian_weights(sigma_px: PerSample, length: int) -> Float[Tensor, "B N N"]:
     places = torch.arange(length, device=sigma_px.device)
     distance = (places[:, None] - places) / sigma_px.clamp(min=1e-2)[:, None, None]
     # Weights below e^-30 change nothing that a float could show, and denormal ones are 50 times slower to multiply.
     return torch.softmax((-0.5 * distance**2).clamp(min=-30), dim=2)
 
 
-def add_noise(
-    pixels: Float[Tensor, "B C H W"],
-    sigma: Float[Tensor, " B"],
-    shift: Float[Tensor, " B"],
-    generator: torch.Generator,
-) -> Float[Tensor, "B C H W"]:
+def add_noise(pixels: Pixels, sigma: PerSample, shift: PerSample, generator: torch.Generator) -> Pixels:
     """Add Gaussian noise of a standard deviation per sample.
 
     One strip of noise is drawn and each sample takes a window of it, at `shift` (0..1). That is several times faster
@@ -63,18 +59,13 @@ def add_noise(
     return torch.addcmul(pixels, windows.view_as(pixels), sigma[:, None, None, None])
 
 
-def solarise(pixels: Float[Tensor, "B C H W"], chosen: Bool[Tensor, " B"]) -> Float[Tensor, "B C H W"]:
+def solarise(pixels: Pixels, chosen: Bool[Tensor, " B"]) -> Pixels:
     """Invert what is brighter than the middle in the chosen samples."""
     brighter = (pixels - 0.5).relu_()
     return torch.addcmul(pixels, brighter, chosen[:, None, None, None].float(), value=-2)
 
 
-def cut_out(
-    pixels: Float[Tensor, "B C H W"],
-    centre_x: Float[Tensor, " B"],
-    centre_y: Float[Tensor, " B"],
-    area: Float[Tensor, " B"],
-) -> Float[Tensor, "B C H W"]:
+def cut_out(pixels: Pixels, centre_x: PerSample, centre_y: PerSample, area: PerSample) -> Pixels:
     """Replace a rectangle of the image's own aspect by the image's mean colour.
 
     Args:

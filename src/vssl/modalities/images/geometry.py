@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+PerSample = Float[Tensor, " B"]
+Pair = tuple[PerSample, PerSample]
 
-def crop_shares(
-    area: Float[Tensor, " B"], draw: Float[Tensor, " B"], aspect: tuple[float, float]
-) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+
+def crop_shares(area: PerSample, draw: PerSample, aspect: tuple[float, float]) -> Pair:
     """Width and height of crops of a given area, as shares of the image's.
 
     The aspect (width to height, relative to the image's own) is log-uniform over that part of its range where the crop
@@ -33,11 +34,7 @@ def crop_shares(
 
 
 def affine(
-    shares: tuple[Float[Tensor, " B"], Float[Tensor, " B"]],
-    place: tuple[Float[Tensor, " B"], Float[Tensor, " B"]],
-    mirror: tuple[Float[Tensor, " B"], Float[Tensor, " B"]],
-    rotation_deg: Float[Tensor, " B"],
-    size: tuple[int, int],
+    shares: Pair, place: Pair, mirror: Pair, rotation_deg: PerSample, size: tuple[int, int]
 ) -> Float[Tensor, "B 2 3"]:
     """The matrix that takes a crop, mirrors it, and turns it about its own centre.
 

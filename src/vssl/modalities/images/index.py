@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -201,20 +202,17 @@ def _headers(index: Index, rows: np.ndarray) -> dict[int, Header]:
 
 
 def _value_range(index: Index, rows: list[int]) -> tuple[float, float]:
-    values = np.concatenate([_some_values(index, row) for row in rows])
+    found = [np.empty(0)]
+    for row in rows:
+        with suppress(BrokenFileError):  # decoding will name and count it
+            values = decode.wide_values(index.read(row), index.ids[row])
+            found.append(values[:: max(1, len(values) // 100_000)])
+    values = np.concatenate(found)
     low, high = np.percentile(values, [0.1, 99.9]).tolist() if len(values) else (0.0, 1.0)
     if low >= high:
         high = low + 1.0
     # Exactly 0..255 is how a canvas says that its data are 8-bit.
     return low, high if (low, high) != (0.0, 255.0) else 256.0
-
-
-def _some_values(index: Index, row: int) -> np.ndarray:
-    try:
-        values = decode.wide_values(index.read(row), index.ids[row])
-    except BrokenFileError:
-        return np.empty(0)  # decoding will name and count it
-    return values[:: max(1, len(values) // 100_000)]
 
 
 def _from_folder(root: Path) -> Index:
@@ -227,11 +225,13 @@ def _from_folder(root: Path) -> Index:
 def _from_archive(path: Path, refresh: bool, folder: str = "") -> Index:
     reader, table = archives.open_archive(path, refresh)
     names = table["name"].to_pylist()
-    inside = [row for row, name in enumerate(names) if not folder or _plain(name).startswith(f"{folder}/")]
+    below = f"{folder}/" if folder else ""
     if folder:
-        _check_below(path, folder, [names[row] for row in inside], names)
-    ignored = Counter(folders.suffix(names[row]) for row in inside if not is_image(names[row]) and _shown(names[row]))
-    rows = [row for row in inside if is_image(names[row]) and _shown(names[row])]
+        _check_below(path, folder, names)
+    inside = [row for row, name in enumerate(names) if name.removeprefix("./").startswith(below)]
+    shown = [row for row in inside if not folders.is_hidden(names[row])]
+    ignored = Counter(folders.suffix(names[row]) for row in shown if not is_image(names[row]))
+    rows = [row for row in shown if is_image(names[row])]
     order = folders.natural_order([names[row] for row in rows])
     table = table.take(pa.array([rows[i] for i in order], pa.int64()))
     sizes, offsets = table["size"].to_numpy(), table["offset"].to_numpy()
@@ -247,18 +247,11 @@ def _from_archive(path: Path, refresh: bool, folder: str = "") -> Index:
     return multipage.split_pages(_without_masks(index), lambda _index, row, name: tiff.pages_from_values(pages[name]))
 
 
-def _plain(name: str) -> str:
-    return name.removeprefix("./")
-
-
-def _shown(name: str) -> bool:
-    return not folders.is_hidden(name)
-
-
-def _check_below(path: Path, folder: str, inside: list[str], names: list[str]) -> None:
-    if any(is_image(name) and _shown(name) for name in inside):
+def _check_below(path: Path, folder: str, names: list[str]) -> None:
+    shown = [name.removeprefix("./") for name in names if is_image(name) and not folders.is_hidden(name)]
+    if any(name.startswith(f"{folder}/") for name in shown):
         return
-    tops = sorted({_plain(name).partition("/")[0] for name in names if is_image(name) and _shown(name)})
+    tops = sorted({name.partition("/")[0] for name in shown})
     there = ", ".join(tops[:10]) + (", ..." if len(tops) > 10 else "")
     raise EmptyDataError(f"{path} holds no images below the folder {folder!r}. At its top: {there}.")
 

@@ -32,13 +32,7 @@ OTHER_FORMATS = {
     b"<!DOCTYPE html": "a web page",
     b"<html": "a web page",
 }
-READ_FORMATS = {
-    "PNG": (b"\x89PNG",),
-    "JPEG": (b"\xff\xd8",),
-    "WebP": (b"RIFF",),
-    "BMP": (b"BM",),
-    "TIFF": TIFF,
-}
+READ_FORMATS = {"PNG": (b"\x89PNG",), "JPEG": (b"\xff\xd8",), "WebP": (b"RIFF",), "BMP": (b"BM",), "TIFF": TIFF}
 
 
 def unknown_format_message(data: bytes, formats: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ class ImageModality(Modality):
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Pixels:
         data = store.load(self._index(source), self.spec.canvas, self.config.max_broken, on_progress=on_progress)
-        return Pixels(data, torch.from_numpy(data.pixels))
+        return Pixels(torch.from_numpy(data.pixels), data.ids, data.metadata, data.fingerprint, data.broken)
 
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
         index = self._index(source)
@@ -119,12 +120,10 @@ class ImageModality(Modality):
         return copies.PictureCopyDetector(memory)
 
     def views(self, raw: Tensor, generator: torch.Generator, part: slice = slice(None)) -> list[Images]:
-        views = []
-        for config in self._presets:
-            parameters = draw(config, len(raw), generator)[part]
-            pixels = apply(raw[part], parameters, config, generator)
-            views.append(self._finish(pixels))
-        return views
+        return [
+            self._finish(apply(raw[part], draw(config, len(raw), generator)[part], config, generator))
+            for config in self._presets
+        ]
 
     def eval_view(self, raw: Tensor) -> Images:
         return self._finish(raw.float() / 255)
@@ -187,16 +186,15 @@ class ImageModality(Modality):
         return Images(normal.contiguous(memory_format=torch.channels_last))
 
 
+@dataclass(eq=False)
 class Pixels:
     """Decoded images for training: uint8 [N, C, H, W], memory-mapped, or on a GPU where they fit."""
 
-    def __init__(self, data: store.PixelData, pixels: Tensor) -> None:
-        self.data = data
-        self.pixels = pixels
-        self.ids: Sequence[str] = data.ids
-        self.metadata = data.metadata
-        self.fingerprint = data.fingerprint
-        self.broken: Sequence[Unreadable] = data.broken
+    pixels: Tensor
+    ids: Sequence[str]
+    metadata: pa.Table
+    fingerprint: str
+    broken: Sequence[Unreadable]
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -207,7 +205,7 @@ class Pixels:
     def to(self, device: torch.device) -> Pixels:
         if device.type != "cuda" or self.pixels.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
             return self
-        return Pixels(self.data, self.pixels.to(device))
+        return replace(self, pixels=self.pixels.to(device))
 
 
 def _picture(index: Index, row: int) -> Image.Image | None:

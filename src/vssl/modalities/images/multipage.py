@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -53,37 +54,27 @@ def split_pages(index: Index, pages_of: PagesOf) -> Index:
             places.append((0, 0))
     if not stacks and not aside:
         return index
-    notes = [*_pages_note(places, stacks), *_thumbnails_note(aside)]
-    divided = replace(index.select(rows), ids=ids, pages=np.array(places, np.int64), remarks=(*index.remarks, *notes))
-    return _check_unique(divided)
+    if twice := [name for name, count in Counter(ids).items() if count > 1]:
+        raise DataError(f"{index.source} names the page {twice[0]} and its whole file too: name the one or the other.")
+    remarks = (*index.remarks, *_notes(places, stacks, aside))
+    return replace(index.select(rows), ids=ids, pages=np.array(places, np.int64), remarks=remarks)
+
+
+def _notes(places: Sequence[tuple[int, int]], stacks: set[str], aside: list[str]) -> list[str]:
+    notes = []
+    if stacks:
+        pages = sum(offset > 0 for offset, _ in places)
+        files = f"{len(stacks)} TIFF file{'s' if len(stacks) > 1 else ''}"
+        notes.append(f"Pages read as samples of their own: {pages} of {files} ({first_names(list(stacks))}).")
+    if aside:
+        notes.append(
+            f"TIFF pages left aside, as they are thumbnails, reduced copies or masks of others: {len(aside)} "
+            f"({first_names(aside)})."
+        )
+    return notes
 
 
 def _named(index: Index, row: int, found: Sequence[Page], number: int) -> Page:
     if number > len(found):
         raise DataError(f"{index.source}, row {row + 1}: {index.ids[row]!r}: the file has {len(found)} pages.")
     return found[number - 1]
-
-
-def _check_unique(index: Index) -> Index:
-    """Refuse a list that names a file and one of its pages too."""
-    seen: set[str] = set()
-    for name in index.ids:
-        if name in seen:
-            raise DataError(f"{index.source} names the page {name} and its whole file too: name the one or the other.")
-        seen.add(name)
-    return index
-
-
-def _pages_note(places: Sequence[tuple[int, int]], stacks: set[str]) -> list[str]:
-    pages = sum(offset > 0 for offset, _ in places)
-    files = f"{len(stacks)} TIFF file{'s' if len(stacks) > 1 else ''}"
-    return [f"Pages read as samples of their own: {pages} of {files} ({first_names(list(stacks))})."] if stacks else []
-
-
-def _thumbnails_note(aside: Sequence[str]) -> list[str]:
-    if not aside:
-        return []
-    return [
-        f"TIFF pages left aside, as they are thumbnails, reduced copies or masks of others: {len(aside)} "
-        f"({first_names(list(aside))})."
-    ]

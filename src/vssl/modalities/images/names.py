@@ -6,24 +6,10 @@ from collections.abc import Mapping
 
 from vssl.modalities import folders
 
-SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jif", ".jfif"),
-    *(".webp", ".bmp", ".dib", ".tif", ".tiff"),
-)
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff")
 UNSUPPORTED = (
-    ".gif",
-    ".heic",
-    ".heif",
-    ".avif",
-    ".jp2",
-    ".j2k",
-    ".jxl",
-    ".psd",
-    ".dng",
-    ".cr2",
-    ".nef",
-    ".exr",
-    ".svg",
+    *(".gif", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl"),
+    *(".psd", ".dng", ".cr2", ".nef", ".exr", ".svg"),
 )
 """Pictures too, but of formats that are not read."""
 

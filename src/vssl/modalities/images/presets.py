@@ -83,12 +83,8 @@ def texture(channels: int) -> Pair:
     return first, replace(first, noise_sigma=(0.0, 0.02))
 
 
-PRESETS: dict[str, Callable[[int], Pair]] = {
-    "natural": natural,
-    "inspection": inspection,
-    "upright": upright,
-    "texture": texture,
-}
+Preset = Callable[[int], Pair]
+PRESETS: dict[str, Preset] = {"natural": natural, "inspection": inspection, "upright": upright, "texture": texture}
 
 
 def preset(name: str, channels: int) -> Pair:

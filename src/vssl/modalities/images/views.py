@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Self
 
 import torch
@@ -96,25 +96,12 @@ class ViewConfig:
 
 
 LIMITS: dict[str, Range] = {
+    **dict.fromkeys((field.name for field in fields(ViewConfig)), (0, 1)),
     "crop_area": (1e-4, 1),
     "crop_aspect": (0.1, 10),
-    "flip_horizontal": (0, 1),
-    "flip_vertical": (0, 1),
-    "right_angle": (0, 1),
     "rotation_deg": (-180, 180),
-    "jitter": (0, 1),
-    "brightness": (0, 1),
-    "contrast": (0, 1),
-    "saturation": (0, 1),
     "hue": (0, 0.5),
-    "grey": (0, 1),
-    "illumination": (0, 1),
-    "blur": (0, 1),
     "blur_sigma_px": (0.01, 16),
-    "solarise": (0, 1),
-    "noise_sigma": (0, 1),
-    "cutout": (0, 1),
-    "cutout_area": (0, 1),
 }
 """Lowest and highest value of every setting."""
 
@@ -219,8 +206,7 @@ def _disturb(x: Tensor, p: Parameters, config: ViewConfig, generator: torch.Gene
     if config.illumination:
         x = effects.illuminate(x, p.slope_x, p.slope_y)
     if config.recolours:
-        mean = x.mean(dim=(2, 3))
-        matrix = colour.colour_matrix(p.brightness, p.contrast, p.saturation, p.hue, mean)
+        matrix = colour.colour_matrix(p.brightness, p.contrast, p.saturation, p.hue, x.mean(dim=(2, 3)))
         x = colour.recolour(x, matrix / 255)
     else:
         x = x / 255

@@ -40,8 +40,8 @@ class ImageWire(FileWire):
         return picture.resize((width * scale, height * scale), Image.Resampling.NEAREST)
 
     def find_files(self, folder: Path) -> tuple[list[Path], list[str]]:
-        below = list_pictures(folder)
-        return [folder / name for name in below.names], below.notes
+        found = list_pictures(folder)
+        return [folder / name for name in found.names], found.notes
 
     def split(self, data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
         """Each page of a TIFF file is a sample."""

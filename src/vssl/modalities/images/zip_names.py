@@ -19,7 +19,8 @@ def names(members: Sequence[ZipInfo]) -> tuple[list[str], str | None]:
 
     A name that the file does not declare to be UTF-8 is in whatever encoding the computer used that wrote it.
     """
-    raw = {info.orig_filename: _raw(info) for info in members if not info.flag_bits & UTF8_FLAG}
+    # Python's zipfile has taken these for the code page 437.
+    raw = {info.orig_filename: info.orig_filename.encode("cp437") for info in members if not info.flag_bits & UTF8_FLAG}
     declared = [info.orig_filename for info in members if info.flag_bits & UTF8_FLAG]
     if _misread(declared):
         raw |= {name: name.encode("cp437") for name in declared}
@@ -38,11 +39,6 @@ def names(members: Sequence[ZipInfo]) -> tuple[list[str], str | None]:
 
     found = [meant(info.orig_filename).replace("\\", "/") for info in members]
     return found, None if encoding == "utf-8" else encoding
-
-
-def _raw(info: ZipInfo) -> bytes:
-    """The bytes of a name that Python's zipfile has taken for the code page 437."""
-    return info.orig_filename.encode("cp437")
 
 
 def _misread(names: Sequence[str]) -> bool:
@@ -64,11 +60,6 @@ def _told(info: ZipInfo, raw: bytes) -> str | None:
     while len(extra) >= 4:
         kind, size = struct.unpack("<HH", extra[:4])
         body, extra = extra[4 : 4 + size], extra[4 + size :]
-        if (
-            kind == UNICODE_PATH
-            and len(body) > 5
-            and body[:1] == b"\1"
-            and body[1:5] == struct.pack("<I", zlib.crc32(raw))
-        ):
+        if kind == UNICODE_PATH and len(body) > 5 and body[:5] == struct.pack("<BI", 1, zlib.crc32(raw)):
             return body[5:].decode("utf-8", "replace")
     return None

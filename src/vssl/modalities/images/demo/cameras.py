@@ -49,15 +49,12 @@ def expose(
     Args:
         illumination: Brightness of the lamp; 1 is its nominal value. It flickers by 2 % from part to part.
     """
-    size = light.shape[0]
+    size, lamp = len(light), illumination * rng.normal(1.0, 0.02)
     x, y = grid(size)
     corner = ((x - FIELD / 2) ** 2 + (y - FIELD / 2) ** 2) / (FIELD**2 / 2)
-    lamp = illumination * rng.normal(1.0, 0.02)
     signal = ndimage.gaussian_filter(light, camera.blur * size / FIELD, mode="nearest")
     signal = signal * camera.gain * lamp * (1.0 - camera.vignetting * corner)
-    signal = signal + rng.standard_normal(light.shape) * np.hypot(
-        camera.shot_noise * np.sqrt(signal), camera.read_noise
-    )
+    noise = np.hypot(camera.shot_noise * np.sqrt(signal), camera.read_noise)
+    signal = signal + rng.standard_normal(light.shape) * noise
     grey = camera.black + (1.0 - camera.black) * np.clip(signal, 0.0, 1.0) ** camera.gamma
-    image: UInt8[np.ndarray, "H W"] = np.round(grey * 255.0).astype(np.uint8)
-    return image
+    return np.asarray(np.round(grey * 255.0).astype(np.uint8))

@@ -10,12 +10,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from scipy import ndimage
 
-from vssl.modalities.images.demo.surfaces import FIELD, LAMP, Surface, grid
+from vssl.modalities.images.demo.surfaces import FIELD, LAMP, Map, grid, rotated
 
-Map = Float[np.ndarray, "H W"]
 Centre = tuple[float, float]
 MARGIN = 10.0  # units from the picture's border within which no defect is centred
 
@@ -30,8 +29,7 @@ def scratch(size: int, centre: Centre, severity: float, rng: np.random.Generator
     pressure = np.clip((half_length - np.abs(along)) / 4.0, 0.0, 1.0) * (0.8 + 0.2 * np.sin(0.5 * along + phase))
     flank = 0.4 + 0.8 * abs(math.sin(angle - LAMP))
     profile = flank * np.exp(-((distance - 1.7) ** 2)) - np.exp(-(distance**2))
-    change: Map = 0.95 * severity * pressure * profile
-    return change
+    return np.asarray(0.95 * severity * pressure * profile)
 
 
 def pit(size: int, centre: Centre, severity: float, rng: np.random.Generator) -> Map:
@@ -41,10 +39,8 @@ def pit(size: int, centre: Centre, severity: float, rng: np.random.Generator) ->
     radius = (0.7 + 2.0 * severity) * rng.uniform(0.85, 1.15)
     distance = np.hypot(along, across * rng.uniform(1.0, 1.4)) / radius
     facing = 0.6 - 0.4 * np.cos(np.arctan2(y, x) - LAMP)
-    hollow = 1.0 / (1.0 + distance**6)
-    rim = facing * np.exp(-(((distance - 1.35) / 0.3) ** 2))
-    change: Map = (0.15 + 0.75 * severity) * (rim - hollow)
-    return change
+    rim, hollow = facing * np.exp(-(((distance - 1.35) / 0.3) ** 2)), 1.0 / (1.0 + distance**6)
+    return np.asarray((0.15 + 0.75 * severity) * (rim - hollow))
 
 
 def stain(size: int, centre: Centre, severity: float, rng: np.random.Generator) -> Map:
@@ -56,45 +52,37 @@ def stain(size: int, centre: Centre, severity: float, rng: np.random.Generator) 
     distance = np.hypot(x, y) / (radius * (1.0 + lobes))
     film = 1.0 / (1.0 + np.exp((distance - 1.0) * 14.0))
     dried_edge = np.exp(-(((distance - 0.92) / 0.1) ** 2))
-    change: Map = -(0.05 + 0.22 * severity) * (film + 0.5 * dried_edge)
-    return change
+    return np.asarray(-(0.05 + 0.22 * severity) * (film + 0.5 * dried_edge))
 
 
-DEFECTS: dict[str, Callable[[int, Centre, float, np.random.Generator], Map]] = {
-    "scratch": scratch,
-    "pit": pit,
-    "stain": stain,
-}
+Defect = Callable[[int, Centre, float, np.random.Generator], Map]
+DEFECTS: dict[str, Defect] = {"scratch": scratch, "pit": pit, "stain": stain}
 
 
 def damage(
-    part: Surface, defect: str, severity: float, rng: np.random.Generator
+    light: Map, face: Map, defect: str, severity: float, rng: np.random.Generator
 ) -> tuple[Map, Bool[np.ndarray, "H W"]]:
     """Put a defect somewhere on the part's face.
 
     Args:
+        light, face: As `surfaces.surface` returns them.
         defect: A key of `DEFECTS`.
         severity: 0..1.
 
     Returns:
         The light with the defect, and the mask of its pixels, one unit wider than what it covers, since optics blur.
     """
-    size = part.light.shape[0]
-    change = DEFECTS[defect](size, _somewhere_flat(part, rng), severity, rng) * part.face
-    covered = np.abs(change) > 0.1 * np.abs(change).max()
-    return part.light * (1.0 + change), ndimage.binary_dilation(covered, iterations=max(1, round(size / FIELD)))
-
-
-def _somewhere_flat(part: Surface, rng: np.random.Generator) -> Centre:
-    x, y = grid(part.light.shape[0])
-    inner = (np.maximum(np.abs(x - FIELD / 2), np.abs(y - FIELD / 2)) < FIELD / 2 - MARGIN) & part.flat
-    pixels = np.flatnonzero(inner)
+    size = len(light)
+    x, y = grid(size)
+    inner = np.maximum(np.abs(x - FIELD / 2), np.abs(y - FIELD / 2)) < FIELD / 2 - MARGIN
+    pixels = np.flatnonzero(inner & (face > 0.5))
     pixel = pixels[rng.integers(len(pixels))]
-    return float(x.flat[pixel]), float(y.flat[pixel])
+    change = DEFECTS[defect](size, (float(x.flat[pixel]), float(y.flat[pixel])), severity, rng) * face
+    covered = np.abs(change) > 0.1 * np.abs(change).max()
+    return light * (1.0 + change), ndimage.binary_dilation(covered, iterations=max(1, round(size / FIELD)))
 
 
 def _turned_about(size: int, centre: Centre, angle: float) -> tuple[Map, Map]:
     """Coordinates with their origin at the centre and their first axis at the angle."""
     x, y = grid(size)
-    x, y = x - centre[0], y - centre[1]
-    return math.cos(angle) * x + math.sin(angle) * y, -math.sin(angle) * x + math.cos(angle) * y
+    return rotated(x - centre[0], y - centre[1], angle)

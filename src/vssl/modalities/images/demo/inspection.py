@@ -7,8 +7,7 @@ and an inspector, who is not perfect near the limit, gives it a label.
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,15 +20,68 @@ from vssl.errors import ConfigError
 from vssl.modalities.demo import new_folder
 from vssl.modalities.images.demo.cameras import CAMERAS, expose
 from vssl.modalities.images.demo.defects import DEFECTS, damage
-from vssl.modalities.images.demo.line import Line
 from vssl.modalities.images.demo.surfaces import SUPPLIERS, surface
-
-__all__ = ["LIMIT", "MISREADING", "Line", "Part", "parts", "write"]
 
 LIMIT = 0.35  # severity from which a part is to be rejected
 MISREADING = 0.05  # the inspector reads a severity wrong by at most this much
 BORDERLINE = 0.08  # borderline severities lie within this distance from the limit
 CLEAR = (0.55, 1.0)  # severities of clear defects
+
+
+@dataclass(frozen=True)
+class Line:
+    """An inspection line: who delivers, which cameras look, how often something is wrong, and how far things drifted.
+
+    Attributes:
+        seed: Everything random follows from it, part by part.
+        suppliers: Names of `surfaces.SUPPLIERS`: north, east, west, and south, which the default line never sees.
+        cameras: Names of `cameras.CAMERAS`: cam-1, cam-2, and cam-3, which the default line never sees.
+        defect_rate: Share of parts with a clear defect, 0..1.
+        borderline_rate: Share of parts whose defect is so near the limit that two inspectors may disagree, 0..1.
+        size: Height and width of the pictures in pixels, from 32.
+        supplier_shares: Share of each supplier, summing to 1; equal if none are given.
+        camera_shares: Share of each camera, summing to 1; equal if none are given.
+        wear: Drift: wear of the cutting tool, 0 (fresh) to 1 (blunt).
+        illumination: Drift: brightness of the lamp, above 0; 1 is nominal.
+
+    Raises:
+        ConfigError: A name is not known, or a value is out of its range.
+    """
+
+    seed: int = 0
+    suppliers: tuple[str, ...] = ("north", "east", "west")
+    cameras: tuple[str, ...] = ("cam-1", "cam-2")
+    defect_rate: float = 0.15
+    borderline_rate: float = 0.08
+    size: int = 64
+    supplier_shares: tuple[float, ...] | None = None
+    camera_shares: tuple[float, ...] | None = None
+    wear: float = 0.0
+    illumination: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check("supplier", self.suppliers, self.supplier_shares, SUPPLIERS)
+        _check("camera", self.cameras, self.camera_shares, CAMERAS)
+        shares = {"defect_rate": self.defect_rate, "borderline_rate": self.borderline_rate, "wear": self.wear}
+        shares["defect_rate + borderline_rate"] = self.defect_rate + self.borderline_rate
+        for name, share in shares.items():
+            if not 0.0 <= share <= 1.0:
+                raise ConfigError(f"{name} has the value {share}; it must lie between 0 and 1.")
+        if not self.illumination > 0.0:
+            raise ConfigError(f"illumination is {self.illumination}; it must be above 0 (1 is nominal).")
+        if self.size < 32:
+            raise ConfigError(f"size is {self.size} pixels; below 32 the defects cannot be seen.")
+        if self.seed < 0:
+            raise ConfigError(f"seed is {self.seed}; it must be 0 or more.")
+
+
+def _check(kind: str, names: tuple[str, ...], shares: tuple[float, ...] | None, known: Collection[str]) -> None:
+    if not names or len(set(names)) < len(names) or not set(names) <= set(known):
+        raise ConfigError(f"{kind}s is {names}; give at least one name, each only once, of: {', '.join(known)}.")
+    if shares is not None and not (len(shares) == len(names) and min(shares) >= 0 and abs(sum(shares) - 1.0) <= 1e-6):
+        raise ConfigError(
+            f"{kind}_shares is {shares}; it needs {len(names)} shares ({', '.join(names)}), 0 or more, that sum to 1."
+        )
 
 
 @dataclass(frozen=True)
@@ -78,13 +130,13 @@ def _part(line: Line, index: int) -> Part:
     supplier = str(origin.choice(line.suppliers, p=line.supplier_shares))
     camera = str(origin.choice(line.cameras, p=line.camera_shares))
     defect, severity, borderline = _finding(line, finding)
-    label: Literal["ok", "defect"] = "defect" if _is_rejected(severity, finding) else "ok"
-    good = surface(SUPPLIERS[supplier], line.size, line.wear, making)
-    light, mask = good.light, np.zeros(good.light.shape, dtype=bool)
+    rejected = severity + finding.uniform(-MISREADING, MISREADING) >= LIMIT
+    light, face = surface(SUPPLIERS[supplier], line.size, line.wear, making)
+    mask = np.zeros(light.shape, dtype=bool)
     if defect != "none":
-        light, mask = damage(good, defect, severity, damaging)
+        light, mask = damage(light, face, defect, severity, damaging)
     image = expose(light, CAMERAS[camera], line.illumination, exposing)
-    return Part(image, mask, supplier, camera, defect, severity, label, borderline)
+    return Part(image, mask, supplier, camera, defect, severity, "defect" if rejected else "ok", borderline)
 
 
 def _finding(line: Line, rng: np.random.Generator) -> tuple[str, float, bool]:
@@ -96,10 +148,6 @@ def _finding(line: Line, rng: np.random.Generator) -> tuple[str, float, bool]:
     if fate < line.defect_rate + line.borderline_rate:
         return defect, near, True
     return "none", 0.0, False
-
-
-def _is_rejected(severity: float, rng: np.random.Generator) -> bool:
-    return severity + rng.uniform(-MISREADING, MISREADING) >= LIMIT
 
 
 def write(line: Line, folder: Path, count: int, labelled: bool) -> Path:
@@ -119,30 +167,20 @@ def write(line: Line, folder: Path, count: int, labelled: bool) -> Path:
     """
     made = parts(line, count)
     with new_folder(folder) as unfinished:
-        _write_all(made, unfinished, count, labelled)
+        for name in ("images", "masks") if labelled else ("images",):
+            (unfinished / name).mkdir(parents=True)
+        rows = []
+        for index, part in enumerate(made):
+            name, shift = f"part-{index:05d}.png", "early" if index < (count + 1) // 2 else "late"
+            Image.fromarray(part.image).save(unfinished / "images" / name)
+            row = {"path": f"images/{name}", "supplier": part.supplier, "camera": part.camera, "shift": shift}
+            if labelled:
+                Image.fromarray(part.mask).save(unfinished / "masks" / name)
+                row |= {"label": part.label, "defect": part.defect, "severity": f"{part.severity:.3f}"}
+                row |= {"borderline": str(part.borderline).lower()}
+            rows.append(row)
+        _write_list(rows, unfinished / "parts.csv")
     return folder / "parts.csv"
-
-
-def _write_all(made: Iterator[Part], folder: Path, count: int, labelled: bool) -> None:
-    for name in ("images", "masks") if labelled else ("images",):
-        (folder / name).mkdir(parents=True)
-    rows = []
-    for index, part in enumerate(made):
-        name = f"part-{index:05d}.png"
-        Image.fromarray(part.image).save(folder / "images" / name)
-        if labelled:
-            Image.fromarray(part.mask).save(folder / "masks" / name)
-        shift = "early" if index < (count + 1) // 2 else "late"
-        rows.append({"path": f"images/{name}", **_row(part, shift, labelled)})
-    _write_list(rows, folder / "parts.csv")
-
-
-def _row(part: Part, shift: str, labelled: bool) -> dict[str, str]:
-    row = {"supplier": part.supplier, "camera": part.camera, "shift": shift}
-    if labelled:
-        row |= {"label": part.label, "defect": part.defect, "severity": f"{part.severity:.3f}"}
-        row |= {"borderline": str(part.borderline).lower()}
-    return row
 
 
 def _write_list(rows: list[dict[str, str]], path: Path) -> None:
@@ -150,5 +188,3 @@ def _write_list(rows: list[dict[str, str]], path: Path) -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-        file.flush()
-        os.fsync(file.fileno())
