@@ -126,7 +126,8 @@ def draw_pictures(rng: np.random.Generator, count: int) -> np.ndarray:
         * 8
         * rng.gamma(8.0, 1.0, (count, 1, 1))
     )
-    return (110 + disc + ground + 5 * rng.normal(size=(count, SIDE, SIDE))).clip(0, 255).astype(np.uint8)
+    grey = 110 + disc + ground + 5 * rng.normal(size=(count, SIDE, SIDE))
+    return np.asarray(grey.clip(0, 255), np.uint8)
 
 
 def cut_pictures(rng: np.random.Generator, drawn: np.ndarray, copies: bool) -> torch.Tensor:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, Field
 
-from vssl.runtime.decider import Decision
+from vssl.decisions.core import Decision
 from vssl.serving.tables import LARGEST_NUMBER
 
 Outcome = Literal["accept", "review", "reject"]
