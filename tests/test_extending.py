@@ -49,8 +49,8 @@ from vssl.evaluation.metric import Metric, Skip
 
 NEEDS = frozenset()
 METRICS = {
-    "made_up/samples": Metric("higher", (0, 1e9), "How many samples were made up.", title="made up"),
-    "made_up/mean/{score}": Metric("", (-9, 9), "The mean of a score."),
+    "made_up/samples": Metric("How many samples were made up.", range=(0, 1e9), title="made up"),
+    "made_up/mean/{score}": Metric("The mean of a score.", "", (-9, 9)),
 }
 
 

@@ -34,8 +34,6 @@ BATCH, LEARNING_RATE, WEIGHT_DECAY, WARMUP = 128, 1e-3, 0.05, 0.1
 
 METRICS = {
     f"finetune/accuracy_{PERCENT}": Metric(
-        "higher",
-        (0, 1),
         f"Accuracy after the encoder and a linear classifier were trained together on {PERCENT} % of the labels.",
         title=f"fine-tuned, {PERCENT} %",
     )

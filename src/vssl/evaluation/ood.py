@@ -25,13 +25,10 @@ from vssl.types import Embeddings
 NEEDS = frozenset({"outliers"})
 METRICS = {
     "ood/auroc/{score}": Metric(
-        "higher",
-        (0, 1),
-        "How well the score separates a second data set from the first: 0.5 is chance, 1 is perfect.",
-        priority=7,
+        "How well the score separates a second data set from the first: 0.5 is chance, 1 is perfect.", priority=7
     ),
     "ood/fpr95/{score}": Metric(
-        "lower", (0, 1), "False-alarm rate of the score at the threshold that detects 95 % of the second data set."
+        "False-alarm rate of the score at the threshold that detects 95 % of the second data set.", "lower"
     ),
 }
 

@@ -9,7 +9,7 @@ from vssl import scores
 from vssl.evaluation.evaluators import declaration_of, declared_metrics
 from vssl.evaluation.metric import Metric
 
-UNDECLARED = Metric("", (0, 0), "A metric that the installed version of vssl does not declare.", priority=1_000)
+UNDECLARED = Metric("A metric that the installed version of vssl does not declare.", "", (0, 0), priority=1_000)
 IMBALANCE = 1.5
 """If the largest class has this many times its equal share, balanced accuracies are shown before all others."""
 
