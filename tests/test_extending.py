@@ -17,7 +17,7 @@ from vssl import scores
 from vssl.benchmarking.summary import tables, text
 from vssl.config import find, members
 from vssl.evaluation import EvalData, evaluate
-from vssl.reporting import build
+from vssl.reporting.page import build
 from vssl.run import Run
 from vssl.types import Embeddings
 

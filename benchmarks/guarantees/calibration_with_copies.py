@@ -196,7 +196,7 @@ def false_alarms(name: str, of: str, copies_removed: bool, rng: np.random.Genera
     )
     scores = knn.fit(score, reference_set)(fresh(name))
     decided = decide_by_group(policy.thresholds, np.full(len(scores), UNGROUPED, dtype=object), scores)
-    return float((decided == REJECT).mean()), len(reference.normal_scores(UNGROUPED))
+    return float((decided == REJECT).mean()), len(reference.scores("normal", UNGROUPED))
 
 
 def violations(name: str, of: str, copies_removed: bool, calibrations: int, seed: int) -> dict[str, Any]:

@@ -54,20 +54,13 @@ class Reference:
     def defects(self) -> Embeddings:
         return self.role(DEFECT)
 
-    def normal_scores(self, group: str) -> np.ndarray:
-        """The scores of the normal units of a group."""
-        return _scores(self.normal, group)
-
-    def defect_scores(self, group: str) -> np.ndarray:
-        """The scores of the defective units of a group."""
-        return _scores(self.defects, group)
-
-
-def _scores(samples: Embeddings, group: str) -> np.ndarray:
-    if not len(samples):
-        return np.empty(0)
-    members = samples.numpy("group") == group
-    return worst_of_each(samples.numpy("score")[members], samples.numpy("unit")[members])
+    def scores(self, role: str, group: str) -> np.ndarray:
+        """The scores of a role's units in a group."""
+        samples = self.role(role)
+        if not len(samples):
+            return np.empty(0)
+        members = samples.numpy("group") == group
+        return worst_of_each(samples.numpy("score")[members], samples.numpy("unit")[members])
 
 
 def write(run: Run, policy: Policy) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from vssl.decisions import policy_file as policies
 from vssl.decisions.bounds import observed_rate
-from vssl.decisions.core import ACCEPT, REJECT, REVIEW, UNGROUPED, Thresholds
+from vssl.decisions.core import ACCEPT, NORMAL, REJECT, REVIEW, UNGROUPED, Thresholds
 from vssl.decisions.describe import describe
 from vssl.decisions.policy import Policy, Rate
 from vssl.decisions.policy_file import Reference
@@ -135,7 +135,7 @@ def _groups(policy: Policy, reference: Reference) -> list[Group]:
         return []
     rows = []
     for name, limits in policy.thresholds.items():
-        scores = reference.normal_scores(name)
+        scores = reference.scores(NORMAL, name)
         rows.append(Group(name, limits, len(scores), observed_rate(scores > limits.reject_above)))
     return rows
 

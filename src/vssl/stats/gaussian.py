@@ -48,11 +48,6 @@ def sample(
     return mean + noise * (0.5 * _at_least_float32(gaussian.log_variance)).exp()
 
 
-def entropy(gaussian: Gaussian) -> Float[Tensor, " B"]:
-    """Differential entropy in nats; it may be negative."""
-    return 0.5 * (_at_least_float32(gaussian.log_variance) + 1 + LOG_TWO_PI).expand_as(gaussian.mean).sum(-1)
-
-
 def to_sphere(mean: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
     """The means scaled onto the sphere of radius sqrt(D), where squared distances are 2D(1 - cos).
 
