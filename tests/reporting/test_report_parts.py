@@ -12,6 +12,7 @@ from vssl.reporting.health import checks
 from vssl.reporting.map import colourings, layout, mosaic, obstacle
 from vssl.reporting.metric_docs import UNDECLARED, metric_rows
 from vssl.reporting.run_summary import summarise
+from vssl.training.health import NO_GAIN
 from vssl.types import Embeddings
 
 

@@ -4,8 +4,6 @@ The views are those of the pre-training, and the number of steps depends on the 
 same cost.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Builds the page of a comparison: tables and plots. The page loads nothing from outside when it is opened."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

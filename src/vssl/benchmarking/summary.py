@@ -1,7 +1,5 @@
 """Makes tables of the results of trials: mean and range over the seeds, and the sensitivity to the settings."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """One trial: trains one method with one seed, evaluates the model, and measures its cost."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

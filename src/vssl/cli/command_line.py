@@ -1,7 +1,5 @@
 """`vssl` and its exit statuses: finds the command that the first argument names, and reports errors of the user."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """`vssl decide`: from data and a run folder to the table of decisions, RUN/decisions/NAME.parquet."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from datetime import date

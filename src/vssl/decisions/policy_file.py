@@ -4,8 +4,6 @@ The reference is a Parquet file in RUN/calibration, named by its own hash. It is
 a kill between the two leaves the old policy with its old reference.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Backbones of the library `timm`, such as `--encoder timm/resnet50`. Needs the extra `vssl[timm]`."""
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Runs the evaluators: which of them the data suffice for, their metrics, and why the others were skipped."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field

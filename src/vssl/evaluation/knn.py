@@ -5,8 +5,6 @@ cosine similarity s, weight exp(s / 0.07); their temperature, with k = 20 instea
 sample is classified by all others. Both accuracies are repeated with whitened features (extension).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

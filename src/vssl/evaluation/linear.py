@@ -5,8 +5,6 @@ is chosen for each number of labels on a held-out tenth of them; where that is f
 reference, a fifth of each class of the query is the test set and the rest the training set.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

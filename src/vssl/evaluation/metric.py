@@ -1,7 +1,5 @@
 """What an evaluator declares about a metric that it yields, and what it yields where there is no value."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

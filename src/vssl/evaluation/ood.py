@@ -8,8 +8,6 @@ the in-distribution samples do.)
 Without a reference the scores are fitted to one random half of the query, and the other half is evaluated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

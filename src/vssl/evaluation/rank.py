@@ -3,8 +3,6 @@
 Effective rank: Roy and Vetterli, "The effective rank" (EUSIPCO 2007).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -5,8 +5,6 @@ Uncertainty Estimates", NeurIPS 2023): neighbours are searched within the query,
 even if there is a reference. A sample that is alone in its class counts as an error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -5,8 +5,6 @@ al., "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers" (ICLR 201
 Common Flaws in the Evaluation of Selective Classification Systems" (arXiv 2407.01032).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -4,8 +4,6 @@ Linear CKA: Kornblith et al., "Similarity of Neural Network Representations Revi
 It needs no labels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -4,8 +4,6 @@ Wang and Isola, "Understanding Contrastive Representation Learning through Align
 (ICML 2020), equations 1 and 2 with alpha = 2 and t = 2, on the normalised features.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

@@ -3,8 +3,6 @@
 The folder holds the ONNX model, its policy, reference data, golden samples with their outputs, and small pictures.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

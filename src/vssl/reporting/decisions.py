@@ -1,7 +1,5 @@
 """The section on decisions: the policy, its scores and thresholds, the rates at other thresholds, and examples."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The evaluation metrics as the report shows them: sorted, and with the meaning that their evaluator declares."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Builds RUN/report.html from the contents of the run folder. The page loads nothing from outside when it is opened."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from base64 import b64encode

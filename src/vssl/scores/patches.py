@@ -5,8 +5,6 @@ feature maps; the sample's score is the mean of the worst twentieth of its patch
 idea of PatchCore (Roth et al. 2022, arXiv 2106.08265); here it is local, and learned from the data at hand.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """Decisions as they are stored and answered, and the other answers of the service, as OpenAPI describes them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import asdict

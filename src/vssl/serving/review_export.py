@@ -4,8 +4,6 @@ People look at what the score calls unusual. Thresholds from such samples would 
 samples are missing among them. So only samples count that were drawn at random whatever their score.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable

@@ -6,8 +6,6 @@ Precisions and ratios above e^60 are continued by the tangent of exp, so that lo
 log-variances stay finite in float32.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

@@ -3,8 +3,6 @@
 A run that is divided among processes equals one that is not.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Logging of a training: metrics.jsonl, progress bars, and the notes printed on the terminal."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ A newcomer adds an entry to `COLUMNS`. What `vssl embed` stores, what an export 
 not have and the table in docs/how-to/embed-and-use.md follow from it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
