@@ -18,11 +18,6 @@ from vssl.files import atomic
 from vssl.training.health import HEALTHY, LatentStatistics
 
 
-def console(quiet: bool = False) -> Console:
-    """The console for progress and notes: standard error, because results go to standard output."""
-    return Console(stderr=True, highlight=False, quiet=quiet)
-
-
 class MetricLogger:
     """Appends lines to metrics.jsonl and advances the progress bar.
 
