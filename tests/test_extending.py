@@ -17,7 +17,7 @@ from vssl import scores
 from vssl.benchmarking.summary import tables, text
 from vssl.config import find, members
 from vssl.evaluation import EvalData, evaluate
-from vssl.reporting import build
+from vssl.reporting.page import build
 from vssl.run import Run
 from vssl.types import Embeddings
 
@@ -49,8 +49,8 @@ from vssl.evaluation.metric import Metric, Skip
 
 NEEDS = frozenset()
 METRICS = {
-    "made_up/samples": Metric("higher", (0, 1e9), "How many samples were made up.", title="made up"),
-    "made_up/mean/{score}": Metric("", (-9, 9), "The mean of a score."),
+    "made_up/samples": Metric("How many samples were made up.", range=(0, 1e9), title="made up"),
+    "made_up/mean/{score}": Metric("The mean of a score.", "", (-9, 9)),
 }
 
 

@@ -15,7 +15,7 @@ from vssl import api
 from vssl.cli import main
 from vssl.modalities import images
 from vssl.modalities.images.modality import ImageModality
-from vssl.reporting import build
+from vssl.reporting.page import build
 from vssl.run import Run
 
 pytest_plugins = ["fixtures_runs", "fixtures_decisions"]

@@ -63,7 +63,7 @@ class Scores:
 
 
 def _above_a_grid(thresholds: np.ndarray, values: int) -> np.ndarray:
-    return ((values - 1 - np.floor(thresholds)) / values).clip(min=0)
+    return np.asarray(((values - 1 - np.floor(thresholds)) / values).clip(min=0))
 
 
 KINDS = {

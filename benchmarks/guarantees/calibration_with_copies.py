@@ -126,7 +126,8 @@ def draw_pictures(rng: np.random.Generator, count: int) -> np.ndarray:
         * 8
         * rng.gamma(8.0, 1.0, (count, 1, 1))
     )
-    return (110 + disc + ground + 5 * rng.normal(size=(count, SIDE, SIDE))).clip(0, 255).astype(np.uint8)
+    grey = 110 + disc + ground + 5 * rng.normal(size=(count, SIDE, SIDE))
+    return np.asarray(grey.clip(0, 255), np.uint8)
 
 
 def cut_pictures(rng: np.random.Generator, drawn: np.ndarray, copies: bool) -> torch.Tensor:
@@ -195,7 +196,7 @@ def false_alarms(name: str, of: str, copies_removed: bool, rng: np.random.Genera
     )
     scores = knn.fit(score, reference_set)(fresh(name))
     decided = decide_by_group(policy.thresholds, np.full(len(scores), UNGROUPED, dtype=object), scores)
-    return float((decided == REJECT).mean()), len(reference.normal_scores(UNGROUPED))
+    return float((decided == REJECT).mean()), len(reference.scores("normal", UNGROUPED))
 
 
 def violations(name: str, of: str, copies_removed: bool, calibrations: int, seed: int) -> dict[str, Any]:

@@ -118,12 +118,13 @@ def _scores(
 
 
 def _isolation(reference: np.ndarray, new: np.ndarray) -> np.ndarray:
-    return -IsolationForest(n_estimators=200, random_state=0).fit(reference).score_samples(new)
+    forest = IsolationForest(n_estimators=200, random_state=0).fit(reference)
+    return np.asarray(-forest.score_samples(new))
 
 
 def _pca_error(reference: np.ndarray, new: np.ndarray) -> np.ndarray:
     pca = PCA(30, random_state=0).fit(reference)
-    return np.square(new - pca.inverse_transform(pca.transform(new))).mean(1)
+    return np.asarray(np.square(new - pca.inverse_transform(pca.transform(new))).mean(1))
 
 
 def _pixels(model: Model, data: Path) -> np.ndarray:

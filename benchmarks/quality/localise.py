@@ -18,10 +18,10 @@ import tyro
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.common.aupro import aupro
 from benchmarks.common.record import RESULTS, Record
 from benchmarks.common.scores import fit
 from vssl import api
-from vssl.evaluation.localise import aupro
 from vssl.modalities.images.demo.inspection import Line, write
 from vssl.scores import patches
 

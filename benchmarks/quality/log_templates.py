@@ -161,7 +161,8 @@ def accuracy(found: Sequence[Hashable], true: Sequence[Hashable]) -> float:
 def _drain3(python: Path, lines: Sequence[str], masks: bool) -> list[int]:
     request = json.dumps({"masks": masks, "lines": lines})
     done = subprocess.run([python, "-c", DRAIN3], input=request, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+    groups: list[int] = json.loads(done.stdout)
+    return groups
 
 
 def _speeds(samples: Sequence[Labelled]) -> Iterator[dict[str, Any]]:

@@ -29,11 +29,11 @@ from benchmarks.common.record import RESULTS, Record
 from benchmarks.common.rivals.series_windows import RIVALS, Windows
 from benchmarks.common.scores import fit
 from benchmarks.common.training import UNTRAINED, settings_of, train
+from benchmarks.common.vus import rows_from_windows, vus
 from benchmarks.data.series import TASKS, WINDOW, Task
 from vssl import Embeddings, Run, api
 from vssl.decisions import bounds
 from vssl.decisions.core import worst_of_each
-from vssl.evaluation.vus import rows_from_windows, vus
 from vssl.types import Series
 
 BUFFER = 100

@@ -1,7 +1,5 @@
 """Settings: frozen dataclasses to JSON and back, and `find`, which makes a module's name its registry entry."""
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 import importlib.util

@@ -1,7 +1,5 @@
 """Atomic writing of files, so that a kill at any moment leaves the previous file, and reading of compressed files."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import json

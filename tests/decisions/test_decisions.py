@@ -91,7 +91,7 @@ def test_a_policy_says_what_it_promises_and_decides_as_it_says(calibrated: Run, 
 
 def test_p_values_are_ranks_among_the_normals_of_the_calibration(calibrated: Run, line: Path):
     _, reference = policies.read(calibrated)
-    normal = reference.normal_scores("")
+    normal = reference.scores("normal", "")
     table = decide(calibrated, line).table
     for score, p_value in zip(table["score"].to_pylist(), table["p_value"].to_pylist(), strict=True):
         assert p_value == pytest.approx((1 + (normal >= score).sum()) / 81)
@@ -286,7 +286,7 @@ def test_copies_among_the_normals_count_once_and_the_policy_says_so(
     assert (policy.samples["normal"], policy.samples["normal different"]) == (164, 160)
     assert "calibrated on 160 different normal samples (164 with copies)" in describe(policy)[0]
     reference = policies.read(trained)[1]
-    assert len(reference.normal_scores("")) == 160
+    assert len(reference.scores("normal", "")) == 160
 
 
 def test_a_bank_that_holds_the_defects_is_refused(trained: Run, line: Path, ask: Ask):

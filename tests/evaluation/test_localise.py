@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.common.aupro import aupro
 from vssl.errors import DataError
-from vssl.evaluation.localise import aupro
 
 MASK = np.zeros((1, 20, 20), bool)
 MASK[0, 2:12, 2:12] = True

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.common.vus import rows_from_windows, softened, vus
 from vssl.errors import DataError
-from vssl.evaluation.vus import rows_from_windows, softened, vus
 
 
 def slow(scores: np.ndarray, truth: np.ndarray, buffer: int) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from made_up_runs import VALUES, no_pictures, noise_pictures, table
 from vssl.config import to_dict
 from vssl.errors import RunVersionError
 from vssl.modalities.events import LineCounts, ParserSpec, Spec, Template
-from vssl.reporting import build
+from vssl.reporting.page import build
 from vssl.run import Run
 
 MakeRun = Callable[..., Run]

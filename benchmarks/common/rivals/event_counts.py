@@ -53,7 +53,8 @@ def counts_knn(train: Sequence[Session]) -> Detector:
 
     def score(sessions: Sequence[Session]) -> Scores:
         distance = reference.kneighbors(_counts(sessions, width))[0][:, 0]
-        return distance / (np.array([len(session) for session in sessions]) + np.median([len(s) for s in train]))
+        lengths = np.array([len(session) for session in sessions])
+        return np.asarray(distance / (lengths + np.median([len(s) for s in train])))
 
     return score
 

@@ -124,10 +124,12 @@ class SimCLR(nn.Module):
         self.projection_head = SimCLRProjectionHead(features, features, 128)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.projection_head(self.features(pixels))
+        projected: Tensor = self.projection_head(self.features(pixels))
+        return projected
 
     def features(self, pixels: Tensor) -> Tensor:
-        return self.backbone(Images(pixels))
+        features: Tensor = self.backbone(Images(pixels))
+        return features
 
 
 def model_for(settings: Settings) -> SimCLR:
@@ -140,7 +142,7 @@ def model_for(settings: Settings) -> SimCLR:
     return model.to(memory_format=torch.channels_last) if settings.bf16 else model
 
 
-def training_loader(settings: Settings, root: Path) -> DataLoader:
+def training_loader(settings: Settings, root: Path) -> DataLoader[Any]:
     """Shuffled batches of two views, by lightly's transforms without blur, as in its example for CIFAR-10."""
     from lightly.data import LightlyDataset
     from lightly.transforms import SimCLRTransform
@@ -160,7 +162,7 @@ def training_loader(settings: Settings, root: Path) -> DataLoader:
     )
 
 
-def train(model: SimCLR, loader: DataLoader, settings: Settings) -> list[Step]:
+def train(model: SimCLR, loader: DataLoader[Any], settings: Settings) -> list[Step]:
     """Run the budget; every step's wait, duration and loss."""
     from lightly.loss import NTXentLoss
 
@@ -194,14 +196,14 @@ def update(
         view0, view1 = (view.contiguous(memory_format=torch.channels_last) for view in (view0, view1))
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         latent0, latent1 = model(view0), model(view1)
-    loss = criterion(latent0.float(), latent1.float())
+    loss: Tensor = criterion(latent0.float(), latent1.float())
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()
     return loss.item()
 
 
-def endless(loader: DataLoader) -> Iterator[Any]:
+def endless(loader: DataLoader[Any]) -> Iterator[Any]:
     while True:
         yield from loader
 
@@ -254,7 +256,7 @@ def embed(model: SimCLR, root: Path, settings: Settings) -> Arrays:
 
 
 @torch.no_grad()
-def _embed_split(model: SimCLR, loader: DataLoader) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _embed_split(model: SimCLR, loader: DataLoader[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     parts = [(model.features(pixels), labels, ids) for pixels, labels, ids in loader]
     features, labels, ids = zip(*parts, strict=True)
     return torch.cat(features).numpy(), torch.cat(labels).numpy(), np.concatenate(ids)

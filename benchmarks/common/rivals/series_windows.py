@@ -32,28 +32,29 @@ class Windows:
 
     @property
     def flat(self) -> np.ndarray:
-        return self.values.reshape(len(self.values), -1).astype(np.float64)
+        return np.asarray(self.values.reshape(len(self.values), -1), np.float64)
 
 
 def pca(reference: Windows, new: Windows) -> np.ndarray:
     """Mean squared error of the reconstruction from the principal components."""
     fitted = PCA(COMPONENTS, svd_solver="full").fit(reference.flat)
-    return np.square(new.flat - fitted.inverse_transform(fitted.transform(new.flat))).mean(1)
+    return np.asarray(np.square(new.flat - fitted.inverse_transform(fitted.transform(new.flat))).mean(1))
 
 
 def gaussian(reference: Windows, new: Windows) -> np.ndarray:
     """Squared Mahalanobis distance by a shrunk covariance: `mahalanobis` on the raw descriptor, without an encoder."""
-    fitted = LedoitWolf().fit(reference.flat)
-    return fitted.mahalanobis(new.flat)
+    return np.asarray(LedoitWolf().fit(reference.flat).mahalanobis(new.flat))
 
 
 def isolation(reference: Windows, new: Windows) -> np.ndarray:
-    return -IsolationForest(n_estimators=200, random_state=0).fit(reference.flat).score_samples(new.flat)
+    forest = IsolationForest(n_estimators=200, random_state=0).fit(reference.flat)
+    return np.asarray(-forest.score_samples(new.flat))
 
 
 def nearest(reference: Windows, new: Windows) -> np.ndarray:
     """Mean Euclidean distance to the 5 nearest reference windows."""
-    return NearestNeighbors(n_neighbors=NEIGHBOURS).fit(reference.flat).kneighbors(new.flat)[0].mean(1)
+    distances = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(reference.flat).kneighbors(new.flat)[0]
+    return np.asarray(distances.mean(1))
 
 
 def matrix_profile(reference: Windows, new: Windows) -> np.ndarray:
@@ -71,12 +72,12 @@ def matrix_profile(reference: Windows, new: Windows) -> np.ndarray:
         )
         for channel, earlier in zip(new.series.T, reference.series.T, strict=True)
     ]
-    return np.mean([profile[new.starts, 0].astype(np.float64) for profile in profiles], axis=0)
+    return np.asarray(np.mean([profile[new.starts, 0].astype(np.float64) for profile in profiles], axis=0))
 
 
 def largest(reference: Windows, new: Windows) -> np.ndarray:
     """The largest absolute scaled value: a fixed limit on each sensor."""
-    return np.abs(new.flat).max(1)
+    return np.asarray(np.abs(new.flat).max(1))
 
 
 RIVALS: dict[str, Callable[[Windows, Windows], np.ndarray]] = {

@@ -4,8 +4,6 @@ A docstring may say "As in `NAME`." of a parameter, where NAME is another verb o
 field of the same name: `shared_sentences` puts the sentence from there in its place.
 """
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Callable

@@ -124,7 +124,7 @@ def report(run: Run | PathLike, *, table: str = "train") -> Path:
         RunError: There is no such run.
     """
     from vssl.embedding import read_header
-    from vssl.reporting import build
+    from vssl.reporting.page import build
 
     run = as_run(run)
     modality = load(run, "cpu").modality

@@ -1,7 +1,5 @@
 """All metrics of one trained model: on the test set, on corrupted samples, and on another data set."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import torch

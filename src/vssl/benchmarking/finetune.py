@@ -4,8 +4,6 @@ The views are those of the pre-training, and the number of steps depends on the 
 same cost.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Sequence
@@ -34,8 +32,6 @@ BATCH, LEARNING_RATE, WEIGHT_DECAY, WARMUP = 128, 1e-3, 0.05, 0.1
 
 METRICS = {
     f"finetune/accuracy_{PERCENT}": Metric(
-        "higher",
-        (0, 1),
         f"Accuracy after the encoder and a linear classifier were trained together on {PERCENT} % of the labels.",
         title=f"fine-tuned, {PERCENT} %",
     )

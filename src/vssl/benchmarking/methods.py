@@ -1,7 +1,5 @@
 """Parses a method of the command line: a name, a variant and changed settings."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from typing import Any

@@ -1,11 +1,8 @@
 """Builds the page of a comparison: tables and plots. The page loads nothing from outside when it is opened."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jinja2
 import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
@@ -25,6 +22,7 @@ from vssl.benchmarking.summary import (
     uncertainty_titles,
 )
 from vssl.files import atomic
+from vssl.reporting.page import template
 from vssl.reporting.plots import ACCENT, STYLE, canvas, svg
 
 COSTS = {
@@ -44,7 +42,7 @@ def build(results: Sequence[Result], out: Path) -> Path:
         StorageError: The folder cannot be written.
     """
     found = tables(results)
-    page = _template().render(
+    page = template("comparison.html.jinja", "vssl.benchmarking").render(
         tables=found,
         titles=titles(),
         costs=COSTS,
@@ -162,16 +160,3 @@ def _machine(result: Result) -> str:
     machine, versions = result["machine"], result["versions"]
     hardware = f"{machine['cpu']}, {machine['cores']} cores, {machine['device']}"
     return f"{hardware}; vssl {versions['vssl']}, torch {versions['torch']}"
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader("vssl.benchmarking", ""), jinja2.PackageLoader("vssl.reporting", "")]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("comparison.html.jinja")

@@ -1,7 +1,5 @@
 """Recipes: settings that are worth keeping, each with its claim. The results of each seed: benchmarks/results/."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """The data sets of a comparison."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

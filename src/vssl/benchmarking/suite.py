@@ -3,8 +3,6 @@
 Each trial runs in a process of its own, so that none inherits memory, threads or random numbers of another.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

@@ -1,7 +1,5 @@
 """Makes tables of the results of trials: mean and range over the seeds, and the sensitivity to the settings."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,7 +11,6 @@ import numpy as np
 from vssl import scores
 from vssl.benchmarking import finetune
 from vssl.benchmarking.methods import family
-from vssl.evaluation import Metric
 from vssl.evaluation.evaluators import declared_metrics
 from vssl.training.health import HEALTHY, NO_GAIN
 
@@ -26,12 +23,10 @@ BEST_BASELINE = R_AUROC + "best_baseline"
 
 def titles() -> dict[str, str]:
     """The title of each metric that has a column in the comparison."""
-    declared = declared_metrics() | finetune.METRICS
-    return {name: metric.title for name, metric in sorted(declared.items(), key=_position) if metric.title}
-
-
-def _position(declared: tuple[str, Metric]) -> tuple[int, str]:
-    return declared[1].priority, declared[1].title
+    declared = sorted(
+        (declared_metrics() | finetune.METRICS).items(), key=lambda item: (item[1].priority, item[1].title)
+    )
+    return {name: metric.title for name, metric in declared if metric.title}
 
 
 def baselines() -> list[str]:
@@ -96,14 +91,9 @@ class Row:
         done = [result["health"] for result in self.results if result["outcome"] == "done"]
         unhealthy, unproven = len(done) - done.count(HEALTHY) - done.count(NO_GAIN), done.count(NO_GAIN)
         spikes = sum(result.get("loss_spikes", 0) for result in self.results)
-        counts = (
-            (diverged, "diverged"),
-            (unhealthy, "not healthy"),
-            (unproven, "not shown to have learned"),
-            (spikes, "loss spikes"),
-        )
+        counts = {"diverged": diverged, "not healthy": unhealthy, "not shown to have learned": unproven}
         labels = ["reads the labels"] if self.reads_labels else []
-        return ", ".join(labels + [f"{count} {what}" for count, what in counts if count])
+        return ", ".join(labels + [f"{n} {what}" for what, n in (counts | {"loss spikes": spikes}).items() if n])
 
 
 @dataclass(frozen=True, eq=False)

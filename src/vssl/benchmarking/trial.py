@@ -1,7 +1,5 @@
 """One trial: trains one method with one seed, evaluates the model, and measures its cost."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -14,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
 from torch.utils.flop_counter import FlopCounterMode
 
 from vssl.benchmarking.evaluate_model import evaluate_model
@@ -23,7 +22,6 @@ from vssl.run import Run
 from vssl.training import devices, loop
 from vssl.training.environment import machine, versions
 from vssl.training.model import Model, load
-from vssl.training.progress import console
 from vssl.training.settings import Settings
 
 FLOPS_BATCH = 32
@@ -67,8 +65,9 @@ def run(trial: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
         "versions": versions(),
         "machine": machine(devices.choose(trial.settings.device)),
     }
+    terminal = Console(stderr=True, highlight=False, quiet=not talk)
     try:
-        trained = loop.train_or_resume(trial.sources.train, folder, trial.settings, terminal=console(quiet=not talk))
+        trained = loop.train_or_resume(trial.sources.train, folder, trial.settings, terminal=terminal)
     except DivergedError as error:
         return head | {"outcome": "diverged", "health": str(error), "values": {}, "cost": {}}
     if trained.info["status"] != "done":
@@ -76,7 +75,7 @@ def run(trial: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
     peak_mb = _peak_mb()
     model = load(trained, trial.settings.device)
     started = time.monotonic()
-    values = evaluate_model(model, trial.sources, trial.settings.seed, console(quiet=not talk))
+    values = evaluate_model(model, trial.sources, trial.settings.seed, terminal)
     shutil.rmtree(folder / "embeddings")
     cost = _cost(model, trial) | {"peak_mb": peak_mb, "evaluation_seconds": time.monotonic() - started}
     stability = {"health": trained.info["health"], "loss_spikes": loss_spikes(trained)}

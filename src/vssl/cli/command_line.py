@@ -1,7 +1,5 @@
 """`vssl` and its exit statuses: finds the command that the first argument names, and reports errors of the user."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence
@@ -41,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if arguments == ["--version"]:
-            print(f"vssl {_version()}")
+            from importlib.metadata import version
+
+            print(f"vssl {version('vssl')}")
         elif arguments and arguments[0] in commands():
             commands()[arguments[0]].run(arguments[1:])
         else:
@@ -56,12 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(141)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("vssl")
 
 
 def _overview(arguments: Sequence[str]) -> None:

@@ -1,7 +1,5 @@
 """Options that depend on the chosen members: with `--objective simclr` the command has the options of simclr."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Options of commands, made from the signatures and docstrings of functions and configuration dataclasses."""
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 import types

@@ -15,8 +15,6 @@ P(Binomial(n, p) <= m) is `scipy.special.bdtr(m, n, p)`; its inverse in p is one
 Legend: n calibration samples, alpha the guaranteed rate, delta = 1 - confidence, m exceedances among the n.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

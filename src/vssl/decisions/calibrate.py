@@ -1,7 +1,5 @@
 """Calibration: from scored normal samples, and defects if there are any, to a policy and its reference."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """`vssl calibrate`: from data and a run folder to the policy of the run."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import replace

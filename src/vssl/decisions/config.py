@@ -1,7 +1,5 @@
 """The settings of `vssl calibrate`: one dataclass holds their defaults and what each of them means."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Expected costs of decisions, from the costs of a miss, a false alarm and a review and the share of defects."""
 
-from __future__ import annotations
-
 import numpy as np
 from jaxtyping import Float
 

@@ -1,7 +1,5 @@
 """`vssl decide`: from data and a run folder to the table of decisions, RUN/decisions/NAME.parquet."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from datetime import date
@@ -14,7 +12,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from vssl.decisions import bounds, episodes, policy_file
-from vssl.decisions.core import UNGROUPED, decide, decide_unreadable
+from vssl.decisions.core import NORMAL, UNGROUPED, decide, decide_unreadable
 from vssl.decisions.explanation import ScoringContext, explain
 from vssl.decisions.metrics import DecisionMetrics, LabelledDecisions, compute_metrics
 from vssl.decisions.policy import Policy
@@ -83,7 +81,7 @@ def _table(model: Model, policy: Policy, reference: Reference, samples: Embeddin
     scores = score(samples) if len(samples) else np.empty(0)
     ungrouped = np.full(len(samples), UNGROUPED, dtype=object)
     groups = ungrouped if policy.group is None else metadata_column(samples, policy.group, source)
-    calibration = {group: reference.normal_scores(group) for group in policy.thresholds}
+    calibration = {group: reference.scores(NORMAL, group) for group in policy.thresholds}
     nearest = _nearest(samples, reference.bank, NEAREST)
     decisions = decide(policy, calibration, samples.ids, groups.tolist(), scores, nearest)
     limits = np.array([policy.thresholds[g].accept_up_to if g in policy.thresholds else np.nan for g in groups])

@@ -1,7 +1,5 @@
 """Episodes: rejected windows of one series that overlap or touch, merged into one event."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ of them is scored. Otherwise, where there are patches, the most unusual ones are
 reference sample, and the fields of the raw descriptor with them. Both ask the score itself, so they hold for any score.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a user specifies about decisions: guaranteed rates, and the cost of each kind of error."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from vssl.errors import ConfigError

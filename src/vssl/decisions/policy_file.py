@@ -4,8 +4,6 @@ The reference is a Parquet file in RUN/calibration, named by its own hash. It is
 a kill between the two leaves the old policy with its old reference.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass
@@ -54,20 +52,13 @@ class Reference:
     def defects(self) -> Embeddings:
         return self.role(DEFECT)
 
-    def normal_scores(self, group: str) -> np.ndarray:
-        """The scores of the normal units of a group."""
-        return _scores(self.normal, group)
-
-    def defect_scores(self, group: str) -> np.ndarray:
-        """The scores of the defective units of a group."""
-        return _scores(self.defects, group)
-
-
-def _scores(samples: Embeddings, group: str) -> np.ndarray:
-    if not len(samples):
-        return np.empty(0)
-    members = samples.numpy("group") == group
-    return worst_of_each(samples.numpy("score")[members], samples.numpy("unit")[members])
+    def scores(self, role: str, group: str) -> np.ndarray:
+        """The scores of a role's units in a group."""
+        samples = self.role(role)
+        if not len(samples):
+            return np.empty(0)
+        members = samples.numpy("group") == group
+        return worst_of_each(samples.numpy("score")[members], samples.numpy("unit")[members])
 
 
 def write(run: Run, policy: Policy) -> None:

@@ -6,8 +6,6 @@ its conformal p-value is above 1 - coverage (Vovk et al. 2005; Sadinle et al. 20
 accurate the classifier is: a less accurate one gives larger sets. By class (Mondrian), the coverage holds per class.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 from dataclasses import asdict, dataclass, replace

@@ -1,7 +1,5 @@
 """The result of `vssl decide`: the table of decisions, its metrics and episodes, and a summary in sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Computes the thresholds: from scores of calibration samples to the limits between accept, review and reject."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from vssl.decisions import bounds

@@ -1,7 +1,5 @@
 """The demo: make data of one kind, train, calibrate, decide, and say in sentences what came out."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

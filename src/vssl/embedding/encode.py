@@ -1,7 +1,5 @@
 """From raw samples to the columns of the embeddings; `vssl embed` and exports compute them by the same function."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from jaxtyping import Float

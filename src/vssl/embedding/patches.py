@@ -1,7 +1,5 @@
 """Patch features: what is where in a sample, from early feature maps of the encoder, in few bytes."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

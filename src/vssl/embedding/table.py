@@ -4,8 +4,6 @@ The table grows in parts of `PART` samples, each written whole. A second start w
 after the last part; at the end the parts become one Parquet file.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import asdict

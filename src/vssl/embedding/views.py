@@ -1,7 +1,5 @@
 """Columns from comparing several random views of each sample: disagreement of their features, and the ELBO gap."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

@@ -4,8 +4,6 @@ The variance is the mean squared error of the batch, its maximum-likelihood valu
 al. 2021, arXiv 2006.13202), so that no weight between reconstruction and prior has to be tuned.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch

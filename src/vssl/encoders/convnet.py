@@ -3,8 +3,6 @@
 Four stages of basic blocks (He et al. 2016, arXiv 1512.03385), each at half the resolution of the one before.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 

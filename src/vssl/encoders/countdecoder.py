@@ -4,8 +4,6 @@ The order of the events is not reconstructed. The likelihood is that of independ
 multinomial coefficient (the neural document model of Miao et al. 2016, arXiv 1511.06038).
 """
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn

@@ -6,8 +6,6 @@ cannot make the projections insensitive: an event type that training never had m
 did not vary before.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """Heads on an encoder: the projector, and the Gaussian head, which computes mean and variance of an embedding."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn

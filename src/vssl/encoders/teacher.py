@@ -1,7 +1,5 @@
 """The momentum teacher: an exponential moving average of the student, without gradients."""
 
-from __future__ import annotations
-
 import copy
 import math
 from typing import Any

@@ -8,8 +8,6 @@ deviation. Augmentation changes both little, but no loss makes a network preserv
 exceeded shows there first.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 

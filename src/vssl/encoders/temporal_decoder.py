@@ -3,8 +3,6 @@
 The variance is the mean squared error of the batch over the values that are not missing, as in `convdecoder`.
 """
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """Backbones of the library `timm`, such as `--encoder timm/resnet50`. Needs the extra `vssl[timm]`."""
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +43,8 @@ def build(config: Config, shape: tuple[int, int, int]) -> Encoder:
     if not timm.is_model(config.variant):
         close = difflib.get_close_matches(config.variant, timm.list_models(), n=5)
         raise ConfigError(f"timm has no model {config.variant!r}. Similar names: {', '.join(close) or 'none'}.")
-    options: Any = {"img_size": shape[1:]} if _takes_image_size(config.variant) else {}
+    sized = any(part in config.variant for part in ("vit_", "deit", "beit", "eva", "mixer", "swin"))
+    options: Any = {"img_size": shape[1:]} if sized else {}
     try:
         backbone = timm.create_model(
             config.variant, pretrained=config.pretrained == "hub", num_classes=0, in_chans=shape[0], **options
@@ -67,10 +66,6 @@ def _load_weights(backbone: nn.Module, path: Path) -> None:
         raise ConfigError(f"--pretrained {path}: {str(error).splitlines()[-1].strip()}") from error
     if missing:
         raise ConfigError(f"--pretrained {path} has no weights for {missing[0]!r} and {len(missing) - 1} others.")
-
-
-def _takes_image_size(variant: str) -> bool:
-    return any(part in variant for part in ("vit_", "deit", "beit", "eva", "mixer", "swin"))
 
 
 class TimmEncoder(Encoder):

@@ -1,7 +1,5 @@
 """What an evaluator is given: checked embeddings, and their labels, neighbours and scores, shared by all evaluators."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property

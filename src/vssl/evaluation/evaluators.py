@@ -1,7 +1,5 @@
 """Runs the evaluators: which of them the data suffice for, their metrics, and why the others were skipped."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,11 +12,11 @@ from vssl.evaluation.metric import Metric, Skip
 
 LABEL_METRICS = {
     "labels/largest_class": Metric(
-        "", (0, 1), "Share of the samples in the largest class: the accuracy of always predicting that class."
+        "Share of the samples in the largest class: the accuracy of always predicting that class.", ""
     ),
-    "labels/samples": Metric("", (0, np.inf), "Number of evaluated samples that have a label."),
-    "labels/classes": Metric("", (2, np.inf), "Number of classes among the labelled samples."),
-    "labels/missing": Metric("lower", (0, np.inf), "Number of samples without a label; they were left out."),
+    "labels/samples": Metric("Number of evaluated samples that have a label.", "", (0, np.inf)),
+    "labels/classes": Metric("Number of classes among the labelled samples.", "", (2, np.inf)),
+    "labels/missing": Metric("Number of samples without a label; they were left out.", "lower", (0, np.inf)),
 }
 UNMET = {
     "reference": "there are no reference embeddings",

@@ -5,8 +5,6 @@ cosine similarity s, weight exp(s / 0.07); their temperature, with k = 20 instea
 sample is classified by all others. Both accuracies are repeated with whitened features (extension).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,24 +18,20 @@ NEEDS = frozenset({"labels"})
 TEMPERATURE = 0.07
 METRICS = {
     "knn/accuracy": Metric(
-        "higher",
-        (0, 1),
         "Share of samples whose label the vote of the 20 nearest neighbours predicts correctly, without any training.",
         title="kNN",
         priority=1,
     ),
     "knn/whitened_accuracy": Metric(
-        "higher",
-        (0, 1),
         "kNN accuracy with whitened features, in which all directions of the embedding have the same weight.",
         title="kNN, whitened",
         priority=2,
     ),
     "knn/balanced_accuracy": Metric(
-        "higher", (0, 1), "kNN accuracy of each class, averaged over the classes, so that rare classes count equally."
+        "kNN accuracy of each class, averaged over the classes, so that rare classes count equally."
     ),
     "knn/whitened_balanced_accuracy": Metric(
-        "higher", (0, 1), "kNN accuracy of each class with whitened features, averaged over the classes."
+        "kNN accuracy of each class with whitened features, averaged over the classes."
     ),
 }
 

@@ -5,8 +5,6 @@ is chosen for each number of labels on a held-out tenth of them; where that is f
 reference, a fifth of each class of the query is the test set and the rest the training set.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 
@@ -24,8 +22,6 @@ NEEDS = frozenset({"labels"})
 PERCENTS = (100, 10, 1)
 METRICS = {
     f"linear/accuracy_{percent}": Metric(
-        "higher",
-        (0, 1),
         f"Accuracy of a linear classifier on the frozen features, trained with {percent} % of the labels.",
         title="linear" if percent == 100 else f"linear, {percent} %",
         priority=3 if percent == 100 else 99,
@@ -33,9 +29,7 @@ METRICS = {
     for percent in PERCENTS
 } | {
     "linear/balanced_accuracy_{percent}": Metric(
-        "higher",
-        (0, 1),
-        "Accuracy of each class, averaged, of a linear classifier trained with the percentage of labels in the name.",
+        "Accuracy of each class, averaged, of a linear classifier trained with the percentage of labels in the name."
     )
 }
 # Per sample, so that one grid suits all numbers of labels; strong to weak, so that each fit starts near its solution.

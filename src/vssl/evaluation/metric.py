@@ -1,7 +1,5 @@
 """What an evaluator declares about a metric that it yields, and what it yields where there is no value."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,16 +9,16 @@ class Metric:
     """A metric as reports and documentation show it.
 
     Attributes:
+        meaning: What it measures, in one sentence for a reader who has never met it.
         direction: Which values are better; "" where neither are.
         range: The smallest and the largest value possible.
-        meaning: What it measures, in one sentence for a reader who has never met it.
         title: Title of its column in a comparison of methods; "" leaves it out there.
         priority: Its place among the metrics that a report shows first, from 1; others follow in their own order.
     """
 
-    direction: Literal["higher", "lower", ""]
-    range: tuple[float, float]
     meaning: str
+    direction: Literal["higher", "lower", ""] = "higher"
+    range: tuple[float, float] = (0, 1)
     title: str = ""
     priority: int = 99
 

@@ -8,8 +8,6 @@ the in-distribution samples do.)
 Without a reference the scores are fitted to one random half of the query, and the other half is evaluated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,13 +23,10 @@ from vssl.types import Embeddings
 NEEDS = frozenset({"outliers"})
 METRICS = {
     "ood/auroc/{score}": Metric(
-        "higher",
-        (0, 1),
-        "How well the score separates a second data set from the first: 0.5 is chance, 1 is perfect.",
-        priority=7,
+        "How well the score separates a second data set from the first: 0.5 is chance, 1 is perfect.", priority=7
     ),
     "ood/fpr95/{score}": Metric(
-        "lower", (0, 1), "False-alarm rate of the score at the threshold that detects 95 % of the second data set."
+        "False-alarm rate of the score at the threshold that detects 95 % of the second data set.", "lower"
     ),
 }
 

@@ -3,8 +3,6 @@
 Effective rank: Roy and Vetterli, "The effective rank" (EUSIPCO 2007).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,19 +15,18 @@ from vssl.stats.rank import dimension_std, effective_rank
 NEEDS: frozenset[str] = frozenset()
 METRICS = {
     "rank/effective_rank": Metric(
-        "higher",
-        (0, np.inf),
         "How many directions of the embedding are in use; near 1 the encoder has collapsed.",
+        range=(0, np.inf),
         priority=8,
     ),
     "rank/std_min": Metric(
-        "higher", (0, np.inf), "Standard deviation of the least used dimension; at 0 it carries no information."
+        "Standard deviation of the least used dimension; at 0 it carries no information.", range=(0, np.inf)
     ),
     "rank/std_median": Metric(
-        "", (0, np.inf), "Median standard deviation of the dimensions, to compare the smallest one with."
+        "Median standard deviation of the dimensions, to compare the smallest one with.", "", (0, np.inf)
     ),
     "rank/first_component_share": Metric(
-        "lower", (0, 1), "Share of the variance in the first principal component; near 1 the encoder has collapsed."
+        "Share of the variance in the first principal component; near 1 the encoder has collapsed.", "lower"
     ),
 }
 

@@ -5,8 +5,6 @@ Uncertainty Estimates", NeurIPS 2023): neighbours are searched within the query,
 even if there is a reference. A sample that is alone in its class counts as an error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,25 +16,17 @@ from vssl.evaluation.metric import Metric, Skip
 
 NEEDS = frozenset({"labels"})
 METRICS = {
-    "retrieval/recall@1": Metric(
-        "higher", (0, 1), "Share of samples whose nearest neighbour has the same label.", priority=5
-    ),
+    "retrieval/recall@1": Metric("Share of samples whose nearest neighbour has the same label.", priority=5),
     "retrieval/whitened_recall@1": Metric(
-        "higher",
-        (0, 1),
-        "Recall@1 with whitened features, in which all directions of the embedding have the same weight.",
-        priority=4,
+        "Recall@1 with whitened features, in which all directions of the embedding have the same weight.", priority=4
     ),
     "retrieval/r_auroc/{score}": Metric(
-        "higher",
-        (0, 1),
         "How well the score detects samples whose nearest neighbour has another label: 0.5 is chance, 1 is perfect.",
         priority=6,
     ),
     "retrieval/wrong_neighbours/{score}": Metric(
-        "higher",
-        (-1, 1),
         "Rank correlation of the score with the share of the 20 nearest neighbours that have another label.",
+        range=(-1, 1),
     ),
 }
 

@@ -1,7 +1,5 @@
 """Evaluates a run by its stored embeddings, and writes the metrics to RUN/evaluation.json."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

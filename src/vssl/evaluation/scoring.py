@@ -1,7 +1,5 @@
 """Computes all scores of `vssl.scores` for an evaluation, with one neighbour search for those that allow it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -5,8 +5,6 @@ al., "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers" (ICLR 201
 Common Flaws in the Evaluation of Selective Classification Systems" (arXiv 2407.01032).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,15 +16,13 @@ from vssl.evaluation.metric import Metric, Skip
 NEEDS = frozenset({"labels"})
 METRICS = {
     "selective/aurc/{score}": Metric(
-        "lower",
-        (0, 1),
-        "Error rate of the kNN classifier on the samples that are accepted, averaged over all coverages.",
+        "Error rate of the kNN classifier on the samples that are accepted, averaged over all coverages.", "lower"
     ),
     "selective/e_aurc/{score}": Metric(
-        "lower", (0, 1), "AURC above that of a perfect score, which rejects all errors first: 0 is perfect."
+        "AURC above that of a perfect score, which rejects all errors first: 0 is perfect.", "lower"
     ),
     "selective/augrc/{score}": Metric(
-        "lower", (0, 0.5), "Share of all samples that are both accepted and wrong, averaged over all coverages."
+        "Share of all samples that are both accepted and wrong, averaged over all coverages.", "lower", (0, 0.5)
     ),
 }
 

@@ -4,8 +4,6 @@ Linear CKA: Kornblith et al., "Similarity of Neural Network Representations Revi
 It needs no labels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,13 +17,13 @@ from vssl.types import Embeddings
 NEEDS = frozenset({"other_seed_run"})
 METRICS = {
     "stability/cka": Metric(
-        "higher", (0, 1), "Similarity of the features to those of an encoder trained with another seed: 1 is the same."
+        "Similarity of the features to those of an encoder trained with another seed: 1 is the same."
     ),
     "stability/neighbour_jaccard": Metric(
-        "higher", (0, 1), "Overlap of the 10 nearest neighbours by this encoder and by one trained with another seed."
+        "Overlap of the 10 nearest neighbours by this encoder and by one trained with another seed."
     ),
     "stability/ambiguity_spearman": Metric(
-        "higher", (-1, 1), "Rank correlation of the ambiguity with that of an encoder trained with another seed."
+        "Rank correlation of the ambiguity with that of an encoder trained with another seed.", range=(-1, 1)
     ),
 }
 NEAREST = 10

@@ -4,8 +4,6 @@ Wang and Isola, "Understanding Contrastive Representation Learning through Align
 (ICML 2020), equations 1 and 2 with alpha = 2 and t = 2, on the normalised features.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch
@@ -19,12 +17,12 @@ from vssl.evaluation.metric import Metric, Skip
 NEEDS: frozenset[str] = frozenset()
 METRICS = {
     "uniformity/uniformity": Metric(
-        "lower", (-8, 0), "How evenly the embeddings cover the unit sphere; 0 means that all are the same point."
+        "How evenly the embeddings cover the unit sphere; 0 means that all are the same point.", "lower", (-8, 0)
     ),
     "uniformity/alignment": Metric(
+        "Mean squared distance between two views of a sample; small where augmentations have no effect.",
         "lower",
         (0, 4),
-        "Mean squared distance between two views of a sample; small where augmentations have no effect.",
     ),
 }
 MAX_SAMPLES = 10_000  # for the pairs, whose number grows with the square

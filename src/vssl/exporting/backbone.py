@@ -1,7 +1,5 @@
 """The encoder alone, for use in one's own code: its weights, and a torch program that runs without vssl."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """An exported graph in onnxruntime: from raw samples to what the other computer will compute of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 The folder holds the ONNX model, its policy, reference data, golden samples with their outputs, and small pictures.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -20,7 +18,7 @@ import torch
 
 from vssl.config import name_of, to_dict
 from vssl.decisions import policy_file as policies
-from vssl.decisions.core import BANK
+from vssl.decisions.core import BANK, DEFECT, NORMAL
 from vssl.decisions.policy import Binding, Policy
 from vssl.decisions.policy_file import Reference
 from vssl.exporting.encoded import OnnxEncoder
@@ -144,9 +142,11 @@ def _manifest(model: Model, precision: Precision, parity: Parity) -> dict[str, A
 
 def _reference_data(policy: Policy, reference: Reference, plane: Plane) -> dict[str, Any]:
     """Scores of the calibration samples by group, ids and coordinates of the bank, and the colours of a heat map."""
-    normal = {group: reference.normal_scores(group).tolist() for group in policy.thresholds}
-    defect = {group: reference.defect_scores(group).tolist() for group in policy.thresholds}
-    data = {"normal": normal, "defect": defect, "bank": reference.bank.ids, "map": plane.bank.round(3).tolist()}
+    data: dict[str, Any] = {
+        role: {group: reference.scores(role, group).tolist() for group in policy.thresholds}
+        for role in (NORMAL, DEFECT)
+    }
+    data |= {"bank": reference.bank.ids, "map": plane.bank.round(3).tolist()}
     if "patch_features" in reference.bank:
         data["heat"] = patches.anomaly_map(patches.Config(), reference.bank).colour_range(reference.normal)
     return data

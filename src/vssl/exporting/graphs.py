@@ -1,7 +1,5 @@
 """A trained run as ONNX graphs: from a raw batch to the columns of the embeddings, and from these to a score."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from collections.abc import Iterator, Sequence

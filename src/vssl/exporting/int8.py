@@ -1,7 +1,5 @@
 """An 8-bit encoder: quantised weights and activations of its convolutions and matrix products."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path

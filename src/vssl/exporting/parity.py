@@ -1,7 +1,5 @@
 """Parity of an export with its run: numbers, decisions, time per batch, size."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product

@@ -1,7 +1,5 @@
 """Small pictures of the bank, which the page of the service shows next to the samples that it decides on."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from zipfile import ZipFile, ZipInfo

@@ -1,7 +1,5 @@
 """A plane to look at samples on: the two directions in which the bank varies most."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

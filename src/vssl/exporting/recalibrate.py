@@ -4,8 +4,6 @@ An exported model computes slightly different scores, an 8-bit one more so. Ther
 computed by the same rule, from the same samples, for the same guarantee, which then holds for the export itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date

@@ -1,7 +1,5 @@
 """Barlow Twins: the two views' dimensions correlate each with itself alone (Zbontar et al. 2021, arXiv 2103.03230)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

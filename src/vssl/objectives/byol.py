@@ -1,7 +1,5 @@
 """BYOL: the student predicts what a momentum teacher makes of the other view (Grill et al. 2020, arXiv 2006.07733)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

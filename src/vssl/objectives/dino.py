@@ -1,7 +1,5 @@
 """DINO: the student matches the teacher's soft assignment to prototypes (Caron et al. 2021, arXiv 2104.14294)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

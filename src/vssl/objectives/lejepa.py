@@ -1,7 +1,5 @@
 """LeJEPA: views predict each other, their distribution is N(0, I) (Balestriero and LeCun 2025, arXiv 2511.08544)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ an isotropic Gaussian of variance 1 / kappa there, and of variance D / kappa on 
 is that Gaussian: its mean has length sqrt(D), its log-variance is ln(D / kappa), and kappa = D exp(-log-variance).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

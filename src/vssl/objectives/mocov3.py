@@ -1,7 +1,5 @@
 """MoCo v3: the student finds its sample among the momentum teacher's batch (Chen et al. 2021, arXiv 2104.02057)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """SimCLR: agreement of two views against all other samples of the batch (Chen et al. 2020, arXiv 2002.05709)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """SimSiam: two views predict each other, with no negatives and no teacher (Chen and He 2021, arXiv 2011.10566)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

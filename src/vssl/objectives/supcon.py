@@ -3,8 +3,6 @@
 It reads labels. Compare with it what the same network, views and minutes reach when every label is known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

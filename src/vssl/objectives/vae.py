@@ -3,8 +3,6 @@
 Each view counts as a sample: no term of the loss compares the two views of a sample.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

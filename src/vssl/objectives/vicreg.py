@@ -1,7 +1,5 @@
 """VICReg: one loss term each for invariance, variance and covariance (Bardes et al. 2022, arXiv 2105.04906)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Anomaly maps of samples: the patches that are unlike those of known samples, drawn over the pictures."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The training curves: which quantities of metrics.jsonl are drawn, and what to look for in each."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

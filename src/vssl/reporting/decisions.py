@@ -1,7 +1,5 @@
 """The section on decisions: the policy, its scores and thresholds, the rates at other thresholds, and examples."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from PIL import Image
 
 from vssl.decisions import policy_file as policies
 from vssl.decisions.bounds import observed_rate
-from vssl.decisions.core import ACCEPT, REJECT, REVIEW, UNGROUPED, Thresholds
+from vssl.decisions.core import ACCEPT, NORMAL, REJECT, REVIEW, UNGROUPED, Thresholds
 from vssl.decisions.describe import describe
 from vssl.decisions.policy import Policy, Rate
 from vssl.decisions.policy_file import Reference
@@ -135,7 +133,7 @@ def _groups(policy: Policy, reference: Reference) -> list[Group]:
         return []
     rows = []
     for name, limits in policy.thresholds.items():
-        scores = reference.normal_scores(name)
+        scores = reference.scores(NORMAL, name)
         rows.append(Group(name, limits, len(scores), observed_rate(scores > limits.reject_above)))
     return rows
 

@@ -1,7 +1,5 @@
 """Thumbnails of samples: the least and the most ambiguous, and the nearest neighbours of a few."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Callable, Iterable, Sequence

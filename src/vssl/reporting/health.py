@@ -1,7 +1,5 @@
 """The health table: quantities that show, without labels, whether the representation has collapsed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

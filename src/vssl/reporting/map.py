@@ -1,7 +1,5 @@
 """The embedding map: the samples in two dimensions, coloured by their metadata and their ambiguity."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The evaluation metrics as the report shows them: sorted, and with the meaning that their evaluator declares."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,7 +7,7 @@ from vssl import scores
 from vssl.evaluation.evaluators import declaration_of, declared_metrics
 from vssl.evaluation.metric import Metric
 
-UNDECLARED = Metric("", (0, 0), "A metric that the installed version of vssl does not declare.", priority=1_000)
+UNDECLARED = Metric("A metric that the installed version of vssl does not declare.", "", (0, 0), priority=1_000)
 IMBALANCE = 1.5
 """If the largest class has this many times its equal share, balanced accuracies are shown before all others."""
 

@@ -1,7 +1,5 @@
 """Draws an anomaly map over a picture."""
 
-from __future__ import annotations
-
 import numpy as np
 from jaxtyping import Float
 from PIL import Image

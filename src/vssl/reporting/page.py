@@ -1,7 +1,5 @@
 """Builds RUN/report.html from the contents of the run folder. The page loads nothing from outside when it is opened."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from base64 import b64encode
@@ -56,13 +54,9 @@ def build(
     """
     path = run.path / "report.html"
     # Names of files that are not Unicode survive as surrogates, which UTF-8 refuses.
-    page = (
-        _template()
-        .render(_content(run, pictures, embeddings, sample, load_pictures))
-        .encode("utf-8", "backslashreplace")
-    )
+    page = template("page.html.jinja").render(_content(run, pictures, embeddings, sample, load_pictures))
     with atomic(path) as file:
-        file.write(page)
+        file.write(page.encode("utf-8", "backslashreplace"))
     return path
 
 
@@ -136,9 +130,10 @@ def _evaluation(run: Run) -> dict[str, Any]:
         ) from error
 
 
-def _template() -> jinja2.Template:
+def template(name: str, *packages: str) -> jinja2.Template:
+    """A template of this package, or of other ones, whose templates then may include those of this package."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("vssl.reporting", ""),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package, "") for package in (*packages, "vssl.reporting")]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -146,4 +141,4 @@ def _template() -> jinja2.Template:
     )
     environment.filters["pretty"] = lambda data: json.dumps(data, indent=2, ensure_ascii=False)
     environment.filters["short"] = lambda text, most=26: text if len(text) <= most else "…" + text[-most + 1 :]
-    return environment.get_template("page.html.jinja")
+    return environment.get_template(name)

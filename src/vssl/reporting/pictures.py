@@ -1,7 +1,5 @@
 """The samples on the page: the map, the galleries and the nearest neighbours, from one table of embeddings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

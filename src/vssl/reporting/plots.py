@@ -1,7 +1,5 @@
 """Plots as inline SVG in the colour of the page's text, so that one picture is readable in light and dark mode."""
 
-from __future__ import annotations
-
 import io
 import re
 from typing import Any

@@ -1,7 +1,5 @@
 """The summary of a run: what was trained, its health, its most important metrics and what its ambiguity means."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """False-alarm and miss rates at all thresholds, with confidence bounds, as plots and as numbers."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """python -m vssl.runtime EXPORT FILE...: decide on image files; one line of JSON each, status 1 if one is rejected."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """Decides with an exported model and its own policy: from raw samples to accept, review or reject."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date

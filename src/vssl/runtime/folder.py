@@ -1,7 +1,5 @@
 """Reads an export folder; every file is checked against its hash in the manifest before it is parsed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Makes all sessions of onnxruntime, with its telemetry turned off."""
 
-from __future__ import annotations
-
 import numpy as np
 import onnxruntime
 

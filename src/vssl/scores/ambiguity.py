@@ -3,8 +3,6 @@
 It asks "could I decide among what I know?", not "have I seen this before?": it is neither a novelty nor a defect score.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from vssl.errors import ConfigError

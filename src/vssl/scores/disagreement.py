@@ -4,8 +4,6 @@ The views are the augmentations of the training, so it measures how much the emb
 matter. It needs no learned variance, only several times the work.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from vssl.errors import ConfigError

@@ -4,8 +4,6 @@ The bound is Yavuz and Yanıkoğlu's (arXiv 2504.04318) of one view given the ot
 KL to the prior that the teacher makes from the other view; here its mean over several pairs and both directions.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from vssl.errors import ConfigError

@@ -3,8 +3,6 @@
 A baseline that needs neither a variance nor a bank.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

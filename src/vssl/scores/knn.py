@@ -6,8 +6,6 @@ to a part of it, and with their full lengths the lengths outweigh the directions
 "Whitened distances"). A sample of the bank is at distance 0 from itself.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

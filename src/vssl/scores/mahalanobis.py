@@ -4,8 +4,6 @@ Lee et al. 2018 (arXiv 1807.03888) fit one mean per class; without labels there 
 and Wolf 2004), so that it can be inverted with fewer samples than features.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -9,8 +9,6 @@ sample that is far out by one of them counts as novel whatever the others say. M
 `benchmarks/quality/series.py`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ feature maps; the sample's score is the mean of the worst twentieth of its patch
 idea of PatchCore (Roth et al. 2022, arXiv 2106.08265); here it is local, and learned from the data at hand.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -97,11 +95,12 @@ class PatchKNN(nn.Module):
         near = (F.normalize(features.float()) @ self.known.T).topk(self.neighbours).indices
         known = _directions(self.patches[near]).flatten(1, 2)
         # All pairs of patches are one matrix product; then those around each patch are picked.
-        cosine = (_directions(patches) @ known.mT).unflatten(2, (self.neighbours, -1)).transpose(1, 2)
+        cosine: Tensor = (_directions(patches) @ known.mT).unflatten(2, (self.neighbours, -1)).transpose(1, 2)
         around = cosine.flatten(2)[:, :, self.around].unflatten(2, self.inside.shape) * self.inside
         candidates = around.transpose(1, 2).flatten(2)
         nearest = candidates.topk(min(K_PATCHES, candidates.shape[2])).values
-        return (1 - nearest.mean(2)).unflatten(1, self.grid)
+        distances: Tensor = (1 - nearest.mean(2)).unflatten(1, self.grid)
+        return distances
 
 
 def _directions(values: Int8[Tensor, "*N h w d"]) -> Float[Tensor, "*N p d"]:

@@ -6,8 +6,6 @@ from the one neighbour that was found, the third from everything that the encode
 estimates is better than each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

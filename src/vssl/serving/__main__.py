@@ -1,7 +1,5 @@
 """python -m vssl.serving EXPORT: `vssl serve` for a computer without torch."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

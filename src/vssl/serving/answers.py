@@ -1,7 +1,5 @@
 """Decisions as they are stored and answered, and the other answers of the service, as OpenAPI describes them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, Field
 
-from vssl.runtime.decider import Decision
+from vssl.decisions.core import Decision
 from vssl.serving.tables import LARGEST_NUMBER
 
 Outcome = Literal["accept", "review", "reject"]

@@ -1,7 +1,5 @@
 """The addresses of the service for programs: one to decide, and those that tell what was decided and by what."""
 
-# Without `from __future__ import annotations`: FastAPI could not resolve the dependency that is made in `build`.
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """Micro-batching: samples that arrive while a batch is being decided on wait, and form the next batch."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

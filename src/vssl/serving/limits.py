@@ -1,7 +1,5 @@
 """Requests that are refused before they are handled: too many bytes, another host or origin, no access token."""
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit

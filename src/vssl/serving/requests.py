@@ -1,7 +1,5 @@
 """Requests to decide: uploaded files or JSON samples, whichever the kind of data has, as FastAPI reads them."""
 
-# Without `from __future__ import annotations`: FastAPI could not resolve the types that are made here.
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any

@@ -4,8 +4,6 @@ People look at what the score calls unusual. Thresholds from such samples would 
 samples are missing among them. So only samples count that were drawn at random whatever their score.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable
@@ -15,7 +13,6 @@ from typing import TypeVar
 
 from vssl.errors import ConfigError, EmptyDataError
 from vssl.modalities.base import LabelledSample, Modality
-from vssl.serving.answers import StoredDecision
 from vssl.serving.reviews import Reviews
 from vssl.serving.samples import Samples
 from vssl.serving.store import Store
@@ -92,7 +89,7 @@ def _labelled(
     distinct = _first_of_each((row.content, row) for row in named)
     clear = [row for row in distinct if last[row.content] != "unsure"]
     present = [
-        _sample(row, last[row.content] or "", content)
+        LabelledSample(row.number, row.id, last[row.content] or "", row.group, row.at, content)
         for row in clear
         if (content := contents.get(row.content)) is not None
     ]
@@ -111,10 +108,6 @@ def _labelled(
     }
     caveats += [f"{count} more were left out because {why}." for why, count in left_out.items() if count]
     return usable, caveats, len(rows)
-
-
-def _sample(row: StoredDecision, label: str, content: bytes) -> LabelledSample:
-    return LabelledSample(row.number, row.id, label, row.group, row.at, content)
 
 
 def _first_of_each(named: Iterable[tuple[str, T]]) -> list[T]:

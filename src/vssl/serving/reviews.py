@@ -1,7 +1,5 @@
 """The review of decisions by people: the queues, the labels that people give, and the counts that follow from them."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The contents of samples that people are asked about: one file each, named by the hash of its bytes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from vssl.files import atomic

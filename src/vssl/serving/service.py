@@ -1,7 +1,5 @@
 """From samples to stored decisions, a batch at a time."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Starting the service."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass

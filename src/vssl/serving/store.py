@@ -1,7 +1,5 @@
 """The database of decisions and of versions of the policy: SQLite in a file, or PostgreSQL."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime

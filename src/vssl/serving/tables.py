@@ -1,7 +1,5 @@
 """The tables of the database. Rows are only added: decisions, labels and versions of the policy stay on record."""
 
-from __future__ import annotations
-
 from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Float, ForeignKey, Integer, MetaData, String, Table
 
 SCHEMA = MetaData()

@@ -4,8 +4,6 @@ Matrix libraries choose the algorithm by the number of rows and of threads, and 
 difference is small, but it may move a score across a threshold.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager

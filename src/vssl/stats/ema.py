@@ -1,7 +1,5 @@
 """Exponential moving averages of weights: theta_t <- tau theta_t + (1 - tau) theta_s (arXiv 2504.04318)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import torch

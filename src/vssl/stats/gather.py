@@ -1,7 +1,5 @@
 """Batches that span all processes of a distributed run, with gradients to each of them."""
 
-from __future__ import annotations
-
 import torch
 import torch.distributed as dist
 from jaxtyping import Int64, Shaped

@@ -6,8 +6,6 @@ Precisions and ratios above e^60 are continued by the tangent of exp, so that lo
 log-variances stay finite in float32.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 
@@ -46,11 +44,6 @@ def sample(
     if noise is None:
         noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
     return mean + noise * (0.5 * _at_least_float32(gaussian.log_variance)).exp()
-
-
-def entropy(gaussian: Gaussian) -> Float[Tensor, " B"]:
-    """Differential entropy in nats; it may be negative."""
-    return 0.5 * (_at_least_float32(gaussian.log_variance) + 1 + LOG_TWO_PI).expand_as(gaussian.mean).sum(-1)
 
 
 def to_sphere(mean: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:

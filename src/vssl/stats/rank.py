@@ -1,7 +1,5 @@
 """Effective rank and standard deviation of a representation: the figures that show a collapse without labels."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor

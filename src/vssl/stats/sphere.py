@@ -3,8 +3,6 @@
 Legend: B batch, D dimensions of the space, K samples.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float

@@ -5,8 +5,6 @@ mostly in the others. The Mahalanobis cosine compares x and y by (x - m)' C^-1 (
 covariance C of the reference set (PCA whitening before retrieval: Jégou and Chum 2012, ECCV).
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from jaxtyping import Float

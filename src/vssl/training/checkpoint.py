@@ -1,7 +1,5 @@
 """Checkpoints: the model that users keep, and the training state that resuming needs, both as safetensors."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which device computes, and in which precision."""
 
-from __future__ import annotations
-
 import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, TypeVar

@@ -3,13 +3,10 @@
 A run that is divided among processes equals one that is not.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
 
 import torch
 import torch.distributed as dist
@@ -107,7 +104,7 @@ class _GlobalBatchNorm:
         axes = [0, *range(2, x.ndim)]
         x32 = x.float()
         count = x.numel() // x.shape[1]
-        sums = _all_reduce(torch.cat([x32.sum(axes), x32.square().sum(axes)]))
+        sums: Tensor = _AllReduce.apply(torch.cat([x32.sum(axes), x32.square().sum(axes)]))
         total = count * world_size()
         mean, squares = (sums / total).chunk(2)
         variance = (squares - mean.square()).clamp(min=0)
@@ -142,7 +139,3 @@ class _AllReduce(torch.autograd.Function):
         total = gradient.clone()
         dist.all_reduce(total)
         return total
-
-
-def _all_reduce(local: Tensor) -> Tensor:
-    return cast(Tensor, _AllReduce.apply(local))

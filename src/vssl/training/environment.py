@@ -1,7 +1,5 @@
 """The software versions and the machine, as run.json and the benchmark records store them."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import platform

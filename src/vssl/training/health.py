@@ -1,7 +1,5 @@
 """The health of a training without labels: statistics of the latents, and the kind of collapse that they show."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

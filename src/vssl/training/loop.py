@@ -5,8 +5,6 @@ and all noise of a step follow from the seed and the number of the step. A resum
 one, bit for bit on the CPU where the budget is in steps or epochs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path

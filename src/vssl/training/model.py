@@ -3,8 +3,6 @@
 `load` reads a run folder; a `Model` is called with a view.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator

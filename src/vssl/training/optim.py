@@ -1,7 +1,5 @@
 """Optimisers: AdamW, SGD and LARS, and the parameters to which weight decay applies."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, overload
 

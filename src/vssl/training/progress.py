@@ -1,7 +1,5 @@
 """Logging of a training: metrics.jsonl, progress bars, and the notes printed on the terminal."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,11 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from vssl.errors import StorageError
 from vssl.files import atomic
 from vssl.training.health import HEALTHY, LatentStatistics
-
-
-def console(quiet: bool = False) -> Console:
-    """The console for progress and notes: standard error, because results go to standard output."""
-    return Console(stderr=True, highlight=False, quiet=quiet)
 
 
 class MetricLogger:

@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM end the current step first, so that the run stays usable and resumes exactly."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ The threads of one convolution wait for each other actively. When another progra
 wait for the thread that lost it, and two threads can be many times slower than one.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from statistics import median

@@ -5,8 +5,6 @@ similar (cosine of the features) than views of two different samples. An untrain
 apart, so it is measured too: the weights of step 0, the same samples and the same views.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

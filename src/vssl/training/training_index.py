@@ -4,8 +4,6 @@ RUN/training_index.safetensors holds a hash of each sample and what the modality
 looks samples up in it, because a guarantee must not rest on samples that the training has seen.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

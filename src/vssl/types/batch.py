@@ -1,7 +1,5 @@
 """What views and latents have in common: frozen dataclasses of tensors whose first axis is the batch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Self
 

@@ -4,8 +4,6 @@ A newcomer adds an entry to `COLUMNS`. What `vssl embed` stores, what an export 
 not have and the table in docs/how-to/embed-and-use.md follow from it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -81,10 +79,6 @@ def _disagreement(views: EncodedViews) -> Float[Tensor, " B"]:
     return 1 - (views.directions.sum(0).square().sum(1) - count) / (count * (count - 1))
 
 
-def _elbo_gap(views: EncodedViews) -> Float[Tensor, " B"] | None:
-    return None if views.elbo is None else -views.elbo.mean(0)
-
-
 COLUMNS = (
     Column("id", "text", "path relative to the folder, path as listed, or name in the archive"),
     Column(
@@ -138,7 +132,7 @@ COLUMNS = (
         "float32",
         "with `--view-pairs`: minus the evidence lower bound of one view given another, in nats per latent dimension; "
         "higher: the views explain each other worse. Methods with such a bound only",
-        of_views=_elbo_gap,
+        of_views=lambda views: None if views.elbo is None else -views.elbo.mean(0),
     ),
 )
 

@@ -3,8 +3,6 @@
 Shapes: B batch, D latent dimensions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -3,8 +3,6 @@
 Shapes: B batch, C channels, H height, W width, T time, L events.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int

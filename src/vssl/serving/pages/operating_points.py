@@ -1,7 +1,5 @@
 """Operating points: what other false-alarm rates would guarantee and would have decided, and policies with them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Pictures and lines of samples for a person, decoded and encoded again: nothing but pixels and text is shown."""
 
-from __future__ import annotations
-
 import io
 from zipfile import ZipFile
 

@@ -1,7 +1,5 @@
 """The HTML of the pages, from templates, texts and values."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from functools import cache
 from pathlib import Path

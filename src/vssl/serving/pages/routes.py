@@ -1,7 +1,5 @@
 """The addresses of the pages for people."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit

@@ -1,7 +1,5 @@
 """All texts of the pages, in English and Japanese."""
 
-from __future__ import annotations
-
 import numpy as np
 from jaxtyping import Float
 
