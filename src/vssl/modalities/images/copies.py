@@ -30,7 +30,7 @@ THUMBNAIL_PIXELS = 1024
 COARSE_SIDE = 16
 CANDIDATES = 16
 LOOKALIKES = 8
-"""The last so many of the candidates are different pictures: nobody copies one so often."""
+"""Number of the least similar candidates, taken as different pictures: nobody copies one so often."""
 MAX_SHIFT = 2
 """Pixels of the small picture by which one may be shifted."""
 SATURATED, NEARLY_SATURATED = 235, 188
@@ -267,7 +267,7 @@ def _unexplained(values: Small, terms: Sequence[Small], kept: Tensor) -> Float[T
     columns = torch.stack([torch.ones_like(values), *terms], -1).flatten(1, 2).double() * weight[..., None]
     target = values.flatten(1).double() * weight
     square = columns.mT @ columns
-    # Terms that are nearly the same, or nothing, must not spoil the solution.
+    # Terms that are nearly the same, or nothing, must not corrupt the solution.
     ridge = 1e-6 * (1 + square.diagonal(dim1=1, dim2=2).mean(1))
     square = square + ridge[:, None, None] * torch.eye(square.shape[1], dtype=torch.float64)
     factors: Tensor = torch.linalg.solve(square, columns.mT @ target[..., None])

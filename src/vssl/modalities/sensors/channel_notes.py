@@ -90,9 +90,7 @@ def missing_notes(spec: Spec, index: Index) -> list[str]:
         else:
             much.append(f"{channel} ({missing:.0%}, {stats.missing:.0%} in training)")
     found = [
-        _sentence(
-            empty, "Channels without a single value in files that are read here, of which nothing can be told: {}."
-        ),
+        _sentence(empty, "Channels without a single value in files that are read here, of which nothing is known: {}."),
         _sentence(much, "Much more is missing here than in the training data: {}."),
     ]
     return [sentence for sentence in found if sentence]

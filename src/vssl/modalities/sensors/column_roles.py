@@ -123,7 +123,7 @@ def _check_no_unknown(name: str, first: Profile, config: Config) -> None:
 
 
 def check_one_series(known: Sequence[Described], config: Config) -> None:
-    """Check that no file holds several series, unless a person said by which column they are told apart.
+    """Check that no file holds several series, unless a person said which column distinguishes them.
 
     Raises:
         ConfigError: There is no such column.
@@ -198,7 +198,7 @@ def choose_channels(
         if why := _exclusion_reason(known, column, config, first, name):
             left_out.append(f"{one or UNNAMED_COLUMN}: {why}")
         elif one not in config.channels and column.is_time and time is not None:
-            # It is told as another column with times.
+            # It is mentioned as another column with times.
             continue
         else:
             channels.append(one)
