@@ -40,7 +40,7 @@ NAMES = [
     (r"(?<![\w-])--pairs\b(?!-| INT)", "--view-pairs"),  # The reference lists a setting `pairs` of two scores.
     (r"(?<![\w-])--audit\b(?!-)", "--audit-rate"),
     (r"(?<![\w-])--twin\b(?!-)", "--compare-run"),
-    (r"(?<![\w-])--other\b(?!-)", "--outliers"),
+    (r"(?<![\w-])--other\b(?!-)", "--ood"),
     (r"(?<![\w-])--long\b(?!-)", "--long-format"),
     (r"(?<![\w-])--keep\b(?!-)", "--metadata-fields"),
 ]
