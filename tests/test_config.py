@@ -43,6 +43,11 @@ def test_helper_modules_are_no_members():
         find("encoders", "heads")
 
 
+def test_an_unknown_group_of_metrics_is_called_so():
+    with pytest.raises(ConfigError, match="no 'accuracy' among the groups of metrics: knn"):
+        find("evaluation", "accuracy")
+
+
 def test_a_name_alone_gives_the_default_configuration():
     assert member("objectives", "vssl") == vssl.Config()
 

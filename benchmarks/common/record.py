@@ -110,7 +110,8 @@ def _provenance(
 ) -> Row:
     # Imported late: reading a record needs no torch.
     import torch
-    from vssl.training.describe import machine, versions
+
+    from vssl.training.environment import machine, versions
 
     return {
         "command": command(),

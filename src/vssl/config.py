@@ -57,7 +57,8 @@ def find(kind: str, name: str) -> ModuleType:
     if name not in names:
         close = difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ConfigError(f"There is no {name!r} among the {kind}: {', '.join(names)}.{hint}")
+        plural = "groups of metrics" if kind == "evaluation" else kind
+        raise ConfigError(f"There is no {name!r} among the {plural}: {', '.join(names)}.{hint}")
     return importlib.import_module(f"vssl.{kind}.{name}")
 
 

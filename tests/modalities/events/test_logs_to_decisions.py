@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from vssl import Run, api, runtime
-from vssl.demo import controller
 from vssl.embedding import embed
 from vssl.errors import ConfigError, DataError
 from vssl.modalities import events
+from vssl.modalities.events import demo as controller
 
 
 @pytest.fixture(scope="module")

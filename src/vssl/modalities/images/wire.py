@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from vssl.modalities.images import Spec, tiff
-from vssl.modalities.images.below import pictures_below
 from vssl.modalities.images.decode import decode, read_header
+from vssl.modalities.images.folder_listing import list_pictures
 from vssl.modalities.wire import FileWire
 
 LARGEST_PX, SMALLEST_PX = 960, 320
@@ -40,8 +40,8 @@ class ImageWire(FileWire):
         return picture.resize((width * scale, height * scale), Image.Resampling.NEAREST)
 
     def find_files(self, folder: Path) -> tuple[list[Path], list[str]]:
-        below = pictures_below(folder)
-        return [folder / name for name in below.names], below.notes
+        listing = list_pictures(folder)
+        return [folder / name for name in listing.names], listing.notes
 
     def split(self, data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
         """Each page of a TIFF file is a sample."""
