@@ -1,4 +1,4 @@
-"""One-class CIFAR-10: each class in turn is normal, and the other nine are to be told from it.
+"""One-class CIFAR-10: each class in turn is normal, and the other nine are to be detected.
 
     python -m benchmarks.quality.cifar_one_class cifar10 --seeds 0
 

@@ -9,8 +9,8 @@
     python -m benchmarks.quality.whitening_exponent KNOWN.parquet HOLD-OUT.parquet --normal ok
 
 The tables are those of `vssl embed`, in the folder embeddings of the run; they have labels. The reference set are the
-training samples of one label; the test samples of this label are to be told from all others. Without `--normal` each
-label is the normal one in turn.
+training samples of one label; the test samples of this label are to be separated from all others. Without `--normal`
+each label is the normal one in turn.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def main(check: bool = False) -> None:
 
 
 def written(page: str) -> str:
-    """A page with its tables made anew.
+    """A page with its tables written again.
 
     Raises:
         ConfigError: The page names a table that does not exist.

@@ -38,7 +38,7 @@ def conformal_threshold(calibration: Scores, alpha: float) -> float:
     _check_levels(alpha)
     ordered = sorted_scores(calibration)
     n = len(ordered)
-    # In exact arithmetic ceil((n+1)(1-alpha)) = n + 1 - floor((n+1) alpha); rounding must not spoil whole numbers.
+    # In exact arithmetic ceil((n+1)(1-alpha)) = n + 1 - floor((n+1) alpha); rounding must not change whole numbers.
     rank = n + 1 - math.floor((n + 1) * alpha * (1 + 1e-12))
     if rank > n:
         raise NotEnoughDataError(n, math.ceil(1 / alpha * (1 - 1e-12)) - 1, f"a rate of {alpha:g}")
@@ -91,7 +91,7 @@ def samples_needed(alpha: float, confidence: float = 0.95, exceedances: int = 0)
 
 
 def _keeps(exceedances: int, n: int, alpha: float, confidence: float) -> bool:
-    """Whether P(Binomial(n, alpha) <= exceedances) <= 1 - confidence; rounding must not spoil a tail that is equal."""
+    """Whether P(Binomial(n, alpha) <= exceedances) <= 1 - confidence; rounding must not change a tail that is equal."""
     return bool(special.bdtr(exceedances, n, alpha) <= (1 - confidence) * (1 + 1e-12))
 
 

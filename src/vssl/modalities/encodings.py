@@ -126,7 +126,7 @@ def byte_order_mark(data: bytes) -> tuple[str, int] | None:
 
 
 def detect_wide(head: bytes) -> str | None:
-    """UTF-16 or UTF-32 that has no mark, told from zero bytes; None for any other text, and for what is no text."""
+    """UTF-16 or UTF-32 without a mark, recognised by its zero bytes; None for other text and for binary data."""
     if head.count(0) <= FEW_ZEROS * len(head):
         return None
     texts = {name: _decoded(head, name, cut=True) or "\0" for name in UTF_16_AND_32}
@@ -225,7 +225,7 @@ def _cyrillic(text: str, place: int, encoding: str) -> float:
     word = next(found for found in re.finditer(r"[^\x00-\x7f]+", text) if found.start() <= place < found.end())
     beside = text[max(0, word.start() - 1) : word.start()] + text[word.end() : word.end() + 1]
     letters = re.sub("[№«»–—°]", "", word.group())
-    # Bytes of other scripts that happen to be Cyrillic letters change their case anywhere, and stand beside anything.
+    # Bytes of other scripts that happen to be Cyrillic letters change their case anywhere, and occur next to anything.
     if re.search(r"[A-Za-z{}|~^@\[\]`\\]", beside) or not (letters.islower() or letters.isupper() or letters.istitle()):
         return 0.2
     if len(letters) < 3:

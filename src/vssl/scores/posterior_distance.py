@@ -1,8 +1,8 @@
 """Posterior distance: the distances to the nearest known sample together with the distance that the encoder expects.
 
 The mean of ln (1 - cosine) of the features, the same of the latent means, and the ambiguity (extension). All three
-estimate the logarithm of the squared distance between a sample and the samples that it must be told from: the first two
-from the one neighbour that was found, the third from everything that the encoder has seen. The mean of several
+estimate the log of the squared distance between a sample and the samples that it must be separated from; the first
+two from the one neighbour that was found, the third from everything that the encoder has seen. The mean of several
 estimates is better than each.
 """
 

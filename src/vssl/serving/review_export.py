@@ -103,7 +103,7 @@ def _labelled(
         "people were unsure: the guarantee holds for samples that are clear": len(distinct) - len(clear),
         f"they are not in {review_dir} any more": len(clear) - len(present),
         why_not: len(present) - len(usable),
-        "they have no label: if people pass over what is hard to judge, the guarantee does not hold for "
+        "they have no label: if people pass over what is hard to label, the guarantee does not hold for "
         "that": reviews.unlabelled(),
     }
     caveats += [f"{count} more were left out because {why}." for why, count in left_out.items() if count]

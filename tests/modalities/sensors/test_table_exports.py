@@ -141,7 +141,7 @@ def test_a_channel_that_is_empty_in_new_data_is_said(tmp_path: Path):
     modality = built(path)
     assert modality.notes(path) == []
     empty, much = modality.notes(new)
-    assert empty.endswith("of which nothing can be told: x (in 1 of 1, the first b.csv).")
+    assert empty.endswith("of which nothing is known: x (in 1 of 1, the first b.csv).")
     assert much == "Much more is missing here than in the training data: y (50%, 0% in training)."
 
 

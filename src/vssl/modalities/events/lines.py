@@ -90,7 +90,7 @@ def split_label(text: str, pattern: re.Pattern[str] | None) -> tuple[str | None,
 
 
 class JsonLineParser:
-    """Reads a JSON object a line, whose fields may be nested: `a.b` is the field b of the field a."""
+    """Reads one JSON object per line, whose fields may be nested: `a.b` is the field b of the field a."""
 
     def __init__(self, reading: ParserSpec, fields: tuple[str, ...] = ()) -> None:
         settings = reading.settings

@@ -133,7 +133,7 @@ def _sources(
 ) -> Iterator[LogLines]:
     log, parse = None, make_parser(reading, fields)
     for file in files:
-        # The parts of a rotated log go on from year to year; another log begins anew.
+        # The parts of a rotated log go on from year to year; the years of another log begin again.
         if log_name(file.name) != log:
             log, parse = log_name(file.name), make_parser(reading, fields)
         encoding = file_encodings.file_encoding(file.path, reading.settings.forced_encoding, reading.encodings)

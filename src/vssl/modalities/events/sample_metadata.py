@@ -62,7 +62,7 @@ def metadata_table(
     clock: bool,
     window: Length | None,
 ) -> pa.Table:
-    """One row a sample.
+    """One row per sample.
 
     Args:
         window: Length of the windows, where they overlap.

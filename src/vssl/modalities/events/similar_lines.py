@@ -27,7 +27,7 @@ def differing_in_one_place(shapes: Collection[Words]) -> list[Candidate]:
 def differing_in_rare_words(shapes: Collection[Words], least: int) -> Iterator[list[Candidate]]:
     """Shapes that differ in several positions at once, each with at least so many words, all of them rare ones.
 
-    First with the rarest words thought away, then with four times as frequent ones, and so on.
+    First with the rarest words left out, then with four times as frequent ones, and so on.
     """
     counts = Counter((len(shape), position, word) for shape in shapes for position, word in enumerate(shape))
     most = 1

@@ -1,7 +1,7 @@
-"""Templates: the constant words of lines of one kind, found without being told, and then frozen as texts.
+"""Templates: the constant words of lines of one kind, found without labels, and then frozen as texts.
 
 A line is read as its words, masked, and held as its shape: what is left when all pieces with a mask or a digit are
-thought away. Shapes are few however many lines there are; which of them are of one kind is found from them at the end
+left out. Shapes are few however many lines there are; which of them are of one kind is found from them at the end
 (`clusters`), and before that whenever there are too many.
 """
 

@@ -1,4 +1,4 @@
-"""From the bytes of one image file to the uint8 pixels of a data set's canvas; headers are judged before decoding."""
+"""From the bytes of one image file to the uint8 pixels of a data set's canvas; headers are checked before decoding."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Canvas:
 
 
 def read_header(data: bytes, name: str) -> Header:
-    """Judge a file by its header, without decoding a pixel.
+    """Check a file by its header, without decoding a pixel.
 
     Raises:
         BrokenFileError: It is not an image, of a format that is not in `FORMATS`, empty or too large.
@@ -85,7 +85,7 @@ def decode(data: bytes, name: str, canvas: Canvas) -> np.ndarray:
     Raises:
         BrokenFileError: The file is refused by its header, truncated, damaged, of the other depth than the canvas, or
             holds several pictures.
-        ConfigError: Pillow was told to fill truncated images.
+        ConfigError: Pillow is set to fill truncated images.
     """
     with _opened(data, name) as (image, header, layout):
         if header.wide != canvas.wide:

@@ -47,7 +47,7 @@ class Index:
         sizes: Bytes [N], int64; 0 where a link points nowhere, which comes out as a broken file when it is read.
         mtimes: Time of change in ns [N], int64; for archives that of the archive.
         offsets: Place in an uncompressed tar in bytes, or in a zip file's table of contents [N], int64.
-        metadata: One row an image; it may have no column.
+        metadata: One row per image; it may have no column.
         ignored: How many files were left aside because of their suffix, by suffix. Hidden files are not counted.
         pages: Where in a TIFF file of several pages a page's directory lies, and the offset of the next [N, 2], int64;
             0 for a file that is one image.
@@ -125,7 +125,7 @@ def open_index(source: str | Path, label_from: Literal["none", "folder"] = "none
 
     No image is opened, but for the directories of TIFF files, and a few of those that are masks by their names. What
     is trusted from an earlier start: an archive's table of contents, as long as the archive's path, size and time of
-    change are the same. Folders are always listed anew, and each file is asked for its size and time of change (about
+    change are the same. Folders are always listed again, and each file is asked for its size and time of change (about
     5 s for 1,000,000 files on a local disk); so a file that was replaced in place changes the fingerprint, and pixels
     decoded from its old content are not used again.
 

@@ -20,7 +20,7 @@ def is_image(name: str) -> bool:
 
 
 def skipped_notes(ignored: Mapping[str, int]) -> list[str]:
-    """What a person is told of the files of other suffixes: nothing where there is none."""
+    """The note on files of other suffixes: nothing where there is none."""
     if not ignored:
         return []
     foreign = [kind for kind in ignored if kind in UNSUPPORTED]
@@ -29,7 +29,7 @@ def skipped_notes(ignored: Mapping[str, int]) -> list[str]:
 
 
 def hidden_notes(hidden: list[str], links: list[str]) -> list[str]:
-    """What a person is told of hidden pictures and folders, and of links to what was found anyway."""
+    """The note on hidden pictures and folders, and on links to what was found anyway."""
     notes = []
     if hidden:
         notes.append(f"Hidden files and folders left aside: {len(hidden)} ({first_names(hidden)}).")

@@ -109,7 +109,7 @@ def _kinds(headers: Sequence[Header]) -> list[str]:
         return []
     return [
         f"Several kinds of pictures lie in this source: of {len(headers)} looked at, {'; '.join(parts)}. If some of "
-        "them are not what is to be judged, such as masks or previews, give a folder or list without them."
+        "them are not to be evaluated, such as masks or previews, give a folder or list without them."
     ]
 
 

@@ -35,7 +35,7 @@ MACHINE_WORDS = (
 )
 PART_WORDS = "sensor pump motor press line station turbine robot vehicle car battery well site plant cell tool"
 NEUTRAL_WORDS = "is has id no nr num number name type code flag the of true"
-"""Words that stand beside one of the others without changing what the column is."""
+"""Words that may occur next to one of the others without changing what the column is."""
 JAPANESE_MACHINE = ("号機", "機番", "設備", "機械")
 JAPANESE_LABEL = ("異常", "故障", "ラベル", "正常")
 
@@ -78,7 +78,7 @@ def is_machine_name(name: str, text: bool) -> bool:
 
 
 def _is_named(own: set[str], kinds: str) -> bool:
-    """Whether the words of a name are of these, and of those that may stand beside them."""
+    """Whether the words of a name are of these, and of those that may occur next to them."""
     known = set(kinds.split())
     return bool(own & known) and own <= known | set(NEUTRAL_WORDS.split())
 

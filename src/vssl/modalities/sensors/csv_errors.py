@@ -1,4 +1,4 @@
-"""What pyarrow says about a piece of a text file, told with the file, the row, the column and the remedy."""
+"""What pyarrow says about a piece of a text file, repeated with the file, the row, the column and the remedy."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def from_strptime(text: str) -> DatetimeFormat:
 
 
 def detect(column: pa.Array | pa.ChunkedArray, usual_order: str = "") -> DatetimeFormat | None:
-    """The form of the dates and times in a column of texts, told from all of its values; None if they are none.
+    """The form of the dates and times in a column of texts, recognised from all of its values; None if they are none.
 
     Args:
         usual_order: Of day, month and year, where the values themselves do not tell.

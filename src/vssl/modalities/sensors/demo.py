@@ -67,7 +67,7 @@ class Spindle:
 
 
 def series(spindle: Spindle, rows: int) -> tuple[Float[np.ndarray, "n 5"], np.ndarray]:
-    """One row a second: the channels in the order of `CHANNELS`, and for each row ok or one of `FAULTS`."""
+    """One row per second: the channels in the order of `CHANNELS`, and for each row ok or one of `FAULTS`."""
     rng = np.random.default_rng([7, spindle.seed])
     load = _load(rng, rows)
     noise = rng.normal(size=(rows, 3))

@@ -1,4 +1,4 @@
-"""How a text file writes its table: encoding, delimiter, names and lines that are no rows, told from its beginning."""
+"""The dialect of a text table, recognised from its beginning: encoding, delimiter, names, lines that are no rows."""
 
 from __future__ import annotations
 

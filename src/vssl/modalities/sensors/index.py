@@ -1,4 +1,4 @@
-"""Which windows a source holds: one pass over its files, of which a few numbers a window are kept."""
+"""Which windows a source holds: one pass over its files, of which a few numbers per window are kept."""
 
 from __future__ import annotations
 

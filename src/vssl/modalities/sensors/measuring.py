@@ -139,7 +139,7 @@ def _nearly_the_same(one: str, other: str) -> bool:
 
 
 def _channel_names(named: list[tuple[Path, str]], sensor: str, options: ReadOptions) -> tuple[str, ...]:
-    """The channels of files with one value a row."""
+    """The channels of files with one value per row."""
     found: set[str] = set()
     for file, name in named:
         with suppress(BrokenFileError):

@@ -58,7 +58,7 @@ def _pieces(y: Float[np.ndarray, " T"]) -> list[slice]:
 
 
 def view_sheet(columns: Sequence[tuple[str, Float[np.ndarray, "N C T"]]]) -> Image.Image:
-    """One row a window, one column each for the original and its views."""
+    """One row per window, one column each for the original and its views."""
     rows = len(columns[0][1])
     across = len(columns) * (SHEET_WIDTH + GAP) + GAP
     picture = Image.new("RGB", (across, CAPTION + rows * (HEIGHT + GAP)), PAPER)

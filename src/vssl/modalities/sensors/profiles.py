@@ -1,4 +1,4 @@
-"""What the columns of a file are and how they are written, told once from its beginning."""
+"""What the columns of a file are and how they are written, recognised once from its beginning."""
 
 from __future__ import annotations
 

@@ -99,9 +99,9 @@ def sample_rows(named: list[tuple[Path, str]], layout: Layout, added: bool = Fal
 def _thin_file(
     file: Path, name: str, every: int, added: bool, layout: Layout
 ) -> tuple[Values, float | None, int, _Totals]:
-    """One row for each so many of a file, its usual step, and how many these became: a long file is thinned more.
+    """Evenly thinned rows of a file, its usual step, how many rows became one, and what was counted in all rows.
 
-    Last, what was counted in all of its rows.
+    A long file is thinned more.
     """
     values, times, rows = [np.empty((0, len(layout.channels)))], [], 0
     own = _Totals(len(layout.channels))
@@ -125,7 +125,7 @@ def _thin_file(
 
 
 def _step_s(times: Int64[np.ndarray, " n"], name: str) -> float | None:
-    # Of times that stand still no step can be told, and of others a wrong one.
+    # Of times that stand still no step is known, and of others a wrong one.
     check_rising(times, name)
     return float(np.median(np.diff(times))) / 1e9 if len(times) > 1 else None
 

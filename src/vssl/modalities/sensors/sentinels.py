@@ -65,7 +65,7 @@ def find_sentinels(column: Column) -> tuple[float, ...]:
     low, high = np.quantile(rest, [0.001, 0.999])
     outside = np.maximum(low - values, values - high)
     apart = max(OUTLIER_SCALES * centre_and_scale(rest)[1], high - low)
-    # Among few values only a number that is no measurement anywhere is told from a state.
+    # Among few values only a number that is no measurement anywhere is distinguished from a state.
     few = int((~likely).sum()) < MIN_DISTINCT
     found = likely & (outside > np.maximum(apart, 100 * ROUNDING * np.abs(values))) & (plain | (not few))
     return tuple(values[found].tolist())

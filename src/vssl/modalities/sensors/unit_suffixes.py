@@ -1,4 +1,4 @@
-"""Numbers with a unit behind each of them, such as 20.5 °C: the unit is told from them, and taken off."""
+"""Numbers with a unit behind each of them, such as 20.5 °C: the unit is recognised and taken off."""
 
 from __future__ import annotations
 
