@@ -27,7 +27,7 @@ from vssl.modalities.copies import CopyMatches, ExactCopyDetector, Memory, Sampl
 
 THUMBNAIL_PIXELS, COARSE_SIDE = 1024, 16  # of the small pictures, at most
 CANDIDATES = 16
-LOOKALIKES = 8  # the last so many of the candidates are different pictures: nobody copies one so often
+LOOKALIKES = 8  # the least similar of the candidates, taken as different pictures: nobody copies one so often
 MAX_SHIFT = 2  # pixels of the small picture by which one may be shifted
 SATURATED, NEARLY_SATURATED = 235, 188
 """Above the first, brightening by a quarter cuts off what was above the second: there two pictures are not compared."""
@@ -246,7 +246,7 @@ def _unexplained(values: Small, terms: Sequence[Small], kept: Tensor) -> Float[T
     columns = torch.stack([torch.ones_like(values), *terms], -1).flatten(1, 2).double() * weight[..., None]
     target = values.flatten(1).double() * weight
     square = columns.mT @ columns
-    # Terms that are nearly the same, or nothing, must not spoil the solution.
+    # Terms that are nearly the same, or nothing, must not corrupt the solution.
     ridge = 1e-6 * (1 + square.diagonal(dim1=1, dim2=2).mean(1))
     square = square + ridge[:, None, None] * torch.eye(square.shape[1], dtype=torch.float64)
     factors: Tensor = torch.linalg.solve(square, columns.mT @ target[..., None])

@@ -88,7 +88,7 @@ def missing_notes(spec: Spec, index: Index) -> list[str]:
             empty.append(f"{channel} (in {empty_files:,} of {len(files):,}, the first {first})")
         else:
             much.append(f"{channel} ({missing:.0%}, {stats.missing:.0%} in training)")
-    nothing = "Channels without a single value in files that are read here, of which nothing can be told: {}."
+    nothing = "Channels without a single value in files that are read here, of which nothing is known: {}."
     found = [_sentence(empty, nothing), _sentence(much, "Much more is missing here than in the training data: {}.")]
     return [sentence for sentence in found if sentence]
 

@@ -102,7 +102,7 @@ def _check_no_unknown(name: str, first: Profile, config: Config) -> None:
 
 
 def check_one_series(known: Sequence[Described], config: Config) -> None:
-    """Check that no file holds several series, unless a person said by which column they are told apart.
+    """Check that no file holds several series, unless a person said by which column they are distinguished.
 
     Raises:
         ConfigError: There is no such column.
@@ -165,7 +165,7 @@ def choose_channels(
             continue
         if why := _exclusion_reason(known, column, config):
             left_out.append(f"{one or UNNAMED_COLUMN}: {why}")
-        elif not is_time or time is None:  # the others are told as other columns with times
+        elif not is_time or time is None:  # the others are noted as other columns with times
             channels.append(one)
     for one in config.channels:
         if one not in channels:

@@ -164,7 +164,7 @@ def parse(column: pa.Array | pa.ChunkedArray, form: NumericTime) -> Times:
         row = int(np.flatnonzero(~good)[0])
         raise NotATimeError(row, f"{values[row]:.15g}")
     if form.unit not in RELATIVE_UNITS_NS:
-        return np.rint(seconds * 1e3).astype(np.int64) * 1_000_000
+        return np.asarray(np.rint(seconds * 1e3).astype(np.int64) * 1_000_000)
     if pa.types.is_integer(column.type):
         # 64 bits of floating point hold no nanoseconds since 1970.
         return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False) * RELATIVE_UNITS_NS[form.unit])

@@ -27,7 +27,7 @@ NUMBER = pa.float64()
 MISSING_INT = np.iinfo(np.int64).min
 """A label that is missing where the others are whole numbers: less than each of them."""
 CHANNEL_LABEL = "\0sensor"
-"""The label that holds the channel's name in files with one value a row."""
+"""The label that holds the channel's name in files with one value per row."""
 DATED_NS = 631_152_000_000_000_000
 """Times from 1990 on have a date; less is counted from a start, or within a day."""
 
@@ -37,7 +37,7 @@ class Layout:
     """How a file is read.
 
     Attributes:
-        channels: Columns that are channels; of files with one value a row, the channels' names.
+        channels: Columns that are channels; of files with one value per row, the channels' names.
         time: Column with the times; None where rows are counted.
         labels: Columns about the samples.
         long_format: Columns with the channel's name and the value, or None.
@@ -109,7 +109,7 @@ def list_series(file: Path, name: str, layout: Layout) -> list[tuple[Path, str, 
     try:
         values = list(_split_series(tables.file_state(file), name, replace(layout, sort=False, group=None)))
     except BrokenFileError:
-        # The reason is told when it is read.
+        # The reason is given when it is read.
         return [(file, name, layout)]
     return [(file, f"{name}/{value}", replace(layout, group=value)) for value in values]
 
@@ -236,11 +236,11 @@ def _label(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _read_long(file: Path, name: str, layout: Layout, known: Profile) -> Rows:
-    """All rows of a file with one value a row: the values, with the channel as a label `CHANNEL_LABEL`."""
+    """All rows of a file with one value per row: the values, with the channel as a label `CHANNEL_LABEL`."""
     assert layout.long_format is not None
     sensor, value = layout.long_format
     if layout.time is None:
-        raise BrokenFileError(name, "files with one value a row need times: name their column with --time-column")
+        raise BrokenFileError(name, "files with one value per row need times: name their column with --time-column")
     here = _labels_here(file, name, layout, known)
     types, found = {sensor: pa.string(), value: NUMBER} | here, []
     with closing(read_pieces(file, name, types, layout.time, layout.options)) as parts:
