@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 import vssl
-from vssl import api, reporting
+from vssl import api
 from vssl.config import member
 from vssl.encoders import convnet
 from vssl.errors import ConfigError, RunExistsError, RunNotFoundError
 from vssl.modalities import images
+from vssl.reporting import page
 from vssl.run import Run
 from vssl.training import loop
 from vssl.training.settings import Budget, Optimiser, Settings
@@ -180,7 +181,7 @@ def test_a_report_shows_the_pictures_of_the_data_that_were_embedded(
 
     other = draw_pictures(tmp_path / "other", count=8, seed=1)
     api.embed(trained, other)
-    monkeypatch.setattr(reporting, "build", build)
+    monkeypatch.setattr(page, "build", build)
     api.report(trained, table="other")
     api.report(trained, table="nothing-yet")
     for shown, folder in zip(asked, (other, Path(trained.info["source"])), strict=True):

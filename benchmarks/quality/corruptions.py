@@ -17,7 +17,6 @@ import tyro
 
 from benchmarks.common.record import RESULTS, Record
 from vssl import Embeddings, api
-from vssl.config import find, name_of
 from vssl.decisions import policy_file as policies
 from vssl.decisions.core import UNGROUPED
 from vssl.embedding import embed_view
@@ -49,7 +48,7 @@ def main(options: Options) -> None:
     record = Record.create(options.out, seeds=(0,), samples=options.samples)
     model = api.load(options.run, "cpu")
     policy, reference = policies.read(model.run)
-    score = find("scores", name_of(policy.score)).fit(policy.score, reference.bank)
+    score = policy.score.fit(reference.bank)
     threshold = policy.thresholds[UNGROUPED].reject_above
     record.add({"rejected": rejected(model, score, threshold, options.data, options.ood, options.samples)})
     for name, share in record.rows[-1]["rejected"].items():

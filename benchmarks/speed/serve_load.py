@@ -147,7 +147,6 @@ def _plain(run: Path) -> Any:
     """The least code that decides: decode, embed, score, compare, answer."""
 
     from vssl import Embeddings, api
-    from vssl.config import find, name_of
     from vssl.decisions import policy_file as policies
     from vssl.decisions.core import UNGROUPED
     from vssl.embedding import embed_view
@@ -155,7 +154,7 @@ def _plain(run: Path) -> Any:
 
     model = api.load(run, "cpu")
     policy, reference = policies.read(model.run)
-    score = find("scores", name_of(policy.score)).fit(policy.score, reference.bank)
+    score = policy.score.fit(reference.bank)
     limits = policy.thresholds[UNGROUPED]
     app = FastAPI()
 

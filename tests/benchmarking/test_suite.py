@@ -116,7 +116,7 @@ def test_an_unknown_method_is_refused_before_anything_is_trained(asked: Suite, t
 @pytest.mark.slow
 def test_a_killed_process_is_said_and_nothing_recorded(asked: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(suite, "_run", killed)
-    with pytest.raises(RunError, match="the same command goes on"):
+    with pytest.raises(RunError, match="run the same command again to continue"):
         suite.run(asked, tmp_path)
     assert suite.results(tmp_path) == []
 
@@ -149,7 +149,7 @@ def test_ctrl_c_saves_the_run_and_says_how_to_go_on(sources: Sources, tmp_path: 
     os.killpg(bench.pid, signal.SIGINT)  # as a terminal does, to all of its processes
     said = bench.communicate(timeout=60)[1].decode()
     assert bench.returncode == 130
-    assert "the same command goes on from there" in said
+    assert "run the same command again to continue" in said
     assert "Traceback" not in said
     assert Run(log.parent).info["status"] == "interrupted"
     assert suite.results(tmp_path) == []

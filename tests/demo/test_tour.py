@@ -39,7 +39,7 @@ def test_what_was_found_is_said_in_sentences_with_figures(toured: tuple[Path, li
     assert "supplier" in found[0]
     assert "defect" in found[1]
     assert "ambiguity" in found[2]
-    assert found[4].startswith("At most 1 % of normal samples")
+    assert found[4].startswith("Guarantee: at most 1 % of normal samples")
     own, third = found.index("On the hold-out:"), found.index("With a third camera that nobody calibrated:")
     assert "BROKEN" not in " ".join(found[own:third])
     assert "BROKEN" in " ".join(found[third:])
@@ -56,7 +56,7 @@ def test_every_stage_left_its_file(toured: tuple[Path, list[str], str]) -> None:
     assert run.info["command"] == f"vssl demo --modality images --out {out} --minutes 0.05"
     assert run.embedding_names() == ["hold-out", "parts", "third-camera", "train"]
     assert len(run.embeddings("hold-out")) == HOLD_OUT
-    assert json.loads((run.path / "evaluation.json").read_text())["on"] == "hold-out"
+    assert json.loads((run.path / "evaluation.json").read_text())["table"] == "hold-out"
     page = run.path / "report.html"
     assert found[-1] == f"Look at it: {page}"
     assert "<html" in page.read_text()

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from vssl import api, runtime
+from vssl.api import deployment
 from vssl.decisions import policy_file as policies
 from vssl.decisions.guarantee import Guarantee
 from vssl.errors import ExportError

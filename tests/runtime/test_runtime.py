@@ -71,10 +71,10 @@ def test_it_decides_where_torch_and_the_libraries_for_tables_and_statistics_are_
         f"decider = runtime.load({str(exported)!r})\n"
         "assert Policy.from_dict(decider.policy.to_dict()) == decider.policy\n"
         f"files = map(Path, {[str(file) for file in pictures(line)[:5]]!r})\n"
-        "print(*(each.decision for each in decider.decide_images(files)))"
+        "print(*(each.decision for each in decider.decide_files(files)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert found == [each.decision for each in runtime.load(exported).decide_images(pictures(line)[:5])]
+    assert found == [each.decision for each in runtime.load(exported).decide_files(pictures(line)[:5])]
 
 
 def test_onnxruntime_reports_to_nobody(exported: Path, tmp_path: Path) -> None:

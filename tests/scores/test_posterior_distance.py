@@ -49,7 +49,7 @@ def test_in_an_evaluation_each_sample_leaves_itself_out(embeddings_from: Callabl
 @pytest.mark.slow
 def test_a_run_decides_by_it_and_so_does_its_export(trained: Run, line: Path, ask: dict[str, float]) -> None:
     policy = api.calibrate(trained, f"{line}:label=ok", score="posterior_distance", device="cpu", **ask)
-    assert policy.score == posterior_distance.Config()
+    assert policy.score.config == posterior_distance.Config()
     decided = api.decide(trained, line, device="cpu").table
     data = api.load(trained, "cpu").modality.load(line)
     exported = load(api.export(trained)).outputs(data.batch(np.arange(20)).numpy())["score"]

@@ -92,7 +92,7 @@ def _corruption_metrics(model: Model, train: Embeddings, chunk: Chunk, seed: int
     bank = train.take(np.random.default_rng(seed).permutation(len(train))[:MAX_BANK])
     raw = chunk.raw.to(model.device)
     clean_samples = _embedded(model, model.modality.eval_view(raw))
-    fitted = {name: scores.fit(config, bank) for name, config in available(clean_samples, bank).items()}
+    fitted = {name: scores.fit(config, bank) for name, config in available(clean_samples, bank=bank).items()}
     clean = _scored(clean_samples, fitted)
     values: dict[str, float] = {}
     for kind in model.modality.corruptions:

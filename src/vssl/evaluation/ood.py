@@ -36,7 +36,7 @@ def run(data: EvalData) -> Iterator[tuple[str, float | Skip]]:
     bank, inside = _bank_and_inside(data)
     assert data.outliers is not None
     is_outlier = np.repeat([False, True], [len(inside), len(data.outliers)])
-    for name, config in available(inside, data.outliers, bank).items():
+    for name, config in available(inside, data.outliers, bank=bank).items():
         try:
             score = scores.fit(config, bank if config.uses_bank else inside)
         except DataError as error:

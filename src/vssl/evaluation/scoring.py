@@ -12,12 +12,16 @@ from vssl.scores.neighbours import NeighbourSearch
 from vssl.types import Embeddings
 
 
-def available(*tables: Embeddings) -> dict[str, ScoreConfig]:
-    """The evaluated scores, by name, for which these tables have the columns."""
+def available(*samples: Embeddings, bank: Embeddings) -> dict[str, ScoreConfig]:
+    """The evaluated scores, by name, for which all samples, and the bank where it is used, have the columns."""
     return {
         name: config
         for name, config in scores.evaluated().items()
-        if all(column in table for table in (tables if config.uses_bank else tables[:1]) for column in config.columns)
+        if all(
+            column in table
+            for table in ((*samples, bank) if config.uses_bank else samples)
+            for column in config.columns
+        )
     }
 
 
@@ -31,7 +35,7 @@ def score_values(
         held_out: Whether no sample is in the bank. If some are, scores that are fitted to the bank as a whole are left
             out, because a sample would help to score itself.
     """
-    for name, config in available(samples, bank).items():
+    for name, config in available(samples, bank=bank).items():
         try:
             score = scores.fit(config, bank if config.uses_bank else samples)
         except DataError as error:

@@ -118,7 +118,7 @@ def test_the_promise_is_one_of_blocks(run: Run):
 def test_the_page_shows_windows_as_plots(run: Run, judged: Path):
     api.decide(run, judged, name="later", device="cpu")
     html = api.report(run, table="later").read_text()
-    assert "Decided: later" in html
+    assert "Decisions on later" in html
     assert "data:image/" in html
 
 
