@@ -94,7 +94,7 @@ class Binding:
     """What the policy was calibrated with; the guarantee holds for nothing else.
 
     Attributes:
-        model, preprocessing, backend: As in `embedding.embed.Identity`.
+        model, preprocessing, backend: As in `embedding.header.Identity`.
     """
 
     model: str
