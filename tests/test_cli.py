@@ -12,6 +12,10 @@ from PIL import Image
 
 from vssl.cli import main
 from vssl.cli.commands import commands
+from vssl.cli.declared import declared
+from vssl.cli.members import FOLDERS
+from vssl.cli.options import of_config
+from vssl.config import member, members
 from vssl.run import Run
 
 pytest_plugins = ["fixtures_runs"]
@@ -320,10 +324,15 @@ def test_the_module_is_the_command() -> None:
         "--help",
         "",
         "trian",
-        *(f"{verb} --help" for verb in VERBS if verb not in ("train", "bench", "calibrate")),
+        *(f"{verb} --help" for verb in VERBS),
+        "train --modality events --encoder event_transformer/bag --objective vicreg --help",
+        "calibrate --score disagreement --help",
         "train",
         "train photos",
         "train photos --out run --objective simcrl",
+        "train photos --out run --encoder convnet/tyni --size 64",
+        "train photos --out run --sede 3",
+        "calibrate run --score knn --neighbours few",
         "embed RUN",
         "embed RUN DATA --pairs 2",
         "embed RUN DATA --view-pairs two",
@@ -342,6 +351,11 @@ finally:
     assert ended.stderr.endswith("False\n")
     assert ended.returncode == (0 if line.endswith(("--version", "--help")) else 2)
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in FOLDERS.values() for name in members(kind)])
+def test_help_shows_the_settings_of_a_member_as_the_member_itself_has_them(kind: str, name: str) -> None:
+    assert of_config(declared(kind, name)) == of_config(member(kind, name))
 
 
 @pytest.mark.slow

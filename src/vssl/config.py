@@ -32,8 +32,8 @@ class NamedVariants(ABC):
         """The configuration of each variant."""
 
 
-def members(kind: str) -> list[str]:
-    """Names of all members of a kind: the modules of the folder `vssl/<kind>` that define a `Config` or a `run`.
+def sources(kind: str) -> dict[str, Path]:
+    """The members of a kind and their files: the modules of `vssl/<kind>` that define a `Config` or a `run`.
 
     Their source tells, so that they can be listed without importing them, which for most of them means torch.
     """
@@ -43,15 +43,20 @@ def members(kind: str) -> list[str]:
     # A package that is imported may have been given further folders.
     folders = sys.modules[package].__path__ if package in sys.modules else spec.submodule_search_locations or ()
     files = [file for folder in folders for pattern in ("*.py", "*/__init__.py") for file in Path(folder).glob(pattern)]
-    return sorted(
-        file.stem if file.name != "__init__.py" else file.parent.name
+    return {
+        file.stem if file.name != "__init__.py" else file.parent.name: file
         for file in files
         if DEFINES_MEMBER.search(file.read_text(encoding="utf-8"))
-    )
+    }
 
 
-def find(kind: str, name: str) -> ModuleType:
-    """Import the member `name` of a kind, for example `find("objectives", "simclr")`.
+def members(kind: str) -> list[str]:
+    """Names of all members of a kind."""
+    return sorted(sources(kind))
+
+
+def check(kind: str, name: str) -> None:
+    """Refuse a name that no member of a kind has.
 
     Raises:
         ConfigError: There is no such member; the message lists all members.
@@ -62,6 +67,15 @@ def find(kind: str, name: str) -> ModuleType:
         hint = f" Did you mean {close[0]!r}?" if close else ""
         plural = "groups of metrics" if kind == "evaluation" else kind
         raise ConfigError(f"There is no {name!r} among the {plural}: {', '.join(names)}.{hint}")
+
+
+def find(kind: str, name: str) -> ModuleType:
+    """Import the member `name` of a kind, for example `find("objectives", "simclr")`.
+
+    Raises:
+        ConfigError: There is no such member.
+    """
+    check(kind, name)
     return importlib.import_module(f"vssl.{kind}.{name}")
 
 

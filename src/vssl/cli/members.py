@@ -5,23 +5,34 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from vssl.cli.declared import declared
 from vssl.cli.options import Option, of_config, of_function
-from vssl.config import MEMBER_FOLDERS, encoder_of, member, members, name_of
+from vssl.config import MEMBER_FOLDERS, find, member, members
 
 FOLDERS = MEMBER_FOLDERS | {"score": "scores"}
 """The parameters that take a member, and the folder of the members."""
 
 
 class Member(NamedTuple):
-    """A chosen member: the parameter that takes it, and its configuration before options change it."""
+    """A chosen member.
+
+    Attributes:
+        role: The parameter that takes it, for example `encoder`.
+        choice: What was given for it, for example `convnet/tiny`.
+    """
 
     role: str
-    config: Any
+    choice: str
+
+    @property
+    def name(self) -> str:
+        """Its name without the variant."""
+        return self.choice.partition("/")[0]
 
     @property
     def group(self) -> str:
         """Title of its options in the help."""
-        return name_of(self.config) if self.prefixed else f"{self.role}_settings"
+        return self.name if self.prefixed else f"{self.role}_settings"
 
     @property
     def prefixed(self) -> bool:
@@ -30,11 +41,11 @@ class Member(NamedTuple):
 
     @property
     def options(self) -> list[Option]:
-        return of_config(self.config)
+        return of_config(declared(FOLDERS[self.role], self.choice))
 
     def changed(self, values: Mapping[str, Any]) -> Any:
         """Its configuration with the values of the options."""
-        return dataclasses.replace(self.config, **values)
+        return dataclasses.replace(member(FOLDERS[self.role], self.choice), **values)
 
 
 def roles(function: Callable[..., Any]) -> list[Option]:
@@ -57,7 +68,7 @@ def chosen(function: Callable[..., Any], arguments: Sequence[str]) -> list[Membe
     for option in roles(function):
         parser.add_argument(option.flag, default=option.default)
     names, _ = parser.parse_known_args(arguments)
-    configs: dict[str, Any] = {}
-    for role, name in sorted(vars(names).items(), key=lambda item: item[0] == "encoder"):
-        configs[role] = encoder_of(name, configs["modality"]) if role == "encoder" else member(FOLDERS[role], name)
-    return [Member(option.name, configs[option.name]) for option in roles(function)]
+    choices = vars(names)
+    if choices.get("encoder") == "auto":
+        choices["encoder"] = find("modalities", choices["modality"]).DEFAULT_ENCODER
+    return [Member(role, choice) for role, choice in choices.items()]
