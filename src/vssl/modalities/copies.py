@@ -1,7 +1,5 @@
 """Samples that are known again, whichever way they were cut or saved: what each kind of data says of it."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

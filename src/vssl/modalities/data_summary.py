@@ -1,7 +1,5 @@
 """What was measured on the training data, to be read by a person."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 The module `vssl.modalities.NAME.demo` has a function `demo(scale) -> Demo`.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Which kind of data a source looks like, by names and a bounded look at contents: for an error's advice, no more."""
 
-from __future__ import annotations
-
 import csv
 import itertools
 import os

@@ -1,7 +1,5 @@
 """In which encoding a text is written: by its mark, its zeros, or the everyday words of one script that it gives."""
 
-from __future__ import annotations
-
 import codecs
 import re
 import unicodedata

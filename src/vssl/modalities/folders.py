@@ -1,7 +1,5 @@
 """Which files of one kind lie below a folder, and in which order they come."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re

@@ -1,7 +1,5 @@
 """Lengths of windows as settings write them: a number of rows or lines ("64"), or a time ("5min")."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ that repetitions, by a cycle or by chance, are rare. Where none is long enough n
 known as a whole: if more of them are than would be by the repetitions within the training data.
 """
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Without torch: the processes that decode images import this.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

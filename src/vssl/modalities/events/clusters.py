@@ -7,8 +7,6 @@ and Brain (Yu et al. 2023, IEEE Transactions on Services Computing, "Brain: Log 
 Tree").
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What goes wrong in a log, at three levels: events are missing, come in a wrong order, or are foreign."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

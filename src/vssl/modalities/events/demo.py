@@ -3,8 +3,6 @@
 A fault is seldom a message of its own. It is a step that is missing, comes too early, is repeated or takes too long.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass

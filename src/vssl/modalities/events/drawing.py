@@ -1,7 +1,5 @@
 """Sessions to show a person: one as text, and many beside their views as strips of colour."""
 
-from __future__ import annotations
-
 import colorsys
 import re
 from collections.abc import Mapping, Sequence

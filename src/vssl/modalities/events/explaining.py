@@ -1,7 +1,5 @@
 """The events of a sample in words, and the sample without each kind of event in turn."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

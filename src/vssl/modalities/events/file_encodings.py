@@ -1,7 +1,5 @@
 """In which encoding a log is written: decided once per file, from its lines that are not plain ASCII."""
 
-from __future__ import annotations
-
 import lzma
 import re
 import zlib

@@ -1,7 +1,5 @@
 """Log files: which there are, and their lines, one at a time, whatever they hold."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import lzma

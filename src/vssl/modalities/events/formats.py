@@ -1,7 +1,5 @@
 """What a log's lines are: raw text, JSON objects or ready sessions; and whether its first line names columns."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """From lines to samples: presplit sessions, sessions by a key, and windows of lines (of time: `time_windows`)."""
 
-from __future__ import annotations
-
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The fields of JSON lines, and which of them holds the time, in which format: decided once for all lines."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Counts while lines are read what a person must know of a log: lines without a time, and a clock that was set."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """Headers of lines: names of hosts, programs and threads in front of the messages, which may come from any of them."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 

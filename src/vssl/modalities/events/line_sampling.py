@@ -1,7 +1,5 @@
 """Some lines from all over a log: what it looks like is decided from these, and not from its first lines alone."""
 
-from __future__ import annotations
-
 import lzma
 import zlib
 from collections.abc import Sequence

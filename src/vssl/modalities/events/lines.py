@@ -1,7 +1,5 @@
 """What a line says: when, in which session, with which label, and the message that is left."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

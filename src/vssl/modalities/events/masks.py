@@ -1,7 +1,5 @@
 """What varies within lines of one kind and can be recognised by its form: masked before templates are looked for."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

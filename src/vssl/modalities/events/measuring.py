@@ -1,7 +1,5 @@
 """What has to be known of the training data ever after: how lines are read, which kinds of events there are."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

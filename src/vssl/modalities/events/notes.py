@@ -1,7 +1,5 @@
 """What a person must know of how a log is read, in sentences."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

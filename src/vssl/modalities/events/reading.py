@@ -1,7 +1,5 @@
 """From files to samples: how the lines are to be read is recognised once and stored; then they are grouped."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 

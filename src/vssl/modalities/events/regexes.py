@@ -1,7 +1,5 @@
 """Regular expressions that a user typed."""
 
-from __future__ import annotations
-
 import re
 
 from vssl.errors import ConfigError

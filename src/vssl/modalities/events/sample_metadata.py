@@ -1,7 +1,5 @@
 """The metadata of samples as a table: where they stood, how many events they had, and labels where asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pyarrow as pa

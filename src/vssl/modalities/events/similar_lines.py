@@ -1,7 +1,5 @@
 """Candidates for one kind: lines that are alike but for one position, or but for the positions of their rare words."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate

@@ -5,8 +5,6 @@ left out. Shapes are few however many lines there are; which of them are of one 
 (`clusters`), and before that whenever there are too many.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Windows of time: robust against a stamp that strays, and against a clock that is set back."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator, Sequence
 

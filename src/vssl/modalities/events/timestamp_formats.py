@@ -1,7 +1,5 @@
 """Time stamps of log lines: the formats in which they are written, and which second since 1970 each of them says."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Where the stamps of a log stand, and in which format: decided once, from many lines, and then read only there."""
 
-from __future__ import annotations
-
 import re
 from bisect import bisect
 from collections import Counter, defaultdict

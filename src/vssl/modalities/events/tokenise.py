@@ -1,7 +1,5 @@
 """From events to the numbers of a batch: tokens of messages, padded samples, and a sample that is sent by itself."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ at which the latent means rank the faults of HDFS best; weaker views teach less.
 sample, so none are swapped.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Self
 

@@ -1,7 +1,5 @@
 """Words and lines with wild cards: what several have in common, and which of many patterns a line fits."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

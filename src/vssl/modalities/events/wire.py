@@ -1,7 +1,5 @@
 """Sessions and windows of logs as they are sent to the runtime or to the service: their lines; without torch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

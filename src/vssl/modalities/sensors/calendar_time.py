@@ -1,7 +1,5 @@
 """From the parts of dates and times to nanoseconds since 1970."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a cell of a table may be: a number in any country's writing, a date or time, a word for a missing value."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Notes on channels: training values that look wrong, and channels without values in the files read here."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Measures each channel on the training rows: median and scale, sentinels, whether it is a counter, statistics."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What the values of a column do in a sample: count the rows, tell machines apart, or rise as times."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which columns are channels, which one holds the times, and which are left out and why."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

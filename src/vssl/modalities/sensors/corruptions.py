@@ -1,7 +1,5 @@
 """What goes wrong with sensors, at three levels: noise, dropouts, a sensor that sticks, one that drifts off."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor

@@ -1,7 +1,5 @@
 """What pyarrow says about a piece of a text file, repeated with the file, the row, the column and the remedy."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Dates and times as people write them: which form a column has, and reading it."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

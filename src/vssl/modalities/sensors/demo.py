@@ -4,8 +4,6 @@ Vibration is what a condition monitor gives every second: the effective value in
 spindle's own frequency. All of it follows the load of the jobs, so no plain limit on one sensor finds the faults.
 """
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass
 from pathlib import Path

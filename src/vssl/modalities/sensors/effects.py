@@ -3,8 +3,6 @@
 All work on scaled values [B, C, T] and know nothing of presets; noise is drawn for the whole batch.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float

@@ -1,7 +1,5 @@
 """Where the rows of a text table begin and end, and how its columns are called."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Which windows a source holds: one pass over its files, of which a few numbers per window are kept."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What is measured on the training series: columns, step, lengths in rows."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from contextlib import suppress

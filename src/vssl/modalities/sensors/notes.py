@@ -1,7 +1,5 @@
 """What a person must know about how tables were read: what they were recognised as, and what is left out of them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Numbers as a country writes them: which sign divides off the decimals, and which the thousands."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Times that are written as numbers: seconds since 1970, days of a spreadsheet, seconds since a start."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

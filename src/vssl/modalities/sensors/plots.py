@@ -1,7 +1,5 @@
 """Windows as pictures: a line for each channel, below each other."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Presets of views, how strong each effect is for each kind of series; and a view made by them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """What the columns of a file are and how they are written, recognised once from its beginning."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress

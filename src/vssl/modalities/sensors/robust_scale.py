@@ -1,7 +1,5 @@
 """The middle and the scale of a channel, which glitches cannot rule, and which channels only count."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

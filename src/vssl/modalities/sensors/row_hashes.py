@@ -1,7 +1,5 @@
 """By what windows of series are known again: a hash of each row, as its values are, whatever the file."""
 
-from __future__ import annotations
-
 import numpy as np
 from jaxtyping import Float, Float64, UInt64
 

@@ -1,7 +1,5 @@
 """The times of parsed rows, however their columns write them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc

@@ -1,7 +1,5 @@
 """Rows of a series: times, channels and labels, piece by piece, whichever way the file writes them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing

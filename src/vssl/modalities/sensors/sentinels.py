@@ -1,7 +1,5 @@
 """Sentinel values: numbers such as -9999 or 65535 that loggers write where there is no measurement."""
 
-from __future__ import annotations
-
 import numpy as np
 from jaxtyping import Bool, Float64
 

@@ -1,7 +1,5 @@
 """From the units of the data to scales: in 64 bits until the middle is taken off, as 32 hold no 1,000,000,001."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float

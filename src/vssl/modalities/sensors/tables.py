@@ -1,7 +1,5 @@
 """Files of series: CSV (also compressed) and Parquet, read piece by piece in constant memory."""
 
-from __future__ import annotations
-
 import codecs
 import lzma
 import re

@@ -1,7 +1,5 @@
 """Times and lengths of time: reading them, and where a series has gaps."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Numbers with a unit behind each of them, such as 20.5 °C: the unit is recognised and taken off."""
 
-from __future__ import annotations
-
 import pyarrow as pa
 import pyarrow.compute as pc
 

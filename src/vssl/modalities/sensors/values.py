@@ -1,7 +1,5 @@
 """The values of a file, piece by piece: times, numbers and labels, from however they are written."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import closing

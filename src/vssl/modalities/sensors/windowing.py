@@ -1,7 +1,5 @@
 """Cutting rows into windows while they are read: no row is kept for longer than a window."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Windows of series as they are sent to the runtime or the service: JSON, in the units of the data; without torch."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 
