@@ -27,6 +27,7 @@ from scipy import stats
 
 from benchmarks import tables
 from benchmarks.common.record import RESULTS, Record
+from benchmarks.guarantees import other_bounds
 from vssl.decisions import bounds
 from vssl.errors import NotEnoughDataError
 
@@ -78,12 +79,12 @@ KINDS = {
 
 
 def conformal(scores: np.ndarray, alpha: float, _kind: Scores) -> float:
-    return bounds.conformal_threshold(scores, alpha)
+    return other_bounds.conformal_threshold(scores, alpha)
 
 
 def risk_control(scores: np.ndarray, alpha: float, kind: Scores) -> float:
     grid = thresholds_of(kind)
-    return float(grid[bounds.risk_threshold((scores[:, None] > grid).astype(float), alpha)])
+    return float(grid[other_bounds.risk_threshold((scores[:, None] > grid).astype(float), alpha)])
 
 
 def binomial(scores: np.ndarray, alpha: float, _kind: Scores) -> float:
@@ -94,7 +95,7 @@ def fixed_sequence(scores: np.ndarray, alpha: float, kind: Scores) -> float:
     """Thresholds from the strictest down; the last one before the first that fails."""
     grid = thresholds_of(kind)[::-1]
     above = len(scores) - np.searchsorted(np.sort(scores), grid, side="right")
-    passed = bounds.learn_then_test(bounds.binomial_p_values(above, len(scores), alpha), CONFIDENCE)
+    passed = other_bounds.learn_then_test(bounds.binomial_p_values(above, len(scores), alpha), CONFIDENCE)
     if not passed:
         raise NotEnoughDataError(len(scores), bounds.samples_needed(alpha, CONFIDENCE), f"a rate of {alpha:g}")
     return float(grid[passed - 1])

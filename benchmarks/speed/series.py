@@ -26,7 +26,7 @@ from benchmarks.common.process import in_own_process, peak_mib
 from benchmarks.common.record import RESULTS, Record
 from vssl.encoders import temporal
 from vssl.modalities import sensors
-from vssl.modalities.sensors.demo import CHANNELS, START, Spindle, series
+from vssl.modalities.sensors.demo import CHANNELS, START, series
 
 CONFIG = sensors.Config(window="64", stride="16")
 PIECE = 100_000
@@ -57,7 +57,7 @@ def main(options: Options) -> None:
 
 
 def _written(path: Path, count: int) -> Path:
-    values, _ = series(Spindle(), PIECE)
+    values, _ = series(PIECE)
     channels = {name: values[:, column].round(4) for column, name in enumerate(CHANNELS)}
     schema = pa.schema([("time", pa.timestamp("s")), *((name, pa.float64()) for name in CHANNELS)])
     writer = pq.ParquetWriter if path.suffix == ".parquet" else pyarrow.csv.CSVWriter

