@@ -16,6 +16,7 @@ import pytest
 from vssl.decisions.core import Decision
 from vssl.errors import ConfigError, StorageError
 from vssl.serving.answers import StoredDecision
+from vssl.serving.reviews import Reviews
 from vssl.serving.store import Store
 
 
@@ -76,15 +77,15 @@ def test_decisions_come_back_as_they_were_the_newest_first(url: str):
     odd = Decision("c", "review", np.nan, np.nan, reason="unreadable: it is empty")
     (last,) = store.add([record(odd)])
     assert [*first, last] == sorted({*first, last})
-    newest, older = store.latest(2)
+    newest, older = Reviews(store).history(count=2)
     assert (newest.id, newest.score, newest.p_value, newest.nearest) == ("c", None, None, [])
     assert newest.reason == "unreadable: it is empty"
     assert abs(datetime.now(UTC) - newest.at) < timedelta(minutes=1)
     assert (older.number, older.id, older.group, older.content) == (first[1], "b", "north", "hash of b")
     assert (older.decision, older.score, older.p_value) == ("accept", 1.25, 0.5)
     assert (older.nearest, older.model, older.policy) == (["k1", "k2"], "model hash", "policy hash")
-    assert [row.id for row in store.latest(9, before=last, decision="accept")][:2] == ["b", "a"]
-    assert "a" not in [row.id for row in store.latest(9, decision="review")]
+    assert [row.id for row in Reviews(store).history(before=last, decision="accept")][:2] == ["b", "a"]
+    assert "a" not in [row.id for row in Reviews(store).history(decision="review")]
     store.check()
     store.close()
 
@@ -93,7 +94,7 @@ def test_numbers_are_those_of_the_rows_in_order(url: str):
     store = Store(url)
     names = [f"n{number}" for number in range(300)]
     numbers = store.add(records(*names))
-    found = {row.number: row.id for row in store.latest(300)}
+    found = {row.number: row.id for row in Reviews(store).history(count=300)}
     assert [found[number] for number in numbers] == names
     store.close()
 
@@ -138,4 +139,4 @@ def test_a_full_disk_stores_nothing_and_says_so(tmp_path: Path):
     event.listen(store.engine, "begin", lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages}"))
     with pytest.raises(StorageError, match="cannot be written: database or disk is full"):
         store.add(records(*(f"n{number}" for number in range(2000))))
-    assert [row.id for row in store.latest(10)] == ["a"]
+    assert [row.id for row in Reviews(store).history()] == ["a"]

@@ -27,6 +27,7 @@ from vssl.serving import start
 from vssl.serving.__main__ import main
 from vssl.serving.app import build
 from vssl.serving.limits import Limits
+from vssl.serving.reviews import Reviews
 from vssl.serving.service import Service
 from vssl.serving.start import Settings, serve
 from vssl.serving.tables import DECISIONS
@@ -47,7 +48,7 @@ def test_pictures_are_decided_as_the_runtime_decides_them_and_are_stored(
     assert [item["id"] for item in found] == [path.name for path in paths]
     assert [item["score"] for item in found] == pytest.approx([item.score for item in expected], rel=1e-5)
     assert [item["p_value"] for item in found] == pytest.approx([item.p_value for item in expected], abs=0.02)
-    rows = service.store.latest(12)[::-1]
+    rows = Reviews(service.store).history(count=12)[::-1]
     assert [row.number for row in rows] == [item["number"] for item in found]
     assert {row.model for row in rows} == {answer.json()["model"]}
     assert {row.policy for row in rows} == {item["policy"] for item in found} == {service.base}
@@ -193,7 +194,7 @@ def test_a_policy_that_expires_while_it_serves_decides_no_more(line: Path, asked
     assert answer.status_code == 503
     assert "expired" in answer.json()["detail"]
     assert client.get("/v1/health").status_code == 503
-    assert service.store.latest(1) == []
+    assert Reviews(service.store).history() == []
 
 
 def test_without_a_policy_there_is_no_service(exported: Path, tmp_path: Path, monkeypatch):

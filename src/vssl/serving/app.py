@@ -15,6 +15,7 @@ from vssl.serving.batching import BusyError
 from vssl.serving.limits import Limits, RequestGuard
 from vssl.serving.pages import routes as pages
 from vssl.serving.requests import Received, reader
+from vssl.serving.reviews import Reviews
 from vssl.serving.service import Service
 
 RETRY_AFTER_S = "1"
@@ -73,7 +74,7 @@ def build(service: Service, limits: Limits) -> FastAPI:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100, before: Number | None = None, decision: Outcome | None = None
     ) -> list[StoredDecision]:
         """Decisions in the database, the newest first; for the next page give the last number as `before`."""
-        return service.store.latest(limit, before, decision)
+        return Reviews(service.store).history(decision=decision or "", before=before, count=limit)
 
     app.include_router(pages.build(service, limits))
 

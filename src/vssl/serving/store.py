@@ -59,24 +59,6 @@ class Store:
         with failures("written"), self.engine.begin() as connection:
             return list(connection.scalars(query, list(map(_row, decisions))))
 
-    def latest(self, count: int, before: int | None = None, decision: str | None = None) -> list[StoredDecision]:
-        """Decisions, the newest first.
-
-        Args:
-            before: Return only decisions with a smaller number.
-            decision: Return only this outcome: accept, review or reject.
-
-        Raises:
-            StorageError: The database cannot be read.
-        """
-        query = select(DECISIONS).order_by(DECISIONS.c.number.desc()).limit(count)
-        if before is not None:
-            query = query.where(DECISIONS.c.number < before)
-        if decision is not None:
-            query = query.where(DECISIONS.c.decision == decision)
-        with failures("read"), self.engine.connect() as connection:
-            return [StoredDecision(**row._mapping) for row in connection.execute(query)]
-
     def add_policy(self, base: str, policy: str, body: dict[str, Any], by: str, why: str) -> None:
         """Put a version of the policy on record; it is in force from now on.
 
