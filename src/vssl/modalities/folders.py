@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vssl.errors import DataError
+from vssl.errors import DataError, EmptyDataError
 
 FileState = tuple[int, int]  # size in bytes, time of change in ns
 DANGLING: FileState = (0, 0)
@@ -38,10 +38,34 @@ class FolderContents:
     links: list[str] = field(default_factory=list)
 
 
-def scan(root: Path, is_wanted: Callable[[str], bool]) -> tuple[list[str], list[FileState], Counter[str]]:
-    """Names and states of the wanted files below root, and the others' suffixes, counted; see `list_files`."""
-    found = list_files(root, is_wanted)
-    return found.names, found.states, found.ignored
+def find_files(source: str | Path, is_wanted: Callable[[str], bool], what: str, suffixes: Sequence[str]) -> list[str]:
+    """Names of the wanted files below a folder, in no order, or of the one file.
+
+    Args:
+        is_wanted: As in `list_files`.
+        what: What the files are, for error messages, for example "log file".
+        suffixes: What was looked for, for error messages.
+
+    Raises:
+        EmptyDataError: The folder holds none.
+        DataError: There is no such path, or as in `list_files`.
+    """
+    path = Path(source)
+    if path.is_file():
+        check_name(path.parent, path.name)
+        return [path.name]
+    if not path.is_dir():
+        raise DataError(f"{path} does not exist. Give a {what}, or a folder of them.")
+    found = list_files(path, is_wanted)
+    if not found.names:
+        known = " ".join(suffixes)
+        raise EmptyDataError(f"There is no {what} in {path}: looked for {known}; {describe_others(found.ignored)}.")
+    return found.names
+
+
+def skipped_files(source: str | Path, is_wanted: Callable[[str], bool]) -> Counter[str]:
+    """Suffixes of the other files below a folder, counted; those of hidden files are not."""
+    return list_files(Path(source), is_wanted).ignored if Path(source).is_dir() else Counter()
 
 
 def list_files(root: Path, is_wanted: Callable[[str], bool]) -> FolderContents:

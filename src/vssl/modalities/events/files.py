@@ -5,13 +5,12 @@ import io
 import lzma
 import re
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from vssl.errors import BrokenFileError, DataError, EmptyDataError
+from vssl.errors import BrokenFileError
 from vssl.files import COMPRESSED, opened
 from vssl.modalities import folders
 
@@ -51,22 +50,9 @@ def find_logs(source: str | Path) -> list[LogFile]:
         EmptyDataError: The folder holds no log file.
     """
     path = Path(source).expanduser().absolute()
-    if path.is_file():
-        folders.check_name(path.parent, path.name)
-        return [LogFile(path.name, path)]
-    if not path.is_dir():
-        raise DataError(f"{path} does not exist. Give a log file, or a folder of them.")
-    names, _, ignored = folders.scan(path, is_log)
-    if not names:
-        known = " ".join((*SUFFIXES, *COMPRESSED))
-        raise EmptyDataError(f"There is no log file in {path}: looked for {known}; {folders.describe_others(ignored)}.")
-    return [LogFile(name, path / name) for name in sorted(names, key=_rotation_order)]
-
-
-def skipped_files(source: str | Path) -> Counter[str]:
-    """Suffixes of the files of a folder that are not read, counted; those of hidden files are not."""
-    path = Path(source).expanduser().absolute()
-    return folders.scan(path, is_log)[2] if path.is_dir() else Counter()
+    names = folders.find_files(path, is_log, "log file", (*SUFFIXES, *COMPRESSED))
+    folder = path.parent if path.is_file() else path
+    return [LogFile(name, folder / name) for name in sorted(names, key=_rotation_order)]
 
 
 def is_log(name: str) -> bool:

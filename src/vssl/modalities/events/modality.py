@@ -21,12 +21,12 @@ from vssl.encoders.countdecoder import CountDecoder
 from vssl.encoders.event_transformer import padded_length
 from vssl.errors import DataError
 from vssl.files import atomic
-from vssl.modalities import sequences
+from vssl.modalities import folders, sequences
 from vssl.modalities.base import Ablation, Chunk, Contents, Dataset, LabelledSample, Modality, OnProgress
 from vssl.modalities.copies import Memory, window_spans
 from vssl.modalities.events import Config, ParserSpec, Spec, corruptions, drawing, explaining, notes, views
 from vssl.modalities.events.collector import CODES_PER_DOUBLING, CONTENT_HASH_COLUMNS, FIRST_TEMPLATE, UNKNOWN, Sample
-from vssl.modalities.events.files import LogFile, RawLine, Tally, find_logs, fingerprint, skipped_files
+from vssl.modalities.events.files import LogFile, RawLine, Tally, find_logs, fingerprint, is_log
 from vssl.modalities.events.grouping import Item, Tokens
 from vssl.modalities.events.reading import make_parser, overlapping_window, read_samples
 from vssl.modalities.events.sample_metadata import label_column, metadata_table
@@ -104,7 +104,9 @@ class EventModality(Modality):
 
     def notes(self, source: str | Path) -> list[str]:
         self.contents(source)  # read once, if it was not yet
-        return notes.notes(self.spec.reading, self._tallies[fingerprint(find_logs(source))], skipped_files(source))
+        return notes.notes(
+            self.spec.reading, self._tallies[fingerprint(find_logs(source))], folders.skipped_files(source, is_log)
+        )
 
     def signatures(self, chunk: Chunk) -> Sequence[bytes]:
         return chunk.signatures

@@ -99,7 +99,7 @@ def _times(reading: ParserSpec, tally: Tally) -> list[str]:
             f"before{late}."
         )
     if reading.timestamp_format and tally.unstamped:
-        names = ", ".join(tally.unstamped[:MAX_FILES_SHOWN])
+        names = folders.first_and_more(tally.unstamped, MAX_FILES_SHOWN, " and ")
         found.append(
             f"Not one line has such a time stamp in {len(tally.unstamped)} of the files: {names}. If their stamps are "
             "written in another way, they stay in the text, and the lines may count as unknown."
@@ -128,8 +128,8 @@ def _lines(tally: Tally) -> list[str]:
     for file, name in tally.encodings.items():
         by_name.setdefault(name, []).append(file)
     for name, files in sorted(by_name.items()):
-        more = f" and {len(files) - MAX_FILES_SHOWN} more" if len(files) > MAX_FILES_SHOWN else ""
-        found.append(f"Read as {name}: {', '.join(files[:MAX_FILES_SHOWN])}{more} (--encoding, if that is wrong).")
+        names = folders.first_and_more(files, MAX_FILES_SHOWN, " and ")
+        found.append(f"Read as {name}: {names} (--encoding, if that is wrong).")
     if tally.undecodable:
         found.append(f"{tally.undecodable:,} of {tally.read:,} lines hold undecodable bytes, shown as U+FFFD.")
     if tally.zeros:

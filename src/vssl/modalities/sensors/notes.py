@@ -155,7 +155,7 @@ def _trailing(known: Iterable[tuple[Path, Profile]]) -> list[str]:
 
 
 def _aside(source: str | Path) -> list[str]:
-    ignored = tables.skipped_files(source)
+    ignored = folders.skipped_files(source, tables.is_series)
     names = folders.count_text(ignored)
     return [f"Files left aside, as they are no tables by their names: {names}."] if ignored else []
 

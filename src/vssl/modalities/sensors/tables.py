@@ -4,7 +4,6 @@ import codecs
 import lzma
 import re
 import zlib
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from vssl.errors import BrokenFileError, DataError, EmptyDataError
+from vssl.errors import BrokenFileError, DataError
 from vssl.files import COMPRESSED, opened
 from vssl.modalities import folders
 from vssl.modalities.sensors.dialect import Dialect, split
@@ -42,29 +41,13 @@ def files_of(source: str | Path) -> list[Path]:
         EmptyDataError: There are none.
         DataError: There is no such place, a folder cannot be listed, a name is not UTF-8, or a file is of another kind.
     """
-    source = Path(source)
-    if source.is_file():
-        if not _is_series(source.name):
-            known = ", ".join((*CSV_SUFFIXES, *PARQUET_SUFFIXES))
-            raise DataError(
-                f"{source} is no file of series: {known}, the first three also with {', '.join(COMPRESSED)}."
-            )
-        folders.check_name(source.parent, source.name)
-        return [source]
-    if not source.is_dir():
-        raise DataError(f"{source} does not exist.")
-    names, _, ignored = folders.scan(source, _is_series)
-    if not names:
-        known = " ".join((*CSV_SUFFIXES, *PARQUET_SUFFIXES))
-        raise EmptyDataError(
-            f"There are no series in {source}: looked for {known}; {folders.describe_others(ignored)}."
+    source, known = Path(source), (*CSV_SUFFIXES, *PARQUET_SUFFIXES)
+    if source.is_file() and not is_series(source.name):
+        raise DataError(
+            f"{source} is no file of series: {', '.join(known)}, the first three also with {', '.join(COMPRESSED)}."
         )
-    return sorted(source / name for name in names)
-
-
-def skipped_files(source: str | Path) -> Counter[str]:
-    """The files in a folder that are no series by their names, counted by their suffixes."""
-    return folders.scan(Path(source), _is_series)[2] if Path(source).is_dir() else Counter()
+    names = folders.find_files(source, is_series, "file of series", known)
+    return [source] if source.is_file() else sorted(source / name for name in names)
 
 
 def name_in(source: str | Path, file: Path) -> str:
@@ -80,7 +63,8 @@ def file_state(file: Path) -> tuple[str, int, int]:
         return str(file), *folders.DANGLING
 
 
-def _is_series(name: str) -> bool:
+def is_series(name: str) -> bool:
+    """Whether a file's name is that of a table, compressed ones included."""
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     packed = bool(suffixes) and suffixes[-1] in COMPRESSED
     last = suffixes[-2:-1] if packed else suffixes[-1:]
