@@ -1,11 +1,11 @@
 """Settings from names and from JSON: what is accepted, and what a person reads who got it wrong."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import pytest
 
-from vssl.config import find, from_dict, member, members, name_of, to_dict
+from vssl.config import find, from_dict, member, members, name_of
 from vssl.encoders import convnet
 from vssl.errors import ConfigError
 from vssl.objectives import simclr, vssl
@@ -84,7 +84,7 @@ def test_the_name_of_a_configuration_is_its_module():
 
 def test_plain_data_become_the_same_value_again():
     value = Outer("a", 3, "green", (-1.0, 2.0), (0.1, 0.2, 0.3), Inner(0.25), 7)
-    data = to_dict(value) | {"limits": [-1.0, 2.0], "weights": [0.1, 0.2, 0.3]}  # as JSON has it
+    data = asdict(value) | {"limits": [-1.0, 2.0], "weights": [0.1, 0.2, 0.3]}  # as JSON has it
     assert from_dict(Outer, data) == value
 
 

@@ -118,11 +118,6 @@ def name_of(config: object) -> str:
     return type(config).__module__.rsplit(".", 1)[-1]
 
 
-def to_dict(config: Any) -> dict[str, Any]:
-    """A dataclass as plain JSON data."""
-    return dataclasses.asdict(config)
-
-
 def from_dict(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
     """Build the dataclass `cls` from plain JSON data, checking names and types all the way down.
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from html.parser import HTMLParser
 
 import pytest
 
 from made_up_runs import VALUES, no_pictures, noise_pictures, table
-from vssl.config import to_dict
 from vssl.errors import RunVersionError
 from vssl.modalities.events import LineCounts, ParserSpec, Spec, Template
 from vssl.reporting.page import build
@@ -64,7 +64,7 @@ def test_what_was_measured_on_the_data_can_be_read(make_run: MakeRun) -> None:
         length=64,
         lines=LineCounts(1210, 0, 0, 0),
     )
-    text = section(page(make_run(settings={"seed": 0, "modality": {"name": "events"}}, spec=to_dict(spec))), "data")
+    text = section(page(make_run(settings={"seed": 0, "modality": {"name": "events"}}, spec=asdict(spec))), "data")
     assert "2 kinds in 1,210 lines. 7 lines of rarer kinds count as unknown." in text
     assert "<td>1,200</td><td>door &lt;*&gt; opened</td>" in text
     assert "<script>" not in text

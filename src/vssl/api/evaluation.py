@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vssl.api.arguments import PathLike, as_run, shared_sentences
 from vssl.api.training import load, train
-from vssl.config import encoder_of, find, from_dict, member, name_of, to_dict
+from vssl.config import encoder_of, find, from_dict, member, name_of
 from vssl.errors import ConfigError
 from vssl.run import Run
 from vssl.training.settings import Budget, Optimiser, Settings
@@ -64,7 +65,7 @@ def embed(
 def _with_labels(model: Model, label_from: str) -> Model:
     """The model, reading its samples' labels from another place than in training."""
     config = model.settings.modality
-    kind, values = name_of(config), to_dict(config)
+    kind, values = name_of(config), asdict(config)
     if "label_from" not in values:
         raise ConfigError(f"--label-from is not for {kind}: such data have their labels in a column.")
     relabelled = from_dict(type(config), {**values, "label_from": label_from}, kind)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from vssl.config import find, from_dict, name_of, to_dict
+from vssl.config import find, from_dict, name_of
 from vssl.decisions.core import Thresholds
 from vssl.decisions.describe import describe
 from vssl.decisions.guarantee import Costs, Guarantee
@@ -38,7 +38,7 @@ class ScoreSpec:
     @classmethod
     def of(cls, config: Any) -> ScoreSpec:
         """The specification of a score's Config."""
-        return cls(name_of(config), to_dict(config))
+        return cls(name_of(config), asdict(config))
 
     @property
     def config(self) -> Any:

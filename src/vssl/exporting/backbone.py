@@ -1,12 +1,13 @@
 """The encoder alone, for use in one's own code: its weights, and a torch program that runs without vssl."""
 
 import io
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
 
-from vssl.config import name_of, to_dict
+from vssl.config import name_of
 from vssl.exporting.graphs import EncoderGraph, quiet_exporter
 from vssl.files import atomic, write_json
 from vssl.training.model import Model
@@ -28,10 +29,10 @@ def export_backbone(model: Model, out: Path) -> None:
     raw = model.modality.sample(model.run.info["source"], 2, seed=0).raw
     graph = EncoderGraph(model, raw).eval()
     about = {
-        "encoder": {"name": name_of(model.settings.encoder), **to_dict(model.settings.encoder)},
+        "encoder": {"name": name_of(model.settings.encoder), **asdict(model.settings.encoder)},
         "features": encoder.features,
         "shape": list(model.modality.shape),
-        "spec": to_dict(model.modality.spec),
+        "spec": asdict(model.modality.spec),
         "columns": graph.columns,
     }
     with atomic(out / "backbone.safetensors") as file:

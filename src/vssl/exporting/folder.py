@@ -16,7 +16,7 @@ import onnx
 import onnxruntime
 import torch
 
-from vssl.config import name_of, to_dict
+from vssl.config import name_of
 from vssl.decisions import policy_file as policies
 from vssl.decisions.core import BANK, DEFECT, NORMAL
 from vssl.decisions.policy import Binding, Policy
@@ -130,7 +130,7 @@ def _golden(encoder: OnnxEncoder, raw: np.ndarray) -> bytes:
 def _manifest(model: Model, precision: Precision, parity: Parity) -> dict[str, Any]:
     return {
         "modality": name_of(model.modality.config),
-        "spec": to_dict(model.modality.spec),
+        "spec": asdict(model.modality.spec),
         "preprocessing": model.preprocessing,
         "precision": precision,
         "backend": backend(precision),

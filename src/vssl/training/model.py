@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vssl.config import find, from_dict, name_of, to_dict
+from vssl.config import find, from_dict, name_of
 from vssl.errors import DataError, EmptyDataError
 from vssl.modalities import detect_modality
 from vssl.modalities.base import Modality
@@ -86,7 +86,7 @@ class Model:
     @property
     def preprocessing(self) -> str:
         """SHA-256 of the modality and its spec, which determine what the encoder is given of a sample."""
-        spec = {"modality": name_of(self.modality.config), "spec": to_dict(self.modality.spec)}
+        spec = {"modality": name_of(self.modality.config), "spec": asdict(self.modality.spec)}
         return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
     @property

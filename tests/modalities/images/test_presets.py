@@ -1,7 +1,9 @@
+from dataclasses import asdict
+
 import pytest
 import torch
 
-from vssl.config import from_dict, to_dict
+from vssl.config import from_dict
 from vssl.errors import ConfigError
 from vssl.modalities.images.presets import PRESETS, preset
 from vssl.modalities.images.views import ViewConfig, make_view
@@ -53,4 +55,4 @@ def test_an_unknown_preset_is_answered_with_those_there_are() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_survives_the_way_through_json(name: str) -> None:
     for config in preset(name, 3):
-        assert from_dict(ViewConfig, to_dict(config)) == config
+        assert from_dict(ViewConfig, asdict(config)) == config
