@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from vssl.decisions.calibrate import calibrate
+from vssl.decisions.config import CalibrationConfig
+from vssl.decisions.copies import CalibrationSet
 from vssl.decisions.core import worst_of_each
 from vssl.decisions.exchangeability import differing_groups, serial_dependence, windows_overlap
 from vssl.decisions.groupings import dependent_groupings
@@ -88,3 +93,27 @@ def test_file_names_tell_which_samples_are_of_one_part(embeddings_from):
     assert "good/part-0000" in found.advice
     unclear = [f"good/{row:04d}.png" for row in range(160)]
     assert dependent_groupings(embeddings_from(unclear, np.zeros((160, 2))), scores, np.arange(160), 21) == []
+
+
+def test_pictures_of_one_part_make_calibrate_propose_blocks_instead_of_a_guarantee(embeddings_from):
+    rng = np.random.default_rng(0)
+    part = np.repeat(np.arange(100), 4)
+    names = [str(row) for row in range(400)]
+    samples = embeddings_from(names, np.zeros((400, 2)), part=part.astype(str), content=pa.array(names))
+    scores = rng.normal(size=100)[part] + 0.45 * rng.normal(size=400)
+    policies = [
+        calibrate(
+            CalibrationConfig(0.05, block=block),
+            samples,
+            CalibrationSet(samples, np.arange(400)),
+            None,
+            [],
+            date(2025, 1, 1),
+            scorer=lambda _: scores,
+        )[0]
+        for block in (None, "part")
+    ]
+    assert [policy.guaranteed for policy in policies] == [False, True]
+    assert "400 samples of 100 groups count about as much as" in policies[0].caveats[0]
+    assert policies[0].caveats[0].endswith("calibrate with --block part.")
+    assert policies[1].caveats == ()
