@@ -118,6 +118,13 @@ def test_bounds_are_measured(measured):
 
 
 @pytest.mark.slow
+def test_the_guarantee_is_measured_with_several_pictures_per_part(measured):
+    rows = measured("guarantees.dependent_samples", "--calibrations", 10).rows
+    assert [row["holds"] for row in rows if row["blocks"]] == [True] * 3
+    assert rows[-2]["block_proposed_rate"] == 1
+
+
+@pytest.mark.slow
 def test_methods_take_steps_in_turns(measured, pictures: Path):
     rows = measured("speed.objectives", pictures, "--methods", "vssl", "simclr", "--turns", 3).rows
     assert [row["method"] for row in rows] == ["vssl", "simclr"]

@@ -63,6 +63,21 @@ def copies_of_sequences(record: Record) -> str:
     return markdown([*heads, "Largest false-positive rate"], lines)
 
 
+@table("dependent_samples")
+def dependent_samples(record: Record) -> str:
+    lines = []
+    for (correlation,), rows in grouped(record.rows, "intraclass_correlation").items():
+        (single,), (blocks,) = (select(rows, blocks=value) for value in (False, True))
+        data = f"{single['parts']} parts, {single['exposures']} exposures each"
+        rates = (percent(row["violation_rate"]) for row in (single, blocks))
+        named = percent(single["block_proposed_rate"])
+        lines.append(
+            [data, f"{correlation:.2f}", single["calibrations"], *rates, percent(blocks["allowed_rate"]), named]
+        )
+    heads = ["Data", "Intraclass correlation", "Calibrations", "Violations without blocks", "Violations with blocks"]
+    return markdown([*heads, "Allowed", "--block proposed, no guarantee stated"], lines)
+
+
 @table("probe_coverage")
 def probe_coverage(record: Record) -> str:
     lines = []

@@ -13,6 +13,7 @@ from vssl.decisions.bounds import lower_rate, observed_rate
 from vssl.decisions.config import CalibrationConfig
 from vssl.decisions.core import REJECT
 from vssl.decisions.episodes import SPAN
+from vssl.decisions.groupings import dependent_groupings
 from vssl.decisions.policy import Rate
 from vssl.decisions.samples import metadata_column
 from vssl.types import Embeddings
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SIGNIFICANT_Z = 4.0
 """A rank correlation this many standard errors from 0 is significant: 1 in 15,000 by chance."""
 MAX_GROUPS = 20
-"""A column with more values than this is not tested for groups."""
+"""A column with more values than this is tested for blocks instead of groups: later samples have new values."""
 
 
 def dependence_caveats(config: CalibrationConfig, normal: ScoredSet) -> list[str]:
@@ -35,6 +36,22 @@ def dependence_caveats(config: CalibrationConfig, normal: ScoredSet) -> list[str
             "The samples are overlapping windows, so they are not independent. Count each stretch of time once: "
             "--block block."
         ]
+    return [*_grouping_caveats(config, normal), *_time_caveats(config, normal)]
+
+
+def _grouping_caveats(config: CalibrationConfig, normal: ScoredSet) -> list[str]:
+    """What to name as blocks, for each grouping of many values whose groups have scores that are alike."""
+    return [
+        f"The samples are not independent: scores of samples with the same {each.name} are alike (intraclass "
+        f"correlation {each.correlation:.2f}), so {each.samples:,} samples of {each.groups:,} groups count about as "
+        f"much as {each.effective:,} independent ones. The rates may not hold for samples with a new {each.name}: "
+        f"{each.advice}."
+        for each in dependent_groupings(normal.samples, normal.scores, normal.units, MAX_GROUPS + 1)
+        if each.name not in (config.group, config.time)
+    ]
+
+
+def _time_caveats(config: CalibrationConfig, normal: ScoredSet) -> list[str]:
     if config.time is None:
         return []
     if config.time in normal.samples:
