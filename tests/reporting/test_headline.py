@@ -34,12 +34,12 @@ def record(policy: Policy, metrics: DecisionMetrics | None) -> dict:
     return counts if metrics is None else counts | {"metrics": asdict(metrics)}
 
 
-def test_the_sentence_says_found_defects_and_false_alarms_beside_the_promise(policy: Policy):
+def test_the_sentence_says_found_defects_and_false_alarms_beside_the_guarantee(policy: Policy):
     metrics = DecisionMetrics(rate(9, 900), rate(0, 900), {"all": rate(10, 100)}, rate(0, 100))
     head = headline(record(policy, metrics), policy)
     assert head is not None
     assert head.sentence == (
-        "90 % of the defects are found, and 1 % of the normal ones raise a false alarm (promised: at most 10 %)."
+        "90 % of the defects are found, and 1 % of the normal ones raise a false alarm (guaranteed: at most 10 %)."
     )
     assert head.tone == "good"
     values = {figure.name: figure.value for figure in head.figures}
@@ -48,7 +48,7 @@ def test_the_sentence_says_found_defects_and_false_alarms_beside_the_promise(pol
     assert values["Real alarms at 1 defect in 1,000"] == "8 of 100"
 
 
-def test_a_broken_promise_is_said_in_the_first_line(policy: Policy):
+def test_a_broken_guarantee_is_said_in_the_first_line(policy: Policy):
     metrics = DecisionMetrics(rate(300, 900), rate(0, 900), {"all": rate(10, 100)}, rate(0, 100))
     head = headline(record(policy, metrics), policy)
     assert head is not None
@@ -64,7 +64,7 @@ def test_samples_for_review_count_as_found_and_as_alarms(policy: Policy):
     assert head.figures[2].value == "8 of 100"  # 0.01 * 0.9 / (0.01 * 0.9 + 0.99 * 0.11)
 
 
-def test_without_labels_the_promise_stands_in_for_the_observed_rate(policy: Policy):
+def test_without_labels_the_guarantee_stands_in_for_the_observed_rate(policy: Policy):
     head = headline(record(policy, None), policy)
     assert head is not None
     assert head.sentence == "100 of 1,000 samples (10 %) are rejected; of normal samples it is at most 10 %."

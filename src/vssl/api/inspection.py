@@ -35,7 +35,7 @@ class Inspection:
     """What came out.
 
     Attributes:
-        sentences: The result, the promise, what was found in the data, and why the settings were chosen.
+        sentences: The result, the guarantee, what was found in the data, and why the settings were chosen.
         commands: The commands that repeat each step.
         decisions: The decisions on the new pictures.
         page: The report.
@@ -86,8 +86,8 @@ def inspect(
         encoder: As in `train`.
         minutes: Minutes of training. If no length is given, 5.
         steps: Optimiser steps instead of minutes, so that a slower computer gives the same result.
-        false_alarm: Largest share of good parts that is rejected, in 0..1; "auto" promises the strongest that the
-            number of good pictures allows, at most 1 %.
+        false_alarm: Largest share of good parts that is rejected, in 0..1; "auto" guarantees the lowest that the
+            number of good pictures allows, down to 1 %.
         block: As in `CalibrationConfig`.
         normal: Which of the new pictures are good, as COLUMN=VALUE, where that is known, to measure the error rates.
         overwrite: Replace an earlier inspection in the folder.
@@ -120,18 +120,18 @@ def inspect(
     policy = work.calibrate(run, division, false_alarm, block)
     decisions = work.decide(run, new, normal)
     page = work.report(run)
-    found = [*decisions.summary(), promise_of(policy), *policy.caveats]
+    found = [*decisions.summary(), achievable_of(policy), *policy.caveats]
     return Inspection([*found, *division.facts, *choice.reasons], work.commands, decisions, page)
 
 
-def promise_of(policy: Policy) -> str:
+def achievable_of(policy: Policy) -> str:
     """What the calibration samples of a policy allow, in a sentence."""
-    from vssl.inspection import promise
+    from vssl.inspection import achievable
 
     counts, guarantee = policy.samples, policy.guarantee
     count = counts.get("normal blocks", counts.get("normal different", counts["normal"]))
     what = "good parts" if policy.block is None else f"good blocks (by {policy.block})"
-    return promise.explain(count, guarantee.false_alarm, guarantee.confidence, what)
+    return achievable.explain(count, guarantee.false_alarm, guarantee.confidence, what)
 
 
 class _Steps:
@@ -163,8 +163,8 @@ class _Steps:
     def calibrate(
         self, run: Run, division: Division, false_alarm: float | Literal["auto"], block: str | None
     ) -> Policy:
-        """The policy with the strongest promise that the samples allow."""
-        from vssl.inspection.promise import RATES
+        """The policy with the strongest guarantee that the samples allow."""
+        from vssl.inspection.achievable import RATES
 
         policy = _valid_policy(run)
         rates = iter(RATES if false_alarm == "auto" else (false_alarm,))

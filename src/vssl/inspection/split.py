@@ -14,7 +14,7 @@ from vssl.decisions.copies import CalibrationSet
 from vssl.decisions.samples import metadata_column, parse_source, split_halves
 from vssl.errors import ConfigError, DataError, EmptyDataError
 from vssl.files import atomic
-from vssl.inspection import promise
+from vssl.inspection import achievable
 from vssl.modalities.base import Chunk, Dataset, Modality
 from vssl.modalities.copies import SampleMarks, content_hashes, hash_prefixes, window_spans
 from vssl.training.model import build_modality, measure_spec
@@ -99,12 +99,12 @@ def _check_count(given: CalibrationSet, good: str, block: str | None) -> None:
     counted, what = given.units, "different pictures"
     if block is not None:
         counted, what = metadata_column(given.samples, block, good), f"blocks (by {block})"
-    count, needed = len(set(counted.tolist())), promise.smallest_set()
+    count, needed = len(set(counted.tolist())), achievable.smallest_set()
     if count < needed:
         total = len(given)
         copies = f" of {total} pictures (the others are copies of them)" if block is None and total > count else ""
         raise DataError(
-            f"{good} has {count} {what}{copies}: too few. {needed} are needed for the weakest promise, that at most "
+            f"{good} has {count} {what}{copies}: too few. {needed} are needed for the weakest guarantee, that at most "
             f"10 % of good parts are rejected; 598 would allow 1 %. Half of them is for training, half for calibration."
         )
 

@@ -1,4 +1,4 @@
-"""The head of the page: defects found, false alarms beside the promise, and how many of 100 alarms are real."""
+"""The head of the page: defects found, false alarms with the guaranteed rate, and how many of 100 alarms are real."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def headline(record: Mapping[str, Any], policy: Policy) -> Headline | None:
     """The head for decisions, from what their table records; None where they were made by another policy.
 
     Where it is known which samples are normal, the rates are the observed ones; where it is not, there is only the
-    promise. Intervals are from one-sided bounds of 95 % confidence each.
+    guarantee. Intervals are from one-sided bounds of 95 % confidence each.
     """
     if record.get("policy") != policy.reference or not record["samples"]:
         return None
@@ -56,7 +56,7 @@ def _unlabelled(record: Mapping[str, Any], policy: Policy) -> Headline:
     value = f"{rejected:,} of {total:,} samples ({percent(rejected / total)}) are rejected"
     figures = [
         Figure("Rejected", percent(rejected / total), f"{rejected:,} of {total:,} samples."),
-        Figure("False alarms, at most", percent(limit), _promise(policy)),
+        Figure("False alarms, at most", percent(limit), _guarantee(policy)),
         *(
             Figure(
                 f"Real alarms at 1 defect in {among:,}",
@@ -75,11 +75,11 @@ def _unlabelled(record: Mapping[str, Any], policy: Policy) -> Headline:
 def _labelled(metrics: Mapping[str, Any], policy: Policy) -> Headline:
     alarms, limit = Rate(**metrics["false_alarm"]), policy.guarantee.false_alarm
     unit = "" if policy.block is None else f", counted in blocks by {policy.block}"
-    limited = "promised" if policy.guaranteed else "target"
+    limited = "guaranteed" if policy.guaranteed else "target"
     said = f"{percent(alarms.share)} of the normal ones raise a false alarm ({limited}: at most {percent(limit)})"
     tone = "bad" if alarms.lower > limit else "good" if policy.guaranteed else "warning"
-    broken = " The promise does not hold for these samples." if policy.guaranteed and tone == "bad" else ""
-    figure = Figure("False alarms", percent(alarms.share), f"{_interval(alarms)}{unit}. {_promise(policy)}")
+    broken = " The guarantee does not hold for these samples." if policy.guaranteed and tone == "bad" else ""
+    figure = Figure("False alarms", percent(alarms.share), f"{_interval(alarms)}{unit}. {_guarantee(policy)}")
     if ALL not in metrics["miss"]:
         return Headline(tone, f"Of {alarms.of:,} normal samples{unit}, {said}.{broken}", [figure])
     missed, reviewed = Rate(**metrics["miss"][ALL]), Rate(**metrics["defect_review"])
@@ -121,8 +121,8 @@ def _interval(rate: Rate) -> str:
     return f"{rate.count:,} of {rate.of:,}; {percent(rate.lower)} to {percent(rate.upper)}"
 
 
-def _promise(policy: Policy) -> str:
+def _guarantee(policy: Policy) -> str:
     confidence = percent(policy.guarantee.confidence)
     if not policy.guaranteed:
         return "This is a target and not guaranteed."
-    return f"Promised: at most {percent(policy.guarantee.false_alarm)}, with {confidence} confidence."
+    return f"Guaranteed: at most {percent(policy.guarantee.false_alarm)}, with {confidence} confidence."

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Bool
-from scipy import ndimage
+from scipy import ndimage, special
 
 from vssl.modalities.images.demo.surfaces import FIELD, LAMP, Map, grid, rotated
 
@@ -50,7 +50,7 @@ def stain(size: int, centre: Centre, severity: float, rng: np.random.Generator) 
     theta = np.arctan2(y, x)
     lobes = sum(rng.normal(0.0, 0.11) * np.cos(k * theta + rng.uniform(0.0, 2.0 * math.pi)) for k in (1, 2, 3, 4))
     distance = np.hypot(x, y) / (radius * (1.0 + lobes))
-    film = 1.0 / (1.0 + np.exp((distance - 1.0) * 14.0))
+    film = special.expit((1.0 - distance) * 14.0)
     dried_edge = np.exp(-(((distance - 0.92) / 0.1) ** 2))
     return np.asarray(-(0.05 + 0.45 * severity) * (film + 0.5 * dried_edge))
 
@@ -101,7 +101,9 @@ def damage(
     pixel = pixels[rng.integers(len(pixels))]
     change = DEFECTS[defect](size, (float(x.flat[pixel]), float(y.flat[pixel])), severity, rng) * face
     covered = np.abs(change) > 0.1 * np.abs(change).max()
-    return light * (1.0 + change), ndimage.binary_dilation(covered, iterations=max(1, round(size / FIELD)))
+    return light * np.maximum(1.0 + change, 0.02), ndimage.binary_dilation(
+        covered, iterations=max(1, round(size / FIELD))
+    )
 
 
 def _turned_about(size: int, centre: Centre, angle: float) -> tuple[Map, Map]:

@@ -1,12 +1,12 @@
-"""The strongest promise on false alarms that a number of good samples allows, and what more of them would allow."""
+"""The strongest guarantee on false alarms that a number of good samples allows, and what more of them would allow."""
 
 from vssl.decisions.bounds import samples_needed
 from vssl.decisions.config import CalibrationConfig
 from vssl.decisions.describe import percent
 
 RATES = (0.01, 0.02, 0.05, 0.1)
-"""Promised false-alarm rates, the strongest first. A stronger one than 1 % raises the threshold at the cost of defects
-that pass: it is given only where it is asked for."""
+"""False-alarm rates that are guaranteed, the lowest first. A rate below 1 % lets more defects pass, so it is given only
+where it is asked for."""
 
 
 def smallest_set() -> int:
@@ -15,11 +15,11 @@ def smallest_set() -> int:
 
 
 def explain(count: int, rate: float, confidence: float, what: str) -> str:
-    """A sentence on what the calibration samples allow, and how many more the next stronger promise needs.
+    """A sentence on what the calibration samples allow, and how many more the next stronger guarantee needs.
 
     Args:
         count: Number of calibration samples, or blocks, each counted once with its copies.
-        rate: The promised rate.
+        rate: The guaranteed rate.
         what: What they are, in the plural.
     """
     sentence = f"{count:,} {what} for calibration allow a false-alarm rate of {percent(rate)}"
