@@ -44,8 +44,8 @@ def test_the_sentence_says_found_defects_and_false_alarms_beside_the_guarantee(p
     assert head.tone == "good"
     values = {figure.name: figure.value for figure in head.figures}
     # Bayes: 0.01 * 0.9 / (0.01 * 0.9 + 0.99 * 0.01), and the same for one in a thousand.
-    assert values["Real alarms at 1 defect in 100"] == "48 of 100"
-    assert values["Real alarms at 1 defect in 1,000"] == "8 of 100"
+    assert values["Of 100 alarms, if 1 in 100 is defective"] == "48 are real"
+    assert values["Of 100 alarms, if 1 in 1,000 is defective"] == "8 are real"
 
 
 def test_a_broken_guarantee_is_said_in_the_first_line(policy: Policy):
@@ -61,7 +61,7 @@ def test_samples_for_review_count_as_found_and_as_alarms(policy: Policy):
     head = headline(record(policy, metrics), policy)
     assert head is not None
     assert "40 of them by a person's review" in head.figures[0].meaning
-    assert head.figures[2].value == "8 of 100"  # 0.01 * 0.9 / (0.01 * 0.9 + 0.99 * 0.11)
+    assert head.figures[2].value == "8 are real"  # 0.01 * 0.9 / (0.01 * 0.9 + 0.99 * 0.11)
 
 
 def test_without_labels_the_guarantee_stands_in_for_the_observed_rate(policy: Policy):

@@ -53,14 +53,14 @@ def headline(record: Mapping[str, Any], policy: Policy) -> Headline | None:
 
 def _unlabelled(record: Mapping[str, Any], policy: Policy) -> Headline:
     rejected, total, limit = record[REJECT], record["samples"], policy.guarantee.false_alarm
-    value = f"{rejected:,} of {total:,} samples ({percent(rejected / total)}) are rejected"
+    value = f"{rejected:,} of {total:,} samples ({_rate(rejected / total)}) are rejected"
     figures = [
-        Figure("Rejected", percent(rejected / total), f"{rejected:,} of {total:,} samples."),
+        Figure("Rejected", _rate(rejected / total), f"{rejected:,} of {total:,} samples."),
         Figure("False alarms, at most", percent(limit), _guarantee(policy)),
         *(
             Figure(
-                f"Real alarms at 1 defect in {among:,}",
-                f"{_real(1.0, limit, among):.0f} of 100",
+                f"Of 100 alarms, if 1 in {among:,} is defective",
+                f"{_real(1.0, limit, among):.0f} are real",
                 "If every defect is found and false alarms reach the limit.",
             )
             for among in DEFECT_SHARES
@@ -76,10 +76,10 @@ def _labelled(metrics: Mapping[str, Any], policy: Policy) -> Headline:
     alarms, limit = Rate(**metrics["false_alarm"]), policy.guarantee.false_alarm
     unit = "" if policy.block is None else f", counted in blocks by {policy.block}"
     limited = "guaranteed" if policy.guaranteed else "target"
-    said = f"{percent(alarms.share)} of the normal ones raise a false alarm ({limited}: at most {percent(limit)})"
+    said = f"{_rate(alarms.share)} of the normal ones raise a false alarm ({limited}: at most {percent(limit)})"
     tone = "bad" if alarms.lower > limit else "good" if policy.guaranteed else "warning"
     broken = " The guarantee does not hold for these samples." if policy.guaranteed and tone == "bad" else ""
-    figure = Figure("False alarms", percent(alarms.share), f"{_interval(alarms)}{unit}. {_guarantee(policy)}")
+    figure = Figure("False alarms", _rate(alarms.share), f"{_interval(alarms)}{unit}. {_guarantee(policy)}")
     if ALL not in metrics["miss"]:
         return Headline(tone, f"Of {alarms.of:,} normal samples{unit}, {said}.{broken}", [figure])
     missed, reviewed = Rate(**metrics["miss"][ALL]), Rate(**metrics["defect_review"])
@@ -90,15 +90,15 @@ def _labelled(metrics: Mapping[str, Any], policy: Policy) -> Headline:
     stopped = _stopped(alarms, Rate(**metrics["normal_review"]))
     real = [
         Figure(
-            f"Real alarms at 1 defect in {among:,}",
-            f"{_real(found.share, stopped.share, among):.0f} of 100",
-            f"{_real(found.lower, stopped.upper, among):.0f} to {_real(found.upper, stopped.lower, among):.0f}: where "
-            "defects are rare, false alarms outnumber them.",
+            f"Of 100 alarms, if 1 in {among:,} is defective",
+            f"{_real(found.share, stopped.share, among):.0f} are real",
+            f"{_real(found.lower, stopped.upper, among):.0f} to {_real(found.upper, stopped.lower, among):.0f} by the "
+            "bounds of both rates; the rest are false alarms.",
         )
         for among in DEFECT_SHARES
     ]
-    sentence = f"{percent(found.share)} of the defects are found, and {said}.{broken}"
-    first = Figure("Defects found", percent(found.share), f"{_interval(found)}{unit}{sent}.")
+    sentence = f"{_rate(found.share)} of the defects are found, and {said}.{broken}"
+    first = Figure("Defects found", _rate(found.share), f"{_interval(found)}{unit}{sent}.")
     return Headline(tone, sentence, [first, figure, *real])
 
 
@@ -117,8 +117,14 @@ def _real(found: float, false_alarms: float, among: int) -> float:
     return 100.0 if not wrong else 100 * right / (right + wrong)
 
 
+def _rate(share: float) -> str:
+    """An observed rate with no more digits than it is known to: 0.201 % as "0.2 %", 82.52 % as "82.5 %"."""
+    value = 100 * share
+    return f"{value:.3g} %" if value >= 10 else f"{value:.2g} %"
+
+
 def _interval(rate: Rate) -> str:
-    return f"{rate.count:,} of {rate.of:,}; {percent(rate.lower)} to {percent(rate.upper)}"
+    return f"{rate.count:,} of {rate.of:,}; {_rate(rate.lower)} to {_rate(rate.upper)}"
 
 
 def _guarantee(policy: Policy) -> str:
