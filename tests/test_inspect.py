@@ -129,6 +129,9 @@ def test_too_few_good_pictures_are_refused_with_the_number_it_takes(folders: tup
         shutil.copy(path, few)
     with pytest.raises(DataError, match=r"12 different pictures: too few\. 58 are needed"):
         api.inspect(few, folders[1], tmp_path / "out", steps=2)
+    shutil.copy(sorted(folders[0].iterdir())[20], few)  # nothing was learned yet, so more pictures are no other request
+    with pytest.raises(DataError, match=r"13 different pictures: too few\."):
+        api.inspect(few, folders[1], tmp_path / "out", steps=2)
 
 
 def test_a_guarantee_that_the_pictures_do_not_allow_is_refused(folders: tuple[Path, Path], tmp_path: Path):

@@ -44,7 +44,8 @@ def claim(folder: Path, request: Mapping[str, Any], overwrite: bool) -> None:
         earlier = _earlier(folder)
         if earlier == request:
             return
-        if not overwrite:
+        # Without a run there is nothing to lose: an earlier start was refused, such as for too few pictures.
+        if not overwrite and (folder / "run").exists():
             changed = ", ".join(key for key in request if earlier.get(key) != request[key])
             raise RunExistsError(
                 f"{folder} holds an inspection of other data or with other settings ({changed}). Decide on other new "

@@ -102,7 +102,7 @@ def _check_count(given: CalibrationSet, good: str, block: str | None) -> None:
     count, needed = len(set(counted.tolist())), achievable.smallest_set()
     if count < needed:
         total = len(given)
-        copies = f" of {total} pictures (the others are copies of them)" if block is None and total > count else ""
+        copies = f" among {total} (the others are copies of them)" if block is None and total > count else ""
         raise DataError(
             f"{good} has {count} {what}{copies}: too few. {needed} are needed for the weakest guarantee, that at most "
             f"10 % of good parts are rejected; 598 would allow 1 %. Half of them is for training, half for calibration."
