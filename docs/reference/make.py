@@ -23,6 +23,7 @@ BEGIN = "<!-- from here on made by: python docs/reference/make.py -->"
 END = "<!-- to here -->"
 
 GUIDES = {
+    "inspect": "inspect.md",
     "train": "train.md",
     "views": "choose-views.md",
     "embed": "embed-and-use.md",

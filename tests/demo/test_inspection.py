@@ -90,13 +90,13 @@ def test_a_defect_changes_the_picture_inside_its_mask_only() -> None:
     damaged = Line(seed=4, defect_rate=1.0, borderline_rate=0.0)
     good = replace(damaged, defect_rate=0.0)
     seen = set()
-    for with_defect, without in zip(parts(damaged, 45), parts(good, 45), strict=True):
+    for with_defect, without in zip(parts(damaged, 60), parts(good, 60), strict=True):
         change = np.abs(with_defect.image.astype(int) - without.image.astype(int))
         inside, outside = change[with_defect.mask], change[~with_defect.mask]
         assert inside.max() >= 15, with_defect.defect
         assert outside.max() <= 0.2 * inside.max() + 2, with_defect.defect
         seen.add(with_defect.defect)
-    assert seen == {"scratch", "pit", "stain"}
+    assert seen == {"scratch", "pit", "stain", "dent", "chip"}
 
 
 @pytest.mark.parametrize("camera", ["cam-1", "cam-2"])

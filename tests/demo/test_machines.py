@@ -17,7 +17,7 @@ from vssl.run import Run
 @pytest.mark.parametrize("kind", ["sensors", "events"])
 def test_a_policy_is_made_kept_or_broken_and_said(kind: str, tmp_path: Path):
     terminal = Console(file=io.StringIO(), width=400)
-    found = tour.demo(kind, tmp_path / "demo", minutes=0.1, terminal=terminal)
+    found = tour.demo(kind, tmp_path / "demo", steps=10, terminal=terminal)
     assert found[0].startswith("Guarantee: at most 1 % of normal")
     assert any(sentence.startswith("False alarms") and "Guaranteed: at most 1 %" in sentence for sentence in found)
     assert any("AUROC" in sentence for sentence in found)

@@ -13,6 +13,9 @@ DESCRIPTION = """Representations with usable uncertainty from unlabelled data. N
 A first result:
     vssl demo
 
+A folder of good parts, and one of new parts:
+    vssl inspect GOOD NEW --out INSPECTION
+
 Your own images:
     vssl train IMAGES --out RUN --minutes 10
     vssl embed RUN IMAGES

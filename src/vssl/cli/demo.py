@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def demo(
     out: Path = Path("vssl-demo"),
     modality: Literal["images", "sensors", "events"] = "images",
-    minutes: float = 2.0,
+    steps: int | None = None,
     overwrite: bool = False,
     *,
     terminal: Console | None = None,
@@ -29,10 +29,10 @@ def demo(
     Args:
         out: Folder for the data and the run.
         modality: Images of an inspection line, sensors of a spindle, or the event log of a controller.
-        minutes: Minutes of training.
+        steps: Optimiser steps of the training. By default as many as a good result takes, whatever the computer.
         overwrite: Replace an existing demo in the folder.
         terminal: A rich console for progress and results.
     """
     from vssl.demo import tour
 
-    tour.demo(modality, out, minutes, overwrite, terminal)
+    tour.demo(modality, out, steps, overwrite, terminal)

@@ -16,6 +16,7 @@ from vssl.cli.terminal import say
 from vssl.run import Run
 
 if TYPE_CHECKING:
+    from vssl.api.inspection import Inspection
     from vssl.decisions.policy import Policy
     from vssl.decisions.probe import Predictions
     from vssl.decisions.result import Decisions
@@ -72,6 +73,19 @@ def decided(decisions: Decisions, /, fail_if_reject: bool = False) -> None:
         sys.exit(1)
 
 
+def inspected(result: Inspection, /, fail_if_reject: bool = False) -> None:
+    """The result in sentences, and the commands that repeat it.
+
+    Args:
+        fail_if_reject: End with exit status 1 if a sample is rejected.
+    """
+    say("\n".join(["", *result.sentences, "", "Each step again:", *result.commands, ""]))
+    print(json.dumps(result.decisions.counts(), indent=2))
+    say(f"Look at it: {result.page.resolve()}")
+    if fail_if_reject and result.decisions.count("reject"):
+        sys.exit(1)
+
+
 def predicted(predictions: Predictions, /, coverage: float, by_class: bool) -> None:
     from vssl.decisions.describe import percent
 
@@ -113,6 +127,7 @@ PRINTERS: dict[str, Callable[..., None]] = {
     "embed": embedded,
     "evaluate": evaluated,
     "export": exported,
+    "inspect": inspected,
     "probe": predicted,
     "resume": trained,
     "train": trained,

@@ -17,7 +17,7 @@ from vssl.run import Run
 
 
 def demo(
-    modality: str, out: Path, minutes: float = 2.0, overwrite: bool = False, terminal: Console | None = None
+    modality: str, out: Path, steps: int | None = None, overwrite: bool = False, terminal: Console | None = None
 ) -> list[str]:
     """Run the demo of a modality in the folder `out`; returns the findings, in sentences.
 
@@ -27,14 +27,15 @@ def demo(
         RunExistsError: There is something at `out` already, and `overwrite` is not given.
     """
     out, plan = Path(out), part_of(modality, "demo").demo()
+    steps = plan.steps if steps is None else steps
     _make_way(out, overwrite)
     say: Callable[[str], None] = terminal.print if terminal else lambda _: None
     say(f"[bold]1[/bold] Making {plan.data}.")
     plan.write(out)
 
-    say(f"[bold]2[/bold] Training for {minutes:g} minutes, without labels.")
-    command = f"vssl demo --modality {modality} --out {out} --minutes {minutes:g}"
-    settings = {"modality": plan.config, "encoder": plan.encoder, "minutes": minutes, "command": command}
+    say(f"[bold]2[/bold] Training for {steps:,} steps, without labels.")
+    command = f"vssl demo --modality {modality} --out {out} --steps {steps}"
+    settings = {"modality": plan.config, "encoder": plan.encoder, "steps": steps, "command": command}
     run = api.train(out / plan.training, out / "run", terminal=terminal, **settings)
 
     findings = _embeddings(run, plan, out, terminal)

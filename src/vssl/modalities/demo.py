@@ -43,6 +43,7 @@ class Demo:
         training: Source of the training data, without labels.
         normal: Source of normal samples for the calibration.
         hold_outs: Data with labels, `label=ok` for normal samples.
+        steps: Optimiser steps of the training: steps, not minutes, so that a slow computer gives the same result.
         encoder: Name of the encoder; "auto" for the one that suits.
         bank: As in `vssl.api.calibrate`: train for the training data as the reference set, None for half of `normal`.
         block: Column of blocks of dependent samples, or None.
@@ -55,6 +56,7 @@ class Demo:
     training: str
     normal: str
     hold_outs: Sequence[HoldOut]
+    steps: int
     encoder: str = "auto"
     bank: str | None = None
     block: str | None = None

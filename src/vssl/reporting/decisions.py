@@ -18,6 +18,7 @@ from vssl.decisions.policy import Policy, Rate
 from vssl.decisions.policy_file import Reference
 from vssl.reporting.anomaly_map import AnomalyMaps, anomaly_maps
 from vssl.reporting.gallery import Tile, shrink, tile
+from vssl.reporting.headline import Headline, headline
 from vssl.reporting.tradeoff import RateCurve, rate_curve, rate_plot, score_histogram
 from vssl.run import Run
 from vssl.types import Embeddings
@@ -75,6 +76,7 @@ class DecisionSection:
         rates: False-alarm and miss rate by threshold, with their bounds.
         curve: The same as numbers, for the slider.
         groups: One row per group; empty where there are no groups.
+        headline: What came out, for the head of the page; None without decisions by this policy.
         table: The name of the decisions shown; None if there are none.
         decisions: The decisions in sentences.
         galleries: Examples by decision.
@@ -86,6 +88,7 @@ class DecisionSection:
     rates: Markup
     curve: RateCurve
     groups: list[Group]
+    headline: Headline | None
     table: str | None
     decisions: list[str]
     galleries: list[Gallery]
@@ -117,6 +120,7 @@ def decision_section(run: Run, name: str, load_pictures: PictureLoader) -> Decis
         rates=rate_plot(curve, policy.guarantee),
         curve=curve,
         groups=_groups(policy, reference),
+        headline=None if record is None else headline(record, policy),
         table=None if record is None else name,
         decisions=[] if record is None else record["summary"],
         galleries=[] if record is None else _galleries(run, name, record["source"], reference, load_pictures),

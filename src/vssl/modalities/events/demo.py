@@ -29,6 +29,8 @@ TAKT_S = 60.0
 
 Step = tuple[str, float]  # message, seconds since the step before
 
+STEPS = 300
+
 
 def demo(scale: float = 1.0) -> Demo:
     """The demo; `scale` multiplies the number of jobs."""
@@ -40,6 +42,7 @@ def demo(scale: float = 1.0) -> Demo:
         training="data/training.log",
         normal="data/known",
         hold_outs=(HoldOut("holdout", "On data with faults", "data/holdout"),),
+        steps=STEPS,
         bank="train",
     )
 

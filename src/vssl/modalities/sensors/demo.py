@@ -25,6 +25,7 @@ CHANNELS = ("load", "vibration_x", "vibration_y", "first_order", "temperature")
 START = np.datetime64("2026-01-12T06:00:00", "s")
 ROWS = 40_000
 WINDOW, STRIDE = "64s", "16s"
+STEPS = 300
 
 
 def demo(scale: float = 1.0) -> Demo:
@@ -37,6 +38,7 @@ def demo(scale: float = 1.0) -> Demo:
         training="data/learn",
         normal="data/known",
         hold_outs=(HoldOut("hold-out", "On data with faults", "data/hold-out"),),
+        steps=STEPS,
         bank="train",
         block="block",
     )

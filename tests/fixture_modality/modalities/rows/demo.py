@@ -21,6 +21,7 @@ def demo(scale: float = 1.0) -> Demo:
         training="data/training.csv",
         normal="data/known.csv",
         hold_outs=(HoldOut("hold-out", "On the hold-out", "data/hold-out.csv"),),
+        steps=20,
         bank="train",
     )
 

@@ -35,8 +35,8 @@ class Camera:
 
 
 CAMERAS = {
-    "cam-1": Camera(1.25, gamma=0.80, black=0.01, vignetting=0.10, blur=0.35, shot_noise=0.015, read_noise=0.006),
-    "cam-2": Camera(1.20, gamma=0.95, black=0.05, vignetting=0.38, blur=0.65, shot_noise=0.024, read_noise=0.010),
+    "cam-1": Camera(1.25, gamma=0.80, black=0.01, vignetting=0.10, blur=0.35, shot_noise=0.010, read_noise=0.004),
+    "cam-2": Camera(1.20, gamma=0.95, black=0.04, vignetting=0.25, blur=0.50, shot_noise=0.014, read_noise=0.006),
     "cam-3": Camera(1.45, gamma=0.65, black=0.08, vignetting=0.22, blur=0.55, shot_noise=0.045, read_noise=0.020),
 }
 

@@ -52,8 +52,8 @@ class Line:
     suppliers: tuple[str, ...] = ("north", "east", "west")
     cameras: tuple[str, ...] = ("cam-1", "cam-2")
     defect_rate: float = 0.15
-    borderline_rate: float = 0.08
-    size: int = 64
+    borderline_rate: float = 0.01
+    size: int = 96
     supplier_shares: tuple[float, ...] | None = None
     camera_shares: tuple[float, ...] | None = None
     wear: float = 0.0
@@ -93,7 +93,7 @@ class Part:
         mask: The pixels of the defect; all False on a part without one.
         supplier: Who delivered it.
         camera: Which camera saw it.
-        defect: none, or a key of `defects.DEFECTS`: scratch, pit, stain.
+        defect: none, or a key of `defects.DEFECTS`: scratch, pit, stain, dent, chip.
         severity: True severity of the defect, 0 (none) to 1.
         label: Given by the inspector. The true one is `severity >= LIMIT`; within `MISREADING` of it they may differ.
         borderline: Whether the part was made to be near the limit.

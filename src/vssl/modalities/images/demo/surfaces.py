@@ -78,10 +78,10 @@ class Supplier:
 MILLED, TURNED = (partial(_round, (-22.0, 70.0), 90.0),), (partial(_round, HOLE, 30.0),)
 GROUND, HONED = (partial(_straight, 8.0),), (partial(_straight, 38.0), partial(_straight, -38.0))
 SUPPLIERS = {
-    "north": Supplier(MILLED, tone=0.36, pitch=5.2, marks=0.13, roughness=0.09, stretch=30.0, gloss=0.55, chamfer=2.4),
-    "east": Supplier(TURNED, tone=0.44, pitch=3.1, marks=0.09, roughness=0.07, stretch=60.0, gloss=0.75, chamfer=1.6),
-    "west": Supplier(GROUND, tone=0.31, pitch=9.0, marks=0.02, roughness=0.14, stretch=14.0, gloss=0.40, chamfer=3.0),
-    "south": Supplier(HONED, tone=0.40, pitch=6.0, marks=0.03, roughness=0.13, stretch=22.0, gloss=0.45, chamfer=2.0),
+    "north": Supplier(MILLED, tone=0.42, pitch=5.2, marks=0.08, roughness=0.04, stretch=30.0, gloss=0.35, chamfer=2.4),
+    "east": Supplier(TURNED, tone=0.46, pitch=3.1, marks=0.06, roughness=0.03, stretch=60.0, gloss=0.40, chamfer=1.6),
+    "west": Supplier(GROUND, tone=0.38, pitch=9.0, marks=0.02, roughness=0.06, stretch=14.0, gloss=0.30, chamfer=3.0),
+    "south": Supplier(HONED, tone=0.44, pitch=6.0, marks=0.03, roughness=0.06, stretch=22.0, gloss=0.35, chamfer=2.0),
 }
 
 
@@ -95,7 +95,7 @@ def surface(supplier: Supplier, size: int, wear: float, rng: np.random.Generator
     Returns:
         The light, and the share of each pixel, 0 to 1, that is flat machined metal.
     """
-    turn, (dx, dy), middle = math.radians(rng.normal(0.0, 2.5)), rng.normal(0.0, 1.2, 2), FIELD / 2
+    turn, (dx, dy), middle = math.radians(rng.normal(0.0, 0.7)), rng.normal(0.0, 0.5, 2), FIELD / 2
     x, y = grid(size)
     x, y = rotated(x - middle - dx, y - middle - dy, -turn)
     x, y = x + middle, y + middle
@@ -136,7 +136,7 @@ def _cut_out(supplier: Supplier, x: Map, y: Map, face: Map) -> tuple[Map, Map]:
     towards_lamp = (dx * math.cos(LAMP) + dy * math.sin(LAMP)) / HOLE_RADIUS
     soft = FIELD / x.shape[0]
     layers = (
-        (hole + chamfer, supplier.tone * (0.85 - 0.65 * facing)),  # the far wall of a bore looks into the lamp
+        (hole + chamfer, supplier.tone * (0.80 - 0.45 * facing)),  # the far wall of a bore looks into the lamp
         (hole, 0.05 - 0.03 * towards_lamp),
         (edge, supplier.tone * 0.45),
         (edge - 2.0 * chamfer, 0.02),
