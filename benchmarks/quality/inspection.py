@@ -155,9 +155,9 @@ class Study:
         if spec.run not in self.trained:
             self.trained[spec.run] = Trained.make(self, spec.run)
         trained = self.trained[spec.run]
-        started = time.perf_counter()
+        started = time.process_time()
         score = spec.score.fit(spec.config, trained.reference)
-        figures = {"fit_s": trained.fit_s + time.perf_counter() - started}
+        figures = {"fit_s": trained.fit_s + time.process_time() - started}
         figures["ms_per_picture"] = trained.milliseconds(score)
         test = trained.test
         maps = None if score.anomaly_map is None else score.anomaly_map(test)
@@ -208,7 +208,7 @@ class Trained:
         reference: Embeddings of the normal training pictures.
         test: Embeddings of the tested pictures.
         raw: Some tested pictures, to measure the time of one.
-        fit_s: Seconds of training and of embedding the training pictures.
+        fit_s: Processor seconds of training and of embedding the training pictures.
     """
 
     model: Model
@@ -221,19 +221,19 @@ class Trained:
     def make(cls, study: Study, name: str) -> Trained:
         train, test = study.division.write(study.home)
         path = study.home / name
-        started = time.perf_counter()
+        started = time.process_time()
         run = train_once(train, path, **_settings(study, name))
         reference = api.embed(run, train, name="train")
-        fit_s = time.perf_counter() - started
+        fit_s = time.process_time() - started
         model = api.load(run, "cpu")
         return cls(model, reference, api.embed(run, test, name="test"), next(_chunks(model, test)), _stored(run, fit_s))
 
     def milliseconds(self, score: Score) -> float:
-        """Time of one picture that is in memory already: embedding and score, measured on `TIMED` at once."""
-        started = time.perf_counter()
+        """Processor time of one picture that is in memory: embedding and score, measured on `TIMED` at once."""
+        started = time.process_time()
         columns = embed_raw(self.model, self.raw)
         score(Embeddings.from_columns([str(row) for row in range(len(self.raw))], columns))
-        return 1000 * (time.perf_counter() - started) / len(self.raw)
+        return 1000 * (time.process_time() - started) / len(self.raw)
 
 
 def _settings(study: Study, name: str) -> dict[str, Any]:
