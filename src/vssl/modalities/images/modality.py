@@ -29,6 +29,7 @@ from vssl.modalities.images.index import Index, open_index
 from vssl.modalities.images.index import choose_canvas as measure_canvas
 from vssl.modalities.images.notes import notes
 from vssl.modalities.images.presets import preset
+from vssl.modalities.images.synthetic import synthesise
 from vssl.modalities.images.views import apply, draw, make_view, normalise
 from vssl.modalities.unreadable import Unreadable
 from vssl.types import Images
@@ -143,6 +144,9 @@ class ImageModality(Modality):
 
     def corrupt(self, raw: Tensor, kind: str, level: int, generator: torch.Generator) -> Tensor:
         return corruptions.corrupt(raw, kind, level, generator)
+
+    def synthetic_anomalies(self, raw: Tensor, generator: torch.Generator) -> Tensor:
+        return synthesise(raw, generator).pixels
 
     def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:
         try:
