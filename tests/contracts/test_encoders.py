@@ -60,6 +60,19 @@ def test_there_is_one_finite_feature_vector_a_sample(name: str):
         assert features.isfinite().all()
 
 
+def test_the_maps_have_the_stated_number_of_channels_and_the_features_are_the_same(name: str):
+    for shape in SHAPES.get(name, IMAGES):
+        encoder, view = make(name, shape).eval(), samples(name, 2, shape)
+        with torch.inference_mode():
+            features, maps = encoder.forward_with_patches(view)
+            assert torch.equal(features, encoder(view))
+        if maps is None:
+            assert encoder.patch_channels == 0
+        else:
+            assert maps.shape[:2] == (2, encoder.patch_channels)
+            assert maps.isfinite().all()
+
+
 def test_gradients_reach_all_parameters(name: str):
     encoder = make(name)
     encoder(samples(name, 8)).square().sum().backward()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vssl.encoders.weights import Weights
 from vssl.types import View
 
 
@@ -30,17 +32,37 @@ class Encoder(nn.Module, ABC):
 
     Attributes:
         features: F, the length of the feature vector.
+        patch_channels: C, the number of channels of the feature maps; 0 where the encoder has no maps.
+        weights: The pretrained weights that training starts from; None for random ones.
     """
 
     features: int
+    patch_channels: int = 0
+    weights: Weights | None = None
 
     @abstractmethod
     def forward(self, view: View) -> Float[Tensor, "B F"]:
         """One feature vector per sample."""
 
     def forward_with_patches(self, view: View) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"] | None]:
-        """The features, and early feature maps of `h` x `w` patches; None where the encoder has no maps."""
+        """The features, and feature maps of `h` x `w` patches; None where the encoder has no maps."""
         return self(view), None
+
+    def set_normalisation(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Learn how the modality normalises its views, which an encoder with pretrained weights must convert.
+
+        Args:
+            mean, std: Mean and standard deviation of each channel; see `Modality.normalisation`.
+        """
+
+    def load_pretrained(self) -> None:
+        """Load the pretrained weights that the settings name, for a training that starts from them.
+
+        A trained run is loaded without them: it keeps all its weights.
+
+        Raises:
+            ConfigError: The weights cannot be found, or are of another network.
+        """
 
 
 class Decoder(nn.Module, ABC):

@@ -6,6 +6,7 @@ Four stages of basic blocks (He et al. 2016, arXiv 1512.03385), each at half the
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -54,6 +55,7 @@ class ConvNet(Encoder):
     def __init__(self, shape: _Shape, channels: int, extra_stride: int) -> None:
         super().__init__()
         self.features = shape.widths[-1]
+        self.patch_channels = shape.widths[0] + shape.widths[1]
         self.blocks = shape.blocks
         stride = (shape.stem - 2) * extra_stride
         self.stem = nn.Conv2d(channels, shape.widths[0], shape.stem, stride, 1, bias=False)
@@ -67,12 +69,19 @@ class ConvNet(Encoder):
         self.stages = nn.Sequential(*stages)
 
     def forward(self, view: Images) -> Float[Tensor, "B F"]:  # type: ignore[override]
-        return self.forward_with_patches(view)[0]
+        features: Tensor = self.stages(self._stem(view)).mean(dim=(2, 3))
+        return features
 
     def forward_with_patches(self, view: Images) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"]]:  # type: ignore[override]
-        """The features, and the maps of the first stage, which have the resolution of the stem."""
-        patches = self.stages[: self.blocks](F.relu(self.stem_norm(self.stem(view.pixels)), inplace=True))
-        return self.stages[self.blocks :](patches).mean(dim=(2, 3)), patches
+        """The features, and the maps of the first two stages, at the resolution of the first, which is the stem's."""
+        first = self.stages[: self.blocks](self._stem(view))
+        second = self.stages[self.blocks : 2 * self.blocks](first)
+        features = self.stages[2 * self.blocks :](second).mean(dim=(2, 3))
+        resized = F.interpolate(second, (first.shape[2], first.shape[3]), mode="bilinear", align_corners=False)
+        return features, torch.cat([first, resized], 1)
+
+    def _stem(self, view: Images) -> Float[Tensor, "B C h w"]:
+        return F.relu(self.stem_norm(self.stem(view.pixels)), inplace=True)
 
 
 class BasicBlock(nn.Module):

@@ -58,6 +58,7 @@ class TemporalNet(Encoder):
     def __init__(self, shape: _Shape, channels: int) -> None:
         super().__init__()
         self.features = 2 * shape.width + (QUARTERS + 1) * channels
+        self.patch_channels = shape.width
         self.stem = nn.Conv1d(2 * channels, shape.width, 5, padding=2, bias=False)
         self.stem_norm = nn.BatchNorm1d(shape.width)
         self.blocks = nn.ModuleList(_Block(shape.width, 2**depth) for depth in range(shape.blocks))

@@ -13,7 +13,7 @@ from vssl.files import atomic, write_json
 from vssl.training.model import Model
 
 TIMM_PREFIX = "backbone."
-"""Prefix of timm's weights in our encoder; without it their names are those of timm."""
+"""Prefix of timm's weights in our encoder; without it their names are those of timm, and nothing else is written."""
 
 
 def export_backbone(model: Model, out: Path) -> None:
@@ -24,8 +24,8 @@ def export_backbone(model: Model, out: Path) -> None:
     """
     encoder = model.objective.encoder
     weights = {name: value.contiguous() for name, value in encoder.state_dict().items()}
-    if all(name.startswith(TIMM_PREFIX) for name in weights):
-        weights = {name.removeprefix(TIMM_PREFIX): value for name, value in weights.items()}
+    if of_timm := {name for name in weights if name.startswith(TIMM_PREFIX)}:
+        weights = {name.removeprefix(TIMM_PREFIX): weights[name] for name in of_timm}
     raw = model.modality.sample(model.run.info["source"], 2, seed=0).raw
     graph = EncoderGraph(model, raw).eval()
     about = {
@@ -34,6 +34,7 @@ def export_backbone(model: Model, out: Path) -> None:
         "shape": list(model.modality.shape),
         "spec": asdict(model.modality.spec),
         "columns": graph.columns,
+        "weights": model.run.info.get("weights"),
     }
     with atomic(out / "backbone.safetensors") as file:
         file.write(save(weights))

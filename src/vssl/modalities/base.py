@@ -157,6 +157,8 @@ class Modality(ABC):
         patch_grid: Rows and columns of the patches of a sample, where its encoders have feature maps; one row is a
             stretch of time.
         explained_by_ablations: Whether `ablations` tells which parts of a sample carry its score; else patches do.
+        normalisation: Mean and standard deviation of each channel by which views of images are normalised, where white
+            is 1; None for other data.
     """
 
     config: Any
@@ -166,6 +168,7 @@ class Modality(ABC):
     corruptions: Sequence[str] = ()
     patch_grid: tuple[int, int] = (1, 1)
     explained_by_ablations: bool = False
+    normalisation: tuple[Sequence[float], Sequence[float]] | None = None
 
     @abstractmethod
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Dataset:

@@ -65,6 +65,7 @@ def train(
         spec = model.measure_spec(source, settings.modality)
         modality = model.build_modality(settings.modality, spec)
         objective = _objective(settings, modality, device)
+        weights = objective.encoder.weights
         with model.suggest_modality(source, settings.modality):
             dataset = _load(modality, source, terminal)
         info = {
@@ -73,7 +74,8 @@ def train(
             "command": command,
             "spec": asdict(spec),
             "settings": settings.to_dict(),
-            "notes": modality.notes(source),
+            "notes": modality.notes(source) + ([] if weights is None else [weights.note]),
+            "weights": weights and asdict(weights),
             "fingerprint": dataset.fingerprint,
             "samples": len(dataset),
             "broken": [{"id": broken.id, "reason": broken.reason} for broken in dataset.broken],

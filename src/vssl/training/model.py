@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vssl.config import find, from_dict, name_of
+from vssl.encoders.base import Encoder
 from vssl.errors import DataError, EmptyDataError
 from vssl.modalities import detect_modality
 from vssl.modalities.base import Modality
@@ -55,11 +56,19 @@ def suggest_modality(source: str | Path, config: Any) -> Iterator[None]:
         raise error_class(f"{error} {advice}") from error
 
 
-def build_objective(settings: Settings, modality: Modality) -> Objective:
-    """The untrained objective with its encoder; its weights follow from the seed of the settings."""
+def build_objective(settings: Settings, modality: Modality, pretrained: bool = True) -> Objective:
+    """The untrained objective with its encoder; its random weights follow from the seed of the settings.
+
+    Args:
+        pretrained: Whether to load the pretrained weights that the settings may name; a trained run needs none.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        encoder = find("encoders", name_of(settings.encoder)).build(settings.encoder, modality.shape)
+        encoder: Encoder = find("encoders", name_of(settings.encoder)).build(settings.encoder, modality.shape)
+        if modality.normalisation is not None:
+            encoder.set_normalisation(*modality.normalisation)
+        if pretrained:
+            encoder.load_pretrained()
         module = find("objectives", name_of(settings.objective))
         objective: Objective = module.build(settings.objective, encoder, modality)
     return objective
@@ -120,7 +129,7 @@ def load(run: Run | str, device: str = "auto") -> Model:
     settings = Settings.from_dict(run.info["settings"])
     module = find("modalities", name_of(settings.modality))
     modality = build_modality(settings.modality, from_dict(module.Spec, run.info["spec"], "spec"))
-    objective = build_objective(settings, modality)
+    objective = build_objective(settings, modality, pretrained=False)
     checkpoint.load_model(run, objective)
     chosen = devices.choose(device)
     objective.to(chosen, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

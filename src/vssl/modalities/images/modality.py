@@ -88,6 +88,7 @@ class ImageModality(Modality):
         self.spec = spec
         self.max_broken = config.max_broken
         self.shape = (spec.canvas.channels, spec.canvas.height, spec.canvas.width)
+        self.normalisation = (spec.mean, spec.std)
         self._presets = preset(config.views, spec.canvas.channels)
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Pixels:
