@@ -30,9 +30,11 @@ class Encoder(nn.Module, ABC):
 
     Attributes:
         features: F, the length of the feature vector.
+        pretrained: Whether the initial weights come from a training on other data.
     """
 
     features: int
+    pretrained: bool = False
 
     @abstractmethod
     def forward(self, view: View) -> Float[Tensor, "B F"]:
@@ -41,6 +43,13 @@ class Encoder(nn.Module, ABC):
     def forward_with_patches(self, view: View) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"] | None]:
         """The features, and early feature maps of `h` x `w` patches; None where the encoder has no maps."""
         return self(view), None
+
+    def stage_parameters(self) -> list[list[nn.Parameter]]:
+        """The parameters of each stage, from the input to the output; by default one stage per child module."""
+        modules: list[nn.Module] = []
+        for child in self.children():
+            modules += child.children() if isinstance(child, nn.Sequential | nn.ModuleList) else [child]
+        return [parameters for module in modules if (parameters := list(module.parameters()))]
 
 
 class Decoder(nn.Module, ABC):

@@ -53,7 +53,9 @@ def build(config: Config, shape: tuple[int, int, int]) -> Encoder:
         raise ConfigError(f"timm/{config.variant} for images of {shape} cannot be built: {error}") from error
     if config.pretrained not in ("none", "hub"):
         _load_weights(backbone, Path(config.pretrained))
-    return TimmEncoder(backbone)
+    encoder = TimmEncoder(backbone)
+    encoder.pretrained = config.pretrained != "none"
+    return encoder
 
 
 def _load_weights(backbone: nn.Module, path: Path) -> None:
@@ -79,3 +81,11 @@ class TimmEncoder(Encoder):
     def forward(self, view: Images) -> Float[Tensor, "B F"]:  # type: ignore[override]
         features: Tensor = self.backbone(view.pixels)
         return features
+
+    def stage_parameters(self) -> list[list[nn.Parameter]]:
+        """The parameters of each layer as timm groups them for layer-wise rates: the stem, each stage or block."""
+        from timm.models import group_parameters
+
+        layers = group_parameters(self.backbone, self.backbone.group_matcher(coarse=True))
+        parameters = dict(self.backbone.named_parameters())
+        return [[parameters[name] for name in layers[layer]] for layer in sorted(layers)]

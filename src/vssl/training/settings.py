@@ -59,6 +59,9 @@ class Optimiser:
             raise ConfigError(f"warmup is {self.warmup}; it is a share of the run, 0 to below 1.")
 
 
+TrainMode = Literal["auto", "all", "adapt", "none"]
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings of a run.
@@ -66,6 +69,9 @@ class Settings:
     Attributes:
         modality, encoder, objective: Configuration of the modality, the encoder and the objective.
         budget: Length of the training.
+        train: Which weights are trained: all; adapt (the head and, at a low rate, the last third of the encoder's
+            stages, with its normalisation statistics held); none (the encoder keeps its initial weights, and no step
+            is made); or auto for none where the encoder starts from pretrained weights and all otherwise.
         optimiser: Optimiser and learning-rate schedule.
         batch: Global batch size over all processes, counted in view pairs per optimiser step; a four-view objective
             such as vssl uses batch / 2 samples.
@@ -79,6 +85,7 @@ class Settings:
     encoder: Any
     objective: Any
     budget: Budget
+    train: TrainMode = "auto"
     optimiser: Optimiser = field(default_factory=Optimiser)
     batch: int = 128
     seed: int = 0

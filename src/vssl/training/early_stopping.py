@@ -1,0 +1,115 @@
+"""Early stopping without labels, for adapting pretrained weights: the best weights are kept, by samples held out.
+
+The statistic is that of `training_gain`, the accuracy of pairs, on samples that no step is made on: do two views of
+them find each other? The initial weights of the encoder are the first candidate, after the steps in which the head
+alone is trained. Later weights replace the best ones if they are better by more than a standard error of the samples'
+differences (the one-standard-error rule, Breiman et al. 1984, section 3.4.3), so that chance changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from vssl.modalities.base import Dataset, Modality
+from vssl.objectives.base import Objective
+from vssl.training.modes import HEAD_ALONE, set_training
+from vssl.training.settings import Settings
+from vssl.training.training_gain import TrainingGain, pair_accuracies
+
+CHECKS = 8
+PATIENCE = 3  # checks in a row without better weights, after which training stops
+HELD_OUT_SHARE, MIN_HELD_OUT, MAX_HELD_OUT = 0.2, 4, 64
+
+
+def split_held_out(samples: int, seed: int) -> tuple[Int[np.ndarray, " T"], Int[np.ndarray, " H"]]:
+    """The rows to train on and the rows that are held out."""
+    count = min(MAX_HELD_OUT, max(MIN_HELD_OUT, round(HELD_OUT_SHARE * samples)))
+    rows = np.random.default_rng(seed).permutation(samples)
+    return np.sort(rows[count:]), np.sort(rows[:count])
+
+
+class EarlyStopping:
+    """The best weights so far, and whether it is time to stop.
+
+    Args:
+        rows: Rows of the samples that are held out.
+
+    Attributes:
+        steps: Step of each check.
+        accuracies: Accuracy of pairs of each held-out sample at each check, 0..1.
+        best: Index of the check with the best weights.
+        weights: The best weights; empty before the first check.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        modality: Modality,
+        dataset: Dataset,
+        rows: Int[np.ndarray, " H"],
+        device: torch.device,
+    ) -> None:
+        self.settings = settings
+        generator = torch.Generator(device).manual_seed(settings.seed)
+        self.views = modality.views(dataset.batch(rows).to(device), generator)[:2]
+        self.steps: list[int] = []
+        self.accuracies: list[Float[Tensor, " H"]] = []
+        self.best = 0
+        self.weights: dict[str, Tensor] = {}
+
+    def is_due(self, progress: float) -> bool:
+        """Whether the next check is due at this fraction of the run, 0..1: `CHECKS` of them once the head is ready."""
+        due = HEAD_ALONE + (1 - HEAD_ALONE) * len(self.steps) / CHECKS
+        return progress >= min(due, 1.0) - 1e-9
+
+    def check(self, objective: Objective, step: int) -> None:
+        """Compare the weights with the best ones, and leave the objective in training mode."""
+        accuracies = pair_accuracies(objective, self.settings, *self.views).cpu()
+        set_training(objective, "adapt")
+        self.steps.append(step)
+        self.accuracies.append(accuracies)
+        if not self.weights or _is_better(accuracies, self.accuracies[self.best]):
+            self.best = len(self.steps) - 1
+            self.weights = {name: value.detach().clone() for name, value in objective.state_dict().items()}
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the last `PATIENCE` checks have found no better weights."""
+        return len(self.steps) - 1 - self.best >= PATIENCE
+
+    def gain(self) -> TrainingGain:
+        """The accuracy of the best weights beside that of the initial ones."""
+        before, after = (float(self.accuracies[index].mean()) for index in (0, self.best))
+        return TrainingGain(after, before, len(self.accuracies[0]), self.best > 0)
+
+    def summary(self) -> dict[str, Any]:
+        """The step and the mean accuracy of each check, and the step of the best weights, for run.json."""
+        accuracies = [float(each.mean()) for each in self.accuracies]
+        return {"steps": self.steps, "accuracies": accuracies, "best": self.steps[self.best] if self.steps else None}
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a checkpoint must hold; nothing before the first check."""
+        if not self.steps:
+            return {}
+        own = {"steps": torch.tensor(self.steps), "accuracies": torch.stack(self.accuracies)}
+        own["best"] = torch.tensor(self.best)
+        return own | {f"weights.{name}": value for name, value in self.weights.items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        if not state:
+            return
+        self.steps, self.best = state["steps"].tolist(), int(state["best"])
+        self.accuracies = list(state["accuracies"])
+        self.weights = {name[8:]: value for name, value in state.items() if name.startswith("weights.")}
+
+
+def _is_better(accuracies: Float[Tensor, " H"], best: Float[Tensor, " H"]) -> bool:
+    difference = accuracies - best
+    standard_error = float(difference.std()) / len(difference) ** 0.5
+    return float(difference.mean()) > standard_error
