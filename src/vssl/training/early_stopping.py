@@ -8,6 +8,7 @@ differences (the one-standard-error rule, Breiman et al. 1984, section 3.4.3), s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -111,5 +112,5 @@ class EarlyStopping:
 
 def _is_better(accuracies: Float[Tensor, " H"], best: Float[Tensor, " H"]) -> bool:
     difference = accuracies - best
-    standard_error = float(difference.std()) / len(difference) ** 0.5
-    return float(difference.mean()) > standard_error
+    standard_error = difference.std() / math.sqrt(len(difference))
+    return bool(difference.mean() > standard_error)
