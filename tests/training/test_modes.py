@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from sklearn.metrics import roc_auc_score
 
 from vssl import api
 from vssl.config import find, member
 from vssl.errors import ConfigError
 from vssl.run import Run
-from vssl.scores import posterior_distance
+from vssl.scores import mahalanobis, posterior_distance
 from vssl.training import early_stopping, loop, model, modes
 from vssl.training.health import NOT_TRAINED
 from vssl.training.settings import Budget, Settings
@@ -131,6 +132,25 @@ def test_adapting_moves_the_last_stages_and_the_head_only(adapted: Run):
     assert not any(name.startswith("stages.0") for name in stages)
     assert moved(before, after, "head.")
     assert adapted.info["weights"]["held"] > 0 < adapted.info["weights"]["trained"]
+
+
+def test_adapted_features_still_tell_other_pictures_from_the_trained_kind(
+    adapted: Run, data: Path, draw_pictures: Callable[..., Path], tmp_path: Path
+):
+    """The features before are those of the initial weights; one kind is known, the three others are outliers."""
+    new = draw_pictures(tmp_path / "new", 64, seed=9)
+
+    def auroc(run: Run) -> float:
+        known, asked = api.embed(run, data), api.embed(run, new)
+        is_known = [np.array([name.startswith("kind-0") for name in table.ids]) for table in (known, asked)]
+        scores = mahalanobis.fit(mahalanobis.Config("features"), known.where(is_known[0]))(asked)
+        return float(roc_auc_score(~is_known[1], scores))
+
+    before = Run(shutil.copytree(adapted.path, tmp_path / "before", ignore=shutil.ignore_patterns("embeddings")))
+    weights = {name: value.contiguous() for name, value in initial(adapted).items()}
+    save_file(weights, before.path / "model.safetensors")
+    after = Run(shutil.copytree(adapted.path, tmp_path / "after", ignore=shutil.ignore_patterns("embeddings")))
+    assert auroc(after) > auroc(before) - 0.05
 
 
 def test_training_all_moves_the_running_statistics(tiny_run: Run):

@@ -69,10 +69,10 @@ class Settings:
     Attributes:
         modality, encoder, objective: Configuration of the modality, the encoder and the objective.
         budget: Length of the training.
+        optimiser: Optimiser and learning-rate schedule.
         train: Which weights are trained: all; adapt (the head and, at a low rate, the last third of the encoder's
             stages, with its normalisation statistics held); none (the encoder keeps its initial weights, and no step
             is made); or auto for none where the encoder starts from pretrained weights and all otherwise.
-        optimiser: Optimiser and learning-rate schedule.
         batch: Global batch size over all processes, counted in view pairs per optimiser step; a four-view objective
             such as vssl uses batch / 2 samples.
         seed: Random seed.
@@ -85,8 +85,8 @@ class Settings:
     encoder: Any
     objective: Any
     budget: Budget
-    train: TrainMode = "auto"
     optimiser: Optimiser = field(default_factory=Optimiser)
+    train: TrainMode = "auto"
     batch: int = 128
     seed: int = 0
     device: str = "auto"
