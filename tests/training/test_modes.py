@@ -17,11 +17,13 @@ from sklearn.metrics import roc_auc_score
 from vssl import api
 from vssl.config import find, member
 from vssl.errors import ConfigError
+from vssl.modalities.images.modality import ImageModality
 from vssl.run import Run
 from vssl.scores import mahalanobis, posterior_distance
 from vssl.training import early_stopping, loop, model, modes
 from vssl.training.health import NOT_TRAINED
 from vssl.training.settings import Budget, Settings
+from vssl.training.training_gain import describe_gain
 
 Tiny = Callable[..., Settings]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -189,6 +191,16 @@ def test_adapted_weights_are_kept_only_if_better_than_the_initial_ones_on_sample
     assert run.info["progress"]["step"] < 40, "it stops when nothing becomes better"
     assert len(run.info["early_stopping"]["steps"]) == 1 + early_stopping.PATIENCE
     assert not run.info["training_gain"]["helped"]
+
+
+def test_synthetic_anomalies_decide_where_the_data_have_them(
+    data: Path, tmp_path: Path, tiny_settings: Tiny, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ImageModality, "synthetic_anomalies", lambda self, raw, generator: torch.zeros_like(raw))
+    run = loop.train(data, tmp_path / "run", tiny_settings(train="adapt", budget=Budget(steps=10)))
+    assert run.info["early_stopping"]["criterion"] == "synthetic anomalies"
+    assert run.info["early_stopping"]["accuracies"][0] == 1, "black pictures are far from all others"
+    assert "synthetic anomaly" in describe_gain(run.info)
 
 
 def test_held_out_samples_are_never_trained_on():

@@ -249,6 +249,13 @@ class Modality(ABC):
         """
         raise ConfigError(f"{type(self).__name__} has no corruption {kind!r}.")
 
+    def synthetic_anomalies(self, raw: Tensor, generator: torch.Generator) -> Tensor | None:
+        """The raw batch with an anomaly in each sample, made from the batch itself, to choose settings without labels.
+
+        None where a kind of data has no such anomalies.
+        """
+        return None
+
     def ablations(self, raw: Tensor, metadata: Mapping[str, Any]) -> list[Ablation]:
         """The sample without each of its parts in turn, to find out which of them carry a score.
 

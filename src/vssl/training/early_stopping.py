@@ -1,7 +1,9 @@
 """Early stopping without labels, for adapting pretrained weights: the best weights are kept, by samples held out.
 
-The statistic is that of `training_gain`, the accuracy of pairs, on samples that no step is made on: do two views of
-them find each other? The initial weights of the encoder are the first candidate, after the steps in which the head
+Where a modality makes synthetic anomalies, the statistic is how well copies with such an anomaly are told from samples
+that no step is made on, by the distance to the nearest training sample. Elsewhere it is that of `training_gain`, the
+accuracy of pairs, on the held-out samples; it cannot tell that features are damaged, because instance discrimination
+rises all the same. The initial weights of the encoder are the first candidate, after the steps in which the head
 alone is trained. Later weights replace the best ones if they are better by more than a standard error of the samples'
 differences (the one-standard-error rule, Breiman et al. 1984, section 3.4.3), so that chance changes nothing.
 """
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -21,11 +24,12 @@ from vssl.modalities.base import Dataset, Modality
 from vssl.objectives.base import Objective
 from vssl.training.modes import HEAD_ALONE, set_training
 from vssl.training.settings import Settings
-from vssl.training.training_gain import TrainingGain, pair_accuracies
+from vssl.training.training_gain import BATCH, TrainingGain, features_of, pair_accuracies
 
 CHECKS = 8
 PATIENCE = 3  # checks in a row without better weights, after which training stops
 HELD_OUT_SHARE, MIN_HELD_OUT, MAX_HELD_OUT = 0.2, 4, 64
+MAX_KNOWN = 128  # training samples that distances are measured to
 
 
 def split_held_out(samples: int, seed: int) -> tuple[Int[np.ndarray, " T"], Int[np.ndarray, " H"]]:
@@ -39,11 +43,11 @@ class EarlyStopping:
     """The best weights so far, and whether it is time to stop.
 
     Args:
-        rows: Rows of the samples that are held out.
+        trained, held_out: Rows of the samples, as `split_held_out` gives them.
 
     Attributes:
         steps: Step of each check.
-        accuracies: Accuracy of pairs of each held-out sample at each check, 0..1.
+        accuracies: Of each held-out sample at each check, the share of comparisons that come out right, 0..1.
         best: Index of the check with the best weights.
         weights: The best weights; empty before the first check.
     """
@@ -53,12 +57,16 @@ class EarlyStopping:
         settings: Settings,
         modality: Modality,
         dataset: Dataset,
-        rows: Int[np.ndarray, " H"],
+        trained: Int[np.ndarray, " T"],
+        held_out: Int[np.ndarray, " H"],
         device: torch.device,
     ) -> None:
-        self.settings = settings
+        self.settings, self.modality = settings, modality
         generator = torch.Generator(device).manual_seed(settings.seed)
-        self.views = modality.views(dataset.batch(rows).to(device), generator)[:2]
+        self.normal = dataset.batch(held_out).to(device)
+        self.anomalous = modality.synthetic_anomalies(self.normal, generator)
+        self.known = dataset.batch(trained[:: -(-len(trained) // MAX_KNOWN)]).to(device)
+        self.views = modality.views(self.normal, generator)[:2]
         self.steps: list[int] = []
         self.accuracies: list[Float[Tensor, " H"]] = []
         self.best = 0
@@ -71,13 +79,28 @@ class EarlyStopping:
 
     def check(self, objective: Objective, step: int) -> None:
         """Compare the weights with the best ones, and leave the objective in training mode."""
-        accuracies = pair_accuracies(objective, self.settings, *self.views).cpu()
+        accuracies = self._accuracies(objective)
         set_training(objective, "adapt")
         self.steps.append(step)
         self.accuracies.append(accuracies)
         if not self.weights or _is_better(accuracies, self.accuracies[self.best]):
             self.best = len(self.steps) - 1
             self.weights = {name: value.detach().clone() for name, value in objective.state_dict().items()}
+
+    def _accuracies(self, objective: Objective) -> Float[Tensor, " H"]:
+        if self.anomalous is None:
+            return pair_accuracies(objective, self.settings, *self.views).cpu()
+        objective.eval()
+        known, normal, anomalous = (self._features(objective, raw) for raw in (self.known, self.normal, self.anomalous))
+        usual, unusual = (1 - (features @ known.T).amax(1) for features in (normal, anomalous))
+        right = (unusual[:, None] > usual).double() + (unusual[:, None] == usual).double() / 2
+        return right.mean(1)
+
+    @torch.inference_mode()
+    def _features(self, objective: Objective, raw: Tensor) -> Float[Tensor, "N F"]:
+        """The features at length 1."""
+        views = (self.modality.eval_view(part) for part in raw.split(BATCH))
+        return F.normalize(torch.cat([features_of(objective, self.settings, view).cpu() for view in views]), dim=1)
 
     @property
     def should_stop(self) -> bool:
@@ -92,7 +115,9 @@ class EarlyStopping:
     def summary(self) -> dict[str, Any]:
         """The step and the mean accuracy of each check, and the step of the best weights, for run.json."""
         accuracies = [float(each.mean()) for each in self.accuracies]
-        return {"steps": self.steps, "accuracies": accuracies, "best": self.steps[self.best] if self.steps else None}
+        criterion = "pairs of views" if self.anomalous is None else "synthetic anomalies"
+        best = self.steps[self.best] if self.steps else None
+        return {"criterion": criterion, "steps": self.steps, "accuracies": accuracies, "best": best}
 
     def state(self) -> dict[str, Tensor]:
         """All that a checkpoint must hold; nothing before the first check."""

@@ -181,7 +181,7 @@ def _fit(
     trained, stopping = np.arange(len(dataset)), None
     if mode == "adapt":
         trained, held_out = split_held_out(len(dataset), settings.seed)
-        stopping = EarlyStopping(settings, modality, dataset, held_out, device)
+        stopping = EarlyStopping(settings, modality, dataset, trained, held_out, device)
         stopping.load_state(load_stopping(run))
     batch = min(_samples_per_step(settings, objective), len(trained)) // world_size() * world_size()
     local_rows = distributed.local_rows(batch)

@@ -73,7 +73,7 @@ def training_gain(
 def pair_accuracies(objective: Objective, settings: Settings, first: View, second: View) -> Float[Tensor, " N"]:
     """For each sample, the fraction of the other samples that are less similar to its first view than its second is."""
     objective.eval()
-    one, two = (F.normalize(_features(objective, settings, view), dim=1) for view in (first, second))
+    one, two = (F.normalize(features_of(objective, settings, view), dim=1) for view in (first, second))
     similarity = one @ two.T
     positive = similarity.diag()[:, None]
     ranks = (similarity < positive).double() + (
@@ -82,7 +82,7 @@ def pair_accuracies(objective: Objective, settings: Settings, first: View, secon
     return (ranks.sum(1) - 0.5) / max(1, len(ranks) - 1)
 
 
-def _features(objective: Objective, settings: Settings, view: View) -> Float[Tensor, "N F"]:
+def features_of(objective: Objective, settings: Settings, view: View) -> Float[Tensor, "N F"]:
     device = next(objective.parameters()).device
     with devices.autocast(device, settings.precision):
         batches = view.chunk(-(-len(view) // BATCH))
@@ -109,6 +109,12 @@ def describe_gain(info: Mapping[str, Any]) -> str:
         f"{100 * gain['untrained']:.1f} %, by chance 50 % ({gain['samples']} samples"
         f"{' that were held out' if adapted else ''})."
     )
+    if (info.get("early_stopping") or {}).get("criterion") == "synthetic anomalies":
+        compared = (
+            f"In {100 * gain['trained']:.1f} % of comparisons a copy with a synthetic anomaly is farther from the training "
+            f"data than a normal sample; for the initial network it is {100 * gain['untrained']:.1f} %, by chance "
+            f"50 % ({gain['samples']} samples that were held out)."
+        )
     if adapted and not gain["helped"]:
         return f"No adapted weights were better than the initial ones, so the encoder keeps those. {compared}"
     if gain["helped"]:
