@@ -66,7 +66,7 @@ def test_a_network_that_knows_samples_again_has_learned(
         changed.append(objective)
         return torch.eye(count, 32) + torch.eye(count).flip(0)[:, :32] + (0 if len(changed) <= 2 else 10) * noise
 
-    monkeypatch.setattr(module, "_features", features)
+    monkeypatch.setattr(module, "features_of", features)
     found = compare(lambda _: None)
     assert found.helped
     assert found.trained > 0.9 > found.untrained

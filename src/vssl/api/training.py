@@ -26,6 +26,7 @@ def train(
     modality: Any = "images",
     encoder: Any = "auto",
     objective: Any = "vssl",
+    train: Literal["auto", "all", "adapt", "none"] = Settings.train,
     minutes: float | None = None,
     epochs: float | None = None,
     steps: int | None = None,
@@ -48,6 +49,9 @@ def train(
         vssl train january.csv --out RUN --modality sensors --window 10min
         # An event log
         vssl train app.log --out RUN --modality events --session "job-[0-9]+"
+        # Pretrained weights as they are, or adapted to the data
+        vssl train photos --out RUN --encoder timm/resnet18 --pretrained weights.safetensors
+        vssl train photos --out RUN --encoder timm/resnet18 --pretrained weights.safetensors --train adapt
         # Another objective, with one of its settings
         vssl train photos --out RUN --objective simclr --simclr.temperature 0.2
         # Two processes
@@ -67,7 +71,7 @@ def train(
         objective: Training objective: its name, with a variant after a slash (vssl/paper), or in Python its Config.
         minutes: Minutes of training, reading the data not counted. If no length is given, 10.
         epochs, steps: As in `Budget`.
-        batch, optimiser, seed, device, precision: As in `Settings`.
+        train, batch, optimiser, seed, device, precision: As in `Settings`.
         overwrite: Replace an existing run folder.
         command: The command line to record in the run.
         terminal: A rich console that shows progress and notes; None shows nothing.
@@ -83,6 +87,7 @@ def train(
         modality=config,
         objective=member("objectives", objective),
         encoder=encoder_of(encoder, config),
+        train=train,
         optimiser=optimiser or Optimiser(),
         batch=batch,
         seed=seed,

@@ -67,6 +67,7 @@ class Suite:
                 encoder=self.encoder,
                 objective=method(text),
                 budget=self.budget,
+                train="all",  # methods that train nothing could not be compared
                 optimiser=Optimiser(learning_rate=learning_rate),
                 batch=batch,
                 seed=seed,

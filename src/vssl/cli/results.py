@@ -31,11 +31,14 @@ def other(result: Any, /) -> None:
 
 
 def trained(run: Run, /) -> None:
+    from vssl.training.modes import describe_weights
     from vssl.training.training_gain import describe_gain, describe_progress
 
     minutes, status = run.info["progress"]["seconds"] / 60, run.info["status"]
     progress, gain = describe_progress(run.info), describe_gain(run.info)
     say(f"{status}: {progress} in {minutes:.1f} minutes, {run.info['health']}. {gain}".rstrip())
+    if weights := describe_weights(run.info):
+        say(weights)
     say(f"Next: vssl resume {run.path}" if status == "interrupted" else f"Next: vssl embed {run.path} DATA")
 
 
@@ -44,10 +47,15 @@ def embedded(table: Embeddings, /, run: Path) -> None:
 
 
 def evaluated(metrics: Metrics, /, run: Path) -> None:
+    from vssl.training.health import NOT_TRAINED
+    from vssl.training.modes import describe_weights
     from vssl.training.training_gain import describe_gain, describe_progress
 
     print(json.dumps(metrics.to_dict(), indent=2))
     info = Run(run).info
+    if info.get("health") == NOT_TRAINED:
+        say(describe_weights(info))
+        return
     health, gain = info.get("health", "not checked"), describe_gain(info)
     say(f"The encoder was trained on {describe_progress(info)}, {health}. {gain}".rstrip())
 

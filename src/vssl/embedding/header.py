@@ -89,8 +89,9 @@ def default_name(source: str | Path) -> str:
 
 
 def table_name(run: Run, source: str | Path) -> str:
-    """The name of the run's table of `source`, or the first name that no table has yet."""
+    """The name of the run's table of `source`, or the first name that no table has yet; train for the training data."""
     path, name = str(Path(source).absolute()), default_name(source)
-    names = [name, *(f"{name}-{number}" for number in range(2, len(run.embedding_names()) + 3))]
+    names = ["train"] if path == run.info["source"] else []
+    names += [name, *(f"{name}-{number}" for number in range(2, len(run.embedding_names()) + 3))]
     taken = run.embedding_names()
     return next(n for n in names if n not in taken or read_header(run, n).identity.source == path)

@@ -33,11 +33,13 @@ class Encoder(nn.Module, ABC):
     Attributes:
         features: F, the length of the feature vector.
         patch_channels: C, the number of channels of the feature maps; 0 where the encoder has no maps.
+        pretrained: Whether the initial weights come from a training on other data.
         weights: The pretrained weights that training starts from; None for random ones.
     """
 
     features: int
     patch_channels: int = 0
+    pretrained: bool = False
     weights: Weights | None = None
 
     @abstractmethod
@@ -63,6 +65,13 @@ class Encoder(nn.Module, ABC):
         Raises:
             ConfigError: The weights cannot be found, or are of another network.
         """
+
+    def stage_parameters(self) -> list[list[nn.Parameter]]:
+        """The parameters of each stage, from the input to the output; by default one stage per child module."""
+        modules: list[nn.Module] = []
+        for child in self.children():
+            modules += child.children() if isinstance(child, nn.Sequential | nn.ModuleList) else [child]
+        return [parameters for module in modules if (parameters := list(module.parameters()))]
 
 
 class Decoder(nn.Module, ABC):

@@ -125,6 +125,14 @@ class TimmEncoder(Encoder):
             self.multiple = largest
             self.features, self.patch_channels = self._trial(shape[0])
 
+    def stage_parameters(self) -> list[list[nn.Parameter]]:
+        """The parameters of each layer as timm groups them for layer-wise rates: the stem, each stage or block."""
+        from timm.models import group_parameters
+
+        layers = group_parameters(self.backbone, self.backbone.group_matcher(coarse=True))
+        parameters = dict(self.backbone.named_parameters())
+        return [[parameters[name] for name in layers[layer]] for layer in sorted(layers)]
+
     def set_normalisation(self, mean: Sequence[float], std: Sequence[float]) -> None:
         if not self.pretrained:
             return

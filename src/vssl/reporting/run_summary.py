@@ -8,7 +8,8 @@ import numpy as np
 
 from vssl import scores
 from vssl.reporting.metric_docs import MetricRow, metric_rows
-from vssl.training.health import HEALTHY, NO_GAIN
+from vssl.training.health import HEALTHY, NO_GAIN, NOT_TRAINED
+from vssl.training.modes import describe_weights
 from vssl.training.training_gain import describe_gain, describe_progress
 from vssl.types import Embeddings
 
@@ -19,6 +20,9 @@ STATUS = {
     "interrupted": "The training was interrupted; its last state can be used, and `vssl resume` continues it.",
     "diverged": "The training diverged: the loss is no longer a number. Do not use it; lower the learning rate.",
 }
+
+
+NOTHING_TO_FINISH = "The encoder was taken as it is (--train none)."
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,13 @@ class RunSummary:
 def summarise(info: Mapping[str, Any], values: Mapping[str, float], table: Embeddings | None) -> RunSummary:
     """The summary of a run, from run.json, the values of its evaluation and its embeddings."""
     tone, headline = _tone(info)
-    status = STATUS.get(info.get("status", ""), f"The status of the training is {info.get('status')!r}.")
+    status = (
+        NOTHING_TO_FINISH
+        if _mode(info) == "none" and info.get("status") == "done"
+        else STATUS.get(info.get("status", ""), f"The status of the training is {info.get('status')!r}.")
+    )
     return RunSummary(
-        tone, headline, _trained(info), status, _health(info), _main_metrics(values), _uncertainty(values, table)
+        tone, headline, _trained(info), status, _health(info), _main_metrics(values), _uncertainty(info, values, table)
     )
 
 
@@ -64,6 +72,10 @@ def _tone(info: Mapping[str, Any]) -> tuple[str, str]:
     health, status = info.get("health"), info.get("status")
     if status == "diverged":
         return "bad", "Diverged: do not use"
+    if health == NOT_TRAINED:
+        return "good", "Ready: the encoder keeps its initial weights"
+    if health == NO_GAIN and _mode(info) == "adapt":
+        return "good", "Finished: the encoder keeps its initial weights, which no adapted ones surpassed"
     if health == NO_GAIN:
         return "warning", "Finished, but nothing shows that the training helped"
     if health not in (None, HEALTHY):
@@ -73,7 +85,16 @@ def _tone(info: Mapping[str, Any]) -> tuple[str, str]:
     return ("good", "Finished and healthy") if health else ("warning", "Finished, health not assessed")
 
 
+def _mode(info: Mapping[str, Any]) -> str | None:
+    mode: str | None = (info.get("weights") or {}).get("mode")
+    return mode
+
+
 def _trained(info: Mapping[str, Any]) -> str:
+    if _mode(info) == "none":
+        encoder, source = info["settings"]["encoder"], info.get("source", "an unknown source")
+        name = "/".join(filter(None, (encoder["name"], encoder.get("variant"))))
+        return f"Encoder {name}, with data from {source}: {info.get('samples', 0):,} samples. {describe_weights(info)}"
     names = {kind: info.get("settings", {}).get(kind, {}).get("name") for kind in ("encoder", "objective")}
     what = " and ".join(f"{kind} {name}" for kind, name in names.items() if name) or "An encoder"
     progress, machine = info.get("progress", {}), info.get("machine", {})
@@ -83,13 +104,18 @@ def _trained(info: Mapping[str, Any]) -> str:
         sentence += f", for {duration(progress.get('seconds', 0.0))}"
     if machine:
         sentence += f", on {machine.get('device', 'an unknown device')} with {machine.get('cores', '?')} CPU cores"
-    return sentence + "."
+    return f"{sentence}. {describe_weights(info)}".rstrip()
 
 
 def _health(info: Mapping[str, Any]) -> str:
     health = info.get("health")
     if health is None:
         return "The health of the representation was not assessed."
+    if health == NOT_TRAINED:
+        return (
+            "No training has changed the representation, so it was not checked for collapse. How far the features suit "
+            "these data is for the calibration and the evaluation to say."
+        )
     if health in (HEALTHY, NO_GAIN):
         healthy = "The representation has not collapsed: different samples get different embeddings."
         return f"{healthy} {describe_gain(info)}".rstrip()
@@ -104,9 +130,14 @@ def _main_metrics(values: Mapping[str, float]) -> list[MetricRow]:
     return list(rows.values())[:MAX_METRICS]
 
 
-def _uncertainty(values: Mapping[str, float], table: Embeddings | None) -> list[str]:
+def _uncertainty(info: Mapping[str, Any], values: Mapping[str, float], table: Embeddings | None) -> list[str]:
     if table is None:
         return []
+    if _mode(info) == "none":
+        return [
+            "There is no posterior without training: the embeddings have no variance and no ambiguity, and scores that "
+            "need them are not available (--train adapt trains a head)."
+        ]
     if "ambiguity" not in table:
         return [
             "This method is deterministic: it gives each sample a point without a variance. That does not mean that "

@@ -25,5 +25,8 @@ EVALUATED = {"ambiguity": Config()}
 
 def fit(_config: Config, bank: Embeddings) -> Score:
     if "ambiguity" not in bank:
-        raise ConfigError("The run's method has no variance, so there is no ambiguity. Use another score, such as knn.")
+        raise ConfigError(
+            "The run has no variance (its method has none, or nothing was trained), so there is no ambiguity. "
+            "Use another score, such as knn."
+        )
     return Score(("ambiguity",), Column())

@@ -41,7 +41,8 @@ EVALUATED = {"posterior_distance": Config()}
 def fit(config: Config, bank: Embeddings) -> Score:
     if "ambiguity" not in bank:
         raise ConfigError(
-            "The run's method has no variance, so there is no posterior distance. Use another score, such as knn."
+            "The run has no variance (its method has none, or nothing was trained), so there is no posterior distance. "
+            "Use another score, such as knn."
         )
     if not len(bank):
         raise DataError("The bank is empty.")

@@ -1,8 +1,10 @@
 """Checkpoints: the model that users keep, and the training state that resuming needs, both as safetensors."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,6 +18,7 @@ from vssl.run import Run
 
 STATE = "state/latest.safetensors"
 MODEL = "model.safetensors"
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -33,23 +36,36 @@ class RunProgress:
     samples: int = 0
 
 
-def save_checkpoint(run: Run, objective: nn.Module, optimizer: Optimizer, progress: RunProgress) -> None:
+def save_checkpoint(
+    run: Run,
+    objective: nn.Module,
+    optimizer: Optimizer,
+    progress: RunProgress,
+    stopping: Mapping[str, Tensor] = NOTHING,
+    best: Mapping[str, Tensor] = NOTHING,
+) -> None:
     """Write the training state, then the model. Each file is written atomically; the state alone suffices to resume.
+
+    Args:
+        stopping: The state of early stopping.
+        best: Weights that become the model, where they are not those of the objective.
 
     Raises:
         StorageError: The disk is full or the folder is read-only; the previous checkpoint is unchanged.
     """
     model = {f"model.{name}": tensor.contiguous() for name, tensor in objective.state_dict().items()}
     state = {f"optimiser.{name}": tensor for name, tensor in _flatten(optimizer).items()}
+    state |= {f"stopping.{name}": tensor.contiguous() for name, tensor in stopping.items()}
     header = {"progress": json.dumps(asdict(progress))}
     with atomic(run.path / STATE) as file:
         file.write(save({**model, **state}, header))
-    save_model(run, objective)
+    save_model(run, best or objective.state_dict())
 
 
-def save_model(run: Run, objective: nn.Module) -> None:
+def save_model(run: Run, weights: Mapping[str, Tensor]) -> None:
+    """Write the weights that users keep."""
     with atomic(run.path / MODEL) as file:
-        file.write(save({name: tensor.contiguous() for name, tensor in objective.state_dict().items()}))
+        file.write(save({name: tensor.contiguous() for name, tensor in weights.items()}))
 
 
 def load_checkpoint(run: Run, objective: nn.Module, optimizer: Optimizer) -> RunProgress:
@@ -65,6 +81,17 @@ def load_checkpoint(run: Run, objective: nn.Module, optimizer: Optimizer) -> Run
     objective.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
     _restore(optimizer, {name[10:]: value for name, value in tensors.items() if name.startswith("optimiser.")})
     return RunProgress(**json.loads(header["progress"]))
+
+
+def load_stopping(run: Run) -> dict[str, Tensor]:
+    """The state of early stopping at the last checkpoint; empty without one.
+
+    Raises:
+        RunNotFoundError: The state is damaged.
+    """
+    path = run.path / STATE
+    tensors = _read(path)[0] if path.is_file() else {}
+    return {name[9:]: value for name, value in tensors.items() if name.startswith("stopping.")}
 
 
 def load_model(run: Run, objective: nn.Module) -> None:

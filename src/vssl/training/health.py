@@ -11,6 +11,7 @@ from vssl.stats.rank import dimension_std, effective_rank
 from vssl.types import Gaussian, Latent
 
 HEALTHY = "healthy"
+NOT_TRAINED = "not trained, the encoder keeps its initial weights"
 NO_GAIN = "no measurable gain over the untrained network"
 # Below this fraction of a run a low rank is the normal start and no collapse.
 GRACE = 0.1

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor
+from torch.optim import Optimizer
 
 from vssl.config import find, from_dict, name_of
 from vssl.errors import ConfigError, DataError, DivergedError, EmptyDataError, RunError, RunNotFoundError
@@ -20,10 +21,11 @@ from vssl.modalities.base import Dataset, Modality
 from vssl.objectives.base import Objective
 from vssl.run import Run
 from vssl.stats.gather import rank, world_size
-from vssl.training import devices, distributed, model, optim
-from vssl.training.checkpoint import RunProgress, load_checkpoint, save_checkpoint
+from vssl.training import devices, distributed, model, modes, optim
+from vssl.training.checkpoint import RunProgress, load_checkpoint, load_stopping, save_checkpoint, save_model
+from vssl.training.early_stopping import EarlyStopping, split_held_out
 from vssl.training.environment import machine, versions
-from vssl.training.health import HEALTHY, NO_GAIN, latent_statistics
+from vssl.training.health import HEALTHY, NO_GAIN, NOT_TRAINED, latent_statistics
 from vssl.training.progress import MetricLogger, print_notes, progress_bar
 from vssl.training.schedule import Clock, Schedule, learning_rate_factor
 from vssl.training.settings import Settings
@@ -174,15 +176,24 @@ def _fit(
     device: torch.device,
     terminal: Console | None,
 ) -> Run:
+    mode = modes.mode_of(settings.train, objective.encoder)
+    if mode == "none":
+        return _keep(run, objective, terminal)
     dataset = dataset.to(device)
-    batch = min(_samples_per_step(settings, objective), len(dataset)) // world_size() * world_size()
+    trained, stopping = np.arange(len(dataset)), None
+    if mode == "adapt":
+        trained, held_out = split_held_out(len(dataset), settings.seed)
+        stopping = EarlyStopping(settings, modality, dataset, trained, held_out, device)
+        stopping.load_state(load_stopping(run))
+    batch = min(_samples_per_step(settings, objective), len(trained)) // world_size() * world_size()
     local_rows = distributed.local_rows(batch)
     labels = None if objective.label is None else _labels(dataset, objective.label).to(device)
-    optimizer = optim.build(settings.optimiser, objective)
+    optimizer = optim.build(settings.optimiser, objective, modes.hold(objective, mode))
     start = load_checkpoint(run, objective, optimizer)
-    module = distributed.distribute(objective, device).train()
+    module = distributed.distribute(objective, device)
+    modes.set_training(objective, mode)
     generator = torch.Generator(device)
-    schedule = Schedule.of(settings.budget, len(dataset) // batch)
+    schedule = Schedule.of(settings.budget, len(trained) // batch)
     clock = Clock(start.seconds, start.samples)
     # The number of threads changes the order of sums: with a budget in steps the result must not depend on the clock.
     threads = ThreadTuner(torch.get_num_threads()) if schedule.seconds and device.type == "cpu" else None
@@ -191,15 +202,21 @@ def _fit(
 
     with MetricLogger(run.path if is_main else None, terminal if is_main else None, after=step) as logger:
         with stop_on_signal() as stop_requested:
-            for rows in _batches(len(dataset), batch, settings.seed, step):
+            for drawn in _batches(len(trained), batch, settings.seed, step):
+                rows = trained[drawn]
                 progress = distributed.broadcast_scalar(schedule.progress(step, clock.seconds))
-                if progress >= 1:
+                if stopping is not None and stopping.is_due(progress):
+                    stopping.check(objective, step)
+                if progress >= 1 or (stopping is not None and stopping.should_stop):
                     status = "done"
                     break
                 if distributed.broadcast_scalar(bool(stop_requested)):
                     break
                 factor = learning_rate_factor(progress, settings.optimiser.warmup)
-                optim.set_learning_rate(optimizer, settings.optimiser.learning_rate * factor)
+                learning_rate = settings.optimiser.learning_rate * factor
+                optim.set_learning_rate(optimizer, learning_rate)
+                if mode == "adapt":
+                    modes.hold_encoder_at_first(optimizer, progress)
                 # All randomness of a step follows from the seed and the step.
                 generator.manual_seed(settings.seed * 1_000_003 + step)
                 torch.manual_seed(settings.seed * 1_000_003 + step)
@@ -223,13 +240,13 @@ def _fit(
                     continue
                 logged = distributed.mean_over_processes(loss.total.detach() if loss.logged is None else loss.logged)
                 _require_finite(run, logged, step)
-                rates = {"learning_rate": optimizer.param_groups[0]["lr"], **clock.rates(samples)}
+                rates = {"learning_rate": learning_rate, **clock.rates(samples)}
                 parts = {name: float(value) for name, value in loss.parts.items()}
                 latents = latent_statistics(loss.latent, progress)
                 logger.log(step, clock.seconds, progress, logged, latents, rates, parts)
                 if is_main and clock.since_checkpoint > 60 * settings.checkpoint_minutes:
                     _require_finite_weights(run, objective, step)
-                    save_checkpoint(run, objective, optimizer, RunProgress(step, clock.seconds, samples))
+                    _save(run, objective, optimizer, RunProgress(step, clock.seconds, samples), stopping)
                     clock.mark_checkpoint()
 
         if threads is not None:
@@ -239,15 +256,53 @@ def _fit(
         with distributed.main_process_first():
             if is_main:
                 _require_finite_weights(run, objective, step)
-                save_checkpoint(run, objective, optimizer, RunProgress(step, clock.seconds, samples))
+                _save(run, objective, optimizer, RunProgress(step, clock.seconds, samples), stopping)
                 health, gain = logger.health, None
+                if stopping is not None and stopping.weights:
+                    objective.load_state_dict(stopping.weights)
                 if status == "done" and health == HEALTHY:
-                    gain = training_gain(objective, settings, modality, dataset, samples)
+                    if stopping is None:
+                        gain = training_gain(objective, settings, modality, dataset, samples)
+                    else:
+                        gain = stopping.gain()
                     health = HEALTHY if gain.helped else NO_GAIN
-                done = {"step": step, "steps": schedule.steps, "seconds": clock.seconds, "samples": samples}
-                run.update(status=status, progress=done, health=health, training_gain=gain and asdict(gain))
+                run.update(
+                    status=status,
+                    progress={"step": step, "steps": schedule.steps, "seconds": clock.seconds, "samples": samples},
+                    health=health,
+                    training_gain=gain and asdict(gain),
+                    weights=asdict(modes.TrainedWeights.of(objective, mode)),
+                    early_stopping=stopping and stopping.summary(),
+                )
     print_notes(run.info["source"], run.notes, run.info["broken"], terminal if is_main else None)
     return Run(run.path)
+
+
+def _keep(run: Run, objective: Objective, terminal: Console | None) -> Run:
+    """Finish a run without a step: the encoder keeps its initial weights."""
+    with distributed.main_process_first():
+        if rank() == 0:
+            modes.hold(objective, "none")
+            save_model(run, objective.state_dict())
+            run.update(
+                status="done",
+                progress={"step": 0, "steps": 0, "seconds": 0.0, "samples": 0},
+                health=NOT_TRAINED,
+                training_gain=None,
+                weights=asdict(modes.TrainedWeights.of(objective, "none")),
+                early_stopping=None,
+            )
+    print_notes(run.info["source"], run.notes, run.info["broken"], terminal if rank() == 0 else None)
+    return Run(run.path)
+
+
+def _save(
+    run: Run, objective: Objective, optimizer: Optimizer, progress: RunProgress, stopping: EarlyStopping | None
+) -> None:
+    if stopping is None:
+        save_checkpoint(run, objective, optimizer, progress)
+    else:
+        save_checkpoint(run, objective, optimizer, progress, stopping.state(), stopping.weights)
 
 
 def _labels(dataset: Dataset, column: str) -> Tensor:

@@ -22,7 +22,7 @@ from vssl.modalities import detect_modality
 from vssl.modalities.base import Modality
 from vssl.objectives.base import Objective
 from vssl.run import Run
-from vssl.training import checkpoint, devices
+from vssl.training import checkpoint, devices, modes
 from vssl.training.environment import versions
 from vssl.training.settings import Settings
 from vssl.types import Latent, View
@@ -69,6 +69,8 @@ def build_objective(settings: Settings, modality: Modality, pretrained: bool = T
             encoder.set_normalisation(*modality.normalisation)
         if pretrained:
             encoder.load_pretrained()
+        if modes.mode_of(settings.train, encoder) == "none":
+            return modes.FrozenEncoder(encoder)
         module = find("objectives", name_of(settings.objective))
         objective: Objective = module.build(settings.objective, encoder, modality)
     return objective

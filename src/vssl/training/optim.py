@@ -1,6 +1,7 @@
 """Optimisers: AdamW, SGD and LARS, and the parameters to which weight decay applies."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, overload
 
 import torch
@@ -9,13 +10,24 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from vssl.training.settings import Optimiser
 
+NO_RATES: Mapping[nn.Parameter, float] = MappingProxyType({})
 
-def build(config: Optimiser, module: nn.Module) -> Optimizer:
-    """The optimiser of all trainable parameters; biases, normalisation parameters and scalars get no weight decay."""
+
+def build(config: Optimiser, module: nn.Module, rates: Mapping[nn.Parameter, float] = NO_RATES) -> Optimizer:
+    """The optimiser of all trainable parameters; biases, normalisation parameters and scalars get no weight decay.
+
+    Args:
+        rates: Learning rates as fractions of the one of all other parameters.
+    """
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    keys = {parameter: (rates.get(parameter, 1.0), parameter.ndim > 1) for parameter in trained}
     groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": [parameter for parameter in trained if keys[parameter] == (rate, decays)],
+            "weight_decay": config.weight_decay if decays else 0.0,
+            "rate": rate,
+        }
+        for rate, decays in sorted(set(keys.values()), reverse=True)
     ]
     if config.algorithm == "adamw":
         return AdamW(groups, lr=config.learning_rate, fused=True)
@@ -25,8 +37,9 @@ def build(config: Optimiser, module: nn.Module) -> Optimizer:
 
 
 def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:
+    """Set the learning rate of all parameters, and that of those with a rate of their own to a fraction of it."""
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        group["lr"] = learning_rate * group.get("rate", 1.0)
 
 
 class LARS(Optimizer):

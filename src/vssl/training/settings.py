@@ -59,6 +59,9 @@ class Optimiser:
             raise ConfigError(f"warmup is {self.warmup}; it is a share of the run, 0 to below 1.")
 
 
+TrainMode = Literal["auto", "all", "adapt", "none"]
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings of a run.
@@ -67,6 +70,9 @@ class Settings:
         modality, encoder, objective: Configuration of the modality, the encoder and the objective.
         budget: Length of the training.
         optimiser: Optimiser and learning-rate schedule.
+        train: Which weights are trained: all; adapt (the head and, at a low rate, the last third of the encoder's
+            stages, with its normalisation statistics held); none (the encoder keeps its initial weights, and no step
+            is made); or auto for none where the encoder starts from pretrained weights and all otherwise.
         batch: Global batch size over all processes, counted in view pairs per optimiser step; a four-view objective
             such as vssl uses batch / 2 samples.
         seed: Random seed.
@@ -80,6 +86,7 @@ class Settings:
     objective: Any
     budget: Budget
     optimiser: Optimiser = field(default_factory=Optimiser)
+    train: TrainMode = "auto"
     batch: int = 128
     seed: int = 0
     device: str = "auto"

@@ -62,7 +62,7 @@ def training_gain(
     generator = torch.Generator(device).manual_seed(0)
     first, second = modality.views(dataset.batch(rows).to(device), generator)[:2]
     untrained = devices.to_device(model.build_objective(settings, modality), device)
-    after, before = (_pair_accuracies(each, settings, first, second) for each in (objective, untrained))
+    after, before = (pair_accuracies(each, settings, first, second) for each in (objective, untrained))
     difference = after - before
     standard_error = float(difference.std()) / count**0.5
     helped = float(difference.mean()) > STANDARD_ERRORS * standard_error
@@ -70,10 +70,10 @@ def training_gain(
 
 
 @torch.inference_mode()
-def _pair_accuracies(objective: Objective, settings: Settings, first: View, second: View) -> Float[Tensor, " N"]:
+def pair_accuracies(objective: Objective, settings: Settings, first: View, second: View) -> Float[Tensor, " N"]:
     """For each sample, the fraction of the other samples that are less similar to its first view than its second is."""
     objective.eval()
-    one, two = (F.normalize(_features(objective, settings, view), dim=1) for view in (first, second))
+    one, two = (F.normalize(features_of(objective, settings, view), dim=1) for view in (first, second))
     similarity = one @ two.T
     positive = similarity.diag()[:, None]
     ranks = (similarity < positive).double() + (
@@ -82,7 +82,7 @@ def _pair_accuracies(objective: Objective, settings: Settings, first: View, seco
     return (ranks.sum(1) - 0.5) / max(1, len(ranks) - 1)
 
 
-def _features(objective: Objective, settings: Settings, view: View) -> Float[Tensor, "N F"]:
+def features_of(objective: Objective, settings: Settings, view: View) -> Float[Tensor, "N F"]:
     device = next(objective.parameters()).device
     with devices.autocast(device, settings.precision):
         batches = view.chunk(-(-len(view) // BATCH))
@@ -92,6 +92,8 @@ def _features(objective: Objective, settings: Settings, view: View) -> Float[Ten
 def describe_progress(info: Mapping[str, Any]) -> str:
     """The amount of training, from run.json: "24 samples, each seen 4.0 times (3 steps)"."""
     samples, progress = info.get("samples", 0), info.get("progress", {})
+    if info.get("weights", {}).get("mode") == "none":
+        return f"{samples:,} samples, on none of which a step was made"
     epochs = progress.get("samples", 0) / max(1, samples)
     return f"{samples:,} samples, each seen {epochs:,.1f} times ({progress.get('step', 0):,} steps)"
 
@@ -100,11 +102,21 @@ def describe_gain(info: Mapping[str, Any]) -> str:
     """The training gain in run.json as sentences, with advice where there is none; "" where it was not measured."""
     if not (gain := info.get("training_gain")):
         return ""
+    adapted = info.get("weights", {}).get("mode") == "adapt"
     compared = (
         "Two views of the same sample are more similar than views of different samples in "
-        f"{100 * gain['trained']:.1f} % of comparisons; for the untrained network it is "
-        f"{100 * gain['untrained']:.1f} %, by chance 50 % ({gain['samples']} samples)."
+        f"{100 * gain['trained']:.1f} % of comparisons; for the {'initial' if adapted else 'untrained'} network it is "
+        f"{100 * gain['untrained']:.1f} %, by chance 50 % ({gain['samples']} samples"
+        f"{' that were held out' if adapted else ''})."
     )
+    if (info.get("early_stopping") or {}).get("criterion") == "synthetic anomalies":
+        compared = (
+            f"In {100 * gain['trained']:.1f} % of comparisons a copy with a synthetic anomaly is farther from the training "
+            f"data than a normal sample; for the initial network it is {100 * gain['untrained']:.1f} %, by chance "
+            f"50 % ({gain['samples']} samples that were held out)."
+        )
+    if adapted and not gain["helped"]:
+        return f"No adapted weights were better than the initial ones, so the encoder keeps those. {compared}"
     if gain["helped"]:
         return compared
     return f"Nothing shows that the training helped. {compared} Train longer, or on more data."
