@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +11,7 @@ from vssl.api.arguments import PathLike, shared_sentences
 from vssl.api.decisions import calibrate, decide
 from vssl.api.evaluation import report
 from vssl.api.training import resume, train
-from vssl.config import member, name_of, to_dict
+from vssl.config import member, name_of
 from vssl.decisions import policy_file
 from vssl.decisions.config import CalibrationConfig
 from vssl.errors import ConfigError, NotEnoughDataError, RunNotFoundError
@@ -107,7 +107,7 @@ def inspect(
     if minutes is None and steps is None:
         minutes = 5.0
     source = parse_source(good)[0]
-    asked = {"modality": to_dict(config), "encoder": str(encoder), "minutes": minutes, "steps": steps}
+    asked = {"modality": asdict(config), "encoder": str(encoder), "minutes": minutes, "steps": steps}
     asked |= {"false_alarm": false_alarm, "block": block, "normal": normal}
     request.claim(out, {**request.data(good, new, config), **asked}, overwrite)
     work = _Steps(out, terminal)
