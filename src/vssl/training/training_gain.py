@@ -111,8 +111,8 @@ def describe_gain(info: Mapping[str, Any]) -> str:
     )
     if (info.get("early_stopping") or {}).get("criterion") == "synthetic anomalies":
         compared = (
-            f"In {100 * gain['trained']:.1f} % of comparisons a copy with a synthetic anomaly is farther from the training "
-            f"data than a normal sample; for the initial network it is {100 * gain['untrained']:.1f} %, by chance "
+            f"In {100 * gain['trained']:.1f} % of comparisons a copy with a synthetic anomaly is farther from the "
+            f"training data than a normal sample; for the initial network it is {100 * gain['untrained']:.1f} %, by chance "
             f"50 % ({gain['samples']} samples that were held out)."
         )
     if adapted and not gain["helped"]:
