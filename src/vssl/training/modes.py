@@ -22,7 +22,7 @@ from vssl.types import Loss, View
 
 Mode = Literal["all", "adapt", "none"]
 
-ADAPTED_SHARE = 3  # one in so many of the encoder's stages is adapted, rounded up
+ADAPTED_SHARE = 3  # the number of stages is divided by this, rounded up: the stages that are adapted
 LAST_STAGE_RATE = 0.05  # learning rate of the last stage, as a fraction of the head's
 STAGE_DECAY = 0.5  # factor of the rate per stage towards the input
 HEAD_ALONE = 0.2  # fraction of the run in which the head alone is trained

@@ -112,8 +112,8 @@ def describe_gain(info: Mapping[str, Any]) -> str:
     if (info.get("early_stopping") or {}).get("criterion") == "synthetic anomalies":
         compared = (
             f"In {100 * gain['trained']:.1f} % of comparisons a copy with a synthetic anomaly is farther from the "
-            f"training data than a normal sample; for the initial network it is {100 * gain['untrained']:.1f} %, by chance "
-            f"50 % ({gain['samples']} samples that were held out)."
+            f"training data than a normal sample; for the initial network it is {100 * gain['untrained']:.1f} %, "
+            f"by chance 50 % ({gain['samples']} samples that were held out)."
         )
     if adapted and not gain["helped"]:
         return f"No adapted weights were better than the initial ones, so the encoder keeps those. {compared}"
