@@ -1,11 +1,12 @@
 """Early stopping without labels, for adapting pretrained weights: the best weights are kept, by samples held out.
 
 Where a modality makes synthetic anomalies, the statistic is how well copies with such an anomaly are distinguished from
-samples that no step is made on, by the distance to the nearest training sample. Elsewhere it is that of `training_gain`,
-the accuracy of pairs, on the held-out samples; it cannot tell that features are damaged, because instance discrimination
-rises all the same. The initial weights of the encoder are the first candidate, after the steps in which the head
-alone is trained. Later weights replace the best ones if they are better by more than a standard error of the samples'
-differences (the one-standard-error rule, Breiman et al. 1984, section 3.4.3), so that chance changes nothing.
+samples that no step is made on, by the distance to the nearest training sample. Elsewhere it is that of
+`training_gain`, the accuracy of pairs, on the held-out samples; it cannot tell that features are damaged, because
+instance discrimination rises all the same. The initial weights of the encoder are the first candidate, after the steps
+in which the head alone is trained. Later weights replace the best ones if they are better by more than a standard error
+of the samples' differences (the one-standard-error rule, Breiman et al. 1984, section 3.4.3), so that chance changes
+nothing.
 """
 
 from __future__ import annotations
