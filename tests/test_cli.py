@@ -320,7 +320,7 @@ def test_the_module_is_the_command() -> None:
         "--help",
         "",
         "trian",
-        *(f"{verb} --help" for verb in VERBS if verb not in ("train", "bench", "calibrate")),
+        *(f"{verb} --help" for verb in VERBS if verb not in ("train", "bench", "calibrate", "inspect")),
         "train",
         "train photos",
         "train photos --out run --objective simcrl",
