@@ -201,6 +201,8 @@ class _Steps:
 
 def _valid_policy(run: Run) -> Policy | None:
     """The policy that an earlier start of the same inspection has made, unless it has expired."""
+    from vssl.decisions import policy_file
+
     if not (run.path / "policy.json").exists():
         return None
     policy, _ = policy_file.read(run)
