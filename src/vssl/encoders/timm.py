@@ -238,6 +238,6 @@ def _load_weights(backbone: nn.Module, config: Config) -> weights.Weights:
     if missing:
         raise ConfigError(
             f"--pretrained {config.pretrained} does not fit timm/{config.variant}: it has no weights for "
-            f"{missing[0]!r} and {len(missing) - 1} others. vssl weights add {path} finds the network that the file is of."
+            f"{missing[0]!r} and {len(missing) - 1} others. vssl weights add {path} finds the network of the file."
         )
     return about
