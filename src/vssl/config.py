@@ -32,6 +32,18 @@ class NamedVariants(ABC):
         """The configuration of each variant."""
 
 
+class FollowsEncoder(ABC):
+    """Base of modality configurations of which some defaults depend on the encoder."""
+
+    @abstractmethod
+    def for_encoder(self, encoder: Any) -> Self:
+        """The configuration with these defaults filled in.
+
+        Args:
+            encoder: Configuration of the encoder.
+        """
+
+
 def sources(kind: str) -> dict[str, Path]:
     """The members of a kind and their files: the modules of `vssl/<kind>` that define a `Config` or a `run`.
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -63,3 +64,14 @@ def test_an_optimiser_out_of_range_is_refused(given: dict[str, float]):
 def test_a_batch_of_one_is_refused(tiny_settings: Callable[..., Settings]):
     with pytest.raises(ConfigError, match="batch is 1; it must be at least 2"):
         tiny_settings(batch=1)
+
+
+@pytest.mark.parametrize(("pretrained", "given", "size"), [("none", None, 96), ("hub", None, 320), ("hub", 64, 64)])
+def test_the_default_size_of_images_follows_the_encoder_and_is_stored_as_a_number(
+    pretrained: str, given: int | None, size: int
+):
+    images = replace(member("modalities", "images"), size=given)
+    encoder = replace(member("encoders", "timm"), pretrained=pretrained)
+    settings = Settings(images, encoder, member("objectives", "vssl"), Budget(steps=1))
+    assert settings.to_dict()["modality"]["size"] == size
+    assert Settings.from_dict(settings.to_dict()) == settings

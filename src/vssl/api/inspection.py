@@ -12,7 +12,6 @@ from vssl.api.decisions import calibrate, decide
 from vssl.api.evaluation import report
 from vssl.api.training import resume, train
 from vssl.config import member, name_of
-from vssl.decisions import policy_file
 from vssl.decisions.config import CalibrationConfig
 from vssl.errors import ConfigError, NotEnoughDataError, RunNotFoundError
 from vssl.run import Run

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
-from vssl.config import MEMBER_FOLDERS, find, from_dict, name_of
+from vssl.config import MEMBER_FOLDERS, FollowsEncoder, find, from_dict, name_of
 from vssl.errors import ConfigError
 
 
@@ -96,6 +96,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.batch < 2:
             raise ConfigError(f"batch is {self.batch}; it must be at least 2.")
+        if isinstance(self.modality, FollowsEncoder):  # here, so that the run stores the values and not their rule
+            object.__setattr__(self, "modality", self.modality.for_encoder(self.encoder))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, in which each member carries its name."""

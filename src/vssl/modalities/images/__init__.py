@@ -5,10 +5,11 @@ A newcomer adds a preset of views as a function in `presets`, and its name to `C
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+from vssl.config import FollowsEncoder, name_of
 from vssl.errors import ConfigError
 from vssl.modalities.data_summary import DataSummary
 from vssl.modalities.images.decode import Canvas
@@ -19,29 +20,40 @@ if TYPE_CHECKING:
 
 DEFAULT_ENCODER = "convnet/small"
 
+SIZE, SIZE_PRETRAINED = 96, 320
+"""Longest side in pixels by default. Networks with pretrained weights find more in larger pictures: with those of
+tf_efficientnet_lite0, 224 instead of 96 pixels raised the AUPRO of small defects on surfaces from 0.33 to 0.60."""
+
 
 @dataclass(frozen=True)
-class Config:
+class Config(FollowsEncoder):
     """Images.
 
     Attributes:
         views: Preset of the augmented views: natural (photographs), inspection (parts before a camera), upright (as
             inspection, never mirrored) or texture (surfaces).
-        size: Longest side in pixels that images are scaled down to. They are never scaled up.
+        size: Longest side in pixels that images are scaled down to; if it is not given, 96, or 320 for an encoder with
+            pretrained weights. Images are never scaled up.
         label_from: Label of an image: the name of its folder (folder), or no label (none).
         max_broken: Largest allowed share of unreadable files, 0 to 1. With more, the data are refused.
     """
 
     views: Literal["natural", "inspection", "upright", "texture"] = "natural"
-    size: int = 96
+    size: int | None = None
     label_from: Literal["none", "folder"] = "none"
     max_broken: float = 0.01
 
     def __post_init__(self) -> None:
-        if self.size < 8:
+        if self.size is not None and self.size < 8:
             raise ConfigError(f"images.size is {self.size}; it must be at least 8 pixels.")
         if not 0 <= self.max_broken <= 1:
             raise ConfigError(f"images.max_broken is {self.max_broken}; it is a share, 0 to 1.")
+
+    def for_encoder(self, encoder: Any) -> Self:
+        if self.size is not None:
+            return self
+        pretrained = name_of(encoder) == "timm" and encoder.pretrained != "none"
+        return replace(self, size=SIZE_PRETRAINED if pretrained else SIZE)
 
 
 @dataclass(frozen=True)
