@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vssl.encoders.patch_statistics import PatchStatistics
 from vssl.types import View
 
 
@@ -30,16 +31,21 @@ class Encoder(nn.Module, ABC):
 
     Attributes:
         features: F, the length of the feature vector.
+        patch_statistics: Standardises the feature maps; empty before training has ended, and without feature maps.
     """
 
     features: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch_statistics = PatchStatistics()
 
     @abstractmethod
     def forward(self, view: View) -> Float[Tensor, "B F"]:
         """One feature vector per sample."""
 
     def forward_with_patches(self, view: View) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"] | None]:
-        """The features, and early feature maps of `h` x `w` patches; None where the encoder has no maps."""
+        """The features, and raw feature maps of `h` x `w` patches; None where the encoder has no maps."""
         return self(view), None
 
 

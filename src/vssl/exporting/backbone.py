@@ -23,8 +23,9 @@ def export_backbone(model: Model, out: Path) -> None:
     """
     encoder = model.objective.encoder
     weights = {name: value.contiguous() for name, value in encoder.state_dict().items()}
-    if all(name.startswith(TIMM_PREFIX) for name in weights):
-        weights = {name.removeprefix(TIMM_PREFIX): value for name, value in weights.items()}
+    if any(name.startswith(TIMM_PREFIX) for name in weights):
+        of_timm = (name for name in weights if name.startswith(TIMM_PREFIX))
+        weights = {name.removeprefix(TIMM_PREFIX): weights[name] for name in of_timm}
     raw = model.modality.sample(model.run.info["source"], 2, seed=0).raw
     graph = EncoderGraph(model, raw).eval()
     about = {

@@ -21,9 +21,10 @@ from vssl.objectives.base import Objective
 from vssl.run import Run
 from vssl.stats.gather import rank, world_size
 from vssl.training import devices, distributed, model, optim
-from vssl.training.checkpoint import RunProgress, load_checkpoint, save_checkpoint
+from vssl.training.checkpoint import RunProgress, load_checkpoint, save_checkpoint, save_model
 from vssl.training.environment import machine, versions
 from vssl.training.health import HEALTHY, NO_GAIN, latent_statistics
+from vssl.training.patch_statistics import fit_patch_statistics
 from vssl.training.progress import MetricLogger, print_notes, progress_bar
 from vssl.training.schedule import Clock, Schedule, learning_rate_factor
 from vssl.training.settings import Settings
@@ -238,6 +239,9 @@ def _fit(
             if is_main:
                 _require_finite_weights(run, objective, step)
                 save_checkpoint(run, objective, optimizer, RunProgress(step, clock.seconds, samples))
+                # Not in the training state: a resumed run fits them anew.
+                fit_patch_statistics(objective, settings, modality, dataset)
+                save_model(run, objective)
                 health, gain = logger.health, None
                 if status == "done" and health == HEALTHY:
                     gain = training_gain(objective, settings, modality, dataset, samples)
