@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vssl.encoders.patch_statistics import PatchStatistics
 from vssl.encoders.weights import Weights
 from vssl.types import View
 
@@ -33,6 +34,7 @@ class Encoder(nn.Module, ABC):
     Attributes:
         features: F, the length of the feature vector.
         patch_channels: C, the number of channels of the feature maps; 0 where the encoder has no maps.
+        patch_statistics: Standardises the feature maps; empty before training has ended, and without feature maps.
         pretrained: Whether the initial weights come from a training on other data.
         weights: The pretrained weights that training starts from; None for random ones.
     """
@@ -42,12 +44,16 @@ class Encoder(nn.Module, ABC):
     pretrained: bool = False
     weights: Weights | None = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch_statistics = PatchStatistics()
+
     @abstractmethod
     def forward(self, view: View) -> Float[Tensor, "B F"]:
         """One feature vector per sample."""
 
     def forward_with_patches(self, view: View) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B C h w"] | None]:
-        """The features, and feature maps of `h` x `w` patches; None where the encoder has no maps."""
+        """The features, and raw feature maps of `h` x `w` patches; None where the encoder has no maps."""
         return self(view), None
 
     def set_normalisation(self, mean: Sequence[float], std: Sequence[float]) -> None:

@@ -26,6 +26,7 @@ from vssl.training.checkpoint import RunProgress, load_checkpoint, load_stopping
 from vssl.training.early_stopping import EarlyStopping, split_held_out
 from vssl.training.environment import machine, versions
 from vssl.training.health import HEALTHY, NO_GAIN, NOT_TRAINED, latent_statistics
+from vssl.training.patch_statistics import fit_patch_statistics
 from vssl.training.progress import MetricLogger, print_notes, progress_bar
 from vssl.training.schedule import Clock, Schedule, learning_rate_factor
 from vssl.training.settings import Settings
@@ -176,10 +177,10 @@ def _fit(
     device: torch.device,
     terminal: Console | None,
 ) -> Run:
+    dataset = dataset.to(device)
     mode = modes.mode_of(settings.train, objective.encoder)
     if mode == "none":
-        return _keep(run, objective, terminal)
-    dataset = dataset.to(device)
+        return _keep(run, settings, modality, objective, dataset, terminal)
     trained, stopping = np.arange(len(dataset)), None
     if mode == "adapt":
         trained, held_out = split_held_out(len(dataset), settings.seed)
@@ -266,6 +267,9 @@ def _fit(
                     else:
                         gain = stopping.gain()
                     health = HEALTHY if gain.helped else NO_GAIN
+                # Not in the training state: a resumed run fits them anew.
+                fit_patch_statistics(objective, settings, modality, dataset)
+                save_model(run, objective.state_dict())
                 run.update(
                     status=status,
                     progress={"step": step, "steps": schedule.steps, "seconds": clock.seconds, "samples": samples},
@@ -278,11 +282,19 @@ def _fit(
     return Run(run.path)
 
 
-def _keep(run: Run, objective: Objective, terminal: Console | None) -> Run:
+def _keep(
+    run: Run,
+    settings: Settings,
+    modality: Modality,
+    objective: Objective,
+    dataset: Dataset,
+    terminal: Console | None,
+) -> Run:
     """Finish a run without a step: the encoder keeps its initial weights."""
     with distributed.main_process_first():
         if rank() == 0:
             modes.hold(objective, "none")
+            fit_patch_statistics(objective, settings, modality, dataset)
             save_model(run, objective.state_dict())
             run.update(
                 status="done",
