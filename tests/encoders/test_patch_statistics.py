@@ -16,24 +16,23 @@ def fitted(channels: int) -> tuple[PatchStatistics, torch.Tensor]:
 
 def test_distances_of_patch_features_are_those_of_standardised_maps():
     statistics, maps = fitted(16)
-    patches = statistics(maps, None).float()
+    patches = statistics(maps).float()
     standardised = ((maps - statistics.mean[:, None, None]) / statistics.scale[:, None, None]).permute(0, 2, 3, 1)
     expected = torch.pdist(standardised.flatten(0, 2))
     assert torch.pdist(patches.flatten(0, 2)) / STEPS == pytest.approx(expected, abs=0.2)
 
 
-def test_patch_features_have_the_grid_of_the_maps_or_the_one_asked_for():
+def test_dense_patches_have_the_grid_of_the_maps_and_at_most_so_many_dimensions():
     statistics, maps = fitted(100)
-    assert statistics(maps, None).shape == (2, 6, 7, DIMENSIONS)
-    assert statistics(maps, (1, 3)).shape == (2, 1, 3, DIMENSIONS)
+    assert statistics(maps).shape == (2, 6, 7, DIMENSIONS)
 
 
 def test_statistics_that_were_never_fitted_give_no_patch_features():
-    assert PatchStatistics()(torch.zeros(1, 3, 2, 2), None) is None
+    assert PatchStatistics()(torch.zeros(1, 3, 2, 2)) is None
 
 
 def test_stored_statistics_load_into_an_encoder_that_was_never_fitted():
     statistics, maps = fitted(16)
     other = PatchStatistics()
     other.load_state_dict(statistics.state_dict())
-    assert torch.equal(other(maps, None), statistics(maps, None))
+    assert torch.equal(other(maps), statistics(maps))

@@ -89,6 +89,7 @@ def calibrate(
     if defects is not None:
         _refuse_common(normal.samples, defects.samples)
     score = member("scores", config.score)
+    bank = score.condense(bank)
     scorer = scorer or find("scores", name_of(score)).fit(score, bank)
     sets = {NORMAL: _scored_set(config, scorer, normal, NORMAL)}
     if defects is not None:
@@ -204,7 +205,7 @@ def _reference(bank: Embeddings, sets: Mapping[str, ScoredSet]) -> Reference:
 def _reference_rows(
     samples: Embeddings, role: str, groups: np.ndarray, scores: np.ndarray, units: np.ndarray
 ) -> pa.Table:
-    columns = [name for name in Embeddings.COLUMNS if name in samples]
+    columns = [name for name in Embeddings.COLUMNS if name in samples and name != "dense_patches"]
     table = samples.table.select(columns).replace_schema_metadata(None)
     for name, value in (("role", role), ("source", samples.source)):
         table = table.append_column(name, pa.array([value] * len(samples), pa.string()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int8
 from torch import Tensor, nn
 
@@ -44,18 +43,11 @@ class PatchStatistics(nn.Module):
         # A channel that hardly varies would turn rounding errors into distances.
         self.mean, self.scale = mean.clone(), std.clamp(min=max(1e-6, 1e-3 * float(std.median())))
 
-    def forward(
-        self, maps: Float[Tensor, "B C h w"], grid: tuple[int, int] | None
-    ) -> Int8[Tensor, "B rows columns d"] | None:
-        """The patch features of raw maps, `STEPS` per standard deviation; None where `fit` was never called.
-
-        Args:
-            grid: Rows and columns of the patches; None keeps those of the maps. See `Modality.patch_grid`.
-        """
+    def forward(self, maps: Float[Tensor, "B C h w"]) -> Int8[Tensor, "B h w d"] | None:
+        """The patches of raw maps, `STEPS` per standard deviation; None where `fit` was never called."""
         if not self.fitted:
             return None
-        pooled = maps if grid is None else F.adaptive_avg_pool2d(maps, grid)
-        standardised = (pooled.permute(0, 2, 3, 1) - self.mean) / self.scale
+        standardised = (maps.permute(0, 2, 3, 1) - self.mean) / self.scale
         return (STEPS * (standardised @ self.rotation)).round().clamp(-127, 127).to(torch.int8)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:

@@ -31,7 +31,6 @@ from vssl.files import atomic, write_json
 from vssl.run import Run
 from vssl.runtime.folder import FORMAT, GOLDEN, KNOWN, MANIFEST, MODEL, PICTURES, POLICY
 from vssl.runtime.sessions import VERSION
-from vssl.scores import patches
 from vssl.training.environment import versions
 from vssl.training.model import Model
 from vssl.types import Embeddings
@@ -148,8 +147,8 @@ def _reference_data(policy: Policy, reference: Reference, plane: Plane) -> dict[
         for role in (NORMAL, DEFECT)
     }
     data |= {"bank": reference.bank.ids, "map": plane.bank.round(3).tolist()}
-    if "patch_features" in reference.bank:
-        data["heat"] = patches.anomaly_map(patches.Config(), reference.bank).colour_range(reference.normal)
+    if (anomaly_map := policy.score.fit(reference.bank).anomaly_map) is not None:
+        data["heat"] = anomaly_map.colour_range(reference.normal)
     return data
 
 

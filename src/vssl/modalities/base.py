@@ -156,6 +156,7 @@ class Modality(ABC):
         corruptions: Kinds of corruption that `corrupt` has; empty if there are none for these data.
         patch_grid: Rows and columns of the patches of a sample, where its encoders have feature maps; one row is a
             stretch of time.
+        dense_patches: Whether embeddings also have the patches at the resolution of the feature maps.
         explained_by_ablations: Whether `ablations` tells which parts of a sample carry its score; else patches do.
         normalisation: Mean and standard deviation of each channel by which views of images are normalised, where white
             is 1; None for other data.
@@ -167,6 +168,7 @@ class Modality(ABC):
     max_broken: float
     corruptions: Sequence[str] = ()
     patch_grid: tuple[int, int] = (1, 1)
+    dense_patches: bool = False
     explained_by_ablations: bool = False
     normalisation: tuple[Sequence[float], Sequence[float]] | None = None
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from vssl.decisions.policy_file import Reference
 from vssl.reporting.overlay import overlay
-from vssl.scores import patches
+from vssl.scores.maps import finest_map
 from vssl.types import Embeddings
 
 
@@ -17,7 +17,7 @@ class AnomalyMaps:
     """The anomaly maps of some samples, with their colour scale.
 
     Attributes:
-        maps: By id: the distance of each patch to the nearest known patches, 1 - cosine.
+        maps: By id: how unlike the known patches each patch is; higher is worse.
         low, high: Where the colour begins and where it is full: the 95 % and the 99.9 % quantile of the patches of
             known normal samples, so that coloured patches are rare in normal samples.
     """
@@ -37,6 +37,6 @@ def anomaly_maps(samples: Embeddings, reference: Reference) -> AnomalyMaps | Non
     """The maps of some samples, compared with the bank of a policy; None where the encoder has no patches."""
     if "patch_features" not in samples or "patch_features" not in reference.bank:
         return None
-    anomaly_map = patches.anomaly_map(patches.Config(), reference.bank)
+    anomaly_map = finest_map(reference.bank)
     maps = dict(zip(samples.ids, anomaly_map(samples), strict=True))
     return AnomalyMaps(maps, *anomaly_map.colour_range(reference.normal))

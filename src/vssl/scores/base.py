@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,15 @@ from torch import nn
 
 from vssl.config import find, members, name_of
 from vssl.errors import ConfigError
-from vssl.stats.blocks import by_blocks
+from vssl.stats.blocks import ROWS, by_blocks
 from vssl.types import Embeddings
 
 if TYPE_CHECKING:
     from vssl.scores.neighbours import NeighbourSearch
+
+
+LARGEST_BLOCK = 2**17
+"""Patches, or other values along two axes, that are scored at once, at most."""
 
 
 class ScoreConfig(ABC):
@@ -43,6 +48,10 @@ class ScoreConfig(ABC):
     @abstractmethod
     def meaning(self) -> str:
         """What the score measures, in one sentence."""
+
+    def condense(self, bank: Embeddings) -> Embeddings:
+        """The bank as it is stored with a policy, without the dense patches, which take most of the space."""
+        return Embeddings(bank.table.drop_columns("dense_patches")) if "dense_patches" in bank else bank
 
 
 @dataclass(frozen=True)
@@ -74,18 +83,22 @@ class AnomalyMap:
         columns: Columns of the embeddings that it reads.
         module: From these columns as tensors [B, ...] to one number per patch [B, h, w], higher is worse; part of an
             exported model, like that of a score.
+        colours: Where the colours of a map begin and end; None to take quantiles of normal samples.
     """
 
     columns: tuple[str, ...]
     module: nn.Module
+    colours: tuple[float, float] | None = None
 
     def __call__(self, samples: Embeddings) -> Float[np.ndarray, "N h w"]:
         """One number per patch, in float64; higher is worse; the same to the last bit alone and among others."""
         columns = [samples.torch(name) for name in self.columns]
-        return by_blocks(lambda *block: {"map": self.module(*block).double()}, columns)["map"].numpy()
+        return by_blocks(lambda *block: {"map": self.module(*block).double()}, columns, rows_of(columns))["map"].numpy()
 
     def colour_range(self, normals: Embeddings) -> tuple[float, float]:
         """Where the colours of a map begin and end: quantiles 0.95 and 0.999 of the patches of normal samples."""
+        if self.colours is not None:
+            return self.colours
         low, high = np.quantile(self(normals), [0.95, 0.999])
         return float(low), max(float(high), float(low) + 1e-6)
 
@@ -112,7 +125,9 @@ class Score:
     def __call__(self, samples: Embeddings) -> Float[np.ndarray, " N"]:
         """One number per sample, in float64; higher is worse; the same to the last bit alone and among others."""
         columns = [samples.torch(name) for name in self.columns]
-        return by_blocks(lambda *block: {"score": self.module(*block).double()}, columns)["score"].numpy()
+        return by_blocks(lambda *block: {"score": self.module(*block).double()}, columns, rows_of(columns))[
+            "score"
+        ].numpy()
 
 
 def fit(config: ScoreConfig, bank: Embeddings) -> Score:
@@ -132,6 +147,12 @@ def evaluated() -> dict[str, ScoreConfig]:
         item for name in members("scores") for item in find("scores", name).EVALUATED.items()
     )
     return dict(sorted(declared, key=lambda item: not item[1].learned))
+
+
+def rows_of(columns: Sequence[torch.Tensor]) -> int:
+    """Samples that are scored at once: fewer where a sample has many patches."""
+    largest = max(math.prod(column.shape[1:3]) for column in columns)
+    return max(1, min(ROWS, LARGEST_BLOCK // max(1, largest)))
 
 
 class Column(nn.Module):

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vssl.errors import DataError
-from vssl.scores import knn, mahalanobis, patches
+from vssl.scores import knn, mahalanobis, patch_memory, patches
 from vssl.scores.base import Score, ScoreConfig
 from vssl.types import Embeddings
 
@@ -45,6 +45,9 @@ class Config(ScoreConfig):
     def __post_init__(self) -> None:
         knn.Config(self.neighbours)
 
+    def condense(self, bank: Embeddings) -> Embeddings:
+        return patch_memory.Config().condense(bank) if "dense_patches" in bank else bank
+
 
 # A sample cannot be left out of the scales that the bank gives.
 EVALUATED: dict[str, ScoreConfig] = {}
@@ -56,10 +59,15 @@ def fit(config: Config, bank: Embeddings) -> Score:
         raise DataError(f"The bank has {len(bank)} samples; novelty needs at least {MIN_BANK}.")
     order = np.argsort(np.array(bank.ids, dtype=object), kind="stable")
     first, second = (bank.take(order[start::2]) for start in (0, 1))
-    scales = [_scale(np.log(score(second).clip(MIN_SCORE))) for score in _parts(config, first)]
-    parts = _parts(config, bank)
+    parts, scores = _parts(config, bank), [score(second) for score in _parts(config, first)]
+    if "dense_patches" in bank or "patch_memory" in bank:
+        memory = patch_memory.Config()
+        bank = memory.condense(bank)
+        own = bank.numpy("patch_memory_score")
+        parts, scores = [*parts, patch_memory.fit(memory, bank)], [*scores, own[np.isfinite(own)]]
+    scales = [_scale(np.log(values.clip(MIN_SCORE))) for values in scores]
     columns = tuple(dict.fromkeys(name for part in parts for name in part.columns))
-    anomaly_map = next((part.anomaly_map for part in parts if part.anomaly_map is not None), None)
+    anomaly_map = next((part.anomaly_map for part in reversed(parts) if part.anomaly_map is not None), None)
     return Score(columns, Novelty(parts, scales, columns), anomaly_map=anomaly_map)
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from vssl.modalities.base import Dataset, Modality
 from vssl.objectives.base import Objective
@@ -19,6 +18,8 @@ def fit_patch_statistics(objective: Objective, settings: Settings, modality: Mod
 
     The objective is left in evaluation mode. Encoders without feature maps are left as they are.
     """
+    if not modality.dense_patches:
+        return
     objective.eval()
     encoder, device = objective.encoder, next(objective.parameters()).device
     rows = np.sort(np.random.default_rng(0).permutation(len(dataset))[:MAX_SAMPLES])
@@ -29,7 +30,7 @@ def fit_patch_statistics(objective: Objective, settings: Settings, modality: Mod
             _, maps = encoder.forward_with_patches(view)
         if maps is None:
             return
-        values = F.adaptive_avg_pool2d(maps, modality.patch_grid).double().transpose(0, 1).flatten(1).cpu()
+        values = maps.double().transpose(0, 1).flatten(1).cpu()
         count += values.shape[1]
         total, squares = total + values.sum(1), squares + values.square().sum(1)
     mean = total / count

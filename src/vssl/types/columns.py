@@ -22,12 +22,15 @@ class EncodedView:
         latent: The posterior in the latent space, or a point where the method has no variance.
         patches: Unit vectors of early feature maps on the grid of the modality, in 127ths; None without feature maps.
         raw_descriptor: The samples themselves, coarsely; None where the modality has no such descriptor.
+        dense_patches: Standardised feature maps at their own resolution, 16 steps per standard deviation; None where
+            the modality or the encoder has none.
     """
 
     features: Float[Tensor, "B F"]
     latent: Latent
     patches: Int8[Tensor, "B rows columns d"] | None
     raw_descriptor: Float[Tensor, "B n"] | None
+    dense_patches: Int8[Tensor, "B h w k"] | None
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,19 @@ COLUMNS = (
         "window; for the score `patches` and the anomaly map. Encoders with feature maps only",
         lambda view: view.patches,
     ),
+    Column(
+        "dense_patches",
+        "h x w x (at most 64) x int8",
+        "standardised feature maps at the encoder's own resolution, 16 steps per standard deviation; for the score "
+        "`patch_memory` and its anomaly map. Images only",
+        lambda view: view.dense_patches,
+    ),
+    Column(
+        "patch_memory",
+        "list of (at most 64) x int8",
+        "in the reference of a policy: vectors of the sample that the score `patch_memory` compares with",
+    ),
+    Column("patch_memory_score", "float64", "in the reference of a policy: the score of the sample without its own"),
     Column(
         "raw_descriptor",
         "float32",

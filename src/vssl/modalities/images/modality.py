@@ -81,6 +81,7 @@ class ImageModality(Modality):
 
     shape: tuple[int, int, int]
     patch_grid = (FIELDS, FIELDS)
+    dense_patches = True
     corruptions = tuple(corruptions.KINDS)
 
     def __init__(self, config: Config, spec: Spec) -> None:
