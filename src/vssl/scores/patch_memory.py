@@ -103,8 +103,9 @@ class NearestKnownPatch(nn.Module):
     def forward(self, patches: Int8[Tensor, "B h w d"]) -> Float[Tensor, "B h w"]:
         rows, columns = patches.shape[1:3]
         squares, nearest = _nearest(patches.flatten(1, 2).float(), self.vectors.float(), PIECE // (rows * columns))
-        distances: Tensor = squares.sqrt() / STEPS / self.scales[nearest].sqrt()
-        return distances.unflatten(1, (rows, columns))
+        distances = squares.sqrt() / STEPS / self.scales[nearest].sqrt()
+        grid: Tensor = distances.unflatten(1, (rows, columns))
+        return grid
 
 
 def _nearest(
