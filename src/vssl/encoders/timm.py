@@ -170,7 +170,7 @@ class TimmEncoder(Encoder):
         )
         features: Tensor = self.backbone.forward_head(last)
         if self.pretrained:
-            levels = [F.avg_pool2d(maps, 3, 1, 1, count_include_pad=False) for maps in levels]
+            levels = [F.avg_pool2d(maps, 3, 1, 1) for maps in levels]
         finest = max((maps.shape[2], maps.shape[3]) for maps in levels)
         return features, torch.cat([resized(maps, finest) for maps in levels], 1)
 
