@@ -36,7 +36,9 @@ def initial(run: Run) -> dict[str, torch.Tensor]:
 
 
 def moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor], prefix: str = "encoder.") -> set[str]:
-    return {name for name in after if name.startswith(prefix) and not torch.equal(before[name], after[name])}
+    """The weights that training changed; what is fitted at its end to the data is no weight."""
+    names = {name for name in after if name.startswith(prefix) and "patch_" not in name}
+    return {name for name in names if not torch.equal(before[name], after[name])}
 
 
 def build_encoder(name: str) -> Any:
