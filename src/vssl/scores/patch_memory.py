@@ -2,7 +2,7 @@
 
 A memory of patches of normal pictures is the idea of PatchCore (Roth et al. 2022, arXiv 2106.08265). Here the distance
 to the nearest known patch is divided by a root of the local scale at that known patch, the prior's scale: how far it
-lies itself from the patches of other known pictures. So a rough texture raises fewer alarms, and a defect cannot excuse
+lies itself from other known patches. So a rough texture raises fewer alarms, and a defect cannot excuse
 itself, as it could by a scale of its own.
 """
 
@@ -23,7 +23,7 @@ from vssl.types import Embeddings
 EXPONENT = 0.25
 """Power of the local scale. On pitted ball screws larger ones are a little better, on cookies far worse."""
 NEIGHBOURS = 5
-"""Known patches of other pictures over which the local scale is averaged."""
+"""Known patches over which the local scale is averaged."""
 TOP_SHARE = 100
 """The score is the mean over the worst hundredth of the patches."""
 MIN_SCALE = 1e-3
@@ -169,15 +169,17 @@ def _memory(bank: Embeddings) -> tuple[Int8[Tensor, "M d"], Tensor]:
 
 
 def _local_scales(vectors: Int8[Tensor, "M d"], rows: Tensor) -> tuple[Float[Tensor, " M"], Float[Tensor, " M"]]:
-    """For each known patch the distance to the nearest one of other samples, and the mean distance to the nearest."""
-    values = vectors.float()
+    """For each known patch the distance to the nearest one of other samples, and the mean distance to the nearest.
+
+    The second counts patches of the same sample too: without them a patch that is rare among samples, such as a stain
+    that one of them has, would excuse everything near to it.
+    """
+    values, count = vectors.float(), min(NEIGHBOURS, len(vectors) - 1)
     lengths = values.square().sum(1)
     nearest, scales = [], []
     for part in torch.arange(len(values)).split(1024):
-        squares = lengths[part][:, None] + lengths - 2 * (values[part] @ values.T)
-        squares[rows[part][:, None] == rows] = torch.inf
-        few = squares.topk(min(NEIGHBOURS, len(values)), largest=False).values.clamp(min=0).sqrt() / STEPS
-        few = torch.where(few.isinf(), few[:, :1], few)
-        nearest.append(few[:, 0])
-        scales.append(few.mean(1).clamp(min=MIN_SCALE))
+        squares = (lengths[part][:, None] + lengths - 2 * (values[part] @ values.T)).clamp(min=0)
+        squares[torch.arange(len(part)), part] = torch.inf
+        scales.append((squares.topk(count, largest=False).values.sqrt() / STEPS).mean(1).clamp(min=MIN_SCALE))
+        nearest.append(squares.masked_fill(rows[part][:, None] == rows, torch.inf).amin(1).sqrt() / STEPS)
     return torch.cat(nearest), torch.cat(scales)
