@@ -11,6 +11,7 @@ from sklearn.covariance import LedoitWolf
 
 from vssl.errors import ConfigError, DataError, EmptyDataError, TooManyBrokenError
 from vssl.modalities import images
+from vssl.modalities.images import store
 from vssl.modalities.images.decode import Canvas
 from vssl.modalities.images.modality import PICTURE_SIDE, ImageModality
 from vssl.modalities.images.presets import PRESETS
@@ -123,6 +124,13 @@ def test_loading_and_streaming_give_the_same_images_in_the_same_order(folder: Pa
     assert [name for chunk in chunks for name in chunk.ids] == list(data.ids) == [f"{n}.png" for n in range(40)]
     assert torch.equal(torch.cat([chunk.raw for chunk in chunks]), data.pixels)
     assert torch.equal(data.batch(np.array([5, 3])), data.pixels[[5, 3]])
+
+
+def test_a_small_set_is_decoded_once_by_measuring_training_and_embedding(folder: Path, monkeypatch) -> None:
+    modality = modality_of(folder)
+    monkeypatch.setattr(store, "decode", lambda *_: pytest.fail("it was decoded again"))
+    assert len(modality.load(folder)) == len(modality.sample(folder, 40, seed=1).ids) == 40
+    assert sum(len(chunk.ids) for chunk in modality.stream(folder)) == 40
 
 
 def test_a_stream_that_starts_later_gives_the_rest(folder: Path) -> None:

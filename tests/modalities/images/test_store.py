@@ -131,6 +131,32 @@ def test_a_second_start_decodes_nothing(folder, monkeypatch):
     assert first.broken == second.broken
 
 
+def test_what_was_loaded_before_is_read_without_decoding_and_is_the_same(folder, monkeypatch):
+    index, rows = open_index(folder), np.array([0, 1, 2, 3, 7, 11, 12, 19])
+    decoded = list(store.read(index, CANVAS, rows, batch=3))
+    load(index, CANVAS, 0.2)
+    monkeypatch.setattr(store, "decode", lambda *_: pytest.fail("it was decoded again"))
+    for chunk, before in zip(store.read(index, CANVAS, rows, batch=3), decoded, strict=True):
+        np.testing.assert_array_equal(chunk.rows, before.rows)
+        np.testing.assert_array_equal(chunk.pixels, before.pixels)
+        assert chunk.broken == before.broken
+
+
+def test_what_could_not_be_read_when_it_was_loaded_is_not_taken_from_the_cache(folder, monkeypatch):
+    index, read = open_index(folder), FileReader.read
+
+    def denied(files, name, offset, size):
+        if name == "5.png":
+            raise BrokenFileError(name, "Permission denied")
+        return read(files, name, offset, size)
+
+    monkeypatch.setattr(FileReader, "read", denied)
+    load(index, CANVAS, 0.2)
+    monkeypatch.setattr(FileReader, "read", read)
+    (chunk,) = store.read(index, CANVAS, np.arange(20))
+    assert chunk.pixels[:, 0, 0, 0].tolist() == GOOD
+
+
 def test_another_canvas_or_a_file_replaced_in_place_is_decoded_anew(folder):
     assert load(open_index(folder), CANVAS, 0.2).pixels[0, 0, 0, 0] == 0
     assert load(open_index(folder), Canvas(8, 8, 3), 0.2).pixels.shape == (18, 3, 8, 8)

@@ -64,6 +64,16 @@ def cached_entry(name: str, build: Callable[[Path], None], refresh: bool = False
     return final
 
 
+def find_entry(name: str) -> Path | None:
+    """The folder of an entry that is there already, or None; nothing is made, and nothing raised."""
+    with suppress(StorageError, OSError):
+        final = cache_folder() / name
+        os.utime(final)
+        _in_use.add(final)
+        return final
+    return None
+
+
 def _make(final: Path, build: Callable[[Path], None]) -> None:
     draft = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
     try:

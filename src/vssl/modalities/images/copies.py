@@ -9,6 +9,7 @@ pictures themselves, nearly all of which are different pictures.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from io import BytesIO
@@ -24,13 +25,11 @@ from torch import Tensor
 
 from vssl.modalities.base import Dataset
 from vssl.modalities.copies import CopyMatches, ExactCopyDetector, Memory, SampleMarks
+from vssl.modalities.images.residuals import joint_residuals, residuals
 
 THUMBNAIL_PIXELS, COARSE_SIDE = 1024, 16  # of the small pictures, at most
 CANDIDATES = 16
 LOOKALIKES = 8  # the least similar of the candidates, taken as different pictures: nobody copies one so often
-MAX_SHIFT = 2  # pixels of the small picture by which one may be shifted
-SATURATED, NEARLY_SATURATED = 235, 188
-"""Above the first, brightening by a quarter cuts off what was above the second: there two pictures are not compared."""
 JPEG_QUALITY = 70
 MAX_JPEG_RATIO = 1.25  # what is left of a copy is at most so many times what a JPEG of that quality leaves,
 MAX_LOOKALIKE_SHARE = 0.65  # and at most this share of what the others leave
@@ -69,6 +68,7 @@ class PictureCopyDetector:
     def __init__(self, memory: Memory) -> None:
         self._exact = ExactCopyDetector(memory)
         self._training = memory["pictures"]
+        self._strangers: dict[bytes, float] = {}
 
     def seen(self, marks: SampleMarks) -> CopyMatches:
         return self._with_near(self._exact.seen(marks).exact, marks, self._training)
@@ -101,8 +101,16 @@ class PictureCopyDetector:
         self, pictures: Thumbnails, others: UInt8[np.ndarray, "M h w"], own: Rows | None = None
     ) -> list[Int[np.ndarray, " k"]]:
         """Of each picture the rows of the others that are copies of it; `own` is its own row among them."""
-        rows, times = _compared(pictures, others, own, _lookalike_residual(pictures, self._training))
+        rows, times = _compared(pictures, others, own, self._strangers_of(pictures))
         return [each[of < self._limit] for each, of in zip(rows, times, strict=True)]
+
+    def _strangers_of(self, pictures: Thumbnails) -> Float[np.ndarray, " N"]:
+        """The residuals of look-alikes; those of a picture are computed once, however often it is asked for."""
+        keys = [hashlib.blake2b(picture.tobytes(), digest_size=16).digest() for picture in pictures]
+        first = {key: row for row, key in enumerate(keys) if key not in self._strangers}
+        new = _lookalike_residual(pictures[list(first.values())], self._training)
+        self._strangers.update(zip(first, new.tolist(), strict=True))
+        return np.array([self._strangers[key] for key in keys])
 
     @cached_property
     def _limit(self) -> float:
@@ -130,18 +138,12 @@ def _compared(
     Infinite where the candidate is no more like the picture than those are that are known to be others.
     """
     rows = _candidates(pictures, others, own)
-    left = np.empty(rows.shape)
-    for first in range(0, len(rows), BATCH):
-        part = slice(first, first + BATCH)
-        mine = torch.from_numpy(pictures[part]).float()
-        for rank in range(rows.shape[1]):
-            left[part, rank] = residual(mine, torch.from_numpy(others[rows[part, rank]]).float())
+    left = residuals(pictures, others, rows)
     alike = left < MAX_LOOKALIKE_SHARE * strangers[:, None]
     # Of two pictures, one may have been saved already, and a second time leaves nothing.
-    known, place = np.unique(rows[alike], return_inverse=True)
-    theirs = _jpeg_residual(others[known])[place]
     times = np.full(rows.shape, np.inf)
-    times[alike] = left[alike] / np.maximum(theirs, _jpeg_residual(pictures)[np.nonzero(alike)[0]])
+    saved = (_jpeg_residual(pictures, np.nonzero(alike)[0]), _jpeg_residual(others, rows[alike]))
+    times[alike] = left[alike] / np.maximum(*saved)
     return rows, times
 
 
@@ -178,16 +180,18 @@ def _standard(values: Float[Tensor, "... h w"]) -> Float[Tensor, "... d"]:
     return flat / (length + 1e-3)
 
 
-def _jpeg_residual(pictures: UInt8[np.ndarray, "N h w"]) -> Float[np.ndarray, " N"]:
+def _jpeg_residual(pictures: UInt8[np.ndarray, "M h w"], rows: Rows) -> Float[np.ndarray, " N"]:
+    """What saving leaves of the pictures in these rows."""
+    used, place = np.unique(rows, return_inverse=True)
+    pictures = pictures[used]
     saved = np.empty_like(pictures)
     for row, picture in enumerate(pictures):
         buffer = BytesIO()
         Image.fromarray(picture).save(buffer, "JPEG", quality=JPEG_QUALITY)
         saved[row] = np.asarray(Image.open(buffer))
-    parts = (slice(first, first + BATCH) for first in range(0, len(pictures), BATCH))
-    left = [residual(torch.from_numpy(pictures[part]).float(), torch.from_numpy(saved[part]).float()) for part in parts]
     # Rounding to whole grey levels leaves that much of anything.
-    return np.concatenate([*(part.numpy() for part in left), np.empty(0)]).clip(min=12**-0.5)
+    left = residuals(pictures, saved, np.arange(len(pictures))[:, None])[place, 0]
+    return np.asarray(left.clip(min=12**-0.5))
 
 
 def _lookalike_residual(
@@ -195,61 +199,4 @@ def _lookalike_residual(
 ) -> Float[np.ndarray, " N"]:
     """What other pictures of the training, which look like a picture, leave of it all together."""
     rows = _candidates(pictures, training, own)
-    rows = rows[:, -min(LOOKALIKES, rows.shape[1] // 2) :]
-    left = [np.empty(0)]
-    for first in range(0, len(rows), BATCH):
-        mine = torch.from_numpy(pictures[first : first + BATCH]).float()
-        laid = [_align(mine, torch.from_numpy(training[column]).float())[0] for column in rows[first : first + BATCH].T]
-        left.append(_unexplained(_inner(mine), laid, _inner(mine) < SATURATED).numpy())
-    return np.concatenate(left)
-
-
-def residual(pictures: Small, others: Small) -> Float[Tensor, " N"]:
-    """What is left of each picture, in grey levels, when the other is laid over it as well as it can be.
-
-    Shifted by whole pixels where they correlate most, and then fitted: brightness, contrast, a part of a pixel and a
-    change of size in either direction (to first order, by the slopes), and sharpness.
-    """
-    middle, up, down, left, right = _align(pictures, others)
-    across, along = (right - left) / 2, (down - up) / 2
-    height, width = middle.shape[1:]
-    vertical, horizontal = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)
-    terms = [middle, along, across, vertical * along, horizontal * across, up + down + left + right - 4 * middle]
-    inner = _inner(pictures)
-    cut_off = (torch.maximum(inner, middle) >= SATURATED) & (torch.minimum(inner, middle) >= NEARLY_SATURATED)
-    return _unexplained(inner, terms, ~cut_off)
-
-
-def _inner(pictures: Small) -> Small:
-    """The picture without the border by which another one may be shifted."""
-    rows, columns = (min(MAX_SHIFT, (side - 1) // 4) for side in pictures.shape[1:])
-    return pictures[:, rows : pictures.shape[1] - rows, columns : pictures.shape[2] - columns]
-
-
-def _align(pictures: Small, others: Small) -> list[Small]:
-    """The others, shifted to where they correlate most with the pictures; and a pixel up, down, left, right of it."""
-    inner = _inner(pictures)
-    height, width = inner.shape[1:]
-    windows = others.unfold(1, height, 1).unfold(2, width, 1)
-    alike = torch.einsum("nijd,nd->nij", _standard(windows), _standard(inner)).flatten(1).argmax(1)
-    row, column = alike // windows.shape[2], alike % windows.shape[2]
-    wide = F.pad(others[:, None], (1, 1, 1, 1), mode="replicate")[:, 0].unfold(1, height, 1).unfold(2, width, 1)
-    each = torch.arange(len(pictures))
-    steps = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
-    return [wide[each, row + 1 + down, column + 1 + right] for down, right in steps]
-
-
-def _unexplained(values: Small, terms: Sequence[Small], kept: Tensor) -> Float[Tensor, " N"]:
-    """Root mean square of the values that a constant and the terms do not explain, where they are kept."""
-    kept = kept | (kept.float().mean((1, 2), keepdim=True) < 0.25)
-    weight = kept.flatten(1).double()
-    columns = torch.stack([torch.ones_like(values), *terms], -1).flatten(1, 2).double() * weight[..., None]
-    target = values.flatten(1).double() * weight
-    square = columns.mT @ columns
-    # Terms that are nearly the same, or nothing, must not corrupt the solution.
-    ridge = 1e-6 * (1 + square.diagonal(dim1=1, dim2=2).mean(1))
-    square = square + ridge[:, None, None] * torch.eye(square.shape[1], dtype=torch.float64)
-    factors: Tensor = torch.linalg.solve(square, columns.mT @ target[..., None])
-    rest = target - (columns @ factors)[..., 0]
-    freedom = (weight.sum(1) - columns.shape[2]).clamp(min=1)
-    return (rest.square().sum(1) / freedom).sqrt()
+    return joint_residuals(pictures, training, rows[:, -min(LOOKALIKES, rows.shape[1] // 2) :])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from vssl.encoders.convdecoder import ConvDecoder
-from vssl.errors import BrokenFileError, DataError, EmptyDataError
+from vssl.errors import BrokenFileError, DataError, EmptyDataError, StorageError, TooManyBrokenError
 from vssl.files import atomic
 from vssl.modalities.base import Chunk, Contents, Dataset, LabelledSample, Modality, OnProgress
 from vssl.modalities.copies import Memory
@@ -49,6 +50,10 @@ def summarise_channels(source: str | Path, config: Config) -> Spec:
     """Mean and spread of the channels, from a sample of the images; see `images.measure`."""
     index = open_index(source, config.label_from)
     canvas = measure_canvas(index, config.size)
+    if len(index) <= SAMPLE:
+        # All are decoded here, so they are kept for the training that follows.
+        with suppress(TooManyBrokenError, StorageError):
+            store.load(index, canvas, max_broken=1.0)
     sample = _sample(index, canvas, SAMPLE, seed=0)
     if not len(sample.raw):
         first = sample.broken[0]
@@ -63,9 +68,9 @@ def summarise_channels(source: str | Path, config: Config) -> Spec:
 
 
 def _sample(index: Index, canvas: Canvas, count: int, seed: int) -> Chunk:
-    part = index.select(np.sort(np.random.default_rng(seed).permutation(len(index))[:count]))
-    (chunk,) = store.stream(part, canvas, batch=len(part), workers=1)
-    kept = part.select(chunk.rows)
+    rows = np.sort(np.random.default_rng(seed).permutation(len(index))[:count])
+    (chunk,) = store.read(index, canvas, rows, batch=len(rows), workers=1)
+    kept = index.select(chunk.rows)
     return Chunk(kept.ids, kept.metadata, torch.from_numpy(chunk.pixels), chunk.broken)
 
 
@@ -98,9 +103,8 @@ class ImageModality(Modality):
 
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
         index = self._index(source)
-        rest = index.select(np.arange(start, len(index)))
-        for chunk in store.stream(rest, self.spec.canvas, batch=size):
-            part = rest.select(chunk.rows)
+        for chunk in store.read(index, self.spec.canvas, np.arange(start, len(index)), batch=size):
+            part = index.select(chunk.rows)
             yield Chunk(part.ids, part.metadata, torch.from_numpy(chunk.pixels), chunk.broken)
 
     def sample(self, source: str | Path, count: int, seed: int) -> Chunk:

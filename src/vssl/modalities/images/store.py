@@ -9,7 +9,7 @@ import os
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from vssl.errors import BrokenFileError, DataError
-from vssl.modalities.images.cache import cached_entry
+from vssl.modalities.images.cache import cached_entry, find_entry
 from vssl.modalities.images.decode import Canvas, decode
 from vssl.modalities.images.index import Index
 from vssl.modalities.unreadable import Unreadable, check_share
@@ -71,6 +71,25 @@ def stream(index: Index, canvas: Canvas, batch: int = 1024, workers: int | None 
     return _in_parallel(index, canvas, rows, processes)
 
 
+def read(
+    index: Index, canvas: Canvas, rows: np.ndarray, batch: int = 1024, workers: int | None = None
+) -> Iterator[DecodedChunk]:
+    """Some rows of the index, ascending, in constant memory: from the cache where `load` has kept them, else decoded.
+
+    Args:
+        workers: As in `stream`.
+
+    Raises:
+        DataError: As in `stream`.
+    """
+    entry = _find(index, canvas)
+    parts = (rows[start : start + batch] for start in range(0, len(rows), batch))
+    if entry is not None:
+        return (_read_part(entry, part) for part in parts)
+    chunks = stream(index.select(rows), canvas, batch, workers)
+    return (replace(chunk, rows=rows[chunk.rows]) for chunk in chunks)
+
+
 def load(
     index: Index,
     canvas: Canvas,
@@ -96,8 +115,7 @@ def load(
     def build(folder: Path) -> None:
         _write(folder, index, canvas, stream(index, canvas, workers=workers), on_progress)
 
-    identity = f"{index.fingerprint} {index.source} {dataclasses.astuple(canvas)} {DECODER_VERSION}"
-    name = f"pixels-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
+    name = _name(index, canvas)
     folder = cached_entry(name, build)
     broken = _broken(folder)
     if _readable_now(index, {item.id for item in broken if item.transient}):
@@ -108,6 +126,42 @@ def load(
     # Copy on write: torch warns of arrays that are read-only, and the file must not change.
     pixels = np.load(folder / "pixels.npy", mmap_mode="c")
     return PixelData(kept.ids, kept.metadata, pixels, broken, index.fingerprint)
+
+
+def _name(index: Index, canvas: Canvas) -> str:
+    identity = f"{index.fingerprint} {index.source} {dataclasses.astuple(canvas)} {DECODER_VERSION}"
+    return f"pixels-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Entry:
+    """What the cache holds of an index: the rows that could be decoded, their pixels, and the others, by row."""
+
+    rows: np.ndarray
+    pixels: np.ndarray
+    broken: Mapping[int, Unreadable]
+
+
+def _find(index: Index, canvas: Canvas) -> _Entry | None:
+    """None where the cache does not have the index, or could not read a file that may be readable now."""
+    folder = find_entry(_name(index, canvas))
+    if folder is None:
+        return None
+    try:
+        rows, pixels = np.load(folder / "rows.npy"), np.load(folder / "pixels.npy", mmap_mode="r")
+        broken = _broken(folder)
+    except FileNotFoundError:  # another process has just made room
+        return None
+    if any(item.transient for item in broken):
+        return None
+    missing = np.setdiff1d(np.arange(len(index)), rows)
+    return _Entry(rows, pixels, dict(zip(missing.tolist(), broken, strict=True)))
+
+
+def _read_part(entry: _Entry, part: np.ndarray) -> DecodedChunk:
+    kept = part[~np.isin(part, list(entry.broken))]
+    broken = [entry.broken[row] for row in part.tolist() if row in entry.broken]
+    return DecodedChunk(kept, entry.pixels[np.searchsorted(entry.rows, kept)], broken)
 
 
 def _write(
