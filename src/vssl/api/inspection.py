@@ -12,7 +12,6 @@ from vssl.api.decisions import calibrate, decide
 from vssl.api.evaluation import report
 from vssl.api.training import resume, train
 from vssl.config import member, name_of
-from vssl.decisions import policy_file
 from vssl.decisions.config import CalibrationConfig
 from vssl.errors import ConfigError, NotEnoughDataError, RunNotFoundError
 from vssl.run import Run
@@ -201,6 +200,8 @@ class _Steps:
 
 def _valid_policy(run: Run) -> Policy | None:
     """The policy that an earlier start of the same inspection has made, unless it has expired."""
+    from vssl.decisions import policy_file
+
     if not (run.path / "policy.json").exists():
         return None
     policy, _ = policy_file.read(run)
