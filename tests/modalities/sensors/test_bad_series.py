@@ -285,7 +285,7 @@ def test_no_series_at_all_is_said(tmp_path: Path, name: str):
     (tmp_path / "notes.md").write_text("no series")
     with pytest.raises(DataError, match=r"does not exist|no file of series"):
         load(tmp_path / name)
-    with pytest.raises(DataError, match=r"no series in .*other files: 1 \.md"):
+    with pytest.raises(DataError, match=r"no file of series in .*other files: 1 \.md"):
         load(tmp_path)
 
 
