@@ -20,7 +20,7 @@ from vssl.cli import main
 from vssl.cli.members import FOLDERS
 from vssl.cli.options import groups_of, of_config
 from vssl.config import member, members
-from vssl.modalities.events.demo import Controller, jobs
+from vssl.modalities.events.demo import jobs
 
 HOME = Path(__file__).parents[1]
 PAGES = [
@@ -198,7 +198,7 @@ def folder_of_a_user(tmp_path: Path, draw_pictures: Callable[..., Path], monkeyp
     level = np.sin(np.arange(6000) / 40)
     channels = {name: level + rng.normal(0, 0.1, 6000) for name in ("pressure", "temperature")}
     pq.write_table(pa.table({"time": times, **channels}), tmp_path / "january.parquet")
-    lines = sorted(line for job in jobs(Controller(), 0, 80) for line in job.lines)
+    lines = sorted(line for job in jobs(0, 80) for line in job.lines)
     (tmp_path / "app.log").write_text("".join(f"{time:%Y-%m-%d %H:%M:%S} {text}\n" for time, text in lines))
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -21,7 +21,7 @@ from benchmarks import tables
 from benchmarks.common.process import in_own_process, peak_mib
 from benchmarks.common.record import RESULTS, Record
 from vssl.modalities import events
-from vssl.modalities.events.demo import SESSION, Controller, jobs
+from vssl.modalities.events.demo import SESSION, jobs
 
 MODES = {"windows": events.Config(), "sessions": events.Config(session=SESSION)}
 WARM_UP = 2_000
@@ -52,7 +52,7 @@ def main(options: Options) -> None:
 
 def _written(path: Path, lines: int) -> Path:
     """A log of that many lines, job after job."""
-    made = (line for job in jobs(Controller(), 0, lines) for line in job.lines)
+    made = (line for job in jobs(0, lines) for line in job.lines)
     with path.open("w") as file:
         file.writelines(f"{moment:%Y-%m-%d %H:%M:%S} {text}\n" for moment, text in islice(made, lines))
     return path

@@ -31,11 +31,11 @@ from benchmarks.common.rivals import lightly_simclr
 from benchmarks.common.training import BATCH
 from vssl import api
 from vssl.benchmarking.methods import method
-from vssl.benchmarking.recipes import cifar10_cpu10
 from vssl.config import find, member
 from vssl.modalities import images
 from vssl.modalities.images.index import open_index
 from vssl.training import devices, model
+from vssl.training.settings import Budget, Settings
 from vssl.types import Images
 
 TWO_VIEWS = "vssl:views=2"
@@ -136,7 +136,13 @@ def train(data: Path, encoder: str, steps: int) -> Figures:
 
 def views(data: Path, encoder: str) -> Figures:
     """The share of a training step that making views takes: median times of two views per image and of a step."""
-    settings = dataclasses.replace(cifar10_cpu10(objective=TWO_VIEWS).settings, encoder=member("encoders", encoder))
+    settings = Settings(
+        modality=images.Config(views="natural"),
+        encoder=member("encoders", encoder),
+        objective=method(TWO_VIEWS),
+        budget=Budget(minutes=10),
+        batch=BATCH,
+    )
     modality = model.build_modality(settings.modality, images.measure(data / "test", settings.modality))
     raw = modality.sample(data / "test", settings.batch, seed=0).raw
     objective = model.build_objective(settings, modality)

@@ -13,7 +13,7 @@ import pytest
 
 from vssl.errors import ConfigError
 from vssl.modalities import events
-from vssl.modalities.events.demo import FAULTS, SESSION, Controller, Job, jobs, write
+from vssl.modalities.events.demo import FAULTS, SESSION, Job, jobs, write
 
 
 def messages(job: Job) -> list[str]:
@@ -22,7 +22,7 @@ def messages(job: Job) -> list[str]:
 
 
 def faulty(fault: str) -> list[Job]:
-    return [job for job in jobs(Controller(1, 1.0), 0, 60) if job.fault == fault]
+    return [job for job in jobs(0, 60, 1, 1.0) if job.fault == fault]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -38,13 +38,13 @@ def test_the_same_seed_writes_the_same_bytes_and_another_one_does_not(tmp_path: 
     assert all(one[name] != other[name] for name in one)
 
 
-def test_a_job_depends_on_the_controller_and_its_number_only():
-    assert list(jobs(Controller(3, 0.5), 5, 3)) == list(jobs(Controller(3, 0.5), 0, 8))[5:]
+def test_a_job_depends_on_the_settings_and_its_number_only():
+    assert list(jobs(5, 3, 3, 0.5)) == list(jobs(0, 8, 3, 0.5))[5:]
 
 
 def test_a_fault_changes_what_it_says_and_nothing_else():
-    well = {job.name: job for job in jobs(Controller(1), 0, 60)}
-    for job in jobs(Controller(1, 1.0), 0, 60):
+    well = {job.name: job for job in jobs(0, 60, 1)}
+    for job in jobs(0, 60, 1, 1.0):
         before, after = Counter(messages(well[job.name])), Counter(messages(job))
         gone, new = before - after, after - before
         if job.fault == "missing":
@@ -67,11 +67,11 @@ def test_a_slow_spindle_takes_six_seconds_or_more_and_a_good_one_less_than_two()
         return (job.lines[row][0] - job.lines[row - 1][0]).total_seconds()
 
     assert min(map(seconds, faulty("slow"))) > 6
-    assert max(map(seconds, jobs(Controller(1), 0, 60))) < 2
+    assert max(map(seconds, jobs(0, 60, 1))) < 2
 
 
 def test_every_fault_occurs_and_so_often_as_asked():
-    found = Counter(job.fault for job in jobs(Controller(2, 0.2), 0, 2000))
+    found = Counter(job.fault for job in jobs(0, 2000, 2, 0.2))
     assert set(found) == {"none", *FAULTS}
     assert 1 - found["none"] / 2000 == pytest.approx(0.2, abs=0.03)
 
@@ -101,8 +101,6 @@ def test_the_templates_of_the_controller_are_found(tmp_path: Path):
     assert len(events.build(config, spec).load(path)) == 200
 
 
-def test_what_cannot_be_is_named(tmp_path: Path):
-    with pytest.raises(ConfigError, match="fault_rate is 2"):
-        Controller(fault_rate=2)
+def test_nothing_is_written_over_a_folder(tmp_path: Path):
     with pytest.raises(ConfigError, match="is there already"):
         write(tmp_path)

@@ -7,6 +7,7 @@ import io
 import string
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -238,6 +239,17 @@ def test_a_level_that_the_samples_do_not_allow_changes_nothing(person: TestClien
     assert (service.policy, service.store.policies(service.base)) == (service.base, [])
     assert person.post("/thresholds", data={"false_alarm": "2", "why": "x"}, headers=SAME).status_code == 422
     assert person.post("/thresholds", data={"false_alarm": "0.2", "why": ""}, headers=SAME).status_code == 422
+
+
+def test_pages_say_what_the_policy_guarantees_blocks_or_nothing(person: TestClient, service: Service):
+    policy = service.decider.required_policy()
+    assert "of normal samples are rejected" in person.get("/thresholds").text
+    service.decider.policy = replace(policy, block="lot")
+    assert "of normal blocks (by lot) contain a rejected sample" in person.get("/thresholds").text
+    assert "% of the blocks (by lot)" in person.get("/figures").text
+    service.decider.policy = replace(policy, guaranteed=False)
+    assert "There is no guarantee" in person.get("/thresholds").text
+    assert "at most" not in person.get("/figures").text
 
 
 def test_forms_of_other_pages_are_refused(person: TestClient, line: Path):

@@ -1,4 +1,4 @@
-"""Comparisons under equal conditions, and recipes: settings with a claim that anybody can check.
+"""Comparisons of methods under equal conditions; benchmarks/README.md has the commands of the measured ones.
 
-A newcomer adds a recipe as one function in `recipes`, or a measurement of every run to `trial`.
+A newcomer adds a measurement of every run to `trial`.
 """

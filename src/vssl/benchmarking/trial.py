@@ -72,7 +72,9 @@ def run(trial: Trial, folder: Path, talk: bool) -> dict[str, Any] | None:
         return head | {"outcome": "diverged", "health": str(error), "values": {}, "cost": {}}
     if trained.info["status"] != "done":
         return None
-    peak_mb = _peak_mb()
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        peak_mb = torch.cuda.max_memory_allocated() / 2**20
     model = load(trained, trial.settings.device)
     started = time.monotonic()
     values = evaluate_model(model, trial.sources, trial.settings.seed, terminal)
@@ -111,9 +113,3 @@ def loss_spikes(run: Run) -> int:
     """The number of logged losses that exceed the one before by more than ten times the median change."""
     changes = np.diff([line["loss"] for line in run.metrics()])
     return int((changes > 10 * np.median(np.abs(changes))).sum()) if len(changes) else 0
-
-
-def _peak_mb() -> float:
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

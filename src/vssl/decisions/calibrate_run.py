@@ -63,8 +63,10 @@ def calibrate_run(
         normal_set = finder.drop_leaked(normal_set, leaked_into, "normal samples", caveats)
         if defect_set is not None:
             defect_set = finder.drop_leaked(defect_set, leaked_into, "defects", caveats)
+    if len(bank_samples) > MAX_BANK:
+        bank_samples = bank_samples.take(np.sort(np.random.default_rng(0).permutation(len(bank_samples))[:MAX_BANK]))
     try:
-        policy, reference = calibrate(config, _subsample(bank_samples), normal_set, defect_set, caveats, date.today())
+        policy, reference = calibrate(config, bank_samples, normal_set, defect_set, caveats, date.today())
     except NotEnoughDataError as error:
         raise NotEnoughDataError(error.given, error.needed, error.guarantee, hint, error.of) from error
     policy = replace(
@@ -78,9 +80,3 @@ def _bank_in_force(run: Run) -> Embeddings:
     bank = policy_file.read(run)[1].bank
     source = json.dumps({"source": bank.table["source"][0].as_py()})
     return Embeddings(bank.table.replace_schema_metadata({"vssl": source}))
-
-
-def _subsample(bank: Embeddings) -> Embeddings:
-    if len(bank) <= MAX_BANK:
-        return bank
-    return bank.take(np.sort(np.random.default_rng(0).permutation(len(bank))[:MAX_BANK]))

@@ -59,7 +59,9 @@ def decide_run(
         samples = samples.where(condition.matches(samples, source))
     table = _table(model, policy, reference, samples, source)
     if false_discoveries is not None:
-        reported = _control_false_discoveries(table["p_value"].to_numpy(), false_discoveries)
+        p_values = table["p_value"].to_numpy()
+        reported, valid = np.zeros(len(p_values), dtype=bool), np.isfinite(p_values)
+        reported[valid] = bounds.false_discoveries(p_values[valid], false_discoveries)
         table = table.append_column("reported", pa.array(reported))
     reference_contents = set(reference.table["content"].to_pylist())
     decisions = Decisions(
@@ -109,13 +111,6 @@ def _nearest(samples: Embeddings, others: Embeddings, count: int) -> list[list[s
     names = others.ids
     rows = neighbours(samples, others, count, exclude_same_id=False).rows.tolist()
     return [[names[row] for row in nearest] for nearest in rows]
-
-
-def _control_false_discoveries(p_values: np.ndarray, false_discoveries: float) -> np.ndarray:
-    """Which samples of the batch to report; never one without a p-value."""
-    reported, valid = np.zeros(len(p_values), dtype=bool), np.isfinite(p_values)
-    reported[valid] = bounds.false_discoveries(p_values[valid], false_discoveries)
-    return reported
 
 
 def _unreadable_rows(broken: Sequence[dict[str, str]], condition: Condition | None, schema: pa.Schema) -> pa.Table:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +57,12 @@ def merge_windows(samples: Embeddings, decisions: pa.Table) -> list[Episode] | N
     for window in sorted(rejected, key=lambda window: (window.series, window.start)):
         last = episodes[-1] if episodes else None
         if last is not None and last.series == window.series and window.start <= last.end:
-            episodes[-1] = _merge(last, window)
+            explanation = max(last, window, key=lambda each: each.score).explanation
+            end, score = max(last.end, window.end), max(last.score, window.score)
+            episodes[-1] = replace(last, end=end, windows=last.windows + 1, score=score, explanation=explanation)
         else:
             episodes.append(window)
     return episodes
-
-
-def _merge(first: Episode, second: Episode) -> Episode:
-    highest = max(first, second, key=lambda each: each.score)
-    end, windows = max(first.end, second.end), first.windows + second.windows
-    return Episode(first.series, first.start, end, windows, highest.score, highest.explanation)
 
 
 def write_csv(path: Path, episodes: Sequence[Episode]) -> None:

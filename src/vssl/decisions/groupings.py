@@ -6,8 +6,6 @@ normal quantiles of the ranks, so that a few extreme scores do not decide. Its s
 test, which assumes no distribution.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -95,18 +95,16 @@ def compute_metrics(labelled: LabelledDecisions) -> DecisionMetrics:
     if not defect.any():
         return DecisionMetrics(*alarms, miss={})
     detected = int((outcomes[defect] == REJECT).sum())
+    missed, classes = outcomes[defect] == ACCEPT, labelled.classes[defect]
+    miss, names = {ALL: observed_rate(missed)}, sorted(set(classes))
+    if len(names) > 1:
+        miss |= {str(name): observed_rate(missed[classes == name]) for name in names}
     return DecisionMetrics(
         *alarms,
-        miss=_miss_rates(outcomes[defect] == ACCEPT, labelled.classes[defect]),
+        miss=miss,
         defect_review=observed_rate(outcomes[defect] == REVIEW),
         f1=2 * detected / (detected + alarms[0].count + int(defect.sum())),
         auroc=float(roc_auc_score(defect, scores)),
         average_precision=float(average_precision_score(defect, scores)),
         fpr95=fpr95(defect, scores),
     )
-
-
-def _miss_rates(missed: Bool[np.ndarray, " D"], classes: np.ndarray) -> dict[str, Rate]:
-    rates = {ALL: observed_rate(missed)}
-    names = sorted(set(classes))
-    return rates | {str(name): observed_rate(missed[classes == name]) for name in names} if len(names) > 1 else rates

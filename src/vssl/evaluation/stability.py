@@ -39,13 +39,10 @@ def run(data: EvalData) -> Iterator[tuple[str, float | Skip]]:
     else:
         yield "stability/cka", Skip("one encoder has collapsed: all its features are equal")
     rows = draw(query, MAX_SAMPLES, data.seed)
-    yield "stability/neighbour_jaccard", jaccard(*(_nearest(samples, rows) for samples in (query, other)))
+    drawn = (samples.take(rows) for samples in (query, other))
+    nearest = (neighbours(some, some, NEAREST, exclude_same_id=True).rows.numpy() for some in drawn)
+    yield "stability/neighbour_jaccard", jaccard(*nearest)
     yield "stability/ambiguity_spearman", _ambiguity_spearman(query, other)
-
-
-def _nearest(samples: Embeddings, rows: np.ndarray) -> np.ndarray:
-    drawn = samples.take(rows)
-    return neighbours(drawn, drawn, NEAREST, exclude_same_id=True).rows.numpy()
 
 
 def _ambiguity_spearman(query: Embeddings, other: Embeddings) -> float | Skip:

@@ -44,7 +44,8 @@ EXPORTED_FILE = re.compile("|".join(rf"{role}-[0-9a-f]{{12}}\.{suffix}" for role
 
 def export(model: Model, out: Path, precision: Precision) -> Parity:
     """Write the export folder of a run, with a policy of its own if the run has one; see `vssl.api.export`."""
-    calibration = _calibration(model)
+    has_policy = (model.run.path / "policy.json").exists()
+    calibration = read_calibration(model.modality, *policies.read(model.run)) if has_policy else None
     raw = _example_samples(model, calibration)
     graph = EncoderGraph(model, raw[:2]).eval()
     encoder = to_onnx(graph, [raw[:2]], ["raw"], graph.columns)
@@ -97,12 +98,6 @@ def run_hash(run: Run) -> str:
     for path in (run.path / "model.safetensors", run.path / "policy.json"):
         digest.update(_hash(path.read_bytes()).encode() if path.exists() else b"-")
     return digest.hexdigest()
-
-
-def _calibration(model: Model) -> Calibration | None:
-    if not (model.run.path / "policy.json").exists():
-        return None
-    return read_calibration(model.modality, *policies.read(model.run))
 
 
 def _example_samples(model: Model, calibration: Calibration | None) -> torch.Tensor:

@@ -13,6 +13,7 @@ from vssl.decisions.policy import Policy
 from vssl.decisions.policy_file import Reference
 from vssl.exporting.encoded import OnnxEncoder
 from vssl.exporting.graphs import EncoderGraph
+from vssl.runtime.sessions import relative_difference
 
 REPETITIONS = 20
 
@@ -55,11 +56,7 @@ def relative_differences(graph: EncoderGraph, encoder: OnnxEncoder, raw: torch.T
     with torch.inference_mode():
         expected = dict(zip(graph.columns, graph(raw), strict=True))
     outputs = encoder(raw.numpy())
-    return {name: _relative(outputs[name].astype(np.float64), each.double().numpy()) for name, each in expected.items()}
-
-
-def _relative(values: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.abs(values - expected).max() / max(np.abs(expected).max(), 1e-12))
+    return {name: relative_difference(outputs[name], each.numpy()) for name, each in expected.items()}
 
 
 def compare_policies(run: tuple[Policy, Reference], export: tuple[Policy, Reference]) -> DecisionParity:

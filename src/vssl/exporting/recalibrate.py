@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 
 import numpy as np
-from jaxtyping import Int
 
 from vssl.decisions.calibrate import calibrate
 from vssl.decisions.config import CalibrationConfig
@@ -93,7 +92,10 @@ def recalibrate(
         if before.raw[role]:
             samples, outputs = graph.embeddings(before.raw[role], metadata)
             scores |= dict(zip(samples.table["content"].to_pylist(), outputs["score"], strict=True))
-            given[role] = CalibrationSet(samples, _units(before.reference.role(role), samples))
+            # What the guarantee counts as one unit is as in the run.
+            known = before.reference.role(role)
+            units = dict(zip(known.ids, known.numpy("unit").tolist(), strict=True))
+            given[role] = CalibrationSet(samples, np.array([units[name] for name in samples.ids], int))
     policy, reference = calibrate(
         config,
         bank,
@@ -105,9 +107,3 @@ def recalibrate(
     )
     policy = replace(policy, guaranteed=old.guaranteed, caveats=old.caveats, expires=old.expires, binding=binding)
     return policy, reference
-
-
-def _units(before: Embeddings, samples: Embeddings) -> Int[np.ndarray, " N"]:
-    """What the guarantee counts as one unit among the samples, as in the run."""
-    units = dict(zip(before.ids, before.numpy("unit").tolist(), strict=True))
-    return np.array([units[name] for name in samples.ids], int)

@@ -1,7 +1,5 @@
 """Which settings suit the good pictures: views, size, encoder and training mode, by rules that look at no label."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The commands that repeat an inspection step by step, ready to copy."""
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What an inspection was asked for, kept in FOLDER/inspect.json, so that the same request continues and another not."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping

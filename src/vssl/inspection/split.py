@@ -1,7 +1,5 @@
 """Divides good samples into training and calibration without a leak: copies, and blocks, stay on one side."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -95,7 +95,8 @@ def list_files(root: Path, is_wanted: Callable[[str], bool]) -> FolderContents:
         folders_below: list[str] = []
         for item in items:
             if item.name.startswith(".") or item.name in SYSTEM_FILES:
-                _note_hidden(found, folder, item, is_wanted)
+                if not is_system_file(item.name) and (is_wanted(item.name) or _is_folder(item)):
+                    found.hidden.append(folder + item.name)
             elif _is_folder(item):
                 (folders_below if item.is_symlink() else pending).append(f"{folder}{item.name}/")
             elif not is_wanted(item.name):
@@ -107,11 +108,6 @@ def list_files(root: Path, is_wanted: Callable[[str], bool]) -> FolderContents:
         linked_folders = sorted([*linked_folders, *folders_below], reverse=True)
     _add_links(found, root, linked_files, is_wanted)
     return found
-
-
-def _note_hidden(found: FolderContents, folder: str, item: os.DirEntry[str], is_wanted: Callable[[str], bool]) -> None:
-    if not is_system_file(item.name) and (is_wanted(item.name) or _is_folder(item)):
-        found.hidden.append(folder + item.name)
 
 
 def _add(found: FolderContents, root: Path, name: str, own: FileState | None) -> None:

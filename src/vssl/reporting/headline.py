@@ -1,7 +1,5 @@
 """The head of the page: defects found, false alarms with the guaranteed rate, and how many of 100 alarms are real."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

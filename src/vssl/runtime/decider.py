@@ -15,7 +15,7 @@ from vssl.decisions.policy import Policy
 from vssl.errors import BrokenFileError, ConfigError, ExportError
 from vssl.modalities.wire import FileWire, Wire, build
 from vssl.runtime.folder import GOLDEN, KNOWN, MODEL, POLICY, Export, read
-from vssl.runtime.sessions import VERSION, outputs, session
+from vssl.runtime.sessions import VERSION, outputs, relative_difference, session
 
 KINDS = {"tensor(float)": "float32", "tensor(double)": "float64"}
 PARITY_TOLERANCE = 1e-3
@@ -76,11 +76,7 @@ class Decider:
         """
         golden = dict(np.load(BytesIO(self._golden), allow_pickle=False))
         outputs = self.outputs(golden.pop("raw"))
-        expected = {name: value.astype(np.float64) for name, value in golden.items() if name != "nearest"}
-        return {
-            name: float(np.abs(outputs[name] - value).max() / max(np.abs(value).max(), 1e-12))
-            for name, value in expected.items()
-        }
+        return {name: relative_difference(outputs[name], golden[name]) for name in golden.keys() - {"nearest"}}
 
     def decide(
         self, raw: np.ndarray, ids: Sequence[str] | None = None, groups: Sequence[str] | None = None
@@ -100,7 +96,7 @@ class Decider:
         self, outputs: Mapping[str, np.ndarray], ids: Sequence[str] | None = None, groups: Sequence[str] | None = None
     ) -> list[Decision]:
         """Decide by the outputs of the model for N samples; see `decide`."""
-        policy, scores = self._policy_in_force(), outputs["score"].astype(np.float64)
+        policy, scores = self.check_policy(), outputs["score"].astype(np.float64)
         if policy.group is not None and groups is None:
             raise ExportError(f"The policy has thresholds by {policy.group}: name the group of each sample.")
         names = [str(row) for row in range(len(scores))] if ids is None else ids
@@ -147,14 +143,6 @@ class Decider:
             raise ExportError(f"This model takes {kind}, which do not come as one file per sample: give raw samples.")
         return self.wire
 
-    def check_policy(self) -> None:
-        """Check that the policy may be used here and today.
-
-        Raises:
-            ExportError: There is no policy, it has expired, or this version of onnxruntime computes other numbers.
-        """
-        self._policy_in_force()
-
     def required_policy(self) -> Policy:
         """The policy, expired or not.
 
@@ -165,7 +153,12 @@ class Decider:
             raise ExportError(f"{self.path} has no policy: calibrate the run, then export it again.")
         return self.policy
 
-    def _policy_in_force(self) -> Policy:
+    def check_policy(self) -> Policy:
+        """The policy, if it may be used here and today.
+
+        Raises:
+            ExportError: There is no policy, it has expired, or this version of onnxruntime computes other numbers.
+        """
         policy = self.required_policy()
         if expired := policy.expiry(date.today()):
             raise ExportError(f"{expired} Calibrate the run again with recent samples, then export it again.")

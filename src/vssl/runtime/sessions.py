@@ -22,6 +22,12 @@ def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
+def relative_difference(values: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference of an output, as a share of its largest absolute value, in float64."""
+    expected = expected.astype(np.float64)
+    return float(np.abs(values - expected).max() / max(np.abs(expected).max(), 1e-12))
+
+
 def outputs(model: onnxruntime.InferenceSession, raw: np.ndarray) -> dict[str, np.ndarray]:
     """All outputs by name for a raw batch of 1 or more; bit-identical whatever the batch that a sample is in.
 

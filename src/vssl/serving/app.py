@@ -35,7 +35,11 @@ def build(service: Service, limits: Limits) -> FastAPI:
     # The pages that FastAPI offers load scripts from elsewhere; nothing here does.
     app = FastAPI(title="vssl", description=DESCRIPTION, lifespan=life, docs_url=None, redoc_url=None)
     app.add_middleware(RequestGuard, limits=limits)
-    app.add_exception_handler(VsslError, _failed)
+
+    @app.exception_handler(VsslError)
+    def failed(_request: Request, error: VsslError) -> JSONResponse:
+        """A policy that has expired, or a database that is gone: the client can do nothing about it."""
+        return JSONResponse({"detail": str(error)}, 503)
 
     wire = service.decider.wire
     read = reader(wire, service.sample, limits.samples)
@@ -83,8 +87,3 @@ def build(service: Service, limits: Limits) -> FastAPI:
         return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return app
-
-
-def _failed(_request: Request, error: Exception) -> JSONResponse:
-    """A policy that has expired, or a database that is gone: the client can do nothing about it."""
-    return JSONResponse({"detail": str(error)}, 503)

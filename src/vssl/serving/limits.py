@@ -69,13 +69,10 @@ class RequestGuard:
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self._limits.megabytes * 2**20:
             return 413, too_large(self._limits.megabytes)
-        if self._limits.token is not None and path not in OPEN and not self._is_signed(headers, self._limits.token):
-            return 401, "This service needs a token: Authorization: Bearer TOKEN."
-        return None
-
-    def _is_signed(self, headers: Headers, token: str) -> bool:
-        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        return same(headers.get("authorization", ""), f"Bearer {token}") or same(unquote(cookie), token)
+        token, cookie = self._limits.token, unquote(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
+        if token is None or path in OPEN or same(headers.get("authorization", ""), f"Bearer {token}"):
+            return None
+        return None if same(cookie, token) else (401, "This service needs a token: Authorization: Bearer TOKEN.")
 
 
 class _Body:

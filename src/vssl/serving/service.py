@@ -134,7 +134,8 @@ class Service:
         with self._lock:
             for readable, some in groupby(samples, lambda sample: sample.raw is not None):
                 run = list(some)
-                decisions += self._by_model(run) if readable else map(self._unreadable, run)
+                unread = (self._stored(one, decide_unreadable(one.id, one.reason)) for one in run)
+                decisions += self._by_model(run) if readable else unread
         for decision, sample in zip(decisions, samples, strict=True):
             if decision.queue:
                 self.samples.keep(sample.content, sample.data)
@@ -153,9 +154,6 @@ class Service:
             stored = self._stored(sample, decision, x=x, y=y)
             heat = outputs["heat"][row].round(4).tolist() if stored.queue and "heat" in outputs else None
             yield stored.model_copy(update={"heat": heat})
-
-    def _unreadable(self, sample: Sample) -> StoredDecision:
-        return self._stored(sample, decide_unreadable(sample.id, sample.reason))
 
     def _stored(self, sample: Sample, decision: Decision, **position: float | None) -> StoredDecision:
         hashes = {"content": sample.content, "model": self.model, "policy": self.policy}

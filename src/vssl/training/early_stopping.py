@@ -9,8 +9,6 @@ of the samples' differences (the one-standard-error rule, Breiman et al. 1984, s
 nothing.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -155,11 +155,9 @@ COLUMNS = (
 
 def columns_of_view(view: EncodedView) -> dict[str, Tensor]:
     """The columns that follow from one view, in the order of `COLUMNS`."""
-    values = {column.name: column.of_view(view) for column in COLUMNS if column.of_view is not None}
-    return {name: value for name, value in values.items() if value is not None}
+    return {one.name: made for one in COLUMNS if one.of_view and (made := one.of_view(view)) is not None}
 
 
 def columns_of_views(views: EncodedViews) -> dict[str, Tensor]:
     """The columns that follow from several views, in the order of `COLUMNS`."""
-    values = {column.name: column.of_views(views) for column in COLUMNS if column.of_views is not None}
-    return {name: value for name, value in values.items() if value is not None}
+    return {one.name: made for one in COLUMNS if one.of_views and (made := one.of_views(views)) is not None}

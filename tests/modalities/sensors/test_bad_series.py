@@ -178,7 +178,10 @@ def test_a_misspelt_label_is_refused_and_one_that_the_training_lacks_is_not(tmp_
     with pytest.raises(DataError, match=r"a\.csv has no column 'anomly' for --labels; it has: time, x, Anomaly\. If"):
         load(tmp_path, labels=("anomly",))
     config = sensors.Config(window="4", labels=("fault",))
-    assert sensors.measure(tmp_path, config).left_out[-1] == "fault: named with --labels, but in no file"
+    spec = sensors.measure(tmp_path, config)
+    assert spec.left_out[-1] == "fault: named with --labels, not in these files, and not needed here"
+    (tmp_path / "b.csv").write_text(GOOD.replace("time,x,y", "time,x,fault"))
+    assert not any("fault" in note for note in sensors.build(config, spec).notes(tmp_path / "b.csv"))
 
 
 @pytest.mark.parametrize(
@@ -282,7 +285,7 @@ def test_no_series_at_all_is_said(tmp_path: Path, name: str):
     (tmp_path / "notes.md").write_text("no series")
     with pytest.raises(DataError, match=r"does not exist|no file of series"):
         load(tmp_path / name)
-    with pytest.raises(DataError, match=r"no series in .*other files: 1 \.md"):
+    with pytest.raises(DataError, match=r"no file of series in .*other files: 1 \.md"):
         load(tmp_path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -168,4 +169,13 @@ def test_without_times_parts_are_named_by_rows():
         sensors.Config(), sensors.Spec(("load",), (), None, None, None, None, 8, 2, 64, (0.0,), (1.0,))
     )
     names = [part.name for part in modality.ablations(torch.zeros(1, 8), {"start": 40})]
-    assert names == ["load", "load, row 40 to 42", "load, 42 to 44", "load, 44 to 46", "load, 46 to 48"]
+    assert names == ["load", "load, rows 40 to 42", "load, rows 42 to 44", "load, rows 44 to 46", "load, rows 46 to 48"]
+
+
+def test_parts_are_named_by_times_and_the_date_stands_once_for_each_day():
+    spec = sensors.Spec(("load",), (), "time", None, None, 60.0, 8, 2, 64, (0.0,), (1.0,))
+    parts = sensors.build(sensors.Config(), spec).ablations(torch.zeros(1, 8), {"start": datetime(2026, 1, 12, 23, 56)})
+    assert [part.name for part in parts[2:4]] == [
+        "load, 2026-01-12 23:58:00 to 2026-01-13 00:00:00",
+        "load, 2026-01-13 00:00:00 to 00:02:00",
+    ]

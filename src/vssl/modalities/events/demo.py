@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vssl.errors import ConfigError
 from vssl.modalities.demo import Demo, HoldOut, new_folder
 from vssl.modalities.events import Config
 
@@ -48,28 +47,6 @@ def demo(scale: float = 1.0) -> Demo:
 
 
 @dataclass(frozen=True)
-class Controller:
-    """A controller of two cells.
-
-    Attributes:
-        seed: Everything random follows from it, job by job.
-        fault_rate: Share of the jobs with a fault, 0..1.
-
-    Raises:
-        ConfigError: A value is out of its range.
-    """
-
-    seed: int = 0
-    fault_rate: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}; it must be 0 or more.")
-        if not 0 <= self.fault_rate <= 1:
-            raise ConfigError(f"fault_rate is {self.fault_rate}; it is a share, 0 to 1.")
-
-
-@dataclass(frozen=True)
 class Job:
     """One part that was machined.
 
@@ -84,14 +61,14 @@ class Job:
     lines: tuple[tuple[datetime, str], ...]
 
 
-def jobs(controller: Controller, first: int, count: int) -> Iterator[Job]:
-    """Jobs `first` to `first + count - 1`. Job i depends on the controller and i only."""
-    return (_job(controller, number) for number in range(first, first + count))
+def jobs(first: int, count: int, seed: int = 0, fault_rate: float = 0.0) -> Iterator[Job]:
+    """Jobs `first` to `first + count - 1`. Job i depends on the seed, the share of faults (0..1) and i only."""
+    return (_job(number, seed, fault_rate) for number in range(first, first + count))
 
 
-def _job(controller: Controller, number: int) -> Job:
-    fate, working = (np.random.default_rng(s) for s in np.random.SeedSequence([controller.seed, number]).spawn(2))
-    fault = str(fate.choice(FAULTS)) if fate.random() < controller.fault_rate else "none"
+def _job(number: int, seed: int, fault_rate: float) -> Job:
+    fate, working = (np.random.default_rng(s) for s in np.random.SeedSequence([seed, number]).spawn(2))
+    fault = str(fate.choice(FAULTS)) if fate.random() < fault_rate else "none"
     name = f"job-{number:06d}"
     now = START + timedelta(seconds=number // CELLS * TAKT_S + number % CELLS * 17.0 + float(working.uniform(0, 5)))
     lines = []
@@ -157,10 +134,10 @@ def write(folder: Path, seed: int = 0, training: int = 1500, known: int = 500, h
         ConfigError: The folder is there already.
         StorageError: The folder cannot be written.
     """
-    held_out = list(jobs(Controller(seed, 0.2), training + known, holdout))
+    held_out = list(jobs(training + known, holdout, seed, 0.2))
     files = {
-        "training.log": jobs(Controller(seed, 0.01), 0, training),
-        "known/ok.log": jobs(Controller(seed), training, known),
+        "training.log": jobs(0, training, seed, 0.01),
+        "known/ok.log": jobs(training, known, seed),
         "holdout/ok.log": (job for job in held_out if job.fault == "none"),
         "holdout/fault.log": (job for job in held_out if job.fault != "none"),
     }

@@ -66,11 +66,8 @@ def detect_format(stretches: Sequence[Stretch]) -> LineFormat:
 
 def resembles_sessions(stretches: Sequence[Stretch]) -> bool:
     """Whether most lines could be `id,event event ...` by their form."""
-    return _share([text for stretch in stretches for text in stretch.texts], _has_a_sessions_form) > MIN_SHARE
-
-
-def _has_a_sessions_form(text: str) -> bool:
-    return _SESSION.fullmatch(text) is not None
+    texts = [text for stretch in stretches for text in stretch.texts]
+    return _share(texts, lambda text: _SESSION.fullmatch(text) is not None) > MIN_SHARE
 
 
 def refuse_whole_json(stretch: Stretch) -> None:

@@ -63,7 +63,9 @@ def detect_time(runs: Sequence[Sequence[str]], name: str, date_format: str) -> t
         values = [[get_field(item, field) for item in run] for run in objects]
         numbers = [number for run in values for value in run if (number := _number(value)) is not None]
         if 2 * len(numbers) >= max(1, count):
-            if unit := _unit(numbers):
+            usual = median(numbers)
+            fits = (name for name in EPOCHS if EARLIEST_S <= usual / FORMATS[name].scale <= LATEST_S)
+            if unit := next(fits, ""):
                 start, example = (TimestampPosition(0, ""),), f"{numbers[0]:.15g}"
                 return field, TimestampLayout(unit, start, example=example, falling=_falls(values))
             continue
@@ -72,11 +74,6 @@ def detect_time(runs: Sequence[Sequence[str]], name: str, date_format: str) -> t
         if clock.format and all(position.word == 0 for position in clock.positions):
             return field, clock
     return "", TimestampLayout()
-
-
-def _unit(numbers: Sequence[float]) -> str:
-    usual = median(numbers)
-    return next((name for name in EPOCHS if EARLIEST_S <= usual / FORMATS[name].scale <= LATEST_S), "")
 
 
 def _falls(values: Sequence[Sequence[Any]]) -> bool:

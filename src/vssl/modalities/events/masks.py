@@ -48,11 +48,6 @@ _MAY_VARY = re.compile(r"[\d/\\]")
 _BRACKETED = re.compile(r"(?:[^\s\[]+|\[[^\[\]]*\]|\[)+")
 
 
-def mask_text(text: str) -> str:
-    """The text with all that the masks recognise replaced by the masks' names; blanks between words become one."""
-    return " ".join(masked_words(text))
-
-
 def masked_words(text: str) -> list[str]:
     """The words of a text, masked."""
     if _MAY_BE_TIME.search(text):
@@ -68,7 +63,7 @@ def _mask(word: str) -> str:
     # Most words are quickly seen to hold nothing for any, or to be a number.
     if word.isdecimal():
         return "<number>"
-    return _IN_A_WORD.sub(_named, word) if _MAY_VARY.search(word) else word
+    return _IN_A_WORD.sub(lambda found: f"<{found.lastgroup}>", word) if _MAY_VARY.search(word) else word
 
 
 _masked = lru_cache(maxsize=50_000)(_mask)
@@ -79,7 +74,3 @@ def split_words(text: str) -> list[str]:
     if "[" not in text:
         return text.split()
     return [" ".join(word.split()) if "[" in word else word for word in _BRACKETED.findall(text)]
-
-
-def _named(found: re.Match[str]) -> str:
-    return f"<{found.lastgroup}>"

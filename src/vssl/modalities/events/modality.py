@@ -24,7 +24,7 @@ from vssl.files import atomic
 from vssl.modalities import folders, sequences
 from vssl.modalities.base import Ablation, Chunk, Contents, Dataset, LabelledSample, Modality, OnProgress
 from vssl.modalities.copies import Memory, window_spans
-from vssl.modalities.events import Config, ParserSpec, Spec, corruptions, drawing, explaining, notes, views
+from vssl.modalities.events import Config, Spec, corruptions, drawing, explaining, notes, views
 from vssl.modalities.events.collector import CODES_PER_DOUBLING, CONTENT_HASH_COLUMNS, FIRST_TEMPLATE, UNKNOWN, Sample
 from vssl.modalities.events.files import LogFile, RawLine, Tally, find_logs, fingerprint, is_log
 from vssl.modalities.events.grouping import Item, Tokens
@@ -167,7 +167,9 @@ class EventModality(Modality):
             return list(samples), ""
         first: dict[str, LabelledSample] = {}
         for sample in samples:
-            sessions = _sessions_of(sample.content, reading)
+            texts = enumerate(sample.content.decode().split("\n"), 1)
+            lines = map(make_parser(reading), (RawLine(number, text, False, False) for number, text in texts))
+            sessions = {line.session for line in lines if line.session}
             if len(sessions) == 1:
                 first.setdefault(sessions.pop(), sample)
         return list(first.values()), (
@@ -210,13 +212,6 @@ class EventModality(Modality):
 
 def _events(codes: Int16[Tensor, "B 2 L"]) -> Events:
     return Events(codes[:, 0].long(), codes[:, 1].float() / ONE_SECOND)
-
-
-def _sessions_of(content: bytes, reading: ParserSpec) -> set[str]:
-    """The sessions that the lines of a content name."""
-    read = make_parser(reading)
-    rows = (RawLine(number, text, False, False) for number, text in enumerate(content.decode().split("\n"), 1))
-    return {line.session for line in map(read, rows) if line.session}
 
 
 @dataclass(eq=False)

@@ -156,8 +156,6 @@ def make_parser(reading: ParserSpec, fields: tuple[str, ...] = ()) -> Parser:
     """What makes lines of rows; it remembers the time of the last one, so each log gets one of its own."""
     if reading.format == "jsonl":
         return JsonLineParser(reading, fields)
-    return TextLineParser(reading) if reading.format == "lines" else _parse_whole
-
-
-def _parse_whole(row: RawLine) -> Line:
-    return Line(row.number, row.text, row.text, damaged=row.cut or row.undecodable)
+    if reading.format == "lines":
+        return TextLineParser(reading)
+    return lambda row: Line(row.number, row.text, row.text, damaged=row.cut or row.undecodable)

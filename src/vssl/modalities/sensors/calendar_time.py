@@ -39,7 +39,11 @@ def to_nanoseconds(parts: Mapping[str, pa.Array], count: int) -> tuple[Times, Bo
     seconds = ((day * 24 + hour) * 60 + minute) * 60 + second
     if "z" in parts:
         seconds = seconds - _zone(parts["z"], good)
-    return seconds * 1_000_000_000 + _fraction(parts, count), good
+    nanoseconds = seconds * 1_000_000_000
+    if "f" in parts:
+        fractions = pc.utf8_rpad(parts["f"].fill_null(""), 9, "0")
+        nanoseconds = nanoseconds + pc.cast(fractions, pa.int64()).to_numpy(zero_copy_only=False)
+    return nanoseconds, good
 
 
 def _days(parts: Mapping[str, pa.Array], good: np.ndarray) -> Times:
@@ -72,13 +76,6 @@ def _number(parts: Mapping[str, pa.Array], name: str, count: int) -> np.ndarray:
             texts = pc.if_else(pc.equal(parts[one], ""), "0", parts[one]).fill_null("0")
             value = value + pc.cast(texts, pa.int64()).to_numpy(zero_copy_only=False)
     return value
-
-
-def _fraction(parts: Mapping[str, pa.Array], count: int) -> np.ndarray:
-    if "f" not in parts:
-        return np.zeros(count, np.int64)
-    texts = pc.utf8_rpad(parts["f"].fill_null(""), 9, "0")
-    return np.asarray(pc.cast(texts, pa.int64()).to_numpy(zero_copy_only=False))
 
 
 def _zone(zones: pa.Array, good: np.ndarray) -> np.ndarray:

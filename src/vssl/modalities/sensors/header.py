@@ -46,15 +46,12 @@ class Heading:
     def trailing(self, table: Sequence[Sequence[str]]) -> int:
         """How many lines at the end of a table are no rows, such as a mean; 0 where none is a row."""
         for count, row in enumerate(reversed(table)):
-            if row and not self._is_trailing(row):
-                return count
+            # Others have another number of values, a word such as mean before them, or a text instead of a time.
+            if len(row) == len(self.kinds) and not SUMMARY.fullmatch(next(filter(None, map(str.strip, row)), "")):
+                pairs = zip(row, self.kinds, strict=True)
+                if all(wanted != "s" or cell_type(cell) in "s-" for cell, wanted in pairs):
+                    return count
         return 0
-
-    def _is_trailing(self, row: Sequence[str]) -> bool:
-        """Whether a line has another number of values, a word such as mean before them, or a text instead of a time."""
-        if len(row) != len(self.kinds) or SUMMARY.fullmatch(next(filter(None, map(str.strip, row)), "")):
-            return True
-        return any(wanted == "s" and cell_type(cell) not in "s-" for cell, wanted in zip(row, self.kinds, strict=True))
 
 
 def parse_heading(table: Sequence[Sequence[str]], delimiter: str, name: str) -> Heading:

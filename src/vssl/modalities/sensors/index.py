@@ -154,43 +154,29 @@ def _check_labels(files: list[SeriesFile]) -> None:
 def _file(state: tuple[str, int, int], name: str, layout: Layout, spec: WindowSpec) -> SeriesFile:
     path = Path(state[0])
     try:
-        _check_one_series(path, name, layout)
-        (windower, found), layout = read_in_order(lambda own: _window_file(path, name, own, spec), layout)
+        if layout.series_by is None and layout.long_format is None:
+            file = profile(path, name, layout.options)
+            if problem := mixed_series_problem(file, (*layout.labels, *layout.channels)):
+                raise BrokenFileError(name, problem)
+        return read_in_order(lambda own: _window_file(path, name, own, spec), layout)
     except BrokenFileError as error:
         return SeriesFile(path, name, Windower(name, spec).index(), spec.block, layout, error.reason)
-    totals = (found.words, found.order, found.rows, tuple(found.known.tolist()))
-    return SeriesFile(path, name, windower.index(), spec.block, layout, None, *totals)
 
 
-def _check_one_series(path: Path, name: str, layout: Layout) -> None:
-    if layout.series_by is None and layout.long_format is None:
-        file = profile(path, name, layout.options)
-        if problem := mixed_series_problem(file, (*layout.labels, *layout.channels)):
-            raise BrokenFileError(name, problem)
-
-
-class _Totals:
-    """What is counted in the rows of a file while they are windowed."""
-
-    def __init__(self, channels: int) -> None:
-        self.words, self.order, self.rows = Counter[str](), "", 0
-        self.known = np.zeros(channels, np.int64)
-
-    def add(self, rows: Rows) -> None:
-        self.words.update(rows.words)
-        self.order = self.order or rows.order
-        self.rows += len(rows)
-        self.known += np.isfinite(rows.values).sum(0)
-
-
-def _window_file(path: Path, name: str, layout: Layout, spec: WindowSpec) -> tuple[Windower, _Totals]:
-    windower, found = Windower(name, spec), _Totals(len(layout.channels))
+def _window_file(path: Path, name: str, layout: Layout, spec: WindowSpec) -> SeriesFile:
+    windower, words, order, count = Windower(name, spec), Counter[str](), "", 0
+    known = np.zeros(len(layout.channels), np.int64)
     with closing(read_rows(path, name, layout)) as pieces:
         for rows in pieces:
             windower.add(rows)
-            found.add(rows)
+            words.update(rows.words)
+            order = order or rows.order
+            count += len(rows)
+            known += np.isfinite(rows.values).sum(0)
     windower.check()
-    return windower, found
+    return SeriesFile(
+        path, name, windower.index(), spec.block, layout, None, words, order, count, tuple(known.tolist())
+    )
 
 
 def read_file(file: SeriesFile) -> Generator[Rows, None, None]:

@@ -122,7 +122,7 @@ def _labels_not_there(columns: dict[str, Column], config: Config, name: str) -> 
                 f"{name} has no column {label!r} for --labels; it has: {', '.join(columns)}. If {close[0]!r} "
                 "is meant, name it so; if it is a channel, rename one of the two."
             )
-    return tuple(f"{label}: named with --labels, but in no file" for label in missing)
+    return tuple(f"{label}: named with --labels, not in these files, and not needed here" for label in missing)
 
 
 def _nearly_the_same(one: str, other: str) -> bool:

@@ -174,8 +174,7 @@ class SensorModality(Modality):
             for first, stop in pairwise(bounds):
                 ablated = raw.clone()
                 ablated[number, first:stop] = torch.nan
-                span = f"{self._place(metadata, first)} to {self._place(metadata, stop)}"
-                ablations.append(Ablation(f"{channel}, {span}", ablated))
+                ablations.append(Ablation(f"{channel}, {self._span(metadata['start'], first, stop)}", ablated))
         return ablations
 
     def pictures(self, source: str | Path, ids: Sequence[str]) -> list[Image.Image | None]:
@@ -254,13 +253,13 @@ class SensorModality(Modality):
     def _shown(self, raw: np.ndarray) -> Float[np.ndarray, "B C T"]:
         return _with_gaps(self.eval_view(torch.from_numpy(np.ascontiguousarray(raw))))
 
-    def _place(self, metadata: Mapping[str, Any], row: int) -> str:
-        start = metadata["start"]
+    def _span(self, start: Any, first: int, stop: int) -> str:
+        """Rows of a window that begins at a row or a time, as rows or times of its file, the date once for each day."""
         if isinstance(start, int):
-            return f"row {start + row}" if row == 0 else str(start + row)
-        step = np.timedelta64(round((self.spec.step_s or 0) * row * 1e9), "ns")
-        time = str((np.datetime64(start, "ns") + step).astype("datetime64[s]"))
-        return time.replace("T", " ") if row == 0 else time.partition("T")[2]
+            return f"rows {start + first} to {start + stop}"
+        steps = [np.timedelta64(round((self.spec.step_s or 0) * row * 1e9), "ns") for row in (first, stop)]
+        begin, end = (str((np.datetime64(start, "ns") + step).astype("datetime64[s]")).split("T") for step in steps)
+        return f"{' '.join(begin)} to {end[1] if begin[0] == end[0] else ' '.join(end)}"
 
 
 @dataclass(eq=False)

@@ -123,7 +123,8 @@ def _left_out(known: Sequence[tuple[Path, Profile]], spec: Spec, layout: Layout)
         name = max(
             (one for one in (*names, UNNAMED_COLUMN) if one and text.startswith(f"{one}: ")), key=len, default=""
         )
-        reasons[name] = text.removeprefix(f"{name}: ")
+        if name not in layout.labels:
+            reasons[name] = text.removeprefix(f"{name}: ")
     others = [name for name in names - used - parts if name not in reasons]
     empty = {one.name for _, file in known for one in file.columns if pa.types.is_null(one.type)}
     filled = {one.name for _, file in known for one in file.columns if not pa.types.is_null(one.type)}

@@ -28,13 +28,12 @@ SHUFFLED_RUN = 3
 T = TypeVar("T")
 
 
-def read_in_order(reading: Callable[[Layout], T], layout: Layout) -> tuple[T, Layout]:
-    """Read rows as they stand or, where their times fall, sorted; and the layout by which they were read."""
+def read_in_order(reading: Callable[[Layout], T], layout: Layout) -> T:
+    """Read rows as they stand or, where their times fall, sorted."""
     try:
-        return reading(layout), layout
+        return reading(layout)
     except UnsortedError:
-        layout = replace(layout, sort=True)
-        return reading(layout), layout
+        return reading(replace(layout, sort=True))
 
 
 def sort_rows(times: Times, name: str, absolute: bool) -> tuple[Int64[np.ndarray, " n"], str]:

@@ -79,7 +79,7 @@ def sample_rows(named: list[tuple[Path, str]], layout: Layout, added: bool = Fal
     every, broken = 1, None
     for file, name, own in [one for at, called in named for one in list_series(at, called, layout)]:
         try:
-            (thinned, step_s, coarser, counted), _ = read_in_order(partial(_thin_file, file, name, every, added), own)
+            thinned, step_s, coarser, counted = read_in_order(partial(_thin_file, file, name, every, added), own)
         except BrokenFileError as error:
             # All of them are named, with the reasons, when the data are loaded.
             broken = broken or error
