@@ -26,6 +26,7 @@ GUIDES = {
     "inspect": "inspect.md",
     "train": "train.md",
     "views": "choose-views.md",
+    "weights": "pretrained-weights.md",
     "embed": "embed-and-use.md",
     "evaluate": "evaluate.md",
     "bench": "compare-methods.md",

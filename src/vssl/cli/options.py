@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from vssl.api.arguments import sentences
 from vssl.errors import ConfigError
 
-POSITIONAL = {"run": "RUN", "data": "DATA", "good": "GOOD", "new": "NEW"}
+POSITIONAL = {"run": "RUN", "data": "DATA", "good": "GOOD", "new": "NEW", "action": "ACTION", "file": "FILE"}
 """Parameters without an option's name on the command line, and what the help calls them."""
 
 INTERNAL = ("command", "terminal")

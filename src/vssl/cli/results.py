@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vssl.decisions.policy import Policy
     from vssl.decisions.probe import Predictions
     from vssl.decisions.result import Decisions
+    from vssl.encoders.weights import Weights
     from vssl.evaluation import Metrics
     from vssl.types import Embeddings
 
@@ -121,6 +122,19 @@ def exported(folder: Path, /, backbone_only: bool) -> None:
     say(f"Copy {folder} to the other computer. There: python -m vssl.runtime {folder.name} DATA")
 
 
+def listed(weights: list[Weights], /, action: str) -> None:
+    from vssl.encoders.weights import CAUTION, weights_folder
+
+    for one in weights:
+        licence = (one.licence.strip().splitlines() or ["not known"])[0]
+        print(f"{one.name}: {one.architecture}; licence: {licence}; source: {one.source or 'not known'}; {one.sha256}")
+    if not weights:
+        say(f"{weights_folder()} holds no weights. Add some: vssl weights add FILE")
+    elif action == "add":
+        (one,) = weights
+        say(f"{CAUTION} Next: vssl train DATA --out RUN --encoder timm/{one.architecture} --pretrained {one.name}")
+
+
 def compared(page: Path, /, out: Path) -> None:
     from vssl.benchmarking import suite, summary
 
@@ -139,5 +153,6 @@ PRINTERS: dict[str, Callable[..., None]] = {
     "probe": predicted,
     "resume": trained,
     "train": trained,
+    "weights": listed,
 }
 """The printing function of each verb; the results of other verbs are printed by `other`."""

@@ -87,8 +87,14 @@ def create_backbone(name: str, **options: Any) -> Any:
         raise ConfigError(f"timm has no model {name!r}. Similar names: {', '.join(close) or 'none'}.")
     try:
         return timm.create_model(name, num_classes=0, **options)
-    except (RuntimeError, OSError, ValueError) as error:
-        raise ConfigError(f"timm/{name} cannot be built: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # a download raises whatever its library does, and the network whatever it stumbles over
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if options.get("pretrained"):
+            raise ConfigError(
+                f"The weights of timm/{name} cannot be downloaded: {reason}. Without a network, get their file on "
+                "another computer, and here: vssl weights add FILE."
+            ) from error
+        raise ConfigError(f"timm/{name} cannot be built: {reason}") from error
 
 
 class TimmEncoder(Encoder):

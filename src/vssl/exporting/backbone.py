@@ -34,7 +34,7 @@ def export_backbone(model: Model, out: Path) -> None:
         "shape": list(model.modality.shape),
         "spec": asdict(model.modality.spec),
         "columns": graph.columns,
-        "weights": model.run.info.get("weights"),
+        "pretrained": model.run.info.get("pretrained"),
     }
     with atomic(out / "backbone.safetensors") as file:
         file.write(save(weights))

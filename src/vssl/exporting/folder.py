@@ -131,7 +131,7 @@ def _manifest(model: Model, precision: Precision, parity: Parity) -> dict[str, A
         "versions": versions() | {"onnxruntime": onnxruntime.__version__},
         "parity": asdict(parity),
         "made_from": run_hash(model.run),
-        "weights": model.run.info.get("weights"),
+        "pretrained": model.run.info.get("pretrained"),
     }
 
 

@@ -18,6 +18,7 @@ from vssl.run import Run
 
 STATE = "state/latest.safetensors"
 MODEL = "model.safetensors"
+INITIAL = "state/initial.safetensors"
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
@@ -66,6 +67,25 @@ def save_model(run: Run, weights: Mapping[str, Tensor]) -> None:
     """Write the weights that users keep."""
     with atomic(run.path / MODEL) as file:
         file.write(save({name: tensor.contiguous() for name, tensor in weights.items()}))
+
+
+def save_initial(run: Run, encoder: nn.Module) -> None:
+    """Write the pretrained weights that training starts from: to resume, their file is not needed again."""
+    with atomic(run.path / INITIAL) as file:
+        file.write(save({name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}))
+
+
+def load_initial(run: Run, encoder: nn.Module) -> bool:
+    """Load the weights that training started from; False where the run keeps none, as it began with random ones.
+
+    Raises:
+        RunNotFoundError: The file is damaged.
+    """
+    path = run.path / INITIAL
+    if not path.is_file():
+        return False
+    encoder.load_state_dict(_read(path)[0])
+    return True
 
 
 def load_checkpoint(run: Run, objective: nn.Module, optimizer: Optimizer) -> RunProgress:

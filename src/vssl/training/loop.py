@@ -22,7 +22,14 @@ from vssl.objectives.base import Objective
 from vssl.run import Run
 from vssl.stats.gather import rank, world_size
 from vssl.training import devices, distributed, model, modes, optim
-from vssl.training.checkpoint import RunProgress, load_checkpoint, load_stopping, save_checkpoint, save_model
+from vssl.training.checkpoint import (
+    RunProgress,
+    load_checkpoint,
+    load_stopping,
+    save_checkpoint,
+    save_initial,
+    save_model,
+)
 from vssl.training.early_stopping import EarlyStopping, split_held_out
 from vssl.training.environment import machine, versions
 from vssl.training.health import HEALTHY, NO_GAIN, NOT_TRAINED, latent_statistics
@@ -78,7 +85,7 @@ def train(
             "spec": asdict(spec),
             "settings": settings.to_dict(),
             "notes": modality.notes(source) + ([] if weights is None else [weights.note]),
-            "weights": weights and asdict(weights),
+            "pretrained": weights and asdict(weights),
             "fingerprint": dataset.fingerprint,
             "samples": len(dataset),
             "broken": [{"id": broken.id, "reason": broken.reason} for broken in dataset.broken],
@@ -89,6 +96,8 @@ def train(
             run = Run.create(out, info, overwrite) if rank() == 0 else Run(out)
             if rank() == 0:
                 write_training_index(run, modality, dataset)
+                if weights is not None:
+                    save_initial(run, objective.encoder)
         return _fit(run, settings, modality, objective, dataset, device, terminal)
 
 
@@ -111,7 +120,7 @@ def resume(out: str | Path, *, terminal: Console | None = None) -> Run:
         module = find("modalities", name_of(settings.modality))
         spec = from_dict(module.Spec, run.info["spec"], "spec")
         modality = model.build_modality(settings.modality, spec)
-        objective = _objective(settings, modality, device)
+        objective = _objective(settings, modality, device, run)
         dataset = _load(modality, run.info["source"], terminal)
         if dataset.fingerprint != run.info["fingerprint"]:
             raise RunError(
@@ -140,8 +149,8 @@ def train_or_resume(
     return train(source, out, settings, overwrite=True, command=command, terminal=terminal)
 
 
-def _objective(settings: Settings, modality: Modality, device: torch.device) -> Objective:
-    objective = model.build_objective(settings, modality)
+def _objective(settings: Settings, modality: Modality, device: torch.device, run: Run | None = None) -> Objective:
+    objective = model.build_objective(settings, modality, run)
     _samples_per_step(settings, objective)
     return devices.to_device(objective, device)
 
@@ -263,7 +272,7 @@ def _fit(
                     objective.load_state_dict(stopping.weights)
                 if status == "done" and health == HEALTHY:
                     if stopping is None:
-                        gain = training_gain(objective, settings, modality, dataset, samples)
+                        gain = training_gain(objective, settings, modality, dataset, samples, run)
                     else:
                         gain = stopping.gain()
                     health = HEALTHY if gain.helped else NO_GAIN

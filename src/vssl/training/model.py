@@ -56,10 +56,13 @@ def suggest_modality(source: str | Path, config: Any) -> Iterator[None]:
         raise error_class(f"{error} {advice}") from error
 
 
-def build_objective(settings: Settings, modality: Modality, pretrained: bool = True) -> Objective:
+def build_objective(
+    settings: Settings, modality: Modality, run: Run | None = None, pretrained: bool = True
+) -> Objective:
     """The untrained objective with its encoder; its random weights follow from the seed of the settings.
 
     Args:
+        run: The run that is resumed: pretrained weights are taken from it.
         pretrained: Whether to load the pretrained weights that the settings may name; a trained run needs none.
     """
     with torch.random.fork_rng():
@@ -67,8 +70,9 @@ def build_objective(settings: Settings, modality: Modality, pretrained: bool = T
         encoder: Encoder = find("encoders", name_of(settings.encoder)).build(settings.encoder, modality.shape)
         if modality.normalisation is not None:
             encoder.set_normalisation(*modality.normalisation)
-        if pretrained:
-            encoder.load_pretrained()
+        if pretrained and not (run and checkpoint.load_initial(run, encoder)):
+            with torch.random.fork_rng():  # so that the random weights of the head are the same without the file
+                encoder.load_pretrained()
         if modes.mode_of(settings.train, encoder) == "none":
             return modes.FrozenEncoder(encoder)
         module = find("objectives", name_of(settings.objective))

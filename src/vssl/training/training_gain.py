@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vssl.modalities.base import Dataset, Modality
 from vssl.objectives.base import Objective
+from vssl.run import Run
 from vssl.training import devices, model
 from vssl.training.settings import Settings
 from vssl.types import View
@@ -49,19 +50,20 @@ class TrainingGain:
 
 
 def training_gain(
-    objective: Objective, settings: Settings, modality: Modality, dataset: Dataset, seen: int
+    objective: Objective, settings: Settings, modality: Modality, dataset: Dataset, seen: int, run: Run | None = None
 ) -> TrainingGain:
     """Compare a trained objective with the same objective at step 0, and leave it in evaluation mode.
 
     Args:
         seen: Samples that the training has processed, repetitions included.
+        run: The run, which keeps the pretrained weights that it started from.
     """
     device = next(objective.parameters()).device
     count = min(len(dataset), max(MIN_SAMPLES, min(MAX_SAMPLES, seen // SEEN_PER_COMPARED)))
     rows = np.sort(np.random.default_rng(0).permutation(len(dataset))[:count])
     generator = torch.Generator(device).manual_seed(0)
     first, second = modality.views(dataset.batch(rows).to(device), generator)[:2]
-    untrained = devices.to_device(model.build_objective(settings, modality), device)
+    untrained = devices.to_device(model.build_objective(settings, modality, run), device)
     after, before = (pair_accuracies(each, settings, first, second) for each in (objective, untrained))
     difference = after - before
     standard_error = float(difference.std()) / count**0.5
