@@ -76,6 +76,7 @@ def train(
             "notes": modality.notes(source),
             "fingerprint": dataset.fingerprint,
             "samples": len(dataset),
+            "tiles": 1 if modality.tiling is None else len(modality.tiling),
             "broken": [{"id": broken.id, "reason": broken.reason} for broken in dataset.broken],
             "versions": versions(),
             "machine": machine(device),
@@ -172,7 +173,7 @@ def _fit(
     device: torch.device,
     terminal: Console | None,
 ) -> Run:
-    dataset = dataset.to(device)
+    dataset = modality.training_samples(dataset).to(device)
     batch = min(_samples_per_step(settings, objective), len(dataset)) // world_size() * world_size()
     local_rows = distributed.local_rows(batch)
     labels = None if objective.label is None else _labels(dataset, objective.label).to(device)

@@ -92,7 +92,7 @@ def _features(objective: Objective, settings: Settings, view: View) -> Float[Ten
 def describe_progress(info: Mapping[str, Any]) -> str:
     """The amount of training, from run.json: "24 samples, each seen 4.0 times (3 steps)"."""
     samples, progress = info.get("samples", 0), info.get("progress", {})
-    epochs = progress.get("samples", 0) / max(1, samples)
+    epochs = progress.get("samples", 0) / max(1, samples * info.get("tiles", 1))
     return f"{samples:,} samples, each seen {epochs:,.1f} times ({progress.get('step', 0):,} steps)"
 
 
