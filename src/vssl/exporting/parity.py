@@ -53,7 +53,9 @@ class Parity:
     megabytes: float
 
 
-def relative_differences(graph: EncoderGraph | TiledEncoderGraph, encoder: OnnxEncoder, raw: torch.Tensor) -> dict[str, float]:
+def relative_differences(
+    graph: EncoderGraph | TiledEncoderGraph, encoder: OnnxEncoder, raw: torch.Tensor
+) -> dict[str, float]:
     """The largest difference of each output, as a share of its largest absolute value."""
     with torch.inference_mode():
         expected = dict(zip(graph.columns, graph(raw), strict=True))
@@ -82,9 +84,7 @@ def _decisions(policy: Policy, reference: Reference) -> tuple[np.ndarray, np.nda
     return np.concatenate(decisions), np.concatenate(scores)
 
 
-def milliseconds(
-    graph: EncoderGraph | TiledEncoderGraph, encoder: OnnxEncoder, raw: np.ndarray
-) -> dict[str, float]:
+def milliseconds(graph: EncoderGraph | TiledEncoderGraph, encoder: OnnxEncoder, raw: np.ndarray) -> dict[str, float]:
     """The median time of a batch of 1 and of 64; the programs alternate, so that a disturbance affects both alike.
 
     Of large samples, single ones only.

@@ -135,9 +135,7 @@ def _scan(tile: onnx.ModelProto, tiling: Tiling, shape: tuple[int, ...]) -> onnx
         kind = output.type.tensor_type
         dimensions = [dimension.dim_value for dimension in kind.shape.dim[1:]]
         outputs.append(
-            helper.make_tensor_value_info(
-                f"all_{output.name}", kind.elem_type, ["batch", len(tiling), *dimensions]
-            )
+            helper.make_tensor_value_info(f"all_{output.name}", kind.elem_type, ["batch", len(tiling), *dimensions])
         )
     graph = helper.make_graph(
         nodes,

@@ -72,7 +72,7 @@ def _shrinking(headers: Sequence[Header], canvas: Canvas, tiling: Tiling | None)
     if most <= MAX_SHRINK:
         return []
     marks = f"{across:.3g}" if round(across, 1) == round(down, 1) else f"{across:.3g} x {down:.3g}"
-    side = 2 ** round(np.log2(max(height, width) / MAX_SHRINK)) if max(height, width) / MAX_SHRINK > 64 else 64
+    side = 2 ** int(np.ceil(np.log2(max(height, width) / MAX_SHRINK)))
     remedy = (
         f"Give a larger --size, such as {side}."
         if tiling is not None
