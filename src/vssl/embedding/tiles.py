@@ -28,7 +28,7 @@ MAX_PATCHES = 160**2
 
 
 def embed_in_tiles(model: Model, raw: Shaped[Tensor, "B ..."]) -> dict[str, np.ndarray]:
-    """The columns of a batch of raw samples that are encoded in tiles: the same to the last bit alone and in a batch."""
+    """The columns of raw samples that are encoded in tiles: the same to the last bit alone and in a batch."""
     modality, objective, tiling = model.modality, model.objective, model.modality.tiling
     assert tiling is not None
     at_once = TILE_BYTES if model.device.type == "cpu" else TILE_BYTES_OF_GPU
@@ -57,9 +57,9 @@ def encode_tiles(
 ) -> tuple[Float[Tensor, "B F"], Int8[Tensor, "B h w d"] | None]:
     """Features and patch features of raw tiles.
 
-    Where all tiles of a sample would have more than `MAX_PATCHES` patches, squares of patches are averaged. Measured with
-    EfficientNet-lite0 and scratches of 12 x 2 pixels, 2 x 2 or 4 x 4 patches of 8 pixels lose nothing, and 8 x 8 little;
-    to keep the most unusual patch of each square instead was no better.
+    Where all tiles of a sample would have more than `MAX_PATCHES` patches, squares of patches are averaged. Measured
+    with EfficientNet-lite0 and scratches of 12 x 2 pixels, squares of 2 x 2 or 4 x 4 patches of 8 pixels lose nothing,
+    and 8 x 8 little; to keep the most unusual patch of each square instead was no better.
     """
     features, maps = objective.encoder.forward_with_patches(modality.eval_view(tiles))
     if maps is None:

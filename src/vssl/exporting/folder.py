@@ -24,11 +24,11 @@ from vssl.decisions.policy import Binding, Policy
 from vssl.decisions.policy_file import Reference
 from vssl.exporting.encoded import OnnxEncoder
 from vssl.exporting.graphs import EncoderGraph, ScoreGraph, merge, to_onnx
-from vssl.exporting.tiled import TiledEncoderGraph, TileGraph, over_tiles
 from vssl.exporting.parity import DecisionParity, Parity, compare_policies, milliseconds, relative_differences
 from vssl.exporting.pictures import zip_pictures
 from vssl.exporting.plane import Plane, fit_plane
 from vssl.exporting.recalibrate import Calibration, read_calibration, recalibrate
+from vssl.exporting.tiled import TiledEncoderGraph, TileGraph, over_tiles
 from vssl.files import atomic, write_json
 from vssl.run import Run
 from vssl.runtime.folder import FORMAT, GOLDEN, KNOWN, MANIFEST, MODEL, PICTURES, POLICY

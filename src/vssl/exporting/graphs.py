@@ -119,7 +119,7 @@ def merge(encoder: onnx.ModelProto, score: onnx.ModelProto) -> onnx.ModelProto:
 def chain(first: onnx.ModelProto, second: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
     """One graph with these outputs, in which the second graph takes outputs of the first."""
     links = [(item.name, item.name) for item in second.graph.input]
-    return onnx.compose.merge_models(first, second, io_map=links, outputs=outputs)
+    return onnx.compose.merge_models(first, second, io_map=links, outputs=list(outputs))
 
 
 def _rename(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:

@@ -63,7 +63,8 @@ class Tiling:
             for starts, side, patches in zip(self._starts, self.tile, grid, strict=True)
         )
         tiles = tile_rows[:, None] * len(self._starts[1]) + tile_columns
-        return (tiles * grid[0] + rows[:, None]) * grid[1] + columns
+        stitched: Int[np.ndarray, "rows columns"] = (tiles * grid[0] + rows[:, None]) * grid[1] + columns
+        return stitched
 
     @cached_property
     def _starts(self) -> list[Int[np.ndarray, " k"]]:

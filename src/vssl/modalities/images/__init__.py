@@ -47,7 +47,8 @@ class Config:
             raise ConfigError(f"images.size is {self.size}; it must be at least 8 pixels.")
         if self.tile and (self.tile < SMALLEST_TILE or self.tile % TILE_STEP):
             raise ConfigError(
-                f"images.tile is {self.tile}; it must be 0, or a multiple of {TILE_STEP} from {SMALLEST_TILE} pixels on."
+                f"images.tile is {self.tile}; it must be 0, or a multiple of {TILE_STEP} pixels of at least "
+                f"{SMALLEST_TILE}."
             )
         if not 0 <= self.max_broken <= 1:
             raise ConfigError(f"images.max_broken is {self.max_broken}; it is a share, 0 to 1.")

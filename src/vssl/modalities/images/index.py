@@ -165,10 +165,10 @@ def open_index(source: str | Path, label_from: Literal["none", "folder"] = "none
 def choose_canvas(index: Index, size: int | None = DEFAULT_SIZE, seed: int = 0, sample: int = 500) -> Canvas:
     """The canvas that fits a data set, from the headers of up to `sample` random images.
 
-    The median height and width, scaled down (never up) until the longer side is at most `size` pixels, where there is
-    such a limit, each at least 8; 1 channel where all are grey, else 3. Where most are wide (16-bit, int32, float), `low` and `high`
-    are the 0.1 and 99.9 percentiles of the values of up to 50 of them. Unreadable files are passed over here; decoding
-    counts them.
+    The median height and width, scaled down (never up) until the longer side is at most `size` pixels (None: no
+    limit), each at least 8; 1 channel where all are grey, else 3. Where most are wide (16-bit, int32, float), `low` and
+    `high` are the 0.1 and 99.9 percentiles of the values of up to 50 of them. Unreadable files are passed over here;
+    decoding counts them.
 
     Raises:
         ConfigError: `size` is below 8.

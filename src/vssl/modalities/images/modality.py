@@ -24,7 +24,7 @@ from vssl.modalities.base import Chunk, Contents, Dataset, LabelledSample, Modal
 from vssl.modalities.copies import Memory
 from vssl.modalities.images import Config, Spec, copies, corruptions, store
 from vssl.modalities.images.contact_sheet import contact_sheet
-from vssl.modalities.images.decode import preview, read_header
+from vssl.modalities.images.decode import Canvas, preview, read_header
 from vssl.modalities.images.index import DEFAULT_SIZE, Index, open_index
 from vssl.modalities.images.index import choose_canvas as measure_canvas
 from vssl.modalities.images.notes import notes
@@ -249,7 +249,7 @@ class TilePixels:
     def __init__(self, pictures: Pixels, tiling: Tiling) -> None:
         self.pictures, self.tiling = pictures, tiling
         rows = np.repeat(np.arange(len(pictures)), len(tiling))
-        self.ids = [pictures.ids[row] for row in rows.tolist()]
+        self.ids: Sequence[str] = [pictures.ids[row] for row in rows.tolist()]
         # Arrow forgets the number of rows of a table without columns.
         self.metadata = pictures.metadata.take(pa.array(rows)) if pictures.metadata.num_columns else pictures.metadata
         self.fingerprint, self.broken = pictures.fingerprint, pictures.broken
@@ -262,7 +262,7 @@ class TilePixels:
         pairs = zip(pictures.tolist(), tiles.tolist(), strict=True)
         return torch.cat([self.tiling.cut(self.pictures.pixels[picture], [tile]) for picture, tile in pairs])
 
-    def to(self, device: torch.device) -> TilePixels:
+    def to(self, device: torch.device) -> Dataset:
         return TilePixels(self.pictures.to(device), self.tiling)
 
 
