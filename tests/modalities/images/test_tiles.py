@@ -13,6 +13,7 @@ from vssl.errors import ConfigError
 from vssl.modalities import images
 from vssl.modalities.images.decode import Canvas
 from vssl.modalities.images.modality import ImageModality
+from vssl.modalities.images.wire import build
 
 
 @pytest.fixture
@@ -87,3 +88,21 @@ def test_streams_hold_few_large_pictures_at_once(folder: Path, monkeypatch: pyte
     monkeypatch.setattr("vssl.modalities.images.store.CHUNK_BYTES", 2 * 150 * 200)
     chunks = list(modality_of(folder, tile=64).stream(folder))
     assert [len(chunk.ids) for chunk in chunks] == [2, 1]
+
+
+def test_a_close_up_of_a_large_picture_shows_a_mark_in_its_own_pixels(tmp_path: Path) -> None:
+    pixels = np.full((1500, 2000), 90, np.uint8)
+    pixels[1400:1402, 1900:1912] = 255
+    Image.fromarray(pixels).save(tmp_path / "large.png")
+    wire = build(images.measure(tmp_path, images.Config(tile=256)))
+    content = (tmp_path / "large.png").read_bytes()
+    found = wire.closeup(content, (1400 / 1500, 1900 / 2000))
+    assert found is not None
+    assert found.size == (320, 320)
+    assert np.count_nonzero(np.asarray(found) == 255) == 24
+    assert wire.decoded_bytes == 1500 * 2000
+
+
+def test_a_picture_that_is_shown_in_its_own_pixels_has_no_close_up(folder: Path) -> None:
+    wire = build(images.measure(folder, images.Config(tile=64)))
+    assert wire.closeup((folder / "0.png").read_bytes(), (0.5, 0.5)) is None
