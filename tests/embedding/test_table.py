@@ -334,7 +334,7 @@ def test_a_full_disk_keeps_the_finished_parts(trained: Run, photos: Path, monkey
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("vssl.files.os.fsync", full)
-    with pytest.raises(StorageError, match=r"part-000001\.parquet.*No space left"):
+    with pytest.raises(StorageError, match=r"part-000000000032\.parquet.*No space left"):
         api.embed(trained, photos)
     monkeypatch.undo()
     monkeypatch.setattr(embed_module, "PART", 16)

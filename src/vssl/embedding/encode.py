@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vssl.embedding.patches import patch_features
+from vssl.embedding.tiles import embed_in_tiles
 from vssl.embedding.views import compare_views
 from vssl.encoders.base import Encoder
 from vssl.modalities.base import Modality
@@ -46,6 +47,9 @@ def embed_raw(model: Model, raw: Tensor, pairs: int = 0) -> dict[str, np.ndarray
     Args:
         pairs: Pairs of random views of each sample to compare; see `embed`.
     """
+
+    if model.modality.tiling is not None:
+        return embed_in_tiles(model, raw)
 
     def work(block: Tensor) -> dict[str, Tensor]:
         block = block.to(model.device)

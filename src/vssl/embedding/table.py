@@ -1,7 +1,7 @@
 """The stored table of embeddings: made in constant memory, and resumable after a kill.
 
-The table grows in parts of `PART` samples, each written whole. A second start with the same model and data goes on
-after the last part; at the end the parts become one Parquet file.
+The table grows in parts of `PART` samples or `PART_BYTES`, each written whole. A second start with the same model and
+data goes on after the last part; at the end the parts become one Parquet file.
 """
 
 import json
@@ -24,6 +24,7 @@ from vssl.training.progress import print_notes, progress_bar
 from vssl.types import Embeddings, to_arrow
 
 PART = 16_384
+PART_BYTES = 64 * 2**20
 BATCH = 1_024
 
 
@@ -43,6 +44,11 @@ def embed(
         DataError: The data cannot be read, too many samples are broken, or a metadata column has a reserved name.
         StorageError: The table cannot be written; finished parts stay for the next start.
     """
+    if pairs and model.modality.tiling is not None:
+        raise ConfigError(
+            "Random views of large pictures show single tiles of them, which say nothing of the rest: there are no "
+            "--view-pairs, and no scores that compare views, for a run with tiles. Use another score, such as patches."
+        )
     contents = model.modality.contents(source)
     identity = Identity.of(model, source, contents, pairs)
     name = name or ("train" if identity.fingerprint == model.run.info["fingerprint"] else default_name(source))
@@ -89,7 +95,9 @@ def _parts_folder(folder: Path, name: str, identity: Identity) -> Path:
 def _write_missing_parts(
     model: Model, source: str | Path, total: int, pairs: int, parts: Path, terminal: Console | None
 ) -> None:
-    done = len(list(parts.glob("part-*.parquet"))) * PART
+    # The name of a part is the number of samples up to its end.
+    done = max((int(path.stem.removeprefix("part-")) for path in parts.glob("part-*.parquet")), default=0)
+    written = done
     with progress_bar("embedding", terminal) as on_progress:
         tables: list[pa.Table] = []
         broken: list[dict[str, str]] = []
@@ -98,9 +106,9 @@ def _write_missing_parts(
             broken += [{"id": item.id, "reason": item.reason} for item in chunk.broken]
             done += len(chunk.ids) + len(chunk.broken)
             on_progress(done, total)
-            if done % PART == 0 or done == total:
-                _write_part(parts / f"part-{(done - 1) // PART:06d}.parquet", tables, broken)
-                tables, broken = [], []
+            if done - written >= PART or sum(table.nbytes for table in tables) >= PART_BYTES or done == total:
+                _write_part(parts / f"part-{done:012d}.parquet", tables, broken)
+                tables, broken, written = [], [], done
     if tables or done < total:
         raise DataError(
             f"{source} had {total} samples when it was counted and {done} when it was read: it changes while it is "

@@ -30,10 +30,17 @@ class OnnxEncoder:
         self, samples: Iterable[Sample], metadata: Sequence[str] = ()
     ) -> tuple[Embeddings, dict[str, np.ndarray]]:
         """The table of some samples with these columns of their metadata, and the outputs that are no columns of it."""
-        ids, raw, rows = zip(*samples, strict=True)
-        stacked = torch.stack(raw)
-        values = self(stacked.numpy())
+        ids: list[str] = []
+        contents: list[str] = []
+        rows: list[dict[str, Any]] = []
+        found: list[dict[str, np.ndarray]] = []
+        for name, raw, row in samples:
+            ids.append(name)
+            rows.append(row)
+            contents += content_hashes(raw[None])
+            found.append(self(raw[None].numpy()))
+        values = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
         columns: dict[str, Any] = {name: values.pop(name) for name in Embeddings.COLUMNS if name in values}
-        columns["content"] = content_hashes(stacked)
+        columns["content"] = contents
         columns |= {name: [row[name] for row in rows] for name in metadata}
         return Embeddings.from_columns(ids, columns), values

@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import asdict
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,17 +28,21 @@ from vssl.exporting.parity import DecisionParity, Parity, compare_policies, mill
 from vssl.exporting.pictures import zip_pictures
 from vssl.exporting.plane import Plane, fit_plane
 from vssl.exporting.recalibrate import Calibration, read_calibration, recalibrate
+from vssl.exporting.tiled import TiledEncoderGraph, TileGraph, over_tiles
 from vssl.files import atomic, write_json
 from vssl.run import Run
 from vssl.runtime.folder import FORMAT, GOLDEN, KNOWN, MANIFEST, MODEL, PICTURES, POLICY
 from vssl.runtime.sessions import VERSION
+from vssl.stats.blocks import at_most
 from vssl.training.environment import versions
 from vssl.training.model import Model
 from vssl.types import Embeddings
 
 Precision = Literal["float32", "int8"]
 
-GOLDEN_SAMPLES = 32
+MAX_EXAMPLES, EXAMPLE_BYTES = 256, 128 * 2**20
+"""Samples by which a graph is traced, quantised and timed."""
+GOLDEN_SAMPLES, GOLDEN_BYTES = 32, 16 * 2**20
 SUFFIXES = {MODEL: "onnx", POLICY: "json", KNOWN: "json", GOLDEN: "npz", PICTURES: "zip"}
 EXPORTED_FILE = re.compile("|".join(rf"{role}-[0-9a-f]{{12}}\.{suffix}" for role, suffix in SUFFIXES.items()))
 
@@ -47,26 +52,45 @@ def export(model: Model, out: Path, precision: Precision) -> Parity:
     has_policy = (model.run.path / "policy.json").exists()
     calibration = read_calibration(model.modality, *policies.read(model.run)) if has_policy else None
     raw = _example_samples(model, calibration)
-    graph = EncoderGraph(model, raw[:2]).eval()
-    encoder = to_onnx(graph, [raw[:2]], ["raw"], graph.columns)
-    if precision == "int8":
-        # Imported late: the quantiser is needed for nothing else, and takes long to import.
-        from vssl.exporting.int8 import quantise
-
-        encoder = quantise(encoder, raw.numpy())
+    graph, encoder = _encoder(model, raw, precision)
     whole, decisions = encoder, DecisionParity(0, 0, 0.0)
     files: dict[str, bytes] = {}
     if calibration is not None:
         whole, files, decisions = _with_policy(model, calibration, encoder, raw, precision)
-    files |= {MODEL: whole.SerializeToString(), GOLDEN: _golden(OnnxEncoder(whole), raw[:GOLDEN_SAMPLES].numpy())}
+    golden = raw[: at_most(GOLDEN_SAMPLES, raw[0].nbytes, GOLDEN_BYTES)]
+    files |= {MODEL: whole.SerializeToString(), GOLDEN: _golden(OnnxEncoder(whole), golden.numpy())}
     parity = Parity(
-        relative_difference=relative_differences(graph, OnnxEncoder(encoder), raw[:GOLDEN_SAMPLES]),
+        relative_difference=relative_differences(graph, OnnxEncoder(encoder), golden),
         decided=decisions,
         milliseconds=milliseconds(graph, OnnxEncoder(encoder, threads=1), raw.numpy()),
         megabytes=round(len(files[MODEL]) / 1e6, 2),
     )
     _write(out, _manifest(model, precision, parity), files)
     return parity
+
+
+def _encoder(
+    model: Model, raw: torch.Tensor, precision: Precision
+) -> tuple[EncoderGraph | TiledEncoderGraph, onnx.ModelProto]:
+    """The encoder, in torch and in ONNX."""
+    tiling = model.modality.tiling
+    if tiling is not None:
+        tiles = torch.cat([tiling.cut(sample, range(len(tiling))) for sample in raw])[:MAX_EXAMPLES]
+        tile = TileGraph(model, tiles[:2]).eval()
+        one = _quantised(to_onnx(tile, [tiles[:2]], ["tile"], tile.outputs), tiles, precision)
+        whole = TiledEncoderGraph(model, raw[:1]).eval()
+        return whole, over_tiles(one, whole, tiling, raw[:1])
+    graph = EncoderGraph(model, raw[:2]).eval()
+    return graph, _quantised(to_onnx(graph, [raw[:2]], ["raw"], graph.columns), raw, precision)
+
+
+def _quantised(graph: onnx.ModelProto, raw: torch.Tensor, precision: Precision) -> onnx.ModelProto:
+    if precision != "int8":
+        return graph
+    # Imported late: the quantiser is needed for nothing else, and takes long to import.
+    from vssl.exporting.int8 import quantise
+
+    return quantise(graph, raw.numpy())
 
 
 def _with_policy(
@@ -101,10 +125,13 @@ def run_hash(run: Run) -> str:
 
 
 def _example_samples(model: Model, calibration: Calibration | None) -> torch.Tensor:
-    """Up to 256 samples of the bank, or of the training data where there is no policy."""
-    if calibration is not None:
-        return torch.stack([raw for _, raw, _ in calibration.raw[BANK][:256]])
-    return model.modality.sample(model.run.info["source"], 256, seed=0).raw
+    """Up to 256 samples of the bank, or of the training data where there is no policy; fewer where they are large."""
+    if calibration is None:
+        raw = model.modality.sample(model.run.info["source"], MAX_EXAMPLES, seed=0).raw
+        return raw[: at_most(MAX_EXAMPLES, raw[0].nbytes, EXAMPLE_BYTES)]
+    samples = (raw for _, raw, _ in calibration.raw[BANK])
+    first = next(samples)
+    return torch.stack([first, *islice(samples, at_most(MAX_EXAMPLES, first.nbytes, EXAMPLE_BYTES) - 1)])
 
 
 def _score_graph(policy: Policy, bank: Embeddings, plane: Plane, example: dict[str, np.ndarray]) -> onnx.ModelProto:

@@ -113,9 +113,14 @@ def to_onnx(
 
 def merge(encoder: onnx.ModelProto, score: onnx.ModelProto) -> onnx.ModelProto:
     """One graph that computes the outputs of the encoder's graph and those of the score's from them."""
-    links = [(item.name, item.name) for item in score.graph.input]
     outputs = [item.name for model in (encoder, score) for item in model.graph.output]
-    return onnx.compose.merge_models(encoder, score, io_map=links, outputs=outputs)
+    return chain(encoder, score, outputs)
+
+
+def chain(first: onnx.ModelProto, second: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
+    """One graph with these outputs, in which the second graph takes outputs of the first."""
+    links = [(item.name, item.name) for item in second.graph.input]
+    return onnx.compose.merge_models(first, second, io_map=links, outputs=list(outputs))
 
 
 def _rename(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:

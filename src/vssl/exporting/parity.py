@@ -13,9 +13,12 @@ from vssl.decisions.policy import Policy
 from vssl.decisions.policy_file import Reference
 from vssl.exporting.encoded import OnnxEncoder
 from vssl.exporting.graphs import EncoderGraph
+from vssl.exporting.tiled import TiledEncoderGraph
 from vssl.runtime.sessions import relative_difference
 
-REPETITIONS = 20
+REPETITIONS, REPETITIONS_OF_LARGE = 20, 3
+BATCH_BYTES = 16 * 2**20
+"""A batch of 64 with more bytes is not timed."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ class Parity:
     megabytes: float
 
 
-def relative_differences(graph: EncoderGraph, encoder: OnnxEncoder, raw: torch.Tensor) -> dict[str, float]:
+def relative_differences(
+    graph: EncoderGraph | TiledEncoderGraph, encoder: OnnxEncoder, raw: torch.Tensor
+) -> dict[str, float]:
     """The largest difference of each output, as a share of its largest absolute value."""
     with torch.inference_mode():
         expected = dict(zip(graph.columns, graph(raw), strict=True))
@@ -76,17 +81,22 @@ def _decisions(policy: Policy, reference: Reference) -> tuple[np.ndarray, np.nda
     return np.concatenate(decisions), np.concatenate(scores)
 
 
-def milliseconds(graph: EncoderGraph, encoder: OnnxEncoder, raw: np.ndarray) -> dict[str, float]:
-    """The median time of a batch of 1 and of 64; the programs alternate, so that a disturbance affects both alike."""
+def milliseconds(graph: EncoderGraph | TiledEncoderGraph, encoder: OnnxEncoder, raw: np.ndarray) -> dict[str, float]:
+    """The median time of a batch of 1 and of 64; the programs alternate, so that a disturbance affects both alike.
+
+    Of large samples, single ones only.
+    """
     runs: dict[str, Callable[[np.ndarray], object]] = {
         "torch float32": lambda batch: graph(torch.from_numpy(batch)),
         "export": encoder,
     }
     times: dict[str, list[float]] = {}
+    large = 64 * raw[0].nbytes > BATCH_BYTES
+    sizes, repetitions = ((1,), REPETITIONS_OF_LARGE) if large else ((1, 64), REPETITIONS)
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        for _, (name, run), size in product(range(REPETITIONS), runs.items(), (1, 64)):
+        for _, (name, run), size in product(range(repetitions), runs.items(), sizes):
             batch = np.resize(raw, (size, *raw.shape[1:]))
             start = perf_counter()
             with torch.inference_mode():

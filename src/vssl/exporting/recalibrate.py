@@ -4,7 +4,9 @@ An exported model computes slightly different scores, an 8-bit one more so. Ther
 computed by the same rule, from the same samples, for the same guarantee, which then holds for the export itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 
@@ -31,19 +33,51 @@ class Calibration:
     Attributes:
         policy: The policy of the run.
         reference: Its samples, as embeddings.
-        raw: The same samples as raw data, by role: bank, normal, defect.
+        raw: The same samples as raw data, by role: bank, normal, defect. They are read anew each time.
     """
 
     policy: Policy
     reference: Reference
-    raw: Mapping[str, Sequence[Sample]]
+    raw: Mapping[str, RawSamples]
+
+
+@dataclass(frozen=True)
+class RawSamples:
+    """The raw data of some samples of a policy, read one after the other whenever they are iterated over."""
+
+    modality: Modality
+    samples: Embeddings
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        """The samples in the order of their sources.
+
+        Raises:
+            ExportError: Samples are gone or have changed.
+        """
+        missing = dict(zip(self.samples.ids, self.samples.table["content"].to_pylist(), strict=True))
+        sources = self.samples.table["source"].to_pylist()
+        for source in dict.fromkeys(sources):
+            wanted = {name for name, origin in zip(self.samples.ids, sources, strict=True) if origin == source}
+            for name, raw, metadata in self.modality.find(source, wanted):
+                if content_hashes(raw[None])[0] == missing[name]:
+                    del missing[name]
+                    yield name, raw, metadata
+        if missing:
+            raise ExportError(
+                f"{len(missing)} of the samples that the policy was calibrated with are gone or have changed, such as "
+                f"{next(iter(missing))} of {sources[0]}. An export needs them to calibrate with its own scores: "
+                "calibrate the run again with samples that exist, then export."
+            )
 
 
 def read_calibration(modality: Modality, policy: Policy, reference: Reference) -> Calibration:
-    """Read the samples of a policy again from their sources.
+    """The samples of a policy, which are read again from their sources.
 
     Raises:
-        ExportError: Samples are gone or have changed, or the score cannot be part of an export.
+        ExportError: The score cannot be part of an export.
     """
     if pairs_of(policy.score.config):
         raise ExportError(
@@ -51,24 +85,7 @@ def read_calibration(modality: Modality, policy: Policy, reference: Reference) -
             "another score, such as novelty, then export."
         )
     roles = (BANK, NORMAL, DEFECT)
-    return Calibration(policy, reference, {role: list(_raw_samples(modality, reference.role(role))) for role in roles})
-
-
-def _raw_samples(modality: Modality, samples: Embeddings) -> Iterator[Sample]:
-    missing = dict(zip(samples.ids, samples.table["content"].to_pylist(), strict=True))
-    sources = samples.table["source"].to_pylist()
-    for source in dict.fromkeys(sources):
-        wanted = {name for name, origin in zip(samples.ids, sources, strict=True) if origin == source}
-        for name, raw, metadata in modality.find(source, wanted):
-            if content_hashes(raw[None])[0] == missing[name]:
-                del missing[name]
-                yield name, raw, metadata
-    if missing:
-        raise ExportError(
-            f"{len(missing)} of the samples that the policy was calibrated with are gone or have changed, such as "
-            f"{next(iter(missing))} of {sources[0]}. An export needs them to calibrate with its own scores: calibrate "
-            "the run again with samples that exist, then export."
-        )
+    return Calibration(policy, reference, {role: RawSamples(modality, reference.role(role)) for role in roles})
 
 
 def recalibrate(
@@ -89,7 +106,7 @@ def recalibrate(
     given: dict[str, CalibrationSet] = {}
     scores: dict[str, float] = {}
     for role in (NORMAL, DEFECT):
-        if before.raw[role]:
+        if len(before.raw[role]):
             samples, outputs = graph.embeddings(before.raw[role], metadata)
             scores |= dict(zip(samples.table["content"].to_pylist(), outputs["score"], strict=True))
             # What the guarantee counts as one unit is as in the run.

@@ -29,7 +29,9 @@ from vssl.config import name_of
 from vssl.encoders.base import Decoder
 from vssl.errors import ConfigError
 from vssl.modalities.copies import CopyDetector, Memory
+from vssl.modalities.tiling import Tiling
 from vssl.modalities.unreadable import Unreadable
+from vssl.stats.blocks import at_most
 from vssl.types import View
 
 CORRUPTION_LEVELS = (1, 2, 3)
@@ -56,6 +58,17 @@ class Dataset(Protocol):
     def __len__(self) -> int: ...
     def batch(self, rows: np.ndarray) -> Tensor: ...
     def to(self, device: torch.device) -> Dataset: ...
+
+
+BATCH_BYTES = 64 * 2**20
+
+
+def in_order(dataset: Dataset, size: int) -> Iterator[Tensor]:
+    """All samples in batches on the CPU, of at most `size` samples and `BATCH_BYTES`, but for batches of one sample."""
+    if len(dataset):
+        size = at_most(size, dataset.batch(np.arange(1)).nbytes, BATCH_BYTES)
+    for first in range(0, len(dataset), size):
+        yield dataset.batch(np.arange(first, min(first + size, len(dataset)))).cpu()
 
 
 @dataclass(frozen=True)
@@ -157,6 +170,8 @@ class Modality(ABC):
         patch_grid: Rows and columns of the patches of a sample, where its encoders have feature maps; one row is a
             stretch of time.
         dense_patches: Whether embeddings also have the patches at the resolution of the feature maps.
+        tiling: The overlapping tiles in which samples are encoded that are too large to be encoded as a whole; `shape`
+            is then that of a tile, and so are the views. None encodes samples as they are.
         explained_by_ablations: Whether `ablations` tells which parts of a sample carry its score; else patches do.
         normalisation: Mean and standard deviation of each channel by which views of images are normalised, where white
             is 1; None for other data.
@@ -169,6 +184,7 @@ class Modality(ABC):
     corruptions: Sequence[str] = ()
     patch_grid: tuple[int, int] = (1, 1)
     dense_patches: bool = False
+    tiling: Tiling | None = None
     explained_by_ablations: bool = False
     normalisation: tuple[Sequence[float], Sequence[float]] | None = None
 
@@ -176,13 +192,17 @@ class Modality(ABC):
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Dataset:
         """Read the samples of `source`, decoded once."""
 
+    def training_samples(self, dataset: Dataset) -> Dataset:
+        """What training draws its batches from: the samples, or their tiles."""
+        return dataset
+
     @abstractmethod
     def stream(self, source: str | Path, start: int = 0, size: int = 1024) -> Iterator[Chunk]:
-        """Read `source` once, in order, from sample `start` on, in chunks of `size` samples, in constant memory."""
+        """Read `source` once, in order, from sample `start` on, in chunks of at most `size`, in constant memory."""
 
     @abstractmethod
     def sample(self, source: str | Path, count: int, seed: int) -> Chunk:
-        """At most `count` samples drawn from all of `source`, in its order."""
+        """At most `count` samples drawn from all of `source`, in its order; fewer where they are large."""
 
     def find(self, source: str | Path, wanted: Collection[str]) -> Iterator[tuple[str, Tensor, dict[str, Any]]]:
         """Name, raw sample and row of the metadata of the samples with these names, in the order of the source."""
@@ -233,6 +253,10 @@ class Modality(ABC):
     @abstractmethod
     def eval_view(self, raw: Tensor) -> View:
         """The raw batch as it is, without augmentation."""
+
+    def overview(self, raw: Tensor) -> View:
+        """A view of whole samples that are encoded in tiles, small enough to be described as a whole."""
+        return self.eval_view(raw)
 
     def size_classes(self, raw: Tensor) -> Int[Tensor, " B"]:
         """A class per raw sample: samples of one class have the same size for the encoder, in any batch."""

@@ -52,11 +52,13 @@ class Wire(ABC):
 
     Attributes:
         request_help: What a request may hold, for the description of the interface.
+        decoded_bytes: Bytes of a decoded sample, where they may be many times those that were sent.
         patches_in_time: Whether patches follow each other in time, from left to right, rather than in a picture.
     """
 
     request_help: str
     patches_in_time: bool = False
+    decoded_bytes: int = 0
 
     @abstractmethod
     def decode(self, content: bytes, name: str) -> np.ndarray:
@@ -68,6 +70,17 @@ class Wire(ABC):
 
     def picture(self, content: bytes) -> Image.Image | None:
         """A picture of the sample for a person; None where `lines` shows it.
+
+        Raises:
+            BrokenFileError: The content cannot be used.
+        """
+        return None
+
+    def closeup(self, content: bytes, centre: tuple[float, float]) -> Image.Image | None:
+        """A part of the sample at full resolution; None where `picture` shows all there is to see.
+
+        Args:
+            centre: Its centre from the top and from the left, as shares of the height and the width, 0..1.
 
         Raises:
             BrokenFileError: The content cannot be used.

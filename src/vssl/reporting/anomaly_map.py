@@ -35,7 +35,8 @@ class AnomalyMaps:
 
 def anomaly_maps(samples: Embeddings, reference: Reference) -> AnomalyMaps | None:
     """The maps of some samples, compared with the bank of a policy; None where the encoder has no patches."""
-    if "patch_features" not in samples or "patch_features" not in reference.bank:
+    needed = {"dense_patches": "patch_memory", "patch_features": "patch_features"}
+    if not any(name in samples and stored in reference.bank for name, stored in needed.items()):
         return None
     anomaly_map = finest_map(reference.bank)
     maps = dict(zip(samples.ids, anomaly_map(samples), strict=True))

@@ -36,7 +36,11 @@ def _file_reader(wire: FileWire, make: MakeSample, max_samples: int) -> Callable
         group: Annotated[str, Form(description="Group of all files, where the policy has thresholds by group.")] = "",
     ) -> Received:
         _check_count(files, max_samples)
-        return [PendingSample(partial(_make_from_file, make, file, group), file.size or 0) for file in files]
+        # Pictures wait decoded, and a JPEG file of 5 MB may be 60 MB of pixels.
+        return [
+            PendingSample(partial(_make_from_file, make, file, group), max(file.size or 0, wire.decoded_bytes))
+            for file in files
+        ]
 
     return read
 

@@ -15,6 +15,8 @@ from torch import Tensor
 
 ROWS = 16
 """Rows per block: larger blocks are hardly faster, and smaller ones waste less on a single row."""
+BLOCK_BYTES = 8 * 2**20
+"""Bytes of the columns of a block at most, but for a block of one row; so it depends on the shape of a row alone."""
 
 
 def by_blocks(work: Callable[..., dict[str, Tensor]], columns: Sequence[Tensor], rows: int = ROWS) -> dict[str, Tensor]:
@@ -24,12 +26,13 @@ def by_blocks(work: Callable[..., dict[str, Tensor]], columns: Sequence[Tensor],
         work: Maps blocks of the columns to tensors with as many rows, each of which must depend on the same row alone.
             It runs without gradients, in a pool of as many threads as torch had, with one core each.
         columns: Tensors of N rows each.
-        rows: Rows per block.
+        rows: Rows per block; fewer where they have more than `BLOCK_BYTES`.
 
     Returns:
         The tensors of `work` by name, with N rows each.
     """
     total = len(columns[0])
+    rows = at_most(rows, sum(column[:1].nbytes for column in columns), BLOCK_BYTES)
 
     @torch.inference_mode()
     def block(start: int) -> dict[str, Tensor]:
@@ -44,6 +47,11 @@ def by_blocks(work: Callable[..., dict[str, Tensor]], columns: Sequence[Tensor],
             with ThreadPoolExecutor(threads) as pool:
                 parts = list(pool.map(block, starts))
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def at_most(count: int, bytes_each: int, limit: int) -> int:
+    """So many of `count` rows as have `limit` bytes together, and one at least."""
+    return max(1, min(count, limit // max(1, bytes_each)))
 
 
 @contextmanager

@@ -88,6 +88,7 @@ def train(
             "pretrained": weights and asdict(weights),
             "fingerprint": dataset.fingerprint,
             "samples": len(dataset),
+            "tiles": 1 if modality.tiling is None else len(modality.tiling),
             "broken": [{"id": broken.id, "reason": broken.reason} for broken in dataset.broken],
             "versions": versions(),
             "machine": machine(device),
@@ -186,7 +187,7 @@ def _fit(
     device: torch.device,
     terminal: Console | None,
 ) -> Run:
-    dataset = dataset.to(device)
+    dataset = modality.training_samples(dataset).to(device)
     mode = modes.mode_of(settings.train, objective.encoder)
     if mode == "none":
         return _keep(run, settings, modality, objective, dataset, terminal)

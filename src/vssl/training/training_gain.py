@@ -96,7 +96,7 @@ def describe_progress(info: Mapping[str, Any]) -> str:
     samples, progress = info.get("samples", 0), info.get("progress", {})
     if info.get("weights", {}).get("mode") == "none":
         return f"{samples:,} samples, on none of which a step was made"
-    epochs = progress.get("samples", 0) / max(1, samples)
+    epochs = progress.get("samples", 0) / max(1, samples * info.get("tiles", 1))
     return f"{samples:,} samples, each seen {epochs:,.1f} times ({progress.get('step', 0):,} steps)"
 
 

@@ -7,12 +7,11 @@ looks samples up in it, because a guarantee must not rest on samples that the tr
 import hashlib
 
 import numpy as np
-import torch
 from safetensors.numpy import load, save
 
 from vssl.errors import RunError
 from vssl.files import atomic
-from vssl.modalities.base import Dataset, Modality
+from vssl.modalities.base import Dataset, Modality, in_order
 from vssl.modalities.copies import Memory, content_hashes, hash_prefixes
 from vssl.run import Run
 
@@ -30,9 +29,7 @@ def write_training_index(run: Run, modality: Modality, dataset: Dataset) -> None
     if path.exists() and "training_index" in run.info:
         return
     contents = [np.empty(0, np.uint64)]
-    for first in range(0, len(dataset), BATCH):
-        raw: torch.Tensor = dataset.batch(np.arange(first, min(first + BATCH, len(dataset))))
-        contents.append(hash_prefixes(content_hashes(raw.cpu())))
+    contents += [hash_prefixes(content_hashes(raw)) for raw in in_order(dataset, BATCH)]
     data = save({"contents": np.unique(np.concatenate(contents)), **modality.remember(dataset)})
     with atomic(path) as file:
         file.write(data)

@@ -374,7 +374,7 @@ def test_a_file_of_too_many_bytes_is_refused_unread(data, monkeypatch):
 )
 def test_the_canvas_keeps_the_aspect_and_never_scales_up(data, width, height, size, expected):
     put(data / "1.png", width, height, "L")
-    canvas = choose_canvas(open_index(data), size)
+    canvas = choose_canvas(open_index(data), size or 96)
     assert (canvas.height, canvas.width) == expected
     assert (canvas.channels, canvas.low, canvas.high) == (1, 0.0, 255.0)
 

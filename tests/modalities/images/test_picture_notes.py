@@ -53,8 +53,8 @@ def test_photographs_of_many_sizes_need_no_word(tmp_path):
 @pytest.mark.parametrize(
     ("width", "height", "words"),
     [
-        (200, 3000, "200 x 3,000 pixels .* shrunk to 8 x 96: each pixel stands for 25 x 31.2 pixels"),
-        (900, 600, "900 x 600 pixels .* shrunk to 96 x 64: each pixel stands for 9.38 x 9.38 pixels"),
+        (200, 3000, "200 x 3,000 pixels .* shrunk to 8 x 96, 31.2-fold: a mark of 25 x 31.2 pixels becomes one"),
+        (900, 600, "900 x 600 pixels .* shrunk to 96 x 64, 9.38-fold: a mark of 9.38 pixels becomes one"),
     ],
 )
 def test_pictures_that_are_shrunk_more_than_fourfold_are_named_with_the_factor_and_what_to_do(
@@ -63,7 +63,7 @@ def test_pictures_that_are_shrunk_more_than_fourfold_are_named_with_the_factor_a
     photograph(tmp_path / "data/1.jpg", width, height)
     (note,) = notes(tmp_path / "data")
     assert re.search(words, note)
-    assert re.search(r"Crop.*--size", note)
+    assert re.search(r"--tile 256 .*--size", note)
 
 
 def test_files_left_aside_are_counted_with_what_to_do_about_other_pictures(tmp_path):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT_ENCODER = "convnet/small"
+SMALLEST_TILE, TILE_STEP = 64, 32
 
 SIZE, SIZE_PRETRAINED = 96, 320
 """Longest side in pixels by default. Networks with pretrained weights find more in larger pictures: with those of
@@ -33,24 +34,33 @@ class Config(FollowsEncoder):
         views: Preset of the augmented views: natural (photographs), inspection (parts before a camera), upright (as
             inspection, never mirrored) or texture (surfaces).
         size: Longest side in pixels that images are scaled down to; if it is not given, 96, or 320 for an encoder with
-            pretrained weights. Images are never scaled up.
+            pretrained weights, and with tiles that of the images. Images are never scaled up.
+        tile: Side in pixels of the overlapping tiles in which large images are learned and scored, a multiple of 32;
+            0 takes each image as a whole. An image stays one sample with one score and one decision.
         label_from: Label of an image: the name of its folder (folder), or no label (none).
         max_broken: Largest allowed share of unreadable files, 0 to 1. With more, the data are refused.
     """
 
     views: Literal["natural", "inspection", "upright", "texture"] = "natural"
     size: int | None = None
+    tile: int = 0
     label_from: Literal["none", "folder"] = "none"
     max_broken: float = 0.01
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 8:
             raise ConfigError(f"images.size is {self.size}; it must be at least 8 pixels.")
+        if self.tile and (self.tile < SMALLEST_TILE or self.tile % TILE_STEP):
+            raise ConfigError(
+                f"images.tile is {self.tile}; it must be 0, or a multiple of {TILE_STEP} pixels of at least "
+                f"{SMALLEST_TILE}."
+            )
         if not 0 <= self.max_broken <= 1:
             raise ConfigError(f"images.max_broken is {self.max_broken}; it is a share, 0 to 1.")
 
     def for_encoder(self, encoder: Any) -> Self:
-        if self.size is not None:
+        # The size of tiled images is that of the data.
+        if self.size is not None or self.tile:
             return self
         pretrained = name_of(encoder) == "timm" and encoder.pretrained != "none"
         return replace(self, size=SIZE_PRETRAINED if pretrained else SIZE)

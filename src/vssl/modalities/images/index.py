@@ -162,26 +162,25 @@ def open_index(source: str | Path, label_from: Literal["none", "folder"] = "none
     return _labelled(index) if label_from == "folder" else index
 
 
-def choose_canvas(index: Index, size: int | None = None, seed: int = 0, sample: int = 500) -> Canvas:
+def choose_canvas(index: Index, size: int | None = DEFAULT_SIZE, seed: int = 0, sample: int = 500) -> Canvas:
     """The canvas that fits a data set, from the headers of up to `sample` random images.
 
-    The median height and width, scaled down (never up) until the longer side is at most `size` pixels (default 96),
-    each at least 8; 1 channel where all are grey, else 3. Where most are wide (16-bit, int32, float), `low` and `high`
-    are the 0.1 and 99.9 percentiles of the values of up to 50 of them. Unreadable files are passed over here; decoding
-    counts them.
+    The median height and width, scaled down (never up) until the longer side is at most `size` pixels (None: no
+    limit), each at least 8; 1 channel where all are grey, else 3. Where most are wide (16-bit, int32, float), `low` and
+    `high` are the 0.1 and 99.9 percentiles of the values of up to 50 of them. Unreadable files are passed over here;
+    decoding counts them.
 
     Raises:
         ConfigError: `size` is below 8.
         TooManyBrokenError: Not one of the images looked at can be read.
     """
-    longest = DEFAULT_SIZE if size is None else size
-    if longest < SMALLEST_SIDE:
-        raise ConfigError(f"The size of the images is {longest} pixels; it must be at least {SMALLEST_SIDE}.")
+    if size is not None and size < SMALLEST_SIDE:
+        raise ConfigError(f"The size of the images is {size} pixels; it must be at least {SMALLEST_SIDE}.")
     headers = _headers(index, np.random.default_rng(seed).permutation(len(index))[:sample])
     wide = 2 * sum(header.wide for header in headers.values()) > len(headers)
     headers = {row: header for row, header in headers.items() if header.wide == wide}
     height, width = np.median([(header.height, header.width) for header in headers.values()], axis=0)
-    scale = min(1.0, longest / max(height, width))
+    scale = 1.0 if size is None else min(1.0, size / max(height, width))
     sides = [max(SMALLEST_SIDE, round(side * scale)) for side in (height, width)]
     channels = max(header.channels for header in headers.values())
     low, high = _value_range(index, list(headers)[:RANGE_SAMPLE]) if wide else (0.0, 255.0)

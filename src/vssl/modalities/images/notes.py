@@ -12,12 +12,16 @@ from vssl.modalities.images import decode
 from vssl.modalities.images.decode import Canvas, Header
 from vssl.modalities.images.index import Index
 from vssl.modalities.images.names import first_names, skipped_notes
+from vssl.modalities.tiling import Tiling
 
 SAMPLE, MIN_SAMPLE, SAMPLE_BYTES = 300, 20, 500_000_000
 """Pictures that are looked at: as many as this, or as have so many bytes together, but a few at least."""
 
 MAX_SHRINK = 4.0
 """How many pixels, across or down, one pixel may stand for without a word."""
+
+TILE = 256
+"""Side of the tiles that are proposed: as large as most pretrained networks expect, and quick."""
 
 FEW_SIZES = 4
 UNLIKE_RATIO = 1.5
@@ -31,13 +35,13 @@ DECODED_PIXELS = 100_000_000
 """Pictures and pixels at most that are decoded for a word on drawings."""
 
 
-def notes(index: Index, canvas: Canvas) -> list[str]:
+def notes(index: Index, canvas: Canvas, tiling: Tiling | None = None) -> list[str]:
     """Sentences on a source: what was left out, and what the headers of up to `SAMPLE` of its pictures show."""
     headers = _headers(index)
     return [
         *index.remarks,
         *skipped_notes(index.ignored),
-        *_shrinking(list(headers.values()), canvas),
+        *_shrinking(list(headers.values()), canvas, tiling),
         *_unlike_canvas(list(headers.values()), canvas),
         *_kinds(list(headers.values())),
         *_drawings(index, headers),
@@ -58,17 +62,26 @@ def _headers(index: Index) -> dict[int, Header]:
     return found
 
 
-def _shrinking(headers: Sequence[Header], canvas: Canvas) -> list[str]:
+def _shrinking(headers: Sequence[Header], canvas: Canvas, tiling: Tiling | None) -> list[str]:
+    """A word on marks that are lost, and on what keeps them."""
     if not headers:
         return []
     height, width = np.median([(header.height, header.width) for header in headers], axis=0)
     across, down = width / canvas.width, height / canvas.height
-    if max(across, down) <= MAX_SHRINK:
+    most = max(across, down)
+    if most <= MAX_SHRINK:
         return []
+    marks = f"{across:.3g}" if round(across, 1) == round(down, 1) else f"{across:.3g} x {down:.3g}"
+    side = 2 ** int(np.ceil(np.log2(max(height, width) / MAX_SHRINK)))
+    remedy = (
+        f"Give a larger --size, such as {side}."
+        if tiling is not None
+        else f"Give --tile {TILE} to keep all pixels, or a larger --size, such as {side}."
+    )
     return [
         f"Pictures of {width:,.0f} x {height:,.0f} pixels (width x height) are shrunk to {canvas.width} x "
-        f"{canvas.height}: each pixel stands for {across:.3g} x {down:.3g} pixels of the original, and smaller marks "
-        "are lost. Crop the pictures, or train with a larger --size."
+        f"{canvas.height}, {most:.3g}-fold: a mark of {marks} pixels becomes one pixel, and smaller ones are lost. "
+        f"{remedy}"
     ]
 
 

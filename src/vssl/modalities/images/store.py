@@ -29,6 +29,8 @@ from vssl.modalities.unreadable import Unreadable, check_share
 
 DECODER_VERSION = 2  # counts up when `decode` gives other pixels for the same bytes, so that old entries are not used
 SECONDS_THAT_PAY = 4.0
+CHUNK_BYTES = 64 * 2**20
+"""Pixels of a chunk at most, but for a chunk of one image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ class PixelData:
 
 
 def stream(index: Index, canvas: Canvas, batch: int = 1024, workers: int | None = None) -> Iterator[DecodedChunk]:
-    """Decode all images in the order of the index, `batch` files a chunk, in constant memory.
+    """Decode all images in the order of the index, in constant memory: at most `batch` files and `CHUNK_BYTES` a chunk.
 
     Args:
         workers: Processes; None takes all cores where decoding lasts longer than starting them. 0 or 1: this process.
@@ -65,6 +67,7 @@ def stream(index: Index, canvas: Canvas, batch: int = 1024, workers: int | None 
         chunks.
     """
     processes = _processes(index) if workers is None else workers
+    batch = max(1, min(batch, CHUNK_BYTES // (canvas.channels * canvas.height * canvas.width)))
     rows = (np.arange(start, min(start + batch, len(index))) for start in range(0, len(index), batch))
     if processes <= 1:
         return (_decode_rows(index.select(part), part, canvas) for part in rows)

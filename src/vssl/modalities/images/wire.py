@@ -14,7 +14,7 @@ from vssl.modalities.images.decode import decode, read_header
 from vssl.modalities.images.folder_listing import list_pictures
 from vssl.modalities.wire import FileWire
 
-LARGEST_PX, SMALLEST_PX = 960, 320
+LARGEST_PX, SMALLEST_PX, CLOSEUP_PX = 960, 320, 320
 
 
 class ImageWire(FileWire):
@@ -25,6 +25,7 @@ class ImageWire(FileWire):
 
     def __init__(self, spec: Spec) -> None:
         self._canvas = spec.canvas
+        self.decoded_bytes = spec.canvas.channels * spec.canvas.height * spec.canvas.width
 
     def decode(self, content: bytes, name: str) -> np.ndarray:
         return decode(content, name, self._canvas)
@@ -38,6 +39,19 @@ class ImageWire(FileWire):
         scale = max(1, SMALLEST_PX // max(height, width))
         picture = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
         return picture.resize((width * scale, height * scale), Image.Resampling.NEAREST)
+
+    def closeup(self, content: bytes, centre: tuple[float, float]) -> Image.Image | None:
+        header = read_header(content, "")
+        if max(header.width, header.height) <= LARGEST_PX:
+            return None
+        pixels = decode(content, "", replace(self._canvas, height=header.height, width=header.width))
+        picture = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+        size = min(CLOSEUP_PX, header.width), min(CLOSEUP_PX, header.height)
+        left, top = (
+            min(max(0, round(share * side) - part // 2), side - part)
+            for share, side, part in zip(centre[::-1], picture.size, size, strict=True)
+        )
+        return picture.crop((left, top, left + size[0], top + size[1]))
 
     def find_files(self, folder: Path) -> tuple[list[Path], list[str]]:
         found = list_pictures(folder)

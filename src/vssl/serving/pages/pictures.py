@@ -41,6 +41,20 @@ class Pictures:
         strength = self.strength(decision) if heat else None
         return _webp(picture if strength is None else overlay(picture, strength))
 
+    def closeup(self, decision: StoredDecision) -> bytes | None:
+        """The most unusual place of a sample at full resolution; None without patches, or where all is seen anyway."""
+        content, strength = self._samples.get(decision.content), decision.heat
+        if content is None or strength is None:
+            return None
+        heat = np.array(strength)
+        place = np.unravel_index(heat.argmax(), heat.shape)
+        row, column = ((float(at) + 0.5) / side for at, side in zip(place, heat.shape, strict=True))
+        try:
+            picture = self._wire.closeup(content, (row, column))
+        except BrokenFileError:
+            return None
+        return None if picture is None else _webp(picture)
+
     def lines(self, decision: StoredDecision) -> list[tuple[str, bool]] | None:
         """The lines of a sample, each with whether the training data had its kind; None if there are none."""
         content = self._samples.get(decision.content)

@@ -47,7 +47,11 @@ def build(service: Service, limits: Limits) -> APIRouter:
             return page(request, "who", then=request.url.path)
         labels = reviews.labels(decision.number)
         before = reviews.labels(last)[:1] if last is not None else []
-        shown: dict[str, Any] = {"strength": pictures.strength(decision), "lines": pictures.lines(decision)}
+        shown: dict[str, Any] = {
+            "strength": pictures.strength(decision),
+            "lines": pictures.lines(decision),
+            "has_closeup": pictures.closeup(decision) is not None,
+        }
         return page(request, "item", decision=decision, queue=queue, labels=labels, before=before, **shown)
 
     @router.get("/")
@@ -82,6 +86,10 @@ def build(service: Service, limits: Limits) -> APIRouter:
     @router.get("/decisions/{number}/picture")
     def picture(number: Numbered, heat: bool = False) -> Response:
         return _webp(pictures.sample(stored(number), heat))
+
+    @router.get("/decisions/{number}/closeup")
+    def closeup(number: Numbered) -> Response:
+        return _webp(pictures.closeup(stored(number)))
 
     @router.get("/known")
     def reference(name: str) -> Response:
