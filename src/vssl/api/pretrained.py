@@ -45,7 +45,7 @@ def weights(
         The weights that were added now, or all of them.
 
     Raises:
-        ConfigError: The file cannot be read as weights, or its network cannot be told.
+        ConfigError: The file cannot be read as weights, or its network cannot be recognised.
     """
     if action == "list":
         if given := [f"{value}" for value in (file, name, architecture, licence, source) if value]:

@@ -47,7 +47,7 @@ def add(file: Path, name: str, architecture: str, licence: str, source: str) -> 
     """Convert a file of weights and keep it under a name; see `vssl.api.weights`.
 
     Raises:
-        ConfigError: The file cannot be read, or is of no network of timm that can be told.
+        ConfigError: The file cannot be read, or is of no network of timm that can be recognised.
         StorageError: The folder of the weights cannot be written.
     """
     name = name or file.name.removesuffix(file.suffix)
