@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vssl.embedding.patches import patch_features
 from vssl.embedding.views import compare_views
+from vssl.encoders.base import Encoder
 from vssl.modalities.base import Modality
 from vssl.stats.blocks import by_blocks
 from vssl.training.model import Model
@@ -18,6 +19,7 @@ ROWS, ROWS_OF_GPU = 32, 256  # embedded at once, however many are asked for; see
 
 def columns_of(
     modality: Modality,
+    encoder: Encoder,
     view: View,
     features: Float[Tensor, "B F"],
     latent: Latent,
@@ -29,7 +31,8 @@ def columns_of(
         features, latent, maps: As `Model.forward_with_patches` gives them for the view.
     """
     patches = None if maps is None else patch_features(maps, modality.patch_grid)
-    return columns_of_view(EncodedView(features, latent, patches, modality.raw_descriptor(view)))
+    logits = None if maps is None else encoder.patch_discriminator(maps)
+    return columns_of_view(EncodedView(features, latent, patches, logits, modality.raw_descriptor(view)))
 
 
 def embed_view(model: Model, view: View) -> dict[str, np.ndarray]:
@@ -57,5 +60,5 @@ def embed_raw(model: Model, raw: Tensor, pairs: int = 0) -> dict[str, np.ndarray
 
 
 def _columns(model: Model, view: View) -> dict[str, Tensor]:
-    columns = columns_of(model.modality, view, *model.forward_with_patches(view))
+    columns = columns_of(model.modality, model.objective.encoder, view, *model.forward_with_patches(view))
     return {name: values.cpu() for name, values in columns.items()}

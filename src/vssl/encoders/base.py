@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vssl.encoders.patch_discriminator import PatchDiscriminator
 from vssl.encoders.weights import Weights
 from vssl.types import View
 
@@ -35,12 +36,17 @@ class Encoder(nn.Module, ABC):
         patch_channels: C, the number of channels of the feature maps; 0 where the encoder has no maps.
         pretrained: Whether the initial weights come from a training on other data.
         weights: The pretrained weights that training starts from; None for random ones.
+        patch_discriminator: Tells altered patches by the raw feature maps; training fits it at its end.
     """
 
     features: int
     patch_channels: int = 0
     pretrained: bool = False
     weights: Weights | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch_discriminator = PatchDiscriminator()
 
     @abstractmethod
     def forward(self, view: View) -> Float[Tensor, "B F"]:

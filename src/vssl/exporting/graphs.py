@@ -40,8 +40,9 @@ class EncoderGraph(nn.Module):
 
     def _columns(self, raw: Tensor) -> dict[str, Tensor]:
         view = self.modality.eval_view(raw)
-        features, maps = self.objective.encoder.forward_with_patches(view)
-        return columns_of(self.modality, view, features, self.objective.latent(features), maps)
+        encoder = self.objective.encoder
+        features, maps = encoder.forward_with_patches(view)
+        return columns_of(self.modality, encoder, view, features, self.objective.latent(features), maps)
 
 
 class ScoreGraph(nn.Module):

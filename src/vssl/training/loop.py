@@ -26,6 +26,7 @@ from vssl.training.checkpoint import RunProgress, load_checkpoint, load_stopping
 from vssl.training.early_stopping import EarlyStopping, split_held_out
 from vssl.training.environment import machine, versions
 from vssl.training.health import HEALTHY, NO_GAIN, NOT_TRAINED, latent_statistics
+from vssl.training.patch_discriminator import DiscriminatorFit, fit_patch_discriminator
 from vssl.training.progress import MetricLogger, print_notes, progress_bar
 from vssl.training.schedule import Clock, Schedule, learning_rate_factor
 from vssl.training.settings import Settings
@@ -178,7 +179,7 @@ def _fit(
 ) -> Run:
     mode = modes.mode_of(settings.train, objective.encoder)
     if mode == "none":
-        return _keep(run, objective, terminal)
+        return _keep(run, settings, modality, objective, dataset, terminal)
     dataset = dataset.to(device)
     trained, stopping = np.arange(len(dataset)), None
     if mode == "adapt":
@@ -266,6 +267,10 @@ def _fit(
                     else:
                         gain = stopping.gain()
                     health = HEALTHY if gain.helped else NO_GAIN
+                discriminator = None
+                if status == "done":
+                    # Not part of the training state: a resumed run fits it anew.
+                    discriminator = _fit_discriminator(run, objective, settings, modality, dataset, terminal)
                 run.update(
                     status=status,
                     progress={"step": step, "steps": schedule.steps, "seconds": clock.seconds, "samples": samples},
@@ -273,16 +278,34 @@ def _fit(
                     training_gain=gain and asdict(gain),
                     weights=asdict(modes.TrainedWeights.of(objective, mode)),
                     early_stopping=stopping and stopping.summary(),
+                    discriminator=discriminator and asdict(discriminator),
                 )
     print_notes(run.info["source"], run.notes, run.info["broken"], terminal if is_main else None)
     return Run(run.path)
 
 
-def _keep(run: Run, objective: Objective, terminal: Console | None) -> Run:
+def _fit_discriminator(
+    run: Run,
+    objective: Objective,
+    settings: Settings,
+    modality: Modality,
+    dataset: Dataset,
+    terminal: Console | None,
+) -> DiscriminatorFit | None:
+    fitted = fit_patch_discriminator(objective, settings, modality, dataset, terminal)
+    if fitted is not None:
+        save_model(run, objective.state_dict())
+    return fitted
+
+
+def _keep(
+    run: Run, settings: Settings, modality: Modality, objective: Objective, dataset: Dataset, terminal: Console | None
+) -> Run:
     """Finish a run without a step: the encoder keeps its initial weights."""
     with distributed.main_process_first():
         if rank() == 0:
             modes.hold(objective, "none")
+            discriminator = fit_patch_discriminator(objective, settings, modality, dataset, terminal)
             save_model(run, objective.state_dict())
             run.update(
                 status="done",
@@ -291,6 +314,7 @@ def _keep(run: Run, objective: Objective, terminal: Console | None) -> Run:
                 training_gain=None,
                 weights=asdict(modes.TrainedWeights.of(objective, "none")),
                 early_stopping=None,
+                discriminator=discriminator and asdict(discriminator),
             )
     print_notes(run.info["source"], run.notes, run.info["broken"], terminal if rank() == 0 else None)
     return Run(run.path)

@@ -21,12 +21,15 @@ class EncodedView:
         features: The encoder's representation.
         latent: The posterior in the latent space, or a point where the method has no variance.
         patches: Unit vectors of early feature maps on the grid of the modality, in 127ths; None without feature maps.
+        discriminator_logits: Log-odds that a patch was altered, on the grid of the feature maps; None without a
+            discriminator.
         raw_descriptor: The samples themselves, coarsely; None where the modality has no such descriptor.
     """
 
     features: Float[Tensor, "B F"]
     latent: Latent
     patches: Int8[Tensor, "B rows columns d"] | None
+    discriminator_logits: Float[Tensor, "B h w"] | None
     raw_descriptor: Float[Tensor, "B n"] | None
 
 
@@ -73,6 +76,10 @@ def _ambiguity(view: EncodedView) -> Float[Tensor, " B"] | None:
     return None if log_variance is None else log_variance.mean(1)
 
 
+def _discriminator_logits(view: EncodedView) -> Float[Tensor, "B h w"] | None:
+    return None if view.discriminator_logits is None else view.discriminator_logits.half()
+
+
 def _disagreement(views: EncodedViews) -> Float[Tensor, " B"]:
     # The squared length of a sum of unit vectors counts each pair of them twice, and each with itself.
     count = len(views.directions)
@@ -106,6 +113,13 @@ COLUMNS = (
         "unit vectors of early feature maps, in 127ths, on a grid of 8 x 8 patches of an image or 1 x 32 spans of a "
         "window; for the score `patches` and the anomaly map. Encoders with feature maps only",
         lambda view: view.patches,
+    ),
+    Column(
+        "discriminator_logits",
+        "h x w x float16",
+        "log-odds that a patch was altered, by a discriminator trained on synthetic anomalies, on the grid of the "
+        "encoder's feature maps; for the score `discriminator`. Images with other views than `natural` only",
+        _discriminator_logits,
     ),
     Column(
         "raw_descriptor",

@@ -89,6 +89,7 @@ class ImageModality(Modality):
         self.max_broken = config.max_broken
         self.shape = (spec.canvas.channels, spec.canvas.height, spec.canvas.width)
         self.normalisation = (spec.mean, spec.std)
+        self.trains_discriminator = config.views != "natural"
         self._presets = preset(config.views, spec.canvas.channels)
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Pixels:
