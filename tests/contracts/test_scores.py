@@ -44,13 +44,15 @@ def others(rng: np.random.Generator, count: int) -> dict[str, pa.Array]:
     places = to_arrow(rng.integers(-127, 128, (count, 8, 8, 32), dtype=np.int8))
     raw_descriptor = to_arrow(rng.normal(size=(count, 3 * 8 * 8)).astype(np.float32))
     pairs = {"disagreement": pa.array(rng.random(count)), "elbo_gap": pa.array(rng.random(count))}
+    logits = to_arrow(rng.normal(size=(count, 5, 7)).astype(np.float16))
     dense = to_arrow(rng.integers(-127, 128, (count, 12, 10, 16), dtype=np.int8))
-    return {"patch_features": places, "raw_descriptor": raw_descriptor, "dense_patches": dense} | pairs
+    patches = {"patch_features": places, "discriminator_logits": logits, "dense_patches": dense}
+    return patches | {"raw_descriptor": raw_descriptor} | pairs
 
 
 def test_all_scores_of_this_version_are_found():
     bank = {"novelty", "patches", "patch_memory", "knn", "mahalanobis", "mixture", "posterior_distance"}
-    assert bank | {"ambiguity", "disagreement", "elbo_gap", "feature_norm"} <= set(members("scores"))
+    assert bank | {"ambiguity", "disagreement", "discriminator", "elbo_gap", "feature_norm"} <= set(members("scores"))
 
 
 def test_a_score_declares_its_columns_direction_and_meaning(name: str, bank: Embeddings):

@@ -33,6 +33,7 @@ def other(result: Any, /) -> None:
 
 def trained(run: Run, /) -> None:
     from vssl.training.modes import describe_weights
+    from vssl.training.patch_discriminator import describe_discriminator
     from vssl.training.training_gain import describe_gain, describe_progress
 
     minutes, status = run.info["progress"]["seconds"] / 60, run.info["status"]
@@ -40,6 +41,8 @@ def trained(run: Run, /) -> None:
     say(f"{status}: {progress} in {minutes:.1f} minutes, {run.info['health']}. {gain}".rstrip())
     if weights := describe_weights(run.info):
         say(weights)
+    if discriminator := describe_discriminator(run.info):
+        say(discriminator)
     say(f"Next: vssl resume {run.path}" if status == "interrupted" else f"Next: vssl embed {run.path} DATA")
 
 

@@ -33,7 +33,8 @@ def columns_of(
     """
     patches = None if maps is None else patch_features(maps, modality.patch_grid)
     dense = encoder.patch_statistics(maps) if maps is not None and modality.dense_patches else None
-    return columns_of_view(EncodedView(features, latent, patches, modality.raw_descriptor(view), dense))
+    logits = None if maps is None else encoder.patch_discriminator(maps)
+    return columns_of_view(EncodedView(features, latent, patches, logits, modality.raw_descriptor(view), dense))
 
 
 def embed_view(model: Model, view: View) -> dict[str, np.ndarray]:

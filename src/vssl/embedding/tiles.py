@@ -83,7 +83,7 @@ def stitched_columns(
         assert modality.tiling is not None
         rows = torch.from_numpy(modality.tiling.stitched((patches.shape[2], patches.shape[3]))).to(patches.device)
         stitched = patches.movedim(0, 1).flatten(1, 3)[:, rows.flatten()].unflatten(1, tuple(rows.shape))
-    return columns_of_view(EncodedView(mean, objective.latent(mean), None, descriptor, stitched))
+    return columns_of_view(EncodedView(mean, objective.latent(mean), None, None, descriptor, stitched))
 
 
 def pooling(tiling: Tiling, grid: tuple[int, int]) -> int:

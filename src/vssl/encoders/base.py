@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vssl.encoders.patch_discriminator import PatchDiscriminator
 from vssl.encoders.patch_statistics import PatchStatistics
 from vssl.encoders.weights import Weights
 from vssl.types import View
@@ -37,6 +38,7 @@ class Encoder(nn.Module, ABC):
         patch_statistics: Standardises the feature maps; empty before training has ended, and without feature maps.
         pretrained: Whether the initial weights come from a training on other data.
         weights: The pretrained weights that training starts from; None for random ones.
+        patch_discriminator: Tells altered patches by the raw feature maps; training fits it at its end.
     """
 
     features: int
@@ -47,6 +49,7 @@ class Encoder(nn.Module, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.patch_statistics = PatchStatistics()
+        self.patch_discriminator = PatchDiscriminator()
 
     @abstractmethod
     def forward(self, view: View) -> Float[Tensor, "B F"]:

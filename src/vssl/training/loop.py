@@ -33,6 +33,7 @@ from vssl.training.checkpoint import (
 from vssl.training.early_stopping import EarlyStopping, split_held_out
 from vssl.training.environment import machine, versions
 from vssl.training.health import HEALTHY, NO_GAIN, NOT_TRAINED, latent_statistics
+from vssl.training.patch_discriminator import DiscriminatorFit, fit_patch_discriminator
 from vssl.training.patch_statistics import fit_patch_statistics
 from vssl.training.progress import MetricLogger, print_notes, progress_bar
 from vssl.training.schedule import Clock, Schedule, learning_rate_factor
@@ -277,9 +278,7 @@ def _fit(
                     else:
                         gain = stopping.gain()
                     health = HEALTHY if gain.helped else NO_GAIN
-                # Not in the training state: a resumed run fits them anew.
-                fit_patch_statistics(objective, settings, modality, dataset)
-                save_model(run, objective.state_dict())
+                discriminator = _complete(run, objective, settings, modality, dataset, terminal)
                 run.update(
                     status=status,
                     progress={"step": step, "steps": schedule.steps, "seconds": clock.seconds, "samples": samples},
@@ -287,25 +286,30 @@ def _fit(
                     training_gain=gain and asdict(gain),
                     weights=asdict(modes.TrainedWeights.of(objective, mode)),
                     early_stopping=stopping and stopping.summary(),
+                    discriminator=discriminator and asdict(discriminator),
                 )
     print_notes(run.info["source"], run.notes, run.info["broken"], terminal if is_main else None)
     return Run(run.path)
 
 
+def _complete(
+    run: Run, objective: Objective, settings: Settings, modality: Modality, dataset: Dataset, terminal: Console | None
+) -> DiscriminatorFit | None:
+    """Fit what belongs to the trained encoder, and write the model. A resumed run fits it anew."""
+    fit_patch_statistics(objective, settings, modality, dataset)
+    fitted = fit_patch_discriminator(objective, settings, modality, dataset, terminal)
+    save_model(run, objective.state_dict())
+    return fitted
+
+
 def _keep(
-    run: Run,
-    settings: Settings,
-    modality: Modality,
-    objective: Objective,
-    dataset: Dataset,
-    terminal: Console | None,
+    run: Run, settings: Settings, modality: Modality, objective: Objective, dataset: Dataset, terminal: Console | None
 ) -> Run:
     """Finish a run without a step: the encoder keeps its initial weights."""
     with distributed.main_process_first():
         if rank() == 0:
             modes.hold(objective, "none")
-            fit_patch_statistics(objective, settings, modality, dataset)
-            save_model(run, objective.state_dict())
+            discriminator = _complete(run, objective, settings, modality, dataset, terminal)
             run.update(
                 status="done",
                 progress={"step": 0, "steps": 0, "seconds": 0.0, "samples": 0},
@@ -313,6 +317,7 @@ def _keep(
                 training_gain=None,
                 weights=asdict(modes.TrainedWeights.of(objective, "none")),
                 early_stopping=None,
+                discriminator=discriminator and asdict(discriminator),
             )
     print_notes(run.info["source"], run.notes, run.info["broken"], terminal if rank() == 0 else None)
     return Run(run.path)

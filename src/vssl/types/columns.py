@@ -21,6 +21,8 @@ class EncodedView:
         features: The encoder's representation.
         latent: The posterior in the latent space, or a point where the method has no variance.
         patches: Unit vectors of early feature maps on the grid of the modality, in 127ths; None without feature maps.
+        discriminator_logits: Log-odds that a patch was altered, on the grid of the feature maps; None without a
+            discriminator.
         raw_descriptor: The samples themselves, coarsely; None where the modality has no such descriptor.
         dense_patches: Standardised feature maps at their own resolution, 16 steps per standard deviation; None where
             the modality or the encoder has none.
@@ -29,6 +31,7 @@ class EncodedView:
     features: Float[Tensor, "B F"]
     latent: Latent
     patches: Int8[Tensor, "B rows columns d"] | None
+    discriminator_logits: Float[Tensor, "B h w"] | None
     raw_descriptor: Float[Tensor, "B n"] | None
     dense_patches: Int8[Tensor, "B h w k"] | None
 
@@ -74,6 +77,10 @@ def _log_variance(view: EncodedView) -> Float[Tensor, "B #D"] | None:
 def _ambiguity(view: EncodedView) -> Float[Tensor, " B"] | None:
     log_variance = _log_variance(view)
     return None if log_variance is None else log_variance.mean(1)
+
+
+def _discriminator_logits(view: EncodedView) -> Float[Tensor, "B h w"] | None:
+    return None if view.discriminator_logits is None else view.discriminator_logits.half()
 
 
 def _disagreement(views: EncodedViews) -> Float[Tensor, " B"]:
@@ -123,6 +130,13 @@ COLUMNS = (
         "in the reference of a policy: vectors of the sample that the score `patch_memory` compares with",
     ),
     Column("patch_memory_score", "float64", "in the reference of a policy: the score of the sample without its own"),
+    Column(
+        "discriminator_logits",
+        "h x w x float16",
+        "log-odds that a patch was altered, by a discriminator trained on synthetic anomalies, on the grid of the "
+        "encoder's feature maps; for the score `discriminator`. Images with other views than `natural` only",
+        _discriminator_logits,
+    ),
     Column(
         "raw_descriptor",
         "float32",

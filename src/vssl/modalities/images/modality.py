@@ -106,6 +106,7 @@ class ImageModality(Modality):
         self.tiling = None if tile == size else Tiling(size, tile)
         self.shape = (spec.canvas.channels, *tile)
         self.normalisation = (spec.mean, spec.std)
+        self.trains_discriminator = config.views != "natural"
         self._presets = preset(config.views, spec.canvas.channels)
 
     def load(self, source: str | Path, on_progress: OnProgress | None = None) -> Pixels:
