@@ -27,7 +27,7 @@ from vssl.files import write_json
 if TYPE_CHECKING:
     from vssl.types import Embeddings
 
-FORMAT = 3
+FORMAT = 4
 
 
 class Run:
