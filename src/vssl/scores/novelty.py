@@ -1,12 +1,12 @@
-"""Novelty: the default score; unlike the nearest known samples as a whole, in some patches, or in its raw descriptor.
+"""Novelty: the default score; unlike the known samples as a whole, in some patches, or in its raw descriptor.
 
-The mean of three scores, each as a logarithm on a scale on which the median of known samples is 0 and their 95th
-percentile 1. `knn` on the latent means sees small differences of the whole, and is blind to gross ones that the views
-taught the encoder to ignore (a black picture). `patches`, where there are patch features, sees small defects.
-`mahalanobis` needs no encoder: it compares the raw descriptor of the sample, or the features where there is none. A
-sample that is far out by one of them counts as novel whatever the others say. Measured in
-`benchmarks/quality/infrared_decide.py` and
-`benchmarks/quality/series.py`.
+The mean of several scores, each on a scale on which the median of known samples is 0 and their 95th percentile 1; of
+distances, the logarithm. `knn` on the latent means sees small differences of the whole, and is blind to gross ones that
+the views taught the encoder to ignore (a black picture). `mahalanobis` needs no encoder: it compares the raw descriptor
+of the sample, or the features where there is none. `patches` sees small defects by the nearest samples, `patch_memory`
+at the resolution of the feature maps; `discriminator` sees what looks like a synthetic anomaly. The last three are
+there where the embeddings have their columns. A sample that is far out by one of them counts as novel whatever the
+others say. Measured in `benchmarks/quality/{infrared_decide,inspection,series}.py`.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vssl.errors import DataError
-from vssl.scores import knn, mahalanobis, patch_memory, patches
+from vssl.scores import discriminator, knn, mahalanobis, patch_memory, patches
 from vssl.scores.base import Score, ScoreConfig
 from vssl.types import Embeddings
 
@@ -59,16 +59,21 @@ def fit(config: Config, bank: Embeddings) -> Score:
         raise DataError(f"The bank has {len(bank)} samples; novelty needs at least {MIN_BANK}.")
     order = np.argsort(np.array(bank.ids, dtype=object), kind="stable")
     first, second = (bank.take(order[start::2]) for start in (0, 1))
-    parts, scores = _parts(config, bank), [score(second) for score in _parts(config, first)]
+    parts, known = _parts(config, bank), [score(second) for score in _parts(config, first)]
     if "dense_patches" in bank or "patch_memory" in bank:
         memory = patch_memory.Config()
         bank = memory.condense(bank)
         own = bank.numpy("patch_memory_score")
-        parts, scores = [*parts, patch_memory.fit(memory, bank)], [*scores, own[np.isfinite(own)]]
-    scales = [_scale(np.log(values.clip(MIN_SCORE))) for values in scores]
+        parts, known = [*parts, patch_memory.fit(memory, bank)], [*known, own[np.isfinite(own)]]
+    scales = [_scale(np.log(scores.clip(MIN_SCORE))) for scores in known]
+    logits = None
+    if "discriminator_logits" in bank:
+        logits = discriminator.fit(discriminator.Config(), bank)
+        parts, scales = [*parts, logits], [*scales, _scale(logits(bank))]
     columns = tuple(dict.fromkeys(name for part in parts for name in part.columns))
-    anomaly_map = next((part.anomaly_map for part in reversed(parts) if part.anomaly_map is not None), None)
-    return Score(columns, Novelty(parts, scales, columns), anomaly_map=anomaly_map)
+    maps = [part.anomaly_map for part in parts if part is not logits and part.anomaly_map is not None]
+    module = Novelty(parts, scales, columns, distances=len(parts) - (logits is not None))
+    return Score(columns, module, anomaly_map=maps[-1] if maps else None)
 
 
 def _parts(config: Config, bank: Embeddings) -> list[Score]:
@@ -77,24 +82,29 @@ def _parts(config: Config, bank: Embeddings) -> list[Score]:
     return [*parts, patches.fit(patches.Config(), bank)] if "patch_features" in bank else parts
 
 
-def _scale(log_scores: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    median, high = np.quantile(log_scores, [0.5, 0.95])
+def _scale(scores: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    median, high = np.quantile(scores, [0.5, 0.95])
     return float(median), max(float(high - median), MIN_SCORE)
 
 
 class Novelty(nn.Module):
-    """Holds the scores, with the median and the width of the scale of each."""
+    """Holds the scores, with the median and the width of the scale of each; the first `distances` are distances."""
 
-    def __init__(self, parts: list[Score], scales: list[tuple[float, float]], columns: tuple[str, ...]) -> None:
+    def __init__(
+        self, parts: list[Score], scales: list[tuple[float, float]], columns: tuple[str, ...], distances: int
+    ) -> None:
         super().__init__()
+        self.distances = distances
         self.parts = nn.ModuleList(part.module for part in parts)
         self.scales = scales
         self.inputs = [[columns.index(name) for name in part.columns] for part in parts]
 
     def forward(self, *columns: Tensor) -> Float[Tensor, " B"]:
         scaled = []
-        for part, rows, (median, width) in zip(self.parts, self.inputs, self.scales, strict=True):
-            log_score = part(*(columns[row] for row in rows)).clamp(min=MIN_SCORE).log()
-            scaled.append(((log_score - median) / width).clamp(min=LOG_FLOOR))
+        for number, (part, rows, (median, width)) in enumerate(zip(self.parts, self.inputs, self.scales, strict=True)):
+            score = part(*(columns[row] for row in rows))
+            if number < self.distances:
+                score = score.clamp(min=MIN_SCORE).log()
+            scaled.append(((score - median) / width).clamp(min=LOG_FLOOR))
         scores = torch.stack(scaled)
         return torch.maximum(scores.mean(0), scores.amax(0) - OVERRIDE_MARGIN)
