@@ -157,8 +157,8 @@ class Modality(ABC):
         patch_grid: Rows and columns of the patches of a sample, where its encoders have feature maps; one row is a
             stretch of time.
         explained_by_ablations: Whether `ablations` tells which parts of a sample carry its score; else patches do.
-        trains_discriminator: Whether a discriminator is trained on `synthetic_anomalies`. It should be where a change of
-            a part of a sample is a defect, which it is not in photographs of things.
+        trains_discriminator: Whether a discriminator is trained on `synthetic_anomalies`. It should be where a change
+            of a part of a sample is a defect, which it is not in photographs of things.
         normalisation: Mean and standard deviation of each channel by which views of images are normalised, where white
             is 1; None for other data.
     """
