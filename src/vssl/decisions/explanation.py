@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Int8
 
 from vssl.embedding import embed_raw
-from vssl.scores import patches
+from vssl.scores import patch_memory, patches
 from vssl.scores.base import Score
 from vssl.scores.neighbours import neighbours
 from vssl.training.model import Model
@@ -82,15 +82,22 @@ def _by_patches(context: ScoringContext, samples: Embeddings, limits: np.ndarray
     total = order.shape[1]
     needed = np.zeros(len(samples), dtype=int)
     count = 1
+    known = patch_memory.known_vectors(context.bank)[0][0] if "patch_memory" in context.bank else None
     while count <= total and not needed.all():
-        replaced = _replace_patches(samples, order[:, :count], nearest)
+        replaced = _replace_patches(samples, order[:, :count], nearest, known)
         needed[(needed == 0) & (context.score(replaced) <= limits)] = count
         count *= 2
     return [_patch_sentence(number, own, grid) for number, own in zip(needed, order, strict=True)]
 
 
-def _replace_patches(samples: Embeddings, rows: Int[np.ndarray, "N k"], nearest: Embeddings) -> Embeddings:
-    """The samples with some of their patches taken from the nearest reference sample of each."""
+def _replace_patches(
+    samples: Embeddings, rows: Int[np.ndarray, "N k"], nearest: Embeddings, known: Int8[np.ndarray, " d"] | None
+) -> Embeddings:
+    """The samples with some of their patches taken from the nearest reference sample of each.
+
+    Args:
+        known: A patch of the memory, which is at no distance: the reference keeps no other dense patches.
+    """
     table, each = samples.table, np.arange(len(samples))[:, None]
     original = samples.numpy("patch_features")
     features = original.reshape(len(samples), -1, original.shape[-1]).copy()
@@ -103,9 +110,35 @@ def _replace_patches(samples: Embeddings, rows: Int[np.ndarray, "N k"], nearest:
         for first in range(0, fields.shape[1] - total + 1, total):
             fields[each, first + rows] = other[each, first + rows]
         columns["raw_descriptor"] = fields
+    columns |= _replace_dense_patches(samples, rows, nearest, known, original.shape[1:3])
     for name, values in columns.items():
         table = table.set_column(table.column_names.index(name), name, to_arrow(values))
     return Embeddings(table)
+
+
+def _replace_dense_patches(
+    samples: Embeddings,
+    rows: Int[np.ndarray, "N k"],
+    nearest: Embeddings,
+    known: Int8[np.ndarray, " d"] | None,
+    grid: tuple[int, int],
+) -> dict[str, np.ndarray]:
+    """The columns at the resolution of the feature maps, with the same parts of the samples replaced."""
+    chosen = np.zeros((len(samples), grid[0] * grid[1]), dtype=bool)
+    np.put_along_axis(chosen, rows, True, axis=1)
+    by: dict[str, np.ndarray] = {}
+    if "dense_patches" in samples and known is not None:
+        by["dense_patches"] = known
+    if "discriminator_logits" in samples and "discriminator_logits" in nearest:
+        by["discriminator_logits"] = nearest.numpy("discriminator_logits")
+    replaced = {}
+    for name, values in by.items():
+        own = samples.numpy(name)
+        height, width = own.shape[1:3]
+        cells = np.ix_(np.arange(height) * grid[0] // height, np.arange(width) * grid[1] // width)
+        mask = chosen.reshape(-1, *grid)[:, *cells]
+        replaced[name] = np.where(mask if own.ndim == 3 else mask[..., None], values, own)
+    return replaced
 
 
 def _patch_sentence(needed: int, order: np.ndarray, grid: tuple[int, int]) -> str:

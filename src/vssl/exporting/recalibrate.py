@@ -33,7 +33,7 @@ class Calibration:
     Attributes:
         policy: The policy of the run.
         reference: Its samples, as embeddings.
-        raw: The same samples as raw data, by role: bank, normal, defect. They are read anew each time.
+        raw: The same samples as raw data, by role: bank, normal, defect. They are read again each time.
     """
 
     policy: Policy

@@ -24,8 +24,8 @@ EXPONENT = 0.25
 """Power of the local scale. On pitted ball screws larger ones are a little better, on cookies far worse."""
 NEIGHBOURS = 5
 """Known patches over which the local scale is averaged."""
-TOP_SHARE = 100
-"""The score is the mean over the worst hundredth of the patches."""
+TOP_SHARE, MAX_TOP = 100, 32
+"""The score is the mean over the worst hundredth of the patches, and over at most so many: a defect has few."""
 MIN_SCALE = 1e-3
 PIECE = 2**22
 """Distances in memory at once, at most."""
@@ -65,7 +65,8 @@ def fit(config: Config, bank: Embeddings) -> Score:
         ConfigError: The embeddings have no dense patches.
         DataError: The bank has fewer than two samples.
     """
-    vectors, rows = _memory(_condense(config.memory, bank))
+    known, rows = known_vectors(_condense(config.memory, bank))
+    vectors = torch.from_numpy(known)
     with one_thread():
         nearest, scales = _local_scales(vectors, rows)
     distances = NearestKnownPatch(vectors, scales)
@@ -89,9 +90,9 @@ class WorstPatches(nn.Module):
 
 
 def worst(distances: Float[Tensor, "B h w"]) -> Float[Tensor, " B"]:
-    """The mean of the largest hundredth of the distances of each sample, at least of one."""
+    """The mean of the largest hundredth of the distances of each sample, at least of one and at most of `MAX_TOP`."""
     flat = distances.flatten(1)
-    return flat.topk(max(1, flat.shape[1] // TOP_SHARE)).values.mean(1).double()
+    return flat.topk(max(1, min(MAX_TOP, flat.shape[1] // TOP_SHARE))).values.mean(1).double()
 
 
 class NearestKnownPatch(nn.Module):
@@ -159,13 +160,13 @@ def _condense(memory: int, bank: Embeddings) -> Embeddings:
     return Embeddings(table.append_column("patch_memory_score", pa.array(scores)))
 
 
-def _memory(bank: Embeddings) -> tuple[Int8[Tensor, "M d"], Tensor]:
-    """The vectors of the memory, and the row of the bank that each is of."""
+def known_vectors(bank: Embeddings) -> tuple[Int8[np.ndarray, "M d"], Tensor]:
+    """The vectors of the memory of a condensed bank, and the row of the bank that each is of."""
     column = bank.table["patch_memory"].combine_chunks()
     lengths = column.value_lengths().to_numpy(zero_copy_only=False)
     vectors = column.flatten()
     values = vectors.flatten().to_numpy(zero_copy_only=False).reshape(-1, vectors.type.list_size)
-    return torch.from_numpy(values.copy()), torch.from_numpy(np.repeat(np.arange(len(bank)), lengths))
+    return values.copy(), torch.from_numpy(np.repeat(np.arange(len(bank)), lengths))
 
 
 def _local_scales(vectors: Int8[Tensor, "M d"], rows: Tensor) -> tuple[Float[Tensor, " M"], Float[Tensor, " M"]]:

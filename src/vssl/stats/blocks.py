@@ -50,7 +50,7 @@ def by_blocks(work: Callable[..., dict[str, Tensor]], columns: Sequence[Tensor],
 
 
 def at_most(count: int, bytes_each: int, limit: int) -> int:
-    """So many of `count` rows as have `limit` bytes together, and one at least."""
+    """The number of rows, at most `count`, that have `limit` bytes together, and one at least."""
     return max(1, min(count, limit // max(1, bytes_each)))
 
 

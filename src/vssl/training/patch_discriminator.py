@@ -32,7 +32,7 @@ MAX_PICTURES = 3000
 MIN_PICTURES = 16
 HELD_OUT_SHARE, MAX_HELD_OUT = 0.2, 64
 BATCH = 16
-STEPS, PATCHES_PER_STEP = 600, 12_000
+STEPS, PASSES, PATCHES_PER_STEP = 600, 30, 12_000  # steps at most, and passes over the pictures at most
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
 ALTERED_WEIGHT = 10.0
 """Weight in the loss of an altered patch; there are few of them."""
@@ -188,10 +188,11 @@ def _train(
     """Cross-entropy of patches; the learning rate falls by half a cosine."""
     device = next(network.parameters()).device
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     batch = min(len(maps.values), max(4, PATCHES_PER_STEP // maps.altered[0].numel()))
-    order = torch.cat([torch.randperm(len(maps.values)) for _ in range(-(-STEPS * batch // len(maps.values)))])
-    for step, rows in enumerate(order[: STEPS * batch].split(batch), start=1):
+    steps = min(STEPS, -(-PASSES * len(maps.values) // batch))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    order = torch.cat([torch.randperm(len(maps.values)) for _ in range(-(-steps * batch // len(maps.values)))])
+    for step, rows in enumerate(order[: steps * batch].split(batch), start=1):
         values, altered = maps.batch(rows)
         standardised = ((values - mean[:, None, None]) / scale[:, None, None]).to(device)
         altered = altered.to(device)
@@ -202,7 +203,7 @@ def _train(
         loss.backward()
         optimizer.step()
         schedule.step()
-        on_progress(step)
+        on_progress(step * STEPS // steps)
     network.eval()
 
 
