@@ -1,12 +1,13 @@
 """Novelty: the default score; unlike the known samples as a whole, in some patches, or in its raw descriptor.
 
-The mean of several scores, each on a scale on which the median of known samples is 0 and their 95th percentile 1; of
-distances, the logarithm. `knn` on the latent means sees small differences of the whole, and is blind to gross ones that
-the views taught the encoder to ignore (a black picture). `mahalanobis` needs no encoder: it compares the raw descriptor
-of the sample, or the features where there is none. `patches` sees small defects by the nearest samples, `patch_memory`
-at the resolution of the feature maps; `discriminator` sees what looks like a synthetic anomaly. The last three are
-there where the embeddings have their columns. A sample that is far out by one of them counts as novel whatever the
-others say. Measured in `benchmarks/quality/{infrared_decide,inspection,series}.py`.
+The mean of several distances, each as a logarithm on a scale on which the median of known samples is 0 and their 95th
+percentile 1; or the log-odds of the discriminator on such a scale, if they are larger. `knn` on the latent means sees
+small differences of the whole, and is blind to gross ones that the views taught the encoder to ignore (a black
+picture). `mahalanobis` needs no encoder: it compares the raw descriptor of the sample, or the features where there is
+none. `patches` sees small defects by the nearest samples, `patch_memory` at the resolution of the feature maps;
+`discriminator` sees what looks like a synthetic anomaly. Each is there where the embeddings have its columns. A sample
+that is far out by one distance counts as novel whatever the others say. The discriminator is not part of the mean: on
+some products it alone tells defects, on others the distances do. Measured in `benchmarks/quality/{infrared_decide,inspection,series}.py`.
 """
 
 from dataclasses import dataclass
@@ -106,5 +107,6 @@ class Novelty(nn.Module):
             if number < self.distances:
                 score = score.clamp(min=MIN_SCORE).log()
             scaled.append(((score - median) / width).clamp(min=LOG_FLOOR))
-        scores = torch.stack(scaled)
-        return torch.maximum(scores.mean(0), scores.amax(0) - OVERRIDE_MARGIN)
+        of_distances = torch.stack(scaled[: self.distances])
+        novelty = torch.maximum(of_distances.mean(0), of_distances.amax(0) - OVERRIDE_MARGIN)
+        return torch.stack([novelty, *scaled[self.distances :]]).amax(0)
