@@ -7,7 +7,8 @@ picture). `mahalanobis` needs no encoder: it compares the raw descriptor of the 
 none. `patches` sees small defects by the nearest samples, `patch_memory` at the resolution of the feature maps;
 `discriminator` sees what looks like a synthetic anomaly. Each is there where the embeddings have its columns. A sample
 that is far out by one distance counts as novel whatever the others say. The discriminator is not part of the mean: on
-some products it alone tells defects, on others the distances do. Measured in `benchmarks/quality/{infrared_decide,inspection,series}.py`.
+some products it alone tells defects, on others the distances do. Measured in
+`benchmarks/quality/{infrared_decide,inspection,series}.py`.
 """
 
 from dataclasses import dataclass
