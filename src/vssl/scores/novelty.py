@@ -3,11 +3,12 @@
 The mean of several distances, each as a logarithm on a scale on which the median of known samples is 0 and their 95th
 percentile 1; plus the log-odds of the discriminator on such a scale. `knn` on the latent means sees small differences
 of the whole, and is blind to gross ones that the views taught the encoder to ignore (a black picture). `mahalanobis`
-needs no encoder: it compares the raw descriptor of the sample, or the features where there is none. `patches` sees small
-defects by the nearest samples, `patch_memory` at the resolution of the feature maps; `discriminator` sees what looks
-like a synthetic anomaly. Each is there where the embeddings have its columns. A sample that is far out by one distance
-counts as novel whatever the others say. The discriminator counts as much as all distances together: on some products it
-alone tells defects, on others the distances do. Measured in `benchmarks/quality/inspection.py` and `series.py`.
+needs no encoder: it compares the raw descriptor of the sample, or the features where there is none. `patches` sees
+small defects by the nearest samples, `patch_memory` at the resolution of the feature maps; `discriminator` sees what
+looks like a synthetic anomaly. Each is there where the embeddings have its columns. A sample that is far out by one
+distance counts as novel whatever the others say. The discriminator counts as much as all distances together: on some
+products it alone tells defects, on others the distances do. Measured in `benchmarks/quality/inspection.py` and
+`series.py`.
 """
 
 from dataclasses import dataclass
