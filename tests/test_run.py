@@ -49,7 +49,7 @@ def test_a_file_in_the_place_of_a_run_folder_is_no_run(tmp_path: Path) -> None:
 def test_a_run_of_another_version_is_refused_unchanged_and_both_ways_out_are_named(run: Run, written: int) -> None:
     run.update(format=written)
     before = (run.path / "run.json").read_bytes()
-    with pytest.raises(RunVersionError, match=rf"run format {written};.*reads format 3\..*vssl 0\.1\.0.*vssl train"):
+    with pytest.raises(RunVersionError, match=rf"run format {written};.*reads format 4\..*vssl 0\.1\.0.*vssl train"):
         Run(run.path)
     assert (run.path / "run.json").read_bytes() == before
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vssl.config import encoder_of, find, from_dict, member, members, name_of, to_dict
+from vssl.config import encoder_of, find, from_dict, member, members, name_of
 from vssl.errors import ConfigError
 from vssl.modalities.base import Modality
 from vssl.training import loop
@@ -90,7 +90,7 @@ def test_the_known_modalities_are_found():
 
 
 def test_what_was_measured_survives_json(modality: Modality):
-    assert from_dict(type(modality.spec), json.loads(json.dumps(to_dict(modality.spec)))) == modality.spec
+    assert from_dict(type(modality.spec), json.loads(json.dumps(asdict(modality.spec)))) == modality.spec
 
 
 def test_what_was_measured_is_told_to_a_person(name: str, modality: Modality):

@@ -33,7 +33,7 @@ from vssl.serving.reviews import Reviews
 
 FIXTURE = Path(__file__).parents[1] / "fixture_modality"
 KINDS = members("modalities")
-SCALE = 0.03
+SCALE = 0.05
 QUICK = {"steps": 4, "batch": 16, "precision": "float32", "device": "cpu"}
 ENCODERS = {"images": "convnet/tiny", "sensors": "temporal/tiny"}
 LOOSE = {"false_alarm": 0.3, "confidence": 0.6, "device": "cpu"}
@@ -166,7 +166,7 @@ def test_what_is_sent_over_http_is_decided_shown_labelled_and_comes_back_as_data
         pages = [client.get(f"/decisions/{answer['number']}").text for answer in answers]
         pictures = [client.get(f"/decisions/{answer['number']}/picture").status_code for answer in answers]
     assert wire.request_help == schema["paths"]["/v1/decide"]["post"]["description"]
-    rows = service.store.latest(4)[::-1]
+    rows = Reviews(service.store).history(count=4)[::-1]
     contents = [service.samples.get(row.content) or b"" for row in rows]
     decoded = np.stack([wire.decode(content, "x") for content in contents])
     expected = [decision.score for decision in service.decider.decide(decoded)]

@@ -53,7 +53,7 @@ def test_a_picture_is_one_row_whose_features_are_the_mean_of_its_tiles(run: Run,
 def test_patches_cover_the_whole_picture(run: Run, pictures: Path) -> None:
     model = api.load(run, "cpu")
     columns = embed_raw(model, model.modality.sample(pictures, 1, seed=0).raw)
-    rows, across = columns["patch_features"].shape[1:3]
+    rows, across = columns["dense_patches"].shape[1:3]
     assert rows / across == pytest.approx(160 / 224)
 
 

@@ -85,7 +85,7 @@ def _raw_of(run: Run, samples: Embeddings) -> np.ndarray:
 
 
 def _table(columns: dict[str, np.ndarray], ids: list[str]) -> Embeddings:
-    kept = ("features", "mean", "log_variance", "ambiguity", "patch_features", "raw_descriptor")
+    kept = ("features", "mean", "log_variance", "ambiguity", "patch_features", "dense_patches", "raw_descriptor")
     return Embeddings(pa.table({"id": ids} | {name: to_arrow(columns[name]) for name in kept}))
 
 
@@ -266,6 +266,7 @@ def test_the_graph_runs_in_plain_onnxruntime(folder: Path, raw: np.ndarray):
         "log_variance",
         "ambiguity",
         "patch_features",
+        "dense_patches",
         "raw_descriptor",
         "score",
         "nearest",

@@ -62,7 +62,7 @@ def test_loading_leaves_the_random_numbers_of_the_user_alone(model: Model):
 def test_a_run_of_another_format_is_refused_with_the_version_that_wrote_it(copy: Path):
     info = json.loads((copy / "run.json").read_text())
     (copy / "run.json").write_text(json.dumps(info | {"format": 99, "versions": {"vssl": "7.1"}}))
-    with pytest.raises(RunVersionError, match=r"run format 99.*format 3.*vssl 7\.1"):
+    with pytest.raises(RunVersionError, match=r"run format 99.*format 4.*vssl 7\.1"):
         load(str(copy))
 
 

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vssl.config import encoder_of, name_of
-from vssl.modalities import images
 from vssl.training.model import build_modality, measure_spec
 
 SAMPLE = 256
@@ -42,7 +41,7 @@ class Choice:
     reasons: tuple[str, ...]
 
 
-def choose(good: str | Path, modality: images.Config, encoder: Any) -> Choice:
+def choose(good: str | Path, modality: Any, encoder: Any) -> Choice:
     """Choose what the user has left at its default.
 
     Args:
@@ -53,7 +52,7 @@ def choose(good: str | Path, modality: images.Config, encoder: Any) -> Choice:
     Raises:
         DataError: There are no pictures, or none can be read.
     """
-    reasons, default = [], images.Config()
+    reasons, default = [], type(modality)()
     config = encoder_of(encoder, modality)
     pretrained = getattr(config, "pretrained", "none") != "none"
     if modality.size == default.size:
@@ -72,7 +71,7 @@ def choose(good: str | Path, modality: images.Config, encoder: Any) -> Choice:
     return Choice(modality, config, "none" if pretrained else "all", tuple(reasons))
 
 
-def _views(good: str | Path, modality: images.Config) -> tuple[Any, str]:
+def _views(good: str | Path, modality: Any) -> tuple[Any, str]:
     """The preset of views, and why."""
     spec = measure_spec(good, modality)
     raw = build_modality(modality, spec).sample(good, SAMPLE, seed=0).raw

@@ -295,7 +295,7 @@ def _fit(
 def _complete(
     run: Run, objective: Objective, settings: Settings, modality: Modality, dataset: Dataset, terminal: Console | None
 ) -> DiscriminatorFit | None:
-    """Fit what belongs to the trained encoder, and write the model. A resumed run fits it anew."""
+    """Fit what belongs to the trained encoder, and write the model. A resumed run fits it again."""
     fit_patch_statistics(objective, settings, modality, dataset)
     fitted = fit_patch_discriminator(objective, settings, modality, dataset, terminal)
     save_model(run, objective.state_dict())
