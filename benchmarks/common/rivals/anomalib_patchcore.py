@@ -11,6 +11,7 @@ coreset come from a matrix product, and before the coreset at most `max_patches`
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -201,4 +202,6 @@ def _versions() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("job", type=Path, help="the folder of the job")
+    main(parser.parse_args().job)

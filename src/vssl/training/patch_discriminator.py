@@ -45,7 +45,7 @@ class DiscriminatorFit:
     """What run.json holds of the training of the discriminator.
 
     Attributes:
-        auroc: How well held-out pictures with a synthetic anomaly are distinguished from those without, 0..1; 0.5 is chance.
+        auroc: How well held-out pictures with and without a synthetic anomaly are distinguished, 0..1; 0.5 is chance.
         pictures: Number of pictures that it was trained on, the altered copies not counted.
         held_out: Number of pictures that it was tested on.
         learned: Whether `auroc` is above chance by more than two standard errors.
