@@ -105,7 +105,7 @@ def test_photographs_of_things_have_none(tiny_run: Run, pictures: Path) -> None:
 
 def test_one_that_learned_nothing_is_named() -> None:
     fit = {"auroc": 0.5, "pictures": 40, "held_out": 10, "learned": False, "seconds": 1.0}
-    assert "learned nothing" in describe_discriminator({"discriminator": fit})
+    assert "Nothing shows" in describe_discriminator({"discriminator": fit})
 
 
 def _logits(model: Model, raw: torch.Tensor) -> torch.Tensor:

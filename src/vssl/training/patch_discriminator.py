@@ -114,8 +114,9 @@ def describe_discriminator(info: Mapping[str, Any]) -> str:
         return ""
     if not fit["learned"]:
         return (
-            "The discriminator learned nothing: it does not tell pictures with a synthetic anomaly from those without "
-            f"(AUROC {fit['auroc']:.2f} on {fit['held_out']} held-out pictures). Do not use the score discriminator."
+            "Nothing shows that the discriminator tells pictures with a synthetic anomaly from those without: "
+            f"AUROC {fit['auroc']:.2f} on {fit['held_out']} held-out pictures is not clearly above chance. With more "
+            "pictures it can be known; until then, rather calibrate with --score patch_memory."
         )
     return (
         f"The discriminator tells pictures with a synthetic anomaly from those without with AUROC {fit['auroc']:.2f} "
