@@ -67,11 +67,15 @@ def stream(index: Index, canvas: Canvas, batch: int = 1024, workers: int | None 
         chunks.
     """
     processes = _processes(index) if workers is None else workers
-    batch = max(1, min(batch, CHUNK_BYTES // (canvas.channels * canvas.height * canvas.width)))
+    batch = _at_once(canvas, batch)
     rows = (np.arange(start, min(start + batch, len(index))) for start in range(0, len(index), batch))
     if processes <= 1:
         return (_decode_rows(index.select(part), part, canvas) for part in rows)
     return _in_parallel(index, canvas, rows, processes)
+
+
+def _at_once(canvas: Canvas, batch: int) -> int:
+    return max(1, min(batch, CHUNK_BYTES // (canvas.channels * canvas.height * canvas.width)))
 
 
 def read(
@@ -85,7 +89,7 @@ def read(
     Raises:
         DataError: As in `stream`.
     """
-    entry = _find(index, canvas)
+    entry, batch = _find(index, canvas), _at_once(canvas, batch)
     parts = (rows[start : start + batch] for start in range(0, len(rows), batch))
     if entry is not None:
         return (_read_part(entry, part) for part in parts)
