@@ -19,7 +19,7 @@ from vssl.modalities import images
 from vssl.modalities.images.decode import Canvas
 from vssl.objectives.base import Objective
 from vssl.run import Run
-from vssl.training import loop
+from vssl.training import loop, patch_discriminator
 from vssl.training.settings import Budget, Optimiser, Settings
 from vssl.types import Embeddings, Images
 
@@ -154,3 +154,10 @@ def embeddings_from() -> Callable[..., Embeddings]:
 
 def _vectors(values: np.ndarray) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short_training_of_the_discriminator() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patch_discriminator, "STEPS", 60)
+        yield
