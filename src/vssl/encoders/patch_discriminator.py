@@ -6,18 +6,18 @@ arXiv 2104.04015), and on frozen features as in SimpleNet (Liu et al. 2023, arXi
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vssl.encoders.fitted_buffers import FittedBuffers
+
 WIDTHS = (96, 48)
 """Channels after the first and the second convolution."""
 
 
-class PatchDiscriminator(nn.Module):
+class PatchDiscriminator(FittedBuffers):
     """From raw feature maps to the log-odds that each patch was altered: convolutions of 1 x 1, 3 x 3 and 1 x 1.
 
     Standardisation and batch normalisation are part of the first two convolutions. All weights are buffers, so that no
@@ -68,13 +68,6 @@ class PatchDiscriminator(nn.Module):
         hidden = F.relu(F.conv2d(hidden, self.kernel_2, self.bias_2, padding=1))
         logits: Tensor = F.conv2d(hidden, self.kernel_3, self.bias_3)
         return logits[:, 0]
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        for name, buffer in list(self._buffers.items()):
-            stored = state_dict.get(prefix + name)
-            if stored is not None and buffer is not None:
-                setattr(self, name, buffer.new_zeros(stored.shape))
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def untrained(channels: int) -> nn.Sequential:

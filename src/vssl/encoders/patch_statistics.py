@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int8
-from torch import Tensor, nn
+from torch import Tensor
+
+from vssl.encoders.fitted_buffers import FittedBuffers
 
 DIMENSIONS = 64
 """Largest length of the vector of a patch."""
@@ -14,7 +14,7 @@ STEPS = 16
 """Steps of the stored whole numbers per standard deviation."""
 
 
-class PatchStatistics(nn.Module):
+class PatchStatistics(FittedBuffers):
     """From feature maps to patch features, whose distances are those of standardised features.
 
     A random rotation of which `DIMENSIONS` dimensions are kept nearly preserves distances (Johnson and Lindenstrauss
@@ -49,10 +49,3 @@ class PatchStatistics(nn.Module):
             return None
         standardised = (maps.permute(0, 2, 3, 1) - self.mean) / self.scale
         return (STEPS * (standardised @ self.rotation)).round().clamp(-127, 127).to(torch.int8)
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        for name, buffer in list(self._buffers.items()):
-            stored = state_dict.get(prefix + name)
-            if stored is not None and buffer is not None:
-                setattr(self, name, buffer.new_zeros(stored.shape))
-        super()._load_from_state_dict(state_dict, prefix, *args)

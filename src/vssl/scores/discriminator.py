@@ -42,8 +42,8 @@ def fit(config: Config, bank: Embeddings) -> Score:
     """
     if "discriminator_logits" not in bank:
         raise ConfigError(
-            "The run has no discriminator: it is trained on images with other --views than natural, at least 16 of "
-            "them, by encoders with feature maps. Use another score, such as patches."
+            "The run has no discriminator: it is trained on images with other --views than natural, without "
+            "tiles, at least 16 of them, by encoders with feature maps. Use another score, such as patches."
         )
     return Score(config.columns, LargestLogits(), anomaly_map=AnomalyMap(config.columns, Logits()))
 
