@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
+from vssl.decisions.policy import Policy
 from vssl.decisions.policy_file import Reference
 from vssl.reporting.overlay import overlay
-from vssl.scores.maps import finest_map
+from vssl.scores import patches
 from vssl.types import Embeddings
 
 
@@ -33,11 +34,12 @@ class AnomalyMaps:
         return overlay(picture, (self.maps[name] - self.low) / (self.high - self.low))
 
 
-def anomaly_maps(samples: Embeddings, reference: Reference) -> AnomalyMaps | None:
-    """The maps of some samples, compared with the bank of a policy; None where the encoder has no patches."""
-    needed = {"dense_patches": "patch_memory", "patch_features": "patch_features"}
-    if not any(name in samples and stored in reference.bank for name, stored in needed.items()):
+def anomaly_maps(samples: Embeddings, policy: Policy, reference: Reference) -> AnomalyMaps | None:
+    """The maps of some samples by the score of a policy, or by their patches; None where the encoder has no patches."""
+    anomaly_map = policy.score.fit(reference.bank).anomaly_map
+    if anomaly_map is None and "patch_features" in samples and "patch_features" in reference.bank:
+        anomaly_map = patches.anomaly_map(patches.Config(), reference.bank)
+    if anomaly_map is None or not len(samples):
         return None
-    anomaly_map = finest_map(reference.bank)
     maps = dict(zip(samples.ids, anomaly_map(samples), strict=True))
     return AnomalyMaps(maps, *anomaly_map.colour_range(reference.normal))

@@ -123,7 +123,7 @@ def decision_section(run: Run, name: str, load_pictures: PictureLoader) -> Decis
         headline=None if record is None else headline(record, policy),
         table=None if record is None else name,
         decisions=[] if record is None else record["summary"],
-        galleries=[] if record is None else _galleries(run, name, record["source"], reference, load_pictures),
+        galleries=[] if record is None else _galleries(run, name, record["source"], policy, reference, load_pictures),
     )
 
 
@@ -142,7 +142,9 @@ def _groups(policy: Policy, reference: Reference) -> list[Group]:
     return rows
 
 
-def _galleries(run: Run, name: str, source: str, reference: Reference, load_pictures: PictureLoader) -> list[Gallery]:
+def _galleries(
+    run: Run, name: str, source: str, policy: Policy, reference: Reference, load_pictures: PictureLoader
+) -> list[Gallery]:
     table = pq.read_table(run.path / "decisions" / f"{name}.parquet")
     decisions, scores = np.array(table["decision"].to_pylist()), table["score"].to_numpy(zero_copy_only=False)
     order = np.argsort(-scores, kind="stable")
@@ -163,7 +165,7 @@ def _galleries(run: Run, name: str, source: str, reference: Reference, load_pict
     shown = [row for some in chosen.values() for row in some]
     ids = {columns["id"][row] for row in shown}
     samples = run.embeddings(name)
-    maps = anomaly_maps(samples.where(np.array([name in ids for name in samples.ids], dtype=bool)), reference)
+    maps = anomaly_maps(samples.where(np.array([name in ids for name in samples.ids], dtype=bool)), policy, reference)
     gallery = ExampleGallery(load_pictures, reference, source, shown, columns, maps)
     return [
         Gallery(decision, look_for, len(every), [gallery.example(row, scores[row]) for row in chosen[decision]])
